@@ -1,0 +1,2 @@
+//! `orchestrate`.
+fn main() {}

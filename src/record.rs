@@ -1,0 +1,218 @@
+//! One attempt at one trial, with everything that is known about it: a line of the journal, a row of the CSV.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::experiment::Settings;
+use crate::protocol::{AppliedPlacement, Latency, ServerCounts, ServerIdentity};
+use crate::units::Nanos;
+
+/// One attempt at one trial.
+///
+/// What was not reached before the attempt ended is absent: a driver that never became ready has no `client`,
+/// an attempt that failed has no `measured`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrialRecord {
+    /// The identity of its cell, 16 hexadecimal digits.
+    pub cell: String,
+    /// From 1.
+    pub repetition: u32,
+    /// Where it stands in the plan's order, from 1.
+    pub position: u64,
+    /// From 1; 2 is the first retry.
+    pub attempt: u32,
+    /// How it ended.
+    pub status: Status,
+    /// Why, when it did not end well.
+    pub error: Option<String>,
+    /// What a reader must know of an attempt that did end well.
+    pub flags: Vec<Flag>,
+    /// When the attempt began.
+    pub started_at: Timestamp,
+    /// From the attempt's start to the moment before this record was written.
+    pub took_ns: Nanos,
+    /// What was to be done.
+    pub settings: Settings,
+    /// The client's machine.
+    pub client_host: HostLabel,
+    /// The server's machine.
+    pub server_host: HostLabel,
+    /// `loopback`, `unix` or `network`.
+    pub link: LinkKind,
+    /// Round-trip time of the path, where it was sampled.
+    pub rtt_us: Option<f64>,
+    /// The server, once it was up.
+    pub server: Option<ServerIdentity>,
+    /// The client, once it was ready.
+    pub client: Option<ClientLabel>,
+    /// What was measured and verified. Present exactly when `status` is ok.
+    pub measured: Option<Measured>,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Measured, and the server counted what the driver claims.
+    Ok,
+    /// It did not work, or the server's count disagrees.
+    Failed,
+    /// It took too long.
+    TimedOut,
+    /// The run was stopped in the middle of it.
+    Interrupted,
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed-out",
+            Self::Interrupted => "interrupted",
+        })
+    }
+}
+
+/// A mark on a row; a marked row is never dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flag {
+    /// The client used more than 90% of the CPU that its threads can have: the number is about the client.
+    ClientBound,
+    /// The same for the server's main thread.
+    ServerBound,
+    /// Others used more than a tenth of one CPU on the client's host.
+    ForeignLoad,
+    /// The hypervisor took more than a fiftieth of the host's CPU time.
+    Throttled,
+    /// Open loop: the client fell behind its schedule.
+    BehindSchedule,
+    /// The agent's clock and the driver's disagree about the elapsed time by more than a tenth.
+    ClockDisagrees,
+    /// The server persisted to disk, as its command line asked.
+    Persistence,
+    /// The placement that was asked for could not be applied.
+    NotPlaced,
+}
+
+impl Flag {
+    /// The word in the CSV.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ClientBound => "client-bound",
+            Self::ServerBound => "server-bound",
+            Self::ForeignLoad => "foreign-load",
+            Self::Throttled => "throttled",
+            Self::BehindSchedule => "behind-schedule",
+            Self::ClockDisagrees => "clock-disagrees",
+            Self::Persistence => "persistence",
+            Self::NotPlaced => "not-placed",
+        }
+    }
+}
+
+/// What a row says of a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostLabel {
+    /// The host's own name for `local`, its name in the file otherwise.
+    pub name: String,
+    /// Such as `Debian GNU/Linux 12 (Linux 6.18.44)`.
+    pub os: String,
+    /// Such as `x86_64`.
+    pub arch: String,
+    /// Model and number of CPUs.
+    pub cpu: String,
+}
+
+/// How the client reached the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkKind {
+    /// TCP within one host.
+    Loopback,
+    /// A Unix socket.
+    Unix,
+    /// TCP between hosts.
+    Network,
+}
+
+impl std::fmt::Display for LinkKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Loopback => "loopback",
+            Self::Unix => "unix",
+            Self::Network => "network",
+        })
+    }
+}
+
+/// What a driver said of itself, and what was done about its placement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientLabel {
+    /// Client library and version.
+    pub client: String,
+    /// What it runs on.
+    pub runtime: String,
+    /// Workers that were really used.
+    pub workers: u32,
+    /// What was done about the placement.
+    pub placement: AppliedPlacement,
+}
+
+/// What was measured in an attempt that ended well.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// By the driver's monotonic clock.
+    pub elapsed_ns: Nanos,
+    /// Operations done, as claimed by the driver and confirmed by the server.
+    pub operations: u64,
+    /// Operations that failed.
+    pub errors: u64,
+    /// All latencies, re-encoded as an HDR histogram (V2 with DEFLATE, base64); absent where the mode cannot know.
+    pub latency: Option<Latency>,
+    /// Exact to the histogram's three digits; absent together with `latency`.
+    pub latency_summary: Option<LatencySummary>,
+    /// CPU time of the client between `go` and `done`, where the system tells.
+    pub client_cpu_ns: Option<Nanos>,
+    /// Peak resident memory of the client.
+    pub client_peak_rss_bytes: u64,
+    /// What the server counted.
+    pub server: ServerCounts,
+    /// CPU time on the client's host that neither client nor server used.
+    pub foreign_cpu_ns: Option<Nanos>,
+    /// Time stolen by the hypervisor.
+    pub steal_ns: Option<Nanos>,
+    /// By the agent's clock.
+    pub wall_ns: Nanos,
+    /// Open loop only.
+    pub max_lag_ns: Option<Nanos>,
+    /// Load average over one minute, at the end.
+    pub load1: Option<f64>,
+}
+
+impl Measured {
+    /// Operations per second.
+    #[must_use]
+    pub fn ops_per_s(&self) -> f64 {
+        self.operations as f64 / self.elapsed_ns.as_secs_f64()
+    }
+}
+
+/// A histogram's summary, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LatencySummary {
+    /// Arithmetic mean.
+    pub mean_ns: f64,
+    /// Median.
+    pub p50_ns: u64,
+    /// 90th percentile.
+    pub p90_ns: u64,
+    /// 99th percentile.
+    pub p99_ns: u64,
+    /// 99.9th percentile.
+    pub p999_ns: u64,
+    /// Largest.
+    pub max_ns: u64,
+}

@@ -1,0 +1,75 @@
+//! Quantities with their unit in the type: parsing and display. Never reads a clock.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A span of time in whole nanoseconds; on the wire and in the journal a plain number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Nanos(pub u64);
+
+impl Nanos {
+    /// A whole number of milliseconds.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis * 1_000_000)
+    }
+
+    /// A whole number of seconds.
+    #[must_use]
+    pub const fn from_secs(secs: u64) -> Self {
+        Self(secs * 1_000_000_000)
+    }
+
+    /// In seconds.
+    #[must_use]
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / 1e9
+    }
+
+    /// In microseconds.
+    #[must_use]
+    pub fn as_micros_f64(self) -> f64 {
+        self.0 as f64 / 1e3
+    }
+
+    /// As the standard library's duration.
+    #[must_use]
+    pub const fn duration(self) -> Duration {
+        Duration::from_nanos(self.0)
+    }
+}
+
+impl From<Duration> for Nanos {
+    /// Saturates at 584 years.
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+impl fmt::Display for Nanos {
+    /// The friendly form that [`FromStr`] reads: `1m 30s`, `500ms`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let signed = jiff::SignedDuration::try_from(self.duration()).map_err(|_| fmt::Error)?;
+        write!(f, "{signed:#}")
+    }
+}
+
+impl FromStr for Nanos {
+    type Err = String;
+
+    /// Reads `500ms`, `10s`, `1m 30s`, `2h`.
+    ///
+    /// # Errors
+    /// A sentence that says what a duration looks like, when `text` is none or is negative.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let signed: jiff::SignedDuration = text
+            .trim()
+            .parse()
+            .map_err(|_| format!("`{text}` is not a duration such as \"500ms\", \"10s\" or \"1m 30s\""))?;
+        Duration::try_from(signed).map(Self::from).map_err(|_| format!("`{text}` is a negative duration"))
+    }
+}
