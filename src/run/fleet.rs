@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 
-use crate::experiment::{Experiment, ServerSpec, Settings};
+use crate::experiment::{BuiltinMode, Experiment, ServerSpec, Settings};
 use crate::host::agent_command;
 use crate::host::client::{AgentClient, CallError};
 use crate::plan::Plan;
@@ -23,6 +23,8 @@ pub struct Equipment {
     pub token: String,
     /// The passwords that the file names, by their environment variable.
     pub passwords: BTreeMap<String, String>,
+    /// The modes that need no driver of their own.
+    pub builtin: &'static [BuiltinMode],
 }
 
 /// The agents of a run.
