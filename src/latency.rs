@@ -175,21 +175,21 @@ fn decode_v2(mut input: Input<'_>) -> Result<Histogram<u64>, LatencyError> {
     let length = input.u32()? as usize;
     let offset = input.u32()?;
     if offset != 0 {
-        return Err(header("the normalizing index offset", offset, "only 0 is accepted"));
+        return Err(header("the normalizing index offset", &offset, "only 0 is accepted"));
     }
     let digits = input.u32()?;
     if !(3..=5).contains(&digits) {
-        return Err(header("the number of significant digits", digits, "3, 4 or 5 are accepted"));
+        return Err(header("the number of significant digits", &digits, "3, 4 or 5 are accepted"));
     }
     let lowest = input.u64()?;
     if !(1..=1000).contains(&lowest) {
-        return Err(header("the lowest discernible value", lowest, "1 to 1000 nanoseconds are accepted"));
+        return Err(header("the lowest discernible value", &lowest, "1 to 1000 nanoseconds are accepted"));
     }
     // The highest trackable value says how much to allocate; the counts themselves say as much.
     input.u64()?;
     let ratio = f64::from_bits(input.u64()?);
     if ratio != 1.0 {
-        return Err(header("the integer-to-double ratio", ratio, "only 1 is accepted"));
+        return Err(header("the integer-to-double ratio", &ratio, "only 1 is accepted"));
     }
 
     let slots = Slots::new(digits, lowest);
@@ -214,7 +214,7 @@ fn decode_v2(mut input: Input<'_>) -> Result<Histogram<u64>, LatencyError> {
 
 const TOO_LONG: LatencyError = LatencyError::Impossible("a latency of more than 146 years");
 
-fn header(what: &'static str, value: impl ToString, wanted: &'static str) -> LatencyError {
+fn header(what: &'static str, value: &impl ToString, wanted: &'static str) -> LatencyError {
     LatencyError::Header { what, value: value.to_string(), wanted }
 }
 

@@ -1,2 +1,8 @@
 //! `orchestrate`.
-fn main() {}
+
+use std::io;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    orchestrate::driver::serve(io::BufReader::new(io::stdin()), io::stdout())
+}
