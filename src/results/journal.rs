@@ -348,6 +348,12 @@ impl Lookup {
         Ok(Self { file: File::open(path).map_err(failed("open", path))?, path: path.to_owned() })
     }
 
+    /// Where the journal is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The event in a line that [`Reader`] found.
     ///
     /// # Errors

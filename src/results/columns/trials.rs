@@ -5,6 +5,7 @@ use crate::protocol::ServerCounts;
 use crate::record::{LatencySummary, Measured, TrialRecord};
 use crate::results::columns::shared::{hosts, identity, load, micros, other_settings, parties, placement};
 use crate::results::columns::{Column, Kind, Value};
+use crate::units::Nanos;
 
 type TrialColumn = Column<TrialRecord>;
 
@@ -124,7 +125,7 @@ fn cost() -> Vec<TrialColumn> {
         TrialColumn::number(
             "client_cpu_s",
             "User and system CPU time of the client during the measured part, where the system tells.",
-            |_, row| measured(row, |measured| measured.client_cpu_ns.map(|time| time.as_secs_f64())),
+            |_, row| measured(row, |measured| measured.client_cpu_ns.map(Nanos::as_secs_f64)),
         )
         .unit("s"),
         TrialColumn::number(
@@ -136,13 +137,13 @@ fn cost() -> Vec<TrialColumn> {
         TrialColumn::number(
             "foreign_cpu_s",
             "CPU time on the client's machine that neither client nor server used, where the system tells.",
-            |_, row| measured(row, |measured| measured.foreign_cpu_ns.map(|time| time.as_secs_f64())),
+            |_, row| measured(row, |measured| measured.foreign_cpu_ns.map(Nanos::as_secs_f64)),
         )
         .unit("s"),
         TrialColumn::number(
             "steal_s",
             "CPU time that the hypervisor gave to others, over all CPUs, where the system tells.",
-            |_, row| measured(row, |measured| measured.steal_ns.map(|time| time.as_secs_f64())),
+            |_, row| measured(row, |measured| measured.steal_ns.map(Nanos::as_secs_f64)),
         )
         .unit("s"),
         placement(),
