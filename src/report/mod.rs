@@ -1,1 +1,3 @@
-//! To be written.
+//! What was found becomes text for readers. Does no I/O: whoever asks for a text decides where it goes.
+
+pub mod table;

@@ -1,1 +1,19 @@
-//! To be written.
+//! What is kept of a run: the journal is the truth, every other file is derived from it. Never talks to a host.
+//!
+//! [`run_dir`] makes and finds directories, [`journal`] is appended to during the run, [`rebuild`] makes the tables
+//! ([`columns`], [`csv`], [`datapackage`]) and the [`provenance`] from it, [`progress`] and [`differences`] say whether
+//! and where to go on.
+
+pub mod columns;
+pub mod csv;
+pub mod datapackage;
+pub mod differences;
+pub mod error;
+pub mod journal;
+pub mod lock;
+pub mod progress;
+pub mod provenance;
+pub mod rebuild;
+pub mod run_dir;
+
+pub use error::ResultsError;

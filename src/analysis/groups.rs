@@ -1,0 +1,161 @@
+//! Tells trials that fall into two far-apart groups from trials that merely scatter or drift.
+//!
+//! Unpinned processes make such groups: the scheduler puts client and server on one core or on two, and throughput
+//! differs tenfold. A mean or a median of such a cell describes nothing that ever happened.
+
+/// The upper group must begin at this multiple of the end of the lower one, or more.
+const FACTOR: f64 = 1.5;
+
+/// The gap between the groups must be this multiple of the spread within them, or more.
+const CONTRAST: f64 = 2.0;
+
+/// Two far-apart groups of positive values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TwoGroups {
+    /// Values in the lower group.
+    pub lower: usize,
+    /// Values in the upper group.
+    pub upper: usize,
+    /// The median of the upper group over that of the lower one.
+    pub factor: f64,
+}
+
+/// The two groups that `values` fall into, if they do.
+///
+/// The rule: sort the values and cut them at the widest gap between neighbours, measured as a ratio (the difference
+/// of the logarithms). They are two groups if the gap is at least [`FACTOR`] and at least [`CONTRAST`] times the spread
+/// of the wider group. The spread of a group is twice the mean distance to its median, as logarithms: for two values
+/// the distance between them, for none or one 0. A mean and not a range, because a trial in the middle of which the
+/// scheduler changes its mind lies between the groups and would hide them.
+///
+/// So one of three trials at a tenth of the others is enough, and so are two trials that differ by half. Evenly
+/// spaced values are never two groups from three values up, and neither are values within a factor of 1.5.
+///
+/// The order of the values and their unit do not matter. A value that is not positive and finite makes no groups.
+#[must_use]
+pub fn two_groups(values: &[f64]) -> Option<TwoGroups> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    if !sorted.iter().all(|value| value.is_finite() && *value > 0.0) {
+        return None;
+    }
+    let gaps = sorted.windows(2).map(|pair| pair[1] / pair[0]);
+    let (cut, gap) = gaps.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    let (lower, upper) = sorted.split_at(cut + 1);
+    let spread = spread(lower).max(spread(upper));
+    (gap >= FACTOR && gap.ln() >= CONTRAST * spread).then(|| TwoGroups {
+        lower: lower.len(),
+        upper: upper.len(),
+        factor: middle(upper) / middle(lower),
+    })
+}
+
+/// Twice the mean distance of the logarithms to their median.
+fn spread(sorted: &[f64]) -> f64 {
+    let middle = middle(sorted);
+    let distances: f64 = sorted.iter().map(|value| (value / middle).ln().abs()).sum();
+    2.0 * distances / sorted.len() as f64
+}
+
+/// The upper of the two middle values of an even number: it stays exact under a change of unit, and the mean distance
+/// is the same to either.
+fn middle(sorted: &[f64]) -> f64 {
+    sorted[sorted.len() / 2]
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn one_of_three_trials_on_the_other_side_of_the_coin_is_enough() {
+        for values in [[8_000.0, 70_000.0, 66_000.0], [70_000.0, 8_000.0, 9_500.0]] {
+            let groups = two_groups(&values).unwrap();
+            assert_eq!(groups.lower + groups.upper, 3);
+            assert!(groups.factor > 6.0, "{groups:?}");
+        }
+    }
+
+    #[test]
+    fn every_fall_of_a_ten_to_one_coin_is_seen_unless_all_fell_alike() {
+        for n in 2..=6_usize {
+            for tosses in 1..(1_u32 << n) - 1 {
+                let values: Vec<f64> = (0..n)
+                    .map(|i| {
+                        let side = if tosses & (1 << i) == 0 { 7_000.0 } else { 70_000.0 };
+                        side * (1.0 + 0.05 * i as f64)
+                    })
+                    .collect();
+                assert!(two_groups(&values).is_some(), "{values:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_trial_that_changed_sides_halfway_does_not_hide_the_groups() {
+        let groups = two_groups(&[8.0, 8.1, 7.9, 25.0, 70.0, 71.0, 69.0, 70.0, 72.0]).unwrap();
+        assert_eq!((groups.lower, groups.upper), (3, 6));
+    }
+
+    #[test]
+    fn a_drift_is_not_two_groups() {
+        assert_eq!(two_groups(&[10.0, 20.0, 30.0]), None);
+        assert_eq!(two_groups(&[10.0, 20.0, 40.0, 80.0]), None);
+        assert_eq!(two_groups(&[40.0, 36.0, 32.0, 28.0, 24.0, 20.0]), None);
+    }
+
+    #[test]
+    fn a_plain_spread_of_a_tenth_is_not_two_groups() {
+        assert_eq!(two_groups(&[95.0, 105.0]), None);
+        assert_eq!(two_groups(&[90.0, 91.0, 110.0, 109.0, 90.5]), None);
+        assert_eq!(two_groups(&[100.0; 5]), None);
+    }
+
+    #[test]
+    fn the_articles_trials_are_one_group() {
+        assert_eq!(two_groups(&[17853.57, 16403.31, 17291.44, 17700.03, 17012.9]), None);
+    }
+
+    #[test]
+    fn nothing_follows_from_too_few_values_or_from_none_at_all() {
+        assert_eq!(two_groups(&[]), None);
+        assert_eq!(two_groups(&[5.0]), None);
+        assert_eq!(two_groups(&[0.0, 5.0]), None);
+        assert_eq!(two_groups(&[f64::NAN, 5.0]), None);
+    }
+
+    fn throughputs() -> impl Strategy<Value = Vec<f64>> {
+        prop::collection::vec(1.0_f64..1e6, 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn order_does_not_matter(
+            (values, shuffled) in throughputs().prop_flat_map(|v| (Just(v.clone()), Just(v).prop_shuffle()))
+        ) {
+            prop_assert_eq!(two_groups(&values), two_groups(&shuffled));
+        }
+
+        /// Powers of two, because with them no digit is lost and equality is exact.
+        #[test]
+        fn the_unit_does_not_matter(values in throughputs(), exponent in -20..20_i32) {
+            let scaled: Vec<f64> = values.iter().map(|value| value * 2.0_f64.powi(exponent)).collect();
+            prop_assert_eq!(two_groups(&values), two_groups(&scaled));
+        }
+
+        #[test]
+        fn values_within_a_factor_of_one_and_a_half_are_one_group(
+            values in prop::collection::vec(100.0_f64..149.0, 0..12)
+        ) {
+            prop_assert_eq!(two_groups(&values), None);
+        }
+
+        #[test]
+        fn evenly_spaced_values_are_one_group(n in 3..12_u32, ratio in 1.0_f64..3.0) {
+            let values: Vec<f64> = (0..n).map(|i| ratio.powi(i32::try_from(i).unwrap())).collect();
+            prop_assert_eq!(two_groups(&values), None);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! One summary for each cell, gathered from its attempts one after the other.
+
+use std::collections::{BTreeMap, HashMap};
+
+use hdrhistogram::Histogram;
+
+use crate::analysis::groups::{TwoGroups, two_groups};
+use crate::analysis::stats::Throughput;
+use crate::experiment::Settings;
+use crate::latency;
+use crate::protocol::ServerIdentity;
+use crate::record::{ClientLabel, Flag, HostLabel, LatencySummary, LinkKind, Status, TrialRecord};
+
+/// The quantiles of `latency.csv`.
+pub const QUANTILES: [f64; 11] = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 1.0];
+
+/// What the attempts at one cell say together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CellSummary {
+    /// The identity of the cell, 16 hexadecimal digits.
+    pub cell: String,
+    /// What was compared with what.
+    pub label: CellLabel,
+    /// Attempts that ended well; each is one observation.
+    pub n: usize,
+    /// Attempts that failed or timed out. An attempt that was interrupted counts nowhere.
+    pub failed: usize,
+    /// Over the attempts that ended well; absent if there are none.
+    pub throughput: Option<Throughput>,
+    /// Mean of [`littles_law`] over the attempts that have it.
+    pub littles_law: Option<f64>,
+    /// Whether the trials fall into two far-apart groups; if so, no statistic of this cell is worth quoting.
+    pub groups: Option<TwoGroups>,
+    /// Whether trials of this cell ran with different software, on different machines or on different CPUs; the label
+    /// is that of the first one.
+    pub mixed: bool,
+    /// How many of the `n` attempts carry each flag.
+    pub flags: BTreeMap<Flag, usize>,
+    /// Of all operations of all attempts that ended well; absent where the mode cannot know it.
+    pub latency: Option<LatencyProfile>,
+}
+
+/// The settings of a cell, and who took part.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CellLabel {
+    /// What was to be done.
+    pub settings: Settings,
+    /// The client's machine.
+    pub client_host: HostLabel,
+    /// The server's machine.
+    pub server_host: HostLabel,
+    /// How the client reached the server.
+    pub link: LinkKind,
+    /// The server; absent if it was never up.
+    pub server: Option<ServerIdentity>,
+    /// The client; absent if it was never ready.
+    pub client: Option<ClientLabel>,
+}
+
+impl CellLabel {
+    fn of(record: &TrialRecord) -> Self {
+        Self {
+            settings: record.settings.clone(),
+            client_host: record.client_host.clone(),
+            server_host: record.server_host.clone(),
+            link: record.link,
+            server: record.server.clone(),
+            client: record.client.clone(),
+        }
+    }
+
+    fn fits(&self, record: &TrialRecord) -> bool {
+        self.client_host == record.client_host
+            && self.server_host == record.server_host
+            && self.link == record.link
+            && self.server == record.server
+            && self.client == record.client
+    }
+}
+
+/// The latencies of a cell: quantiles of one histogram merged from all trials, for a mean of quantiles is no quantile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LatencyProfile {
+    /// Mean, usual quantiles, largest.
+    pub summary: LatencySummary,
+    /// Each of [`QUANTILES`] with its latency in nanoseconds.
+    pub quantiles: Vec<(f64, u64)>,
+    /// Latencies in the histogram.
+    pub count: u64,
+}
+
+impl LatencyProfile {
+    /// The profile of `histogram`; `None` if it is empty.
+    #[must_use]
+    pub fn of(histogram: &Histogram<u64>) -> Option<Self> {
+        let at = |quantile: f64| {
+            // The histogram's own answer for 0 is the end of the first bucket, not the smallest value.
+            if quantile == 0.0 { histogram.min() } else { histogram.value_at_quantile(quantile) }
+        };
+        (!histogram.is_empty()).then(|| Self {
+            summary: latency::summary(histogram),
+            quantiles: QUANTILES.iter().map(|&quantile| (quantile, at(quantile))).collect(),
+            count: histogram.len(),
+        })
+    }
+}
+
+/// Little's law as a self-check: throughput × mean latency ÷ operations in flight. Near 1 for a client that keeps its
+/// connections busy and stamps its latencies where it should; absent for an open loop, which does not keep them busy,
+/// and where the latency is unknown.
+#[must_use]
+pub fn littles_law(record: &TrialRecord) -> Option<f64> {
+    let (measured, client) = (record.measured.as_ref()?, record.client.as_ref()?);
+    let mean_s = measured.latency_summary?.mean_ns / 1e9;
+    let in_flight = f64::from(client.workers) * f64::from(record.settings.workload.pipeline);
+    record.settings.workload.rate.is_none().then(|| measured.ops_per_s() * mean_s / in_flight)
+}
+
+/// Gathers the attempts of all cells. Holds a few numbers for each attempt and no histogram.
+#[derive(Debug, Default)]
+pub struct Cells {
+    cells: Vec<CellAttempts>,
+    by_name: HashMap<String, usize>,
+}
+
+impl Cells {
+    /// Adds an attempt; the result is the index of its cell in [`Cells::into_cells`].
+    pub fn add(&mut self, record: &TrialRecord) -> usize {
+        let index = self.by_name.get(&record.cell).copied().unwrap_or_else(|| {
+            self.by_name.insert(record.cell.clone(), self.cells.len());
+            self.cells.push(CellAttempts::new(record));
+            self.cells.len() - 1
+        });
+        self.cells[index].add(record);
+        index
+    }
+
+    /// The cells in the order of their first attempts.
+    #[must_use]
+    pub fn into_cells(self) -> Vec<CellAttempts> {
+        self.cells
+    }
+}
+
+/// What is kept of the attempts at one cell.
+#[derive(Debug)]
+pub struct CellAttempts {
+    cell: String,
+    label: CellLabel,
+    throughputs: Vec<f64>,
+    littles: Vec<f64>,
+    failed: usize,
+    mixed: bool,
+    flags: BTreeMap<Flag, usize>,
+}
+
+impl CellAttempts {
+    fn new(record: &TrialRecord) -> Self {
+        Self {
+            cell: record.cell.clone(),
+            label: CellLabel::of(record),
+            throughputs: Vec::new(),
+            littles: Vec::new(),
+            failed: 0,
+            mixed: false,
+            flags: BTreeMap::new(),
+        }
+    }
+
+    fn add(&mut self, record: &TrialRecord) {
+        match (record.status, &record.measured) {
+            (Status::Ok, Some(measured)) => {
+                if self.throughputs.is_empty() {
+                    self.label = CellLabel::of(record);
+                }
+                self.mixed |= !self.label.fits(record);
+                self.throughputs.push(measured.ops_per_s());
+                self.littles.extend(littles_law(record));
+                for &flag in &record.flags {
+                    *self.flags.entry(flag).or_default() += 1;
+                }
+            }
+            (Status::Interrupted, _) => {}
+            _ => self.failed += 1,
+        }
+    }
+
+    /// The summary; `latencies` is the merged histogram of the attempts that ended well.
+    #[must_use]
+    pub fn summarise(self, latencies: Option<&Histogram<u64>>) -> CellSummary {
+        CellSummary {
+            n: self.throughputs.len(),
+            failed: self.failed,
+            throughput: Throughput::of(&self.throughputs),
+            littles_law: Throughput::of(&self.littles).map(|littles| littles.mean),
+            groups: two_groups(&self.throughputs),
+            mixed: self.mixed,
+            flags: self.flags,
+            latency: latencies.and_then(LatencyProfile::of),
+            cell: self.cell,
+            label: self.label,
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! The table of the seed article: mode, workers, best, worst and standard deviation in operations per second.
+//!
+//! A factor that varies gets a column in front; one that does not vary is not shown. What a reader must know about a
+//! row before quoting it is marked in the row and said below the table.
+
+use std::collections::{BTreeSet, HashSet};
+use std::fmt::Write as _;
+
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+
+use crate::analysis::stats::Throughput;
+use crate::analysis::summary::CellSummary;
+use crate::record::Flag;
+
+/// In the order in which printers use them.
+const MARKS: [&str; 11] = ["†", "‡", "§", "¶", "‖", "#", "††", "‡‡", "§§", "¶¶", "‖‖"];
+
+/// In place of a number that there is none of.
+const NONE: &str = "–";
+
+/// The table for a terminal, in the order of `cells`, with its notes; no colours.
+#[must_use]
+pub fn text(cells: &[CellSummary]) -> String {
+    let layout = Layout::of(cells);
+    let rule = LineStyle::none().fill('─').junction('─');
+    let mut table = Table::new();
+    table
+        .load_style(TableStyle::new().header_separator(rule))
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(layout.columns.iter().map(|column| column.name))
+        .add_rows(layout.rows);
+    for (column, drawn) in layout.columns.iter().zip(table.column_iter_mut()) {
+        drawn.set_cell_alignment(if column.number { CellAlignment::Right } else { CellAlignment::Left });
+    }
+    let mut text = table.trim_fmt();
+    for note in layout.notes {
+        write!(text, "\n{note}").expect("writing to a string does not fail");
+    }
+    text.push('\n');
+    text
+}
+
+/// The same in Markdown.
+#[must_use]
+pub fn markdown(cells: &[CellSummary]) -> String {
+    let layout = Layout::of(cells);
+    let line = |fields: Vec<String>| format!("| {} |\n", fields.join(" | "));
+    let mut text = line(layout.columns.iter().map(|column| column.name.to_owned()).collect());
+    let rules = layout.columns.iter().map(|column| if column.number { "---:" } else { "---" });
+    text += &line(rules.map(str::to_owned).collect());
+    for row in layout.rows {
+        text += &line(row.iter().map(|field| field.replace('|', "\\|")).collect());
+    }
+    for note in layout.notes {
+        write!(text, "\n{note}\n").expect("writing to a string does not fail");
+    }
+    text
+}
+
+struct Layout {
+    columns: Vec<Column>,
+    rows: Vec<Vec<String>>,
+    notes: Vec<String>,
+}
+
+struct Column {
+    name: &'static str,
+    number: bool,
+}
+
+impl Layout {
+    fn of(cells: &[CellSummary]) -> Self {
+        let notes: BTreeSet<Note> = cells.iter().flat_map(Note::about).collect();
+        let marked: Vec<(Note, &str)> = notes.into_iter().zip(MARKS).collect();
+
+        let mut fields: Vec<Field> = FACTORS.into_iter().filter(|factor| factor.varies(cells)).collect();
+        fields.extend(ALWAYS);
+        let mut columns: Vec<Column> =
+            fields.iter().map(|field| Column { name: field.name, number: field.number }).collect();
+        columns.extend(["Best", "Worst", "Stdev"].map(|name| Column { name, number: true }));
+        if !marked.is_empty() {
+            columns.push(Column { name: "", number: false });
+        }
+
+        let decimals = decimals(cells.iter().filter_map(|cell| cell.throughput.map(|t| t.worst)));
+        let stdev_decimals =
+            decimals.max(self::decimals(cells.iter().filter_map(|cell| cell.throughput?.stdev)));
+        let row = |cell: &CellSummary| {
+            let of = |value: fn(&Throughput) -> Option<f64>, decimals: usize| {
+                let value = cell.throughput.as_ref().and_then(value);
+                value.map_or_else(|| NONE.to_owned(), |value| format!("{value:.decimals$}"))
+            };
+            let mut row: Vec<String> = fields.iter().map(|field| (field.value)(cell)).collect();
+            row.push(of(|t| Some(t.best), decimals));
+            row.push(of(|t| Some(t.worst), decimals));
+            row.push(of(|t| t.stdev, stdev_decimals));
+            if !marked.is_empty() {
+                let notes = Note::about(cell);
+                let marks = marked.iter().filter(|(note, _)| notes.contains(note)).map(|(_, mark)| *mark);
+                row.push(marks.collect::<Vec<_>>().join(" "));
+            }
+            row
+        };
+        let rows = cells.iter().map(row).collect();
+        let mut notes = vec![caption(cells)];
+        notes.extend(marked.iter().map(|(note, mark)| format!("{mark} {}", note.sentence(cells))));
+        Self { columns, rows, notes }
+    }
+}
+
+/// A column that says which cell a row is.
+#[derive(Clone, Copy)]
+struct Field {
+    name: &'static str,
+    number: bool,
+    value: fn(&CellSummary) -> String,
+}
+
+impl Field {
+    const fn text(name: &'static str, value: fn(&CellSummary) -> String) -> Self {
+        Self { name, number: false, value }
+    }
+
+    const fn number(name: &'static str, value: fn(&CellSummary) -> String) -> Self {
+        Self { name, number: true, value }
+    }
+
+    fn varies(&self, cells: &[CellSummary]) -> bool {
+        cells.iter().map(self.value).collect::<HashSet<_>>().len() > 1
+    }
+}
+
+/// The factors that are shown where they vary, in the order in which cells are sorted.
+const FACTORS: [Field; 13] = [
+    Field::text("Hosts", |cell| cell.label.settings.hosts.to_string()),
+    Field::text("Server", |cell| cell.label.settings.server.clone()),
+    Field::text("Server args", |cell| {
+        cell.label.settings.server_args.as_ref().map_or_else(|| "its own".to_owned(), |args| args.join(" "))
+    }),
+    Field::text("Lifetime", |cell| {
+        cell.label.settings.lifetime.map_or_else(|| "its own".to_owned(), |lifetime| lifetime.to_string())
+    }),
+    Field::text("Link", |cell| cell.label.settings.workload.link.to_string()),
+    Field::text("Placement", |cell| cell.label.settings.placement.to_string()),
+    Field::number("Amount", |cell| cell.label.settings.workload.amount.to_string()),
+    Field::number("Value bytes", |cell| or(cell.label.settings.workload.value_bytes, "index")),
+    Field::number("Pipeline", |cell| cell.label.settings.workload.pipeline.to_string()),
+    Field::number("Rate", |cell| or(cell.label.settings.workload.rate, "closed loop")),
+    Field::text("Verify", |cell| cell.label.settings.workload.verify.to_string()),
+    Field::text("Split", |cell| cell.label.settings.workload.split.to_string()),
+    Field::number("Warm-up", |cell| cell.label.settings.warmup.to_string()),
+];
+
+const ALWAYS: [Field; 2] = [
+    Field::text("Mode", |cell| cell.label.settings.mode.clone()),
+    Field::number("Workers", |cell| {
+        let asked = cell.label.settings.workers;
+        match &cell.label.client {
+            Some(client) if client.workers != asked => format!("{asked} → {}", client.workers),
+            _ => asked.to_string(),
+        }
+    }),
+];
+
+fn or(value: Option<impl ToString>, absent: &str) -> String {
+    value.map_or_else(|| absent.to_owned(), |value| value.to_string())
+}
+
+/// So many that the smallest number shows three digits or more, and never more than two: one trial does not repeat
+/// another to the hundredth.
+fn decimals(values: impl Iterator<Item = f64>) -> usize {
+    match values.fold(f64::INFINITY, f64::min) {
+        smallest if smallest >= 100.0 => 0,
+        smallest if smallest >= 10.0 => 1,
+        _ => 2,
+    }
+}
+
+/// What the numbers are.
+fn caption(cells: &[CellSummary]) -> String {
+    let counts: BTreeSet<usize> = cells.iter().map(|cell| cell.n).collect();
+    let trials = match (counts.first(), counts.last()) {
+        (Some(1), Some(1)) => "1 trial".to_owned(),
+        (Some(least), Some(most)) if least < most => format!("{least} to {most} trials"),
+        (_, most) => format!("{} trials", most.copied().unwrap_or_default()),
+    };
+    format!("operations/s; best, worst and sample standard deviation of {trials} in each row")
+}
+
+/// What a reader must know about a row.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Note {
+    Bimodal,
+    Failed,
+    Mixed,
+    Flagged(Flag),
+}
+
+impl Note {
+    fn about(cell: &CellSummary) -> Vec<Self> {
+        let mut notes = Vec::new();
+        notes.extend(cell.groups.map(|_| Self::Bimodal));
+        notes.extend((cell.failed > 0).then_some(Self::Failed));
+        notes.extend(cell.mixed.then_some(Self::Mixed));
+        notes.extend(cell.flags.keys().copied().map(Self::Flagged));
+        notes
+    }
+
+    fn sentence(self, cells: &[CellSummary]) -> String {
+        match self {
+            Self::Bimodal => {
+                let factors = cells.iter().filter_map(|cell| cell.groups).map(|groups| groups.factor);
+                let widest = factors.fold(1.0, f64::max);
+                format!(
+                    "bimodal: the trials fall into two groups far apart (up to {widest:.1} to 1); do not quote this row"
+                )
+            }
+            Self::Failed => match cells.iter().map(|cell| cell.failed).sum() {
+                1_usize => "1 attempt failed; trials.csv says why".to_owned(),
+                failed => format!("{failed} attempts failed; trials.csv says why"),
+            },
+            Self::Mixed => "mixed: not all trials ran with the same software, machines and CPUs".to_owned(),
+            Self::Flagged(flag) => {
+                let trials: usize = cells.iter().filter_map(|cell| cell.flags.get(&flag)).sum();
+                let plural = if trials == 1 { "trial" } else { "trials" };
+                format!("{}, in {trials} {plural}: {}", flag.word(), meaning(flag))
+            }
+        }
+    }
+}
+
+const fn meaning(flag: Flag) -> &'static str {
+    match flag {
+        Flag::ClientBound => {
+            "the client used over 90% of the CPU it can have; the number is about the client"
+        }
+        Flag::ServerBound => {
+            "the server's main thread used over 90% of a CPU; the number is about the server"
+        }
+        Flag::ForeignLoad => "other programs used more than a tenth of a CPU on the client's machine",
+        Flag::Throttled => "the hypervisor took more than a fiftieth of the machine's CPU time",
+        Flag::BehindSchedule => "the client fell behind the rate that it was to keep",
+        Flag::ClockDisagrees => "two clocks disagree about the elapsed time by more than a tenth",
+        Flag::Persistence => "the server wrote to disk, as its arguments asked",
+        Flag::NotPlaced => "client and server could not be bound to the CPUs asked for",
+    }
+}

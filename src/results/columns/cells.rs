@@ -1,0 +1,161 @@
+//! `summary.csv`, a row for every cell, and `latency.csv`, a row for every cell and quantile.
+
+use crate::analysis::stats::Throughput;
+use crate::analysis::summary::{CellSummary, LatencyProfile};
+use crate::results::columns::shared::{
+    AboutCell, Subject, hosts, identity, load, micros, other_settings, parties, placement,
+};
+use crate::results::columns::{Column, Value};
+
+/// A row of `latency.csv`.
+#[derive(Clone, Copy)]
+pub struct QuantileRow<'s> {
+    cell: &'s CellSummary,
+    quantile: f64,
+    nanos: u64,
+    count: u64,
+}
+
+impl<'s> QuantileRow<'s> {
+    /// The rows of a cell; none if its latency is unknown.
+    pub fn of(cell: &'s CellSummary) -> impl Iterator<Item = Self> {
+        cell.latency.iter().flat_map(move |latency| {
+            latency.quantiles.iter().map(move |&(quantile, nanos)| Self {
+                cell,
+                quantile,
+                nanos,
+                count: latency.count,
+            })
+        })
+    }
+}
+
+impl AboutCell for QuantileRow<'_> {
+    fn subject(&self) -> Subject<'_> {
+        self.cell.subject()
+    }
+}
+
+type SummaryColumn = Column<CellSummary>;
+
+fn settings<Row: AboutCell>() -> Vec<Column<Row>> {
+    let mut columns = identity();
+    columns.extend(hosts());
+    columns.extend(parties());
+    columns.extend(load());
+    columns.push(placement());
+    columns.extend(other_settings());
+    columns
+}
+
+/// The columns of `latency.csv`.
+#[must_use]
+pub fn latency_columns<'s>() -> Vec<Column<QuantileRow<'s>>> {
+    let mut columns = settings();
+    columns.extend([
+        Column::<QuantileRow<'_>>::number(
+            "quantile",
+            "Share of the operations that took at most this long, from 0 (the smallest) to 1 (the largest).",
+            |_, row| row.quantile.into(),
+        )
+        .required(),
+        Column::<QuantileRow<'_>>::number(
+            "latency_us",
+            "Time from request to last reply of an operation; from one histogram over all trials of the cell.",
+            |_, row| micros(row.nanos).into(),
+        )
+        .unit("µs")
+        .required(),
+        Column::<QuantileRow<'_>>::integer("count", "Operations in that histogram.", |_, row| row.count.into()).required(),
+    ]);
+    columns
+}
+
+/// The columns of `summary.csv`.
+#[must_use]
+pub fn summary_columns() -> Vec<SummaryColumn> {
+    let mut columns = settings();
+    columns.extend(throughput());
+    columns.extend(latency());
+    columns.extend([
+        SummaryColumn::number("littles_law", "Mean of the same over the trials.", |_, row| {
+            row.littles_law.into()
+        }),
+        SummaryColumn::text("flags", "What to mind about this cell: words separated by spaces.", |_, row| {
+            flags(row).into()
+        }),
+    ]);
+    columns
+}
+
+fn throughput() -> Vec<SummaryColumn> {
+    vec![
+        SummaryColumn::integer("n", "Attempts that ended well; each is one observation.", |_, row| {
+            row.n.into()
+        })
+        .required(),
+        SummaryColumn::integer("failed", "Attempts that failed or timed out.", |_, row| row.failed.into())
+            .required(),
+        SummaryColumn::number("best_ops_per_s", "Highest throughput of the n.", |_, row| of(row, |t| t.best))
+            .unit("operations/s"),
+        SummaryColumn::number("worst_ops_per_s", "Lowest of the same.", |_, row| of(row, |t| t.worst))
+            .unit("operations/s"),
+        SummaryColumn::number("mean_ops_per_s", "Arithmetic mean of the same.", |_, row| of(row, |t| t.mean))
+            .unit("operations/s"),
+        SummaryColumn::number("median_ops_per_s", "Median of the same.", |_, row| of(row, |t| t.median))
+            .unit("operations/s"),
+        SummaryColumn::number(
+            "stdev_ops_per_s",
+            "Sample standard deviation (n − 1) of the same; missing where n is 1.",
+            |_, row| of(row, |t| t.stdev),
+        )
+        .unit("operations/s"),
+        SummaryColumn::number("cv", "Coefficient of variation: standard deviation ÷ mean.", |_, row| {
+            of(row, Throughput::cv)
+        }),
+    ]
+}
+
+fn latency() -> Vec<SummaryColumn> {
+    vec![
+        SummaryColumn::number(
+            "latency_mean_us",
+            "Mean time from request to last reply of an operation, over all trials of the cell.",
+            |_, row| profile(row, |latency| latency.summary.mean_ns / 1e3),
+        )
+        .unit("µs"),
+        SummaryColumn::number("latency_p50_us", "Median of the same.", |_, row| {
+            profile(row, |latency| micros(latency.summary.p50_ns))
+        })
+        .unit("µs"),
+        SummaryColumn::number("latency_p90_us", "90th percentile of the same.", |_, row| {
+            profile(row, |latency| micros(latency.summary.p90_ns))
+        })
+        .unit("µs"),
+        SummaryColumn::number("latency_p99_us", "99th percentile of the same.", |_, row| {
+            profile(row, |latency| micros(latency.summary.p99_ns))
+        })
+        .unit("µs"),
+        SummaryColumn::number("latency_p999_us", "99.9th percentile of the same.", |_, row| {
+            profile(row, |latency| micros(latency.summary.p999_ns))
+        })
+        .unit("µs"),
+    ]
+}
+
+fn of<T: Into<Value<'static>>>(row: &CellSummary, value: impl Fn(&Throughput) -> T) -> Value<'static> {
+    row.throughput.as_ref().map(value).into()
+}
+
+fn profile(row: &CellSummary, value: impl Fn(&LatencyProfile) -> f64) -> Value<'static> {
+    row.latency.as_ref().map(value).into()
+}
+
+/// `bimodal`, `mixed`, and every flag that a trial of the cell carries.
+fn flags(row: &CellSummary) -> Option<String> {
+    let mut words = Vec::new();
+    words.extend(row.groups.map(|_| "bimodal"));
+    words.extend(row.mixed.then_some("mixed"));
+    words.extend(row.flags.keys().map(|flag| flag.word()));
+    (!words.is_empty()).then(|| words.join(" "))
+}

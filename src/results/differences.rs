@@ -1,0 +1,138 @@
+//! What a changed file changes about the measurement. A run does not go on when the numbers before and after would not
+//! mean the same.
+//!
+//! Cells that join or leave are no difference: their identities say what they are. So hosts, servers, modes, workers
+//! and every list of levels may grow and shrink, and seed, order, timeout, retries and repetitions may change. But a
+//! setting that stood still before and stands still now, elsewhere, changes every cell at once: whoever did that wanted
+//! another experiment, or did not know.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::experiment::{Experiment, Factor, Lifetime, ServerSpec, Settings};
+
+/// A setting that measures and was changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Its name in the file.
+    pub setting: String,
+    /// What it was; `absent` if it was not given.
+    pub old: String,
+    /// What it is.
+    pub new: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} → {}", self.setting, self.old, self.new)
+    }
+}
+
+/// The factors of which a changed constant is a difference.
+const MEASURING: [Factor; 11] = [
+    Factor::Amount,
+    Factor::ValueBytes,
+    Factor::Pipeline,
+    Factor::Rate,
+    Factor::Verify,
+    Factor::Split,
+    Factor::Link,
+    Factor::ServerArgs,
+    Factor::Lifetime,
+    Factor::Placement,
+    Factor::Warmup,
+];
+
+/// Every setting that measures, is one and the same in all cells of `old` and in all cells of `new`, and differs.
+#[must_use]
+pub fn differences(old: &Experiment, new: &Experiment) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    let mut compare = |setting: &str, old: &str, new: &str| {
+        if old != new {
+            differences.push(Difference {
+                setting: setting.to_owned(),
+                old: old.to_owned(),
+                new: new.to_owned(),
+            });
+        }
+    };
+    for factor in MEASURING {
+        if let (Some(old), Some(new)) = (constant(old, factor), constant(new, factor)) {
+            compare(factor.name(), &old, &new);
+        }
+    }
+    for server in values(old, Factor::Server).intersection(&values(new, Factor::Server)) {
+        if let (Some(old), Some(new)) = (old.servers.get(server), new.servers.get(server)) {
+            for ((key, old), (_, new)) in aspects(old).into_iter().zip(aspects(new)) {
+                compare(&format!("server.{server}.{key}"), &old, &new);
+            }
+        }
+    }
+    for mode in values(old, Factor::Mode).intersection(&values(new, Factor::Mode)) {
+        let command = |experiment: &Experiment| {
+            experiment.modes.get(mode).map_or_else(|| "built-in".to_owned(), |spec| spec.command.join(" "))
+        };
+        compare(&format!("mode.{mode}.command"), &command(old), &command(new));
+    }
+    differences
+}
+
+/// What a factor is in all cells, if it is the same in all.
+fn constant(experiment: &Experiment, factor: Factor) -> Option<String> {
+    let mut values = values(experiment, factor);
+    if values.len() == 1 { values.pop_first() } else { None }
+}
+
+/// All that a factor is in the cells of an experiment.
+fn values(experiment: &Experiment, factor: Factor) -> BTreeSet<String> {
+    let mut values = BTreeSet::new();
+    for matrix in &experiment.matrices {
+        match matrix.axes.iter().find(|axis| axis.factor == factor) {
+            Some(axis) => values.extend(axis.levels.iter().map(ToString::to_string)),
+            None => {
+                values.insert(base(&matrix.base, factor));
+            }
+        }
+    }
+    values
+}
+
+/// A setting as its level would be displayed.
+fn base(settings: &Settings, factor: Factor) -> String {
+    let workload = &settings.workload;
+    match factor {
+        Factor::Hosts => settings.hosts.to_string(),
+        Factor::Server => settings.server.clone(),
+        Factor::Mode => settings.mode.clone(),
+        Factor::Workers => settings.workers.to_string(),
+        Factor::Amount => workload.amount.to_string(),
+        Factor::ValueBytes => or_absent(workload.value_bytes),
+        Factor::Pipeline => workload.pipeline.to_string(),
+        Factor::Rate => or_absent(workload.rate.map(|rate| format!("{rate}/s"))),
+        Factor::Verify => workload.verify.to_string(),
+        Factor::Split => workload.split.to_string(),
+        Factor::Link => workload.link.to_string(),
+        Factor::ServerArgs => or_absent(settings.server_args.as_ref().map(|args| args.join(" "))),
+        Factor::Lifetime => or_absent(settings.lifetime),
+        Factor::Placement => settings.placement.to_string(),
+        Factor::Warmup => settings.warmup.to_string(),
+    }
+}
+
+/// What of a server measures. The same keys for both kinds, so that a change of kind shows in what changes.
+fn aspects(server: &ServerSpec) -> [(&'static str, String); 4] {
+    let (program, args, lifetime, address) = match server {
+        ServerSpec::Managed { program, args, lifetime } => (Some(program), Some(args), Some(lifetime), None),
+        ServerSpec::External { host, port, .. } => (None, None, None, Some(format!("{host}:{port}"))),
+    };
+    [
+        ("program", or_absent(program)),
+        ("args", or_absent(args.map(|args| args.join(" ")))),
+        ("lifetime", or_absent(lifetime.map(Lifetime::to_string))),
+        ("address", or_absent(address)),
+    ]
+}
+
+fn or_absent(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "absent".to_owned(), |value| value.to_string())
+}

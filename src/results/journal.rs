@@ -1,0 +1,370 @@
+//! The journal of a run: one line of JSON for each event, on the disk before anybody counts on it. The truth.
+//!
+//! Only ever appended to. The one exception is a last line that a crash cut short: nobody has counted on it, and it is
+//! cut off when the journal is opened again.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use crate::record::TrialRecord;
+use crate::results::provenance::{End, Session};
+
+/// The version of the journal's format, in its first line.
+pub const FORMAT: u32 = 1;
+
+/// Why a journal cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file system said no.
+    #[error("failed to {action} the journal {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What came back.
+        source: io::Error,
+    },
+    /// Nothing in it says what it is.
+    #[error("{} is not a journal: its first line is not {{\"journal\":…}}", .0.display())]
+    NoHeading(PathBuf),
+    /// It was written by another version of this program.
+    #[error("the journal {} has format {found}, this version of orchestrate reads format {FORMAT}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// A line that is not the last one makes no sense, or the last one is whole and makes no sense.
+    #[error("line {line} of the journal {} is damaged: {source}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: u64,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+}
+
+/// The first line: what the journal is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heading {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The name of the experiment.
+    pub experiment: String,
+    /// The identity of the run.
+    pub run_id: String,
+}
+
+/// Every line but the first.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// The run was started or resumed.
+    Session(Box<Session>),
+    /// An attempt at a trial ended.
+    Trial(Box<TrialRecord>),
+    /// The run stopped, for good or until it is resumed.
+    End(End),
+}
+
+/// [`Event`] and [`Heading`] as they are written, without owning what they say.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Line<'a> {
+    Journal(&'a Heading),
+    Session(&'a Session),
+    Trial(&'a TrialRecord),
+    End(&'a End),
+}
+
+/// A last line that a crash cut short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Torn {
+    /// Its number, from 1.
+    pub line: u64,
+    /// Where it begins.
+    pub offset: u64,
+    /// How much of it there is.
+    pub bytes: u64,
+}
+
+/// A journal that is being written.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+    /// Bytes that are known to be whole lines on the disk.
+    length: u64,
+    buffer: Vec<u8>,
+}
+
+impl Journal {
+    /// Begins a journal. The file must not exist.
+    ///
+    /// # Errors
+    /// When it exists or cannot be written.
+    pub fn create(path: &Path, experiment: &str, run_id: &str) -> Result<Self, JournalError> {
+        let file =
+            OpenOptions::new().append(true).create_new(true).open(path).map_err(failed("create", path))?;
+        let mut journal = Self { file, path: path.to_owned(), length: 0, buffer: Vec::new() };
+        let heading =
+            Heading { format: FORMAT, experiment: experiment.to_owned(), run_id: run_id.to_owned() };
+        journal.append(&Line::Journal(&heading))?;
+        // Without this the lines are on the disk after a crash, but the name of the file may not be.
+        let directory = path.parent().expect("a path to a file that was just created has a parent");
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed("create", path))?;
+        Ok(journal)
+    }
+
+    /// Opens a journal to go on with it: shows all of its events to `visit`, and cuts off a torn last line.
+    ///
+    /// # Errors
+    /// When the journal cannot be read or written, or is damaged elsewhere than at its end.
+    pub fn resume(path: &Path, mut visit: impl FnMut(Event)) -> Result<(Self, Option<Torn>), JournalError> {
+        let mut reader = Reader::open(path)?;
+        for entry in &mut reader {
+            visit(entry?.event);
+        }
+        let file = OpenOptions::new().append(true).open(path).map_err(failed("open", path))?;
+        let torn = reader.torn();
+        if let Some(torn) = torn {
+            file.set_len(torn.offset).and_then(|()| file.sync_all()).map_err(failed("mend", path))?;
+        }
+        Ok((Self { file, path: path.to_owned(), length: reader.offset, buffer: Vec::new() }, torn))
+    }
+
+    /// Writes down that the run was started or resumed.
+    ///
+    /// # Errors
+    /// When it is not on the disk. What may be there of the line is taken back.
+    pub fn session(&mut self, session: &Session) -> Result<(), JournalError> {
+        self.append(&Line::Session(session))
+    }
+
+    /// Writes down an attempt. When this returns, the attempt counts.
+    ///
+    /// # Errors
+    /// As [`Journal::session`].
+    pub fn trial(&mut self, record: &TrialRecord) -> Result<(), JournalError> {
+        self.append(&Line::Trial(record))
+    }
+
+    /// Writes down that the run stopped.
+    ///
+    /// # Errors
+    /// As [`Journal::session`].
+    pub fn end(&mut self, end: &End) -> Result<(), JournalError> {
+        self.append(&Line::End(end))
+    }
+
+    fn append(&mut self, line: &Line<'_>) -> Result<(), JournalError> {
+        self.buffer.clear();
+        serde_json::to_writer(&mut self.buffer, line).map_err(|error| self.failed(error.into()))?;
+        self.buffer.push(b'\n');
+        // One write for a line: whoever reads along sees whole lines, except at the moment of a crash.
+        if let Err(error) = self.file.write_all(&self.buffer).and_then(|()| self.file.sync_data()) {
+            // A full disk may have taken half of the line, and the next one would be glued to it. If taking it back
+            // fails too, the line is torn, and the next session cuts it off.
+            let _ = self.file.set_len(self.length);
+            return Err(self.failed(error));
+        }
+        self.length += self.buffer.len() as u64;
+        Ok(())
+    }
+
+    fn failed(&self, source: io::Error) -> JournalError {
+        failed("append to", &self.path)(source)
+    }
+}
+
+/// An event and the bytes that it stands in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The event.
+    pub event: Event,
+    /// Where its line is.
+    pub span: Span,
+}
+
+/// The place of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// From the beginning of the file, in bytes.
+    pub offset: u64,
+    /// In bytes, with its newline.
+    pub length: usize,
+}
+
+/// Reads a journal event by event, one line in memory at a time. Changes nothing; a torn last line ends it.
+#[derive(Debug)]
+pub struct Reader {
+    input: BufReader<File>,
+    path: PathBuf,
+    heading: Heading,
+    /// Whole lines so far.
+    line: u64,
+    /// Where the next line begins.
+    offset: u64,
+    buffer: Vec<u8>,
+    torn: Option<Torn>,
+    done: bool,
+}
+
+/// The first line and as little of it as every version can be asked for.
+#[derive(Deserialize)]
+struct AnyHeading {
+    journal: AnyFormat,
+}
+
+#[derive(Deserialize)]
+struct AnyFormat {
+    format: u32,
+}
+
+#[derive(Deserialize)]
+struct FirstLine {
+    journal: Heading,
+}
+
+impl Reader {
+    /// Opens a journal and reads its first line.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no journal or has another format.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        let mut input = BufReader::new(File::open(path).map_err(failed("open", path))?);
+        let mut buffer = Vec::new();
+        input.read_until(b'\n', &mut buffer).map_err(failed("read", path))?;
+        let any: AnyHeading =
+            serde_json::from_slice(&buffer).map_err(|_| JournalError::NoHeading(path.to_owned()))?;
+        if any.journal.format != FORMAT {
+            return Err(JournalError::Format { path: path.to_owned(), found: any.journal.format });
+        }
+        let first: FirstLine = serde_json::from_slice(&buffer).map_err(|source| JournalError::Damaged {
+            path: path.to_owned(),
+            line: 1,
+            source,
+        })?;
+        if buffer.last() != Some(&b'\n') {
+            return Err(JournalError::NoHeading(path.to_owned()));
+        }
+        Ok(Self {
+            input,
+            path: path.to_owned(),
+            heading: first.journal,
+            line: 1,
+            offset: buffer.len() as u64,
+            buffer,
+            torn: None,
+            done: false,
+        })
+    }
+
+    /// What the journal is about.
+    #[must_use]
+    pub const fn heading(&self) -> &Heading {
+        &self.heading
+    }
+
+    /// The last line, if it is cut short; known once all events have been read.
+    #[must_use]
+    pub const fn torn(&self) -> Option<Torn> {
+        self.torn
+    }
+
+    /// The next event; `None` at the end.
+    fn entry(&mut self) -> Result<Option<Entry>, JournalError> {
+        self.buffer.clear();
+        let length = self.input.read_until(b'\n', &mut self.buffer).map_err(failed("read", &self.path))?;
+        if length == 0 {
+            return Ok(None);
+        }
+        let parsed = serde_json::from_slice(&self.buffer);
+        match parsed {
+            Ok(event) if self.buffer.ends_with(b"\n") => {
+                let span = Span { offset: self.offset, length };
+                self.line += 1;
+                self.offset += length as u64;
+                Ok(Some(Entry { event, span }))
+            }
+            Err(source) if !self.is_torn()? => {
+                Err(JournalError::Damaged { path: self.path.clone(), line: self.line + 1, source })
+            }
+            // Even a line that lacks nothing but its newline: its append never returned.
+            _ => {
+                self.torn =
+                    Some(Torn { line: self.line + 1, offset: self.offset, bytes: self.buffer.len() as u64 });
+                Ok(None)
+            }
+        }
+    }
+
+    /// Whether the line in the buffer, which is no event, was cut short: it has no newline, or it is the last one and
+    /// no JSON at all. A whole object at the end is something that this version does not know, and not ours to cut off.
+    fn is_torn(&mut self) -> Result<bool, JournalError> {
+        if !self.buffer.ends_with(b"\n") {
+            return Ok(true);
+        }
+        let last = self.input.fill_buf().map_err(failed("read", &self.path))?.is_empty();
+        Ok(last && serde_json::from_slice::<IgnoredAny>(&self.buffer).is_err())
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<Entry, JournalError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let entry = self.entry().transpose();
+        self.done = !matches!(entry, Some(Ok(_)));
+        entry
+    }
+}
+
+/// Reads single lines of a journal again. May be shared between threads.
+#[derive(Debug)]
+pub struct Lookup {
+    file: File,
+    path: PathBuf,
+}
+
+impl Lookup {
+    /// Opens a journal.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, JournalError> {
+        Ok(Self { file: File::open(path).map_err(failed("open", path))?, path: path.to_owned() })
+    }
+
+    /// Where the journal is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The event in a line that [`Reader`] found.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn event(&self, span: Span) -> Result<Event, JournalError> {
+        let mut line = vec![0; span.length];
+        self.file.read_exact_at(&mut line, span.offset).map_err(failed("read", &self.path))?;
+        serde_json::from_slice(&line).map_err(|error| failed("read", &self.path)(error.into()))
+    }
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> JournalError {
+    move |source| JournalError::Io { action, path: path.to_owned(), source }
+}

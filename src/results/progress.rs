@@ -1,0 +1,92 @@
+//! What of a run is done: all that is needed to go on with it, and nothing of the numbers.
+
+use std::collections::HashMap;
+
+use crate::record::{Status, TrialRecord};
+use crate::results::journal::Event;
+use crate::results::provenance::{End, EndReason, Session};
+
+/// What a journal says about its run as a whole.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunState {
+    /// The latest start or resumption.
+    pub last_session: Option<Session>,
+    /// How that session ended; absent if it was killed.
+    pub end: Option<End>,
+    /// Every trial that was attempted.
+    pub progress: Progress,
+}
+
+impl RunState {
+    /// Adds an event.
+    pub fn observe(&mut self, event: Event) {
+        match event {
+            Event::Session(session) => {
+                self.last_session = Some(*session);
+                self.end = None;
+            }
+            Event::Trial(record) => self.progress.observe(&record),
+            Event::End(end) => self.end = Some(end),
+        }
+    }
+
+    /// Whether the run got through its plan, as far as the plan went then.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        matches!(&self.end, Some(end) if end.why == EndReason::Complete)
+    }
+}
+
+/// What became of every trial that was attempted: a few bytes for each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    trials: HashMap<(u64, u32), Standing>,
+}
+
+/// What became of one trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// How its last attempt ended.
+    pub last: Status,
+    /// The number of that attempt; the next one has the next number.
+    pub attempts: u32,
+    /// How many of the attempts failed or timed out: an attempt that was interrupted does not use up a retry.
+    pub failures: u32,
+}
+
+impl Progress {
+    /// Adds an attempt. One whose cell is no cell's identity belongs to no plan and is not counted.
+    pub fn observe(&mut self, record: &TrialRecord) {
+        let Ok(cell) = u64::from_str_radix(&record.cell, 16) else { return };
+        let fresh = Standing { last: record.status, attempts: 0, failures: 0 };
+        let standing = self.trials.entry((cell, record.repetition)).or_insert(fresh);
+        standing.last = record.status;
+        standing.attempts = standing.attempts.max(record.attempt);
+        standing.failures += u32::from(matches!(record.status, Status::Failed | Status::TimedOut));
+    }
+
+    /// What became of a trial; `None` if it was never attempted.
+    #[must_use]
+    pub fn of(&self, cell: u64, repetition: u32) -> Option<Standing> {
+        self.trials.get(&(cell, repetition)).copied()
+    }
+
+    /// Whether a trial needs no further attempt: it ended well, or it failed more often than there are retries.
+    #[must_use]
+    pub fn is_done(&self, cell: u64, repetition: u32, retries: u32) -> bool {
+        self.of(cell, repetition)
+            .is_some_and(|standing| standing.last == Status::Ok || standing.failures > retries)
+    }
+
+    /// How many trials ended well.
+    #[must_use]
+    pub fn succeeded(&self) -> usize {
+        self.trials.values().filter(|standing| standing.last == Status::Ok).count()
+    }
+
+    /// How many trials were attempted.
+    #[must_use]
+    pub fn attempted(&self) -> usize {
+        self.trials.len()
+    }
+}

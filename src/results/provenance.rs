@@ -1,0 +1,141 @@
+//! Where the numbers come from: who ran what, with which software, on which machines, and why it stopped.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::HostFacts;
+use crate::record::TrialRecord;
+use crate::results::journal::{Event, Heading};
+
+/// The start or the resumption of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// The identity of the run.
+    pub run_id: String,
+    /// Of orchestrate.
+    pub version: String,
+    /// The git revision that orchestrate was built from, where known.
+    pub revision: Option<String>,
+    /// Of the experiment's file with its includes: SHA-256 in hexadecimal digits.
+    pub file_hash: String,
+    /// Of the expanded plan.
+    pub plan_hash: String,
+    /// From which the order follows.
+    pub seed: u64,
+    /// Modes in the order of the file: the order of tables.
+    pub modes: Vec<String>,
+    /// Every host by its name in the file.
+    pub hosts: BTreeMap<String, HostFacts>,
+    /// When.
+    pub started_at: Timestamp,
+    /// Trials in the plan, done or not.
+    pub planned_trials: u64,
+}
+
+/// The end of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// Why.
+    pub why: EndReason,
+    /// What happened, where there is more to say.
+    pub error: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndReason {
+    /// Every trial was carried out, with or without success.
+    Complete,
+    /// Somebody stopped it.
+    Interrupted,
+    /// A host or a server could not be had any more.
+    HostLost,
+}
+
+/// The contents of `run.json`: everything about a run but its numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The identity of the run.
+    pub run_id: String,
+    /// The name of the experiment.
+    pub experiment: String,
+    /// Its start and every resumption.
+    pub sessions: Vec<Session>,
+    /// Every end. A session that was killed has none.
+    pub ends: Vec<End>,
+    /// Every server that took part.
+    pub servers: BTreeSet<ServerSeen>,
+    /// Every client that took part.
+    pub clients: BTreeSet<ClientSeen>,
+}
+
+/// A server that took part.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ServerSeen {
+    /// Its name in the file.
+    pub server: String,
+    /// Name and version, such as `redis 7.0.15`.
+    pub version: String,
+    /// Its memory allocator, where it tells.
+    pub allocator: Option<String>,
+    /// Whether it persisted to disk.
+    pub persistence: bool,
+}
+
+/// A client that took part.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ClientSeen {
+    /// Its mode.
+    pub mode: String,
+    /// Client library and version.
+    pub client: String,
+    /// What it runs on.
+    pub runtime: String,
+}
+
+impl Provenance {
+    /// Of a run of which nothing has happened yet.
+    #[must_use]
+    pub fn new(heading: &Heading) -> Self {
+        Self {
+            run_id: heading.run_id.clone(),
+            experiment: heading.experiment.clone(),
+            sessions: Vec::new(),
+            ends: Vec::new(),
+            servers: BTreeSet::new(),
+            clients: BTreeSet::new(),
+        }
+    }
+
+    /// Adds what an event tells.
+    pub fn observe(&mut self, event: &Event) {
+        match event {
+            Event::Session(session) => self.sessions.push(Session::clone(session)),
+            Event::End(end) => self.ends.push(end.clone()),
+            Event::Trial(record) => self.observe_trial(record),
+        }
+    }
+
+    fn observe_trial(&mut self, record: &TrialRecord) {
+        if let Some(server) = &record.server {
+            self.servers.insert(ServerSeen {
+                server: record.settings.server.clone(),
+                version: format!("{} {}", server.name, server.version),
+                allocator: server.allocator.clone(),
+                persistence: server.persistence,
+            });
+        }
+        if let Some(client) = &record.client {
+            self.clients.insert(ClientSeen {
+                mode: record.settings.mode.clone(),
+                client: client.client.clone(),
+                runtime: client.runtime.clone(),
+            });
+        }
+    }
+}

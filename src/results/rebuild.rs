@@ -1,0 +1,134 @@
+//! Makes every other file of a run from its journal. May be done at any time and as often as one likes.
+//!
+//! Two passes: the first one writes the rows of the trials and gathers what cells need, except for their histograms,
+//! which are large. The second one merges those cell by cell. So memory holds a few numbers for each attempt, and as
+//! many histograms as there are threads.
+
+use std::path::Path;
+
+use atomic_write_file::AtomicWriteFile;
+use hdrhistogram::Histogram;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::analysis::order;
+use crate::analysis::summary::{CellAttempts, CellSummary, Cells};
+use crate::latency;
+use crate::record::Status;
+use crate::results::columns::cells::{QuantileRow, latency_columns, summary_columns};
+use crate::results::columns::{Column, Context, trials};
+use crate::results::csv::Table;
+use crate::results::datapackage;
+use crate::results::error::{ResultsError, failed};
+use crate::results::journal::{Event, Lookup, Reader, Span, Torn};
+use crate::results::provenance::Provenance;
+use crate::results::run_dir::{JOURNAL, write_whole};
+
+/// What was found on the way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rebuilt {
+    /// Every cell, in the order of the file.
+    pub cells: Vec<CellSummary>,
+    /// Rows of `trials.csv`.
+    pub attempts: u64,
+    /// Where everything comes from.
+    pub provenance: Provenance,
+    /// A last line of the journal that is cut short: a run that was killed, or one that is writing at this moment.
+    pub torn: Option<Torn>,
+}
+
+/// Writes `trials.csv`, `summary.csv`, `latency.csv`, `datapackage.json` and `run.json` into a run's directory, each in
+/// one piece.
+///
+/// # Errors
+/// When the journal cannot be read or a file cannot be written.
+pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
+    let journal = run.join(JOURNAL);
+    let mut reader = Reader::open(&journal)?;
+    let heading = reader.heading().clone();
+    let mut provenance = Provenance::new(&heading);
+    let context = Context { run_id: heading.run_id, experiment: heading.experiment };
+
+    let mut cells = Cells::default();
+    let mut spans: Vec<Vec<Span>> = Vec::new();
+    let mut attempts = 0;
+    write_table(&run.join("trials.csv"), trials::columns(), &context, |write| {
+        for entry in &mut reader {
+            let entry = entry?;
+            provenance.observe(&entry.event);
+            let Event::Trial(record) = entry.event else { continue };
+            write(&record)?;
+            attempts += 1;
+            let cell = cells.add(&record);
+            spans.resize_with(spans.len().max(cell + 1), Vec::new);
+            if record.status == Status::Ok {
+                spans[cell].push(entry.span);
+            }
+        }
+        Ok(())
+    })?;
+
+    let mut cells = summaries(&journal, cells.into_cells(), spans)?;
+    if let Some(session) = provenance.sessions.last() {
+        order::sort(&mut cells, &session.modes);
+    }
+    write_table(&run.join("summary.csv"), summary_columns(), &context, |write| {
+        cells.iter().try_for_each(write)
+    })?;
+    write_table(&run.join("latency.csv"), latency_columns(), &context, |write| {
+        cells.iter().flat_map(QuantileRow::of).try_for_each(|row| write(&row))
+    })?;
+    write_json(&run.join("datapackage.json"), &datapackage::describe(&context))?;
+    write_json(&run.join("run.json"), &provenance)?;
+    Ok(Rebuilt { cells, attempts, provenance, torn: reader.torn() })
+}
+
+/// The second pass.
+fn summaries(
+    journal: &Path,
+    cells: Vec<CellAttempts>,
+    spans: Vec<Vec<Span>>,
+) -> Result<Vec<CellSummary>, ResultsError> {
+    let lookup = Lookup::open(journal)?;
+    let cells = cells.into_par_iter().zip(spans);
+    cells.map(|(cell, spans)| Ok(cell.summarise(merged(&lookup, &spans)?.as_ref()))).collect()
+}
+
+/// All latencies of the trials in these lines; `None` if none of them has any.
+fn merged(lookup: &Lookup, spans: &[Span]) -> Result<Option<Histogram<u64>>, ResultsError> {
+    let mut merged: Option<Histogram<u64>> = None;
+    for &span in spans {
+        let Event::Trial(record) = lookup.event(span)? else { continue };
+        let Some(encoded) = record.measured.and_then(|measured| measured.latency) else { continue };
+        let latencies = latency::decode(&encoded).map_err(|source| ResultsError::Latency {
+            path: lookup.path().to_owned(),
+            trial: format!("{}-{}", record.cell, record.repetition),
+            source,
+        })?;
+        merged
+            .get_or_insert_with(|| Histogram::new(3).expect("three significant digits are allowed"))
+            .add(latencies)
+            .expect("a histogram that resizes itself takes every value");
+    }
+    Ok(merged)
+}
+
+/// Hands `rows` a function that writes one row.
+fn write_table<Row>(
+    path: &Path,
+    columns: Vec<Column<Row>>,
+    context: &Context,
+    rows: impl FnOnce(&mut dyn FnMut(&Row) -> Result<(), ResultsError>) -> Result<(), ResultsError>,
+) -> Result<(), ResultsError> {
+    let file = AtomicWriteFile::open(path).map_err(failed("write", path))?;
+    let mut table = Table::new(file, columns, context).map_err(failed("write", path))?;
+    rows(&mut |row| table.write(row).map_err(failed("write", path)))?;
+    table.finish().and_then(AtomicWriteFile::commit).map_err(failed("write", path))
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ResultsError> {
+    let mut text =
+        serde_json::to_string_pretty(value).map_err(|error| failed("write", path)(error.into()))?;
+    text.push('\n');
+    write_whole(path, text.as_bytes())
+}
