@@ -1,1 +1,5 @@
 //! To be written.
+
+pub mod child;
+pub mod facts;
+pub mod placement;
