@@ -131,6 +131,15 @@ impl Driver {
     /// # Errors
     /// With the reason, the driver's exit status and its last words. The driver is dead then.
     pub(super) async fn go(mut self, within: Nanos, servers: &[u32]) -> Result<TrialResult, AgentError> {
+        // Whoever talks before `go` has not waited for it.
+        if let Ok(early) = timeout(Duration::ZERO, self.output.next()).await {
+            let fault = match early {
+                Ok(Some(line)) => Fault::new(format!("did not wait for go, but printed {}", excerpt(&line))),
+                Ok(None) => Fault::new("ended its output before go"),
+                Err(bad) => Fault::new(format!("did not wait for go, but printed {bad}")),
+            };
+            return Err(self.end_with(fault).await);
+        }
         let before = Moment::now(&self.family, servers);
         let started = Instant::now();
         let deadline = started + within.duration();
@@ -185,7 +194,12 @@ impl Driver {
 
     /// The next event; `awaited` is the one that is due.
     async fn next(&mut self, awaited: &str) -> Result<DriverEvent, Fault> {
-        let line = self.output.next().await;
+        // A process that it started may hold its output open after its end.
+        let line = tokio::select! {
+            biased;
+            line = self.output.next() => line,
+            () = self.child.exited() => timeout(REST_WITHIN, self.output.next()).await.unwrap_or(Ok(None)),
+        };
         self.heard = Instant::now();
         match line {
             Ok(Some(line)) => match serde_json::from_str(&line) {

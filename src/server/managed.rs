@@ -27,6 +27,8 @@ const GLANCE: Duration = Duration::from_micros(500);
 const PORT_ATTEMPTS: usize = 5;
 const LOG: &str = "log";
 const LOG_LINES: usize = 5;
+/// Redis has warnings that are paragraphs.
+const LOG_LINE_CHARS: usize = 160;
 
 /// A server process of ours. Killed, and its directory removed, on drop.
 pub(super) struct Managed {
@@ -319,7 +321,11 @@ fn log_tail(directory: &Path) -> String {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
     let text = read().unwrap_or_default();
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| line.trim().chars().take(LOG_LINE_CHARS).collect::<String>())
+        .filter(|line| !line.is_empty())
+        .collect();
     let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
     if last.is_empty() { String::new() } else { format!("; its log ends: {}", last.join(" / ")) }
 }
