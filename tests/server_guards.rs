@@ -1,5 +1,6 @@
 //! A server is what its command line says, and one that somebody else runs loses nothing.
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod agent_support;
 
@@ -117,6 +118,32 @@ fn where_a_server_listens_is_not_up_to_the_file() {
     let bind: Vec<String> =
         redis::cmd("CONFIG").arg(&["GET", "bind"]).query(&mut connect(&up.endpoint)).unwrap();
     assert_eq!(bind, ["bind", "127.0.0.1"]);
+}
+
+#[test]
+fn a_server_for_other_hosts_listens_on_one_address_alone_and_asks_for_a_password() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let local = agent.call(&redis("redis")).unwrap().endpoint;
+    let expose = ServerExpose { key: "redis".to_owned(), address: "127.0.0.2".to_owned() };
+    let exposed = agent.call(&expose).unwrap();
+    assert_eq!((exposed.host.as_str(), exposed.port, &exposed.unix_socket), ("127.0.0.2", local.port, &None));
+    assert_eq!(agent.call(&expose).unwrap(), exposed, "it is exposed once");
+    std::net::TcpStream::connect((local.host.as_str(), local.port)).unwrap_err();
+    let mut stranger =
+        redis::Client::open((exposed.host.as_str(), exposed.port)).unwrap().get_connection().unwrap();
+    assert!(redis::cmd("PING").exec(&mut stranger).unwrap_err().to_string().contains("NOAUTH"));
+    redis::cmd("AUTH").arg(exposed.password.as_ref().unwrap()).exec(&mut stranger).unwrap();
+    set(&mut stranger, "a");
+    agent.call(&reset("redis")).unwrap();
+    assert_eq!(keys(&mut stranger), 0);
+    let up = agent.call(&redis("redis")).unwrap();
+    assert!(!up.started);
+    assert_eq!(Endpoint { unix_socket: None, ..up.endpoint }, exposed);
+    let nowhere = ServerExpose { key: "redis".to_owned(), address: "192.0.2.1".to_owned() };
+    let error = agent.call(&nowhere).unwrap_err();
+    assert_eq!(error.kind, AgentErrorKind::Failed);
+    assert!(!error.message.contains(exposed.password.as_ref().unwrap()));
 }
 
 /// Somebody else's server: one of another agent.

@@ -31,7 +31,8 @@ use self::trial::Trials;
 use crate::host::facts;
 use crate::protocol::{
     AgentError, AgentErrorKind, Call, Hello, MAX_LINE, Outcome, PROTOCOL, Ping, Request, Response,
-    ServerReset, ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo, TrialPrepare, Welcome,
+    ServerExpose, ServerReset, ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo, TrialPrepare,
+    Welcome,
 };
 use crate::server::Servers;
 
@@ -201,6 +202,10 @@ impl Agent {
             Ping::NAME => on(args, |_: Ping| async { Ok(()) }).await,
             ServerStart::NAME => {
                 on(args, |call: ServerStart| async move { self.servers.lock().await.start(&call).await })
+                    .await
+            }
+            ServerExpose::NAME => {
+                on(args, |call: ServerExpose| async move { self.servers.lock().await.expose(&call).await })
                     .await
             }
             ServerReset::NAME => {

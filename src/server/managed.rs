@@ -219,6 +219,32 @@ impl Managed {
         }
     }
 
+    /// Listens on `address` alone, with a password. Costs nothing if it does so already.
+    pub(super) async fn expose(&mut self, address: &str) -> Result<Endpoint, AgentError> {
+        // Nobody may come in between the two.
+        if self.endpoint.password.is_none() {
+            let password = random_password()
+                .map_err(|error| self.failed(&format!("cannot get a random password: {error}")))?;
+            self.configure("requirepass", &password).await?;
+            self.endpoint.password = Some(password);
+        }
+        if self.endpoint.host != address {
+            self.configure("bind", address).await?;
+            address.clone_into(&mut self.endpoint.host);
+        }
+        Ok(Endpoint { unix_socket: None, ..self.endpoint.clone() })
+    }
+
+    /// Over the connection that is there: what is set must not stand on a command line.
+    async fn configure(&mut self, name: &str, value: &str) -> Result<(), AgentError> {
+        let mut command = redis::cmd("CONFIG");
+        command.arg("SET").arg(name).arg(value);
+        match command.query_async(&mut self.connection).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.explain(&format!("CONFIG SET {name}"), &error)),
+        }
+    }
+
     /// Empties it, resets its statistics, and takes the baseline, in one round trip.
     pub(super) async fn reset(&mut self) -> Result<(), AgentError> {
         let mut pipeline = redis::pipe();
@@ -292,6 +318,14 @@ impl Managed {
 /// A port that was free a moment ago.
 fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// 192 bits from the kernel.
+fn random_password() -> io::Result<String> {
+    use base64::Engine;
+    let mut bytes = [0; 24];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
 }
 
 fn cannot_start(program: &str, error: &io::Error) -> AgentError {

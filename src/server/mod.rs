@@ -23,8 +23,8 @@ use self::external::External;
 use self::home::Home;
 use self::managed::Managed;
 use crate::protocol::{
-    AgentError, AgentErrorKind, Launch, ServerCounts, ServerReset, ServerSample, ServerStart, ServerStop,
-    ServerUp,
+    AgentError, AgentErrorKind, Endpoint, Launch, ServerCounts, ServerExpose, ServerReset, ServerSample,
+    ServerStart, ServerStop, ServerUp,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -109,6 +109,14 @@ impl Servers {
         let server = Managed::start(&request.key, program, args, home).await?;
         self.known.insert(request.key.clone(), Server::Managed(Box::new(server)));
         Ok(true)
+    }
+
+    /// Lets other hosts reach a server that we started.
+    ///
+    /// # Errors
+    /// `Failed` when it cannot listen there; `Protocol` when it was never started or is not ours.
+    pub async fn expose(&mut self, request: &ServerExpose) -> Result<Endpoint, AgentError> {
+        self.managed(&request.key)?.expose(&request.address).await
     }
 
     /// Empties a server, resets its statistics and takes a baseline; of somebody else's server only the baseline.
@@ -206,7 +214,7 @@ impl Servers {
 }
 
 fn mixed_up(key: &str) -> AgentError {
-    AgentError::new(AgentErrorKind::Protocol, format!("server `{key}` is of another kind"))
+    AgentError::new(AgentErrorKind::Protocol, format!("server `{key}` was not started by this agent"))
 }
 
 /// One connection, for us alone.
