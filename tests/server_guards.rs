@@ -110,6 +110,21 @@ fn a_fresh_server_is_another_process() {
 }
 
 #[test]
+fn a_broken_connection_is_not_a_dead_server_and_a_dead_server_is_started_again() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let up = agent.call(&redis("redis")).unwrap();
+    let mut connection = connect(&up.endpoint);
+    redis::cmd("CLIENT").arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"]).exec(&mut connection).unwrap();
+    let again = agent.call(&redis("redis")).unwrap();
+    assert!(!again.started);
+    agent.call(&reset("redis")).unwrap();
+    redis::cmd("SHUTDOWN").arg("NOSAVE").exec(&mut connection).unwrap_err();
+    assert!(agent.call(&redis("redis")).unwrap().started);
+    agent.call(&reset("redis")).unwrap();
+}
+
+#[test]
 fn where_a_server_listens_is_not_up_to_the_file() {
     let tmp = tempfile::tempdir().unwrap();
     let mut agent = Agent::start(tmp.path());

@@ -21,6 +21,8 @@ use crate::protocol::{AgentError, AgentErrorKind, Endpoint, ServerIdentity};
 
 const READY_WITHIN: Duration = Duration::from_secs(10);
 const GONE_WITHIN: Duration = Duration::from_secs(1);
+/// Between the end of a process's connections and its own.
+const DEAD_WITHIN: Duration = Duration::from_millis(100);
 /// Between two looks whether the server listens.
 const GLANCE: Duration = Duration::from_micros(500);
 /// Between choosing a port and binding it somebody else may take it.
@@ -200,13 +202,28 @@ impl Managed {
         self.death.as_deref()
     }
 
+    /// Whether it is dead or dying: the connections of a process break a moment before its end is known.
+    async fn dies(&mut self) -> bool {
+        let _ = tokio::time::timeout(DEAD_WITHIN, self.child.exited()).await;
+        self.death().is_some()
+    }
+
     /// Sees to it that the server persists what its command line says and nothing else.
     pub(super) async fn check_persistence(&mut self) -> Result<(), AgentError> {
         let mut pipeline = redis::pipe();
         pipeline.cmd("CONFIG").arg("GET").arg("save").cmd("CONFIG").arg("GET").arg("appendonly");
-        let answer: (Vec<String>, Vec<String>) = match pipeline.query_async(&mut self.connection).await {
+        let mut answer = pipeline.query_async(&mut self.connection).await;
+        if matches!(&answer, Err(error) if error.is_io_error()) && !self.dies().await {
+            // Only the connection is gone: a driver may kill connections, too.
+            let address = ConnectionAddr::Unix(self.directory.path().join(SOCKET));
+            if let Ok(connection) = connect(address, self.endpoint.password.as_deref()).await {
+                self.connection = connection;
+                answer = pipeline.query_async(&mut self.connection).await;
+            }
+        }
+        let answer: (Vec<String>, Vec<String>) = match answer {
             Ok(answer) => answer,
-            Err(error) => return Err(self.explain("CONFIG GET", &error)),
+            Err(error) => return Err(self.explain("CONFIG GET", &error).await),
         };
         let ([_, save], [_, appendonly]) = (&answer.0[..], &answer.1[..]) else {
             return Err(self.failed("does not tell whether it persists"));
@@ -241,7 +258,7 @@ impl Managed {
         command.arg("SET").arg(name).arg(value);
         match command.query_async(&mut self.connection).await {
             Ok(()) => Ok(()),
-            Err(error) => Err(self.explain(&format!("CONFIG SET {name}"), &error)),
+            Err(error) => Err(self.explain(&format!("CONFIG SET {name}"), &error).await),
         }
     }
 
@@ -252,7 +269,7 @@ impl Managed {
         pipeline.cmd("DBSIZE").cmd("CONFIG").arg("RESETSTAT").ignore().cmd("INFO").arg("all");
         let (keys, info): (u64, String) = match pipeline.query_async(&mut self.connection).await {
             Ok(answer) => answer,
-            Err(error) => return Err(self.explain("FLUSHALL, CONFIG RESETSTAT and INFO", &error)),
+            Err(error) => return Err(self.explain("FLUSHALL, CONFIG RESETSTAT and INFO", &error).await),
         };
         if keys != 0 {
             return Err(
@@ -267,7 +284,7 @@ impl Managed {
     pub(super) async fn count(&mut self) -> Result<Counters, AgentError> {
         let info: String = match redis::cmd("INFO").arg("all").query_async(&mut self.connection).await {
             Ok(info) => info,
-            Err(error) => return Err(self.explain("INFO", &error)),
+            Err(error) => return Err(self.explain("INFO", &error).await),
         };
         self.counters(&info)
     }
@@ -304,7 +321,10 @@ impl Managed {
     }
 
     /// A server that does not answer has often died; then that is the reason.
-    fn explain(&mut self, command: &str, error: &redis::RedisError) -> AgentError {
+    async fn explain(&mut self, command: &str, error: &redis::RedisError) -> AgentError {
+        if error.is_io_error() {
+            self.dies().await;
+        }
         match self.death() {
             Some(death) => AgentError::new(AgentErrorKind::Failed, death),
             None => {
