@@ -12,20 +12,24 @@ use orchestrate::units::Nanos;
 use rustix::process::Signal;
 
 /// An agent with a server, and with a driver in the middle of its work; the string is in the driver's command line.
-/// The server has the path of `tmp` in its title.
+///
+/// The driver has no child of its own: a killed agent takes its children along, but their children have only the end
+/// of their input to go by.
 fn busy(tmp: &Path, lease: Nanos) -> (Agent, String) {
     let mut agent = Agent::silent(tmp);
     agent.call(&hello(lease)).unwrap();
     agent.call(&redis("redis")).unwrap();
     assert_eq!(leftovers(tmp).len(), 1);
-    let trial = trial(&[READ, READY, READ, "echo here >&2; sleep 1000; exit 0"].concat());
+    let trial = trial(
+        &[READ, READY, READ, "mkfifo \"$TMPDIR/$0\"; echo here >&2; read -r line < \"$TMPDIR/$0\""].concat(),
+    );
     agent.call(&trial).unwrap();
     agent.send(&go(&trial));
     agent.notice();
     (agent, trial.trial)
 }
 
-/// A server's title is its address; we find it by its working directory.
+/// A server's title is its address, so it is found by its working directory.
 fn servers_in(tmp: &Path) -> usize {
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     entries
@@ -52,7 +56,7 @@ fn the_end_of_its_input_is_the_end_of_everything() {
 #[test]
 fn a_silent_coordinator_loses_its_lease() {
     let tmp = tempfile::tempdir().unwrap();
-    let (mut agent, driver) = busy(tmp.path(), Nanos::from_millis(400));
+    let (mut agent, driver) = busy(tmp.path(), Nanos::from_secs(2));
     assert!(!agent.end().success());
     assert_nothing_left(tmp.path(), &driver);
 }
