@@ -430,6 +430,17 @@ pub struct ServerIdentity {
 }
 call!(ServerStart => ServerUp, "server.start");
 
+/// Lets other hosts reach a server that this agent started: on `address` alone, and with a random password. To be
+/// called after every [`ServerStart`] of a server whose client is on another host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServerExpose {
+    /// [`ServerStart::key`].
+    pub key: String,
+    /// An IP address of this host.
+    pub address: String,
+}
+call!(ServerExpose => Endpoint, "server.expose");
+
 /// FLUSHALL SYNC, DBSIZE = 0, CONFIG RESETSTAT, and a baseline of INFO. On a server that is not to be flushed
 /// only the baseline is taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -36,6 +36,7 @@ fn linux(common: HostFacts) -> HostFacts {
     let virtualisation = Evidence {
         docker: exists("/.dockerenv"),
         podman: exists("/run/.containerenv"),
+        root_is_disk: file("/proc/self/mountinfo").is_some_and(|mounts| root_is_disk(&mounts)),
         systemd_container: file("/run/systemd/container"),
         cgroup: file("/proc/1/cgroup"),
         vendor: file("/sys/class/dmi/id/sys_vendor"),
@@ -159,6 +160,15 @@ fn mem_total(meminfo: &str) -> Option<u64> {
     field(meminfo, "MemTotal")?.strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
+/// Whether `/` is a block device: the second word after the dash is a mount's source (proc_pid_mountinfo(5)).
+fn root_is_disk(mountinfo: &str) -> bool {
+    mountinfo.lines().any(|line| {
+        let root = line.split_ascii_whitespace().nth(4) == Some("/");
+        let source = line.split_once(" - ").and_then(|(_, rest)| rest.split_ascii_whitespace().nth(1));
+        root && source.is_some_and(|source| source.starts_with("/dev/"))
+    })
+}
+
 /// The first of `{ 1.52 1.60 1.71 }`, as both BSD and macOS print it; macOS writes a comma in some locales.
 fn load_average(text: &str) -> Option<f64> {
     text.trim_matches(['{', '}', ' ']).split_ascii_whitespace().next()?.replace(',', ".").parse().ok()
@@ -177,6 +187,7 @@ fn within(inner: Option<String>, outer: Option<String>) -> Option<String> {
 struct Evidence {
     docker: bool,
     podman: bool,
+    root_is_disk: bool,
     systemd_container: Option<String>,
     cgroup: Option<String>,
     vendor: Option<String>,
@@ -195,9 +206,11 @@ impl Evidence {
     fn container(&self) -> Option<&str> {
         let cgroup = self.cgroup.as_deref().unwrap_or_default();
         let named = |name: &'static str| cgroup.contains(name).then_some(name);
-        None.or_else(|| self.podman.then_some("podman"))
+        // The marks of an image outlast the container: a virtual machine may have been made from it.
+        let contained = !self.root_is_disk;
+        None.or_else(|| (contained && self.podman).then_some("podman"))
             .or_else(|| named("kubepods").map(|_| "kubernetes"))
-            .or_else(|| self.docker.then_some("docker"))
+            .or_else(|| (contained && self.docker).then_some("docker"))
             .or_else(|| named("docker"))
             .or_else(|| named("lxc"))
             .or(self.systemd_container.as_deref())
@@ -288,6 +301,18 @@ mod tests {
         let evidence =
             Evidence { docker: true, clocks: Some("tsc kvm-clock".to_owned()), ..Evidence::default() };
         assert_eq!(evidence.conclusion().as_deref(), Some("docker in kvm"));
+    }
+
+    #[test]
+    fn a_virtual_machine_made_from_a_containers_image_is_no_container() {
+        assert!(root_is_disk(
+            "22 27 0:20 / /proc rw - proc proc rw\n27 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n"
+        ));
+        assert!(!root_is_disk(
+            "1234 1000 0:99 / / rw,relatime master:1 - overlay overlay rw,lowerdir=/dev/x\n"
+        ));
+        let evidence = Evidence { docker: true, root_is_disk: true, ..Evidence::default() };
+        assert_eq!(evidence.conclusion(), None);
     }
 
     #[test]

@@ -88,6 +88,7 @@ fn list(cpus: &[u32]) -> String {
 }
 
 /// Reads a list as the Linux kernel prints it: `0-3,8,10-11`.
+#[cfg(any(target_os = "linux", test))]
 fn parse_list(text: &str) -> Option<Vec<u32>> {
     let mut cpus = Vec::new();
     for part in text.trim().split(',').filter(|part| !part.is_empty()) {

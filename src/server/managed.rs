@@ -21,12 +21,16 @@ use crate::protocol::{AgentError, AgentErrorKind, Endpoint, ServerIdentity};
 
 const READY_WITHIN: Duration = Duration::from_secs(10);
 const GONE_WITHIN: Duration = Duration::from_secs(1);
+/// Between the end of a process's connections and its own.
+const DEAD_WITHIN: Duration = Duration::from_millis(100);
 /// Between two looks whether the server listens.
 const GLANCE: Duration = Duration::from_micros(500);
 /// Between choosing a port and binding it somebody else may take it.
 const PORT_ATTEMPTS: usize = 5;
 const LOG: &str = "log";
 const LOG_LINES: usize = 5;
+/// Redis has warnings that are paragraphs.
+const LOG_LINE_CHARS: usize = 160;
 
 /// A server process of ours. Killed, and its directory removed, on drop.
 pub(super) struct Managed {
@@ -198,13 +202,28 @@ impl Managed {
         self.death.as_deref()
     }
 
+    /// Whether it is dead or dying: the connections of a process break a moment before its end is known.
+    async fn dies(&mut self) -> bool {
+        let _ = tokio::time::timeout(DEAD_WITHIN, self.child.exited()).await;
+        self.death().is_some()
+    }
+
     /// Sees to it that the server persists what its command line says and nothing else.
     pub(super) async fn check_persistence(&mut self) -> Result<(), AgentError> {
         let mut pipeline = redis::pipe();
         pipeline.cmd("CONFIG").arg("GET").arg("save").cmd("CONFIG").arg("GET").arg("appendonly");
-        let answer: (Vec<String>, Vec<String>) = match pipeline.query_async(&mut self.connection).await {
+        let mut answer = pipeline.query_async(&mut self.connection).await;
+        if matches!(&answer, Err(error) if error.is_io_error()) && !self.dies().await {
+            // Only the connection is gone: a driver may kill connections, too.
+            let address = ConnectionAddr::Unix(self.directory.path().join(SOCKET));
+            if let Ok(connection) = connect(address, self.endpoint.password.as_deref()).await {
+                self.connection = connection;
+                answer = pipeline.query_async(&mut self.connection).await;
+            }
+        }
+        let answer: (Vec<String>, Vec<String>) = match answer {
             Ok(answer) => answer,
-            Err(error) => return Err(self.explain("CONFIG GET", &error)),
+            Err(error) => return Err(self.explain("CONFIG GET", &error).await),
         };
         let ([_, save], [_, appendonly]) = (&answer.0[..], &answer.1[..]) else {
             return Err(self.failed("does not tell whether it persists"));
@@ -217,6 +236,32 @@ impl Managed {
         }
     }
 
+    /// Listens on `address` alone, with a password. Costs nothing if it does so already.
+    pub(super) async fn expose(&mut self, address: &str) -> Result<Endpoint, AgentError> {
+        // Nobody may come in between the two.
+        if self.endpoint.password.is_none() {
+            let password = random_password()
+                .map_err(|error| self.failed(&format!("cannot get a random password: {error}")))?;
+            self.configure("requirepass", &password).await?;
+            self.endpoint.password = Some(password);
+        }
+        if self.endpoint.host != address {
+            self.configure("bind", address).await?;
+            address.clone_into(&mut self.endpoint.host);
+        }
+        Ok(Endpoint { unix_socket: None, ..self.endpoint.clone() })
+    }
+
+    /// Over the connection that is there: what is set must not stand on a command line.
+    async fn configure(&mut self, name: &str, value: &str) -> Result<(), AgentError> {
+        let mut command = redis::cmd("CONFIG");
+        command.arg("SET").arg(name).arg(value);
+        match command.query_async(&mut self.connection).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.explain(&format!("CONFIG SET {name}"), &error).await),
+        }
+    }
+
     /// Empties it, resets its statistics, and takes the baseline, in one round trip.
     pub(super) async fn reset(&mut self) -> Result<(), AgentError> {
         let mut pipeline = redis::pipe();
@@ -224,7 +269,7 @@ impl Managed {
         pipeline.cmd("DBSIZE").cmd("CONFIG").arg("RESETSTAT").ignore().cmd("INFO").arg("all");
         let (keys, info): (u64, String) = match pipeline.query_async(&mut self.connection).await {
             Ok(answer) => answer,
-            Err(error) => return Err(self.explain("FLUSHALL, CONFIG RESETSTAT and INFO", &error)),
+            Err(error) => return Err(self.explain("FLUSHALL, CONFIG RESETSTAT and INFO", &error).await),
         };
         if keys != 0 {
             return Err(
@@ -239,7 +284,7 @@ impl Managed {
     pub(super) async fn count(&mut self) -> Result<Counters, AgentError> {
         let info: String = match redis::cmd("INFO").arg("all").query_async(&mut self.connection).await {
             Ok(info) => info,
-            Err(error) => return Err(self.explain("INFO", &error)),
+            Err(error) => return Err(self.explain("INFO", &error).await),
         };
         self.counters(&info)
     }
@@ -276,7 +321,10 @@ impl Managed {
     }
 
     /// A server that does not answer has often died; then that is the reason.
-    fn explain(&mut self, command: &str, error: &redis::RedisError) -> AgentError {
+    async fn explain(&mut self, command: &str, error: &redis::RedisError) -> AgentError {
+        if error.is_io_error() {
+            self.dies().await;
+        }
         match self.death() {
             Some(death) => AgentError::new(AgentErrorKind::Failed, death),
             None => {
@@ -290,6 +338,14 @@ impl Managed {
 /// A port that was free a moment ago.
 fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// 192 bits from the kernel.
+fn random_password() -> io::Result<String> {
+    use base64::Engine;
+    let mut bytes = [0; 24];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
 }
 
 fn cannot_start(program: &str, error: &io::Error) -> AgentError {
@@ -319,7 +375,11 @@ fn log_tail(directory: &Path) -> String {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
     let text = read().unwrap_or_default();
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| line.trim().chars().take(LOG_LINE_CHARS).collect::<String>())
+        .filter(|line| !line.is_empty())
+        .collect();
     let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
     if last.is_empty() { String::new() } else { format!("; its log ends: {}", last.join(" / ")) }
 }

@@ -23,8 +23,8 @@ use self::external::External;
 use self::home::Home;
 use self::managed::Managed;
 use crate::protocol::{
-    AgentError, AgentErrorKind, Launch, ServerCounts, ServerReset, ServerSample, ServerStart, ServerStop,
-    ServerUp,
+    AgentError, AgentErrorKind, Endpoint, Launch, ServerCounts, ServerExpose, ServerReset, ServerSample,
+    ServerStart, ServerStop, ServerUp,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -59,28 +59,58 @@ impl Servers {
     /// not start or persists otherwise than it should. Messages end with the last lines of the server's log.
     pub async fn start(&mut self, request: &ServerStart) -> Result<ServerUp, AgentError> {
         match &request.launch {
-            Launch::Managed { program, args } => {
-                let started = self.ensure_managed(request, program, args).await?;
-                let server = self.managed(&request.key)?;
-                server.check_persistence().await?;
-                let (endpoint, identity) = (server.endpoint.clone(), server.identity.clone());
-                Ok(ServerUp { endpoint, identity, started, flushes: true })
-            }
+            Launch::Managed { program, args } => self.start_managed(request, program, args).await,
             Launch::External { endpoint, allow_flush } => {
-                if !matches!(self.known.get(&request.key), Some(Server::External(known)) if known.is(endpoint, *allow_flush))
-                {
-                    self.forget(&request.key).await;
-                    let server = External::meet(&request.key, endpoint, *allow_flush).await?;
-                    self.known.insert(request.key.clone(), Server::External(Box::new(server)));
-                }
-                let Server::External(server) = self.find(&request.key)? else {
-                    return Err(mixed_up(&request.key));
-                };
-                server.look_at_persistence().await?;
-                let (endpoint, identity) = (server.endpoint.clone(), server.identity.clone());
-                Ok(ServerUp { endpoint, identity, started: false, flushes: server.flushes })
+                self.meet_external(&request.key, endpoint, *allow_flush).await
             }
         }
+    }
+
+    async fn start_managed(
+        &mut self,
+        request: &ServerStart,
+        program: &str,
+        args: &[String],
+    ) -> Result<ServerUp, AgentError> {
+        loop {
+            let started = self.ensure_managed(request, program, args).await?;
+            let server = self.managed(&request.key)?;
+            match server.check_persistence().await {
+                Ok(()) => {
+                    let (endpoint, identity) = (server.endpoint.clone(), server.identity.clone());
+                    return Ok(ServerUp { endpoint, identity, started, flushes: true });
+                }
+                // One that was up before may turn out to be dead only when it is talked to.
+                Err(_) if !started && server.death().is_some() => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn meet_external(
+        &mut self,
+        key: &str,
+        endpoint: &Endpoint,
+        allow_flush: bool,
+    ) -> Result<ServerUp, AgentError> {
+        let met = match self.known.remove(key) {
+            Some(Server::External(server)) if server.is(endpoint, allow_flush) => Some(server),
+            Some(Server::Managed(server)) => {
+                server.stop().await;
+                None
+            }
+            _ => None,
+        };
+        let mut server = match met {
+            Some(server) => server,
+            None => Box::new(External::meet(key, endpoint, allow_flush).await?),
+        };
+        let looked = server.look_at_persistence().await;
+        let (endpoint, identity) = (server.endpoint.clone(), server.identity.clone());
+        let flushes = server.flushes;
+        // What was decided at first sight must outlive a failure.
+        self.known.insert(key.to_owned(), Server::External(server));
+        looked.map(|()| ServerUp { endpoint, identity, started: false, flushes })
     }
 
     /// Whether a process had to be started.
@@ -109,6 +139,14 @@ impl Servers {
         let server = Managed::start(&request.key, program, args, home).await?;
         self.known.insert(request.key.clone(), Server::Managed(Box::new(server)));
         Ok(true)
+    }
+
+    /// Lets other hosts reach a server that we started.
+    ///
+    /// # Errors
+    /// `Failed` when it cannot listen there; `Protocol` when it was never started or is not ours.
+    pub async fn expose(&mut self, request: &ServerExpose) -> Result<Endpoint, AgentError> {
+        self.managed(&request.key)?.expose(&request.address).await
     }
 
     /// Empties a server, resets its statistics and takes a baseline; of somebody else's server only the baseline.
@@ -194,7 +232,10 @@ impl Servers {
     fn managed(&mut self, key: &str) -> Result<&mut Managed, AgentError> {
         match self.find(key)? {
             Server::Managed(server) => Ok(server),
-            Server::External(_) => Err(mixed_up(key)),
+            Server::External(_) => {
+                let message = format!("server `{key}` was not started by this agent");
+                Err(AgentError::new(AgentErrorKind::Protocol, message))
+            }
         }
     }
 
@@ -203,10 +244,6 @@ impl Servers {
             server.stop().await;
         }
     }
-}
-
-fn mixed_up(key: &str) -> AgentError {
-    AgentError::new(AgentErrorKind::Protocol, format!("server `{key}` is of another kind"))
 }
 
 /// One connection, for us alone.

@@ -1,0 +1,404 @@
+//! One driver process, from its job to its end. Nothing that it prints is trusted; whatever it does, neither it nor
+//! any process of its group is left behind.
+
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::io::AsyncWriteExt;
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::lines::Lines;
+use super::outbox::Outbox;
+use super::stderr::Stderr;
+use crate::host::child::{self, Child};
+use crate::measure::cpu;
+use crate::measure::machine::{self, MachineCpu};
+use crate::protocol::{
+    AgentError, AgentErrorKind, Done, DriverEvent, FailureKind, Go, Job, MAX_LINE, Notice, Program, Ready,
+    TrialResult,
+};
+use crate::units::Nanos;
+
+/// How long a driver may take to exit once its input is closed.
+const EXIT_WITHIN: Duration = Duration::from_secs(5);
+/// How long a driver that closed its output may take to exit, so that its exit status can be told.
+const STATUS_WITHIN: Duration = Duration::from_secs(1);
+/// How long to look for output after the end.
+const REST_WITHIN: Duration = Duration::from_millis(100);
+
+/// A driver that runs. Dropping it kills it and all of its process group.
+#[derive(Debug)]
+pub(super) struct Driver {
+    /// The trial it is for.
+    trial: String,
+    /// What it is called in messages.
+    name: String,
+    child: Child,
+    input: ChildStdin,
+    output: Lines<ChildStdout>,
+    stderr: Stderr,
+    outbox: Outbox,
+    /// When the last line came.
+    heard: Instant,
+    /// The process and those that it had started when it became ready.
+    family: Vec<u32>,
+}
+
+/// Why a driver is of no use any more.
+#[derive(Debug)]
+struct Fault {
+    kind: AgentErrorKind,
+    what: String,
+}
+
+impl Fault {
+    fn new(what: impl Into<String>) -> Self {
+        Self { kind: AgentErrorKind::Failed, what: what.into() }
+    }
+}
+
+impl Driver {
+    /// Starts the program, bound to `cpus` if some are given.
+    ///
+    /// # Errors
+    /// `Unsupported` when there is no such program: trying again would be useless.
+    pub(super) fn start(
+        trial: &str,
+        program: &Program,
+        builtin: &Path,
+        cpus: Option<&[u32]>,
+        outbox: Outbox,
+    ) -> Result<Self, AgentError> {
+        let (name, mut command) = command(program, builtin)?;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child =
+            Child::spawn(&mut command, cpus).map_err(|error| cannot_start(&name, program, &error))?;
+        let (input, output, stderr) =
+            pipes(&mut child).map_err(|error| cannot_start(&name, program, &error))?;
+        let stderr = Stderr::follow(stderr, trial.to_owned(), outbox.clone());
+        Ok(Self {
+            trial: trial.to_owned(),
+            name,
+            family: vec![child.pid()],
+            child,
+            input,
+            output: Lines::new(output, MAX_LINE),
+            stderr,
+            outbox,
+            heard: Instant::now(),
+        })
+    }
+
+    /// Gives it its job and waits until it is ready.
+    ///
+    /// # Errors
+    /// With the reason, the driver's exit status and its last words. The driver is dead then.
+    pub(super) async fn become_ready(
+        mut self,
+        job: &Job,
+        within: Nanos,
+    ) -> Result<(Self, Ready), AgentError> {
+        let ready = async {
+            self.tell(job).await;
+            match self.next("ready").await? {
+                DriverEvent::Ready(Ready { workers: 0, .. }) => {
+                    Err(Fault::new("is ready with no workers at all"))
+                }
+                DriverEvent::Ready(ready) => Ok(ready),
+                other => Err(out_of_turn(&other, "ready")),
+            }
+        };
+        match timeout(within.duration(), ready).await {
+            Ok(Ok(ready)) => {
+                self.family = cpu::family(self.child.pid());
+                Ok((self, ready))
+            }
+            Ok(Err(fault)) => Err(self.end_with(fault).await),
+            Err(_) => {
+                let what = format!("was not ready within {within}");
+                Err(self.end_with(Fault { kind: AgentErrorKind::TimedOut, what }).await)
+            }
+        }
+    }
+
+    /// Says go, waits for its claim and for its end. `servers` are the processes on this host whose CPU time is not
+    /// foreign.
+    ///
+    /// # Errors
+    /// With the reason, the driver's exit status and its last words. The driver is dead then.
+    pub(super) async fn go(mut self, within: Nanos, servers: &[u32]) -> Result<TrialResult, AgentError> {
+        // Whoever talks before `go` has not waited for it.
+        if let Ok(early) = timeout(Duration::ZERO, self.output.next()).await {
+            let fault = match early {
+                Ok(Some(line)) => Fault::new(format!("did not wait for go, but printed {}", excerpt(&line))),
+                Ok(None) => Fault::new("ended its output before go"),
+                Err(bad) => Fault::new(format!("did not wait for go, but printed {bad}")),
+            };
+            return Err(self.end_with(fault).await);
+        }
+        let before = Moment::now(&self.family, servers);
+        let started = Instant::now();
+        let deadline = started + within.duration();
+        let claim = async {
+            self.tell(&Go { go: true }).await;
+            loop {
+                match self.next("done").await? {
+                    DriverEvent::Progress { operations } => {
+                        self.outbox.notice(&Notice::Progress { trial: self.trial.clone(), operations });
+                    }
+                    DriverEvent::Done(done) => return plausible(done),
+                    other => return Err(out_of_turn(&other, "done")),
+                }
+            }
+        };
+        let done = match timeout_at(deadline, claim).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(fault)) => return Err(self.end_with(fault).await),
+            Err(_) => {
+                let what = format!("was not done within {within}");
+                return Err(self.end_with(Fault { kind: AgentErrorKind::TimedOut, what }).await);
+            }
+        };
+        let after = Moment::now(&self.family, servers);
+        let wall_ns = Nanos::from(self.heard.duration_since(started));
+        let load1 = machine::load1();
+        let usage = self.finish().await?;
+        Ok(TrialResult {
+            done,
+            wall_ns,
+            cpu_ns: after.driver.zip(before.driver).map(|(after, before)| less(after, before)),
+            total_cpu_ns: Nanos::from(usage.utime + usage.stime),
+            peak_rss_bytes: usage.maxrss,
+            foreign_cpu_ns: after.foreign_since(&before),
+            steal_ns: after
+                .machine
+                .zip(before.machine)
+                .map(|(after, before)| less(after.steal, before.steal)),
+            load1,
+        })
+    }
+
+    /// Writes one line. A driver that does not read it shows itself by what it does next, so a failure to write is
+    /// not told; one that never reads is waited for as long as for its answer.
+    async fn tell(&mut self, message: &impl Serialize) {
+        let mut line = serde_json::to_vec(message).expect("a job is plain data with string keys");
+        line.push(b'\n');
+        if let Err(error) = self.input.write_all(&line).await {
+            tracing::debug!("driver `{}` does not read: {error}", self.name);
+        }
+    }
+
+    /// The next event; `awaited` is the one that is due.
+    async fn next(&mut self, awaited: &str) -> Result<DriverEvent, Fault> {
+        // A process that it started may hold its output open after its end.
+        let line = tokio::select! {
+            biased;
+            line = self.output.next() => line,
+            () = self.child.exited() => timeout(REST_WITHIN, self.output.next()).await.unwrap_or(Ok(None)),
+        };
+        self.heard = Instant::now();
+        match line {
+            Ok(Some(line)) => match serde_json::from_str(&line) {
+                Ok(DriverEvent::Failed { kind, error }) => Err(gave_up(kind, &error)),
+                Ok(event) => Ok(event),
+                Err(error) => Err(Fault::new(format!(
+                    "printed what is no event of the protocol ({error}): {}",
+                    excerpt(&line)
+                ))),
+            },
+            Ok(None) if timeout(STATUS_WITHIN, self.child.exited()).await.is_ok() => {
+                Err(Fault::new(format!("ended before it was {awaited}")))
+            }
+            Ok(None) => Err(Fault::new(format!("closed its output before it was {awaited}"))),
+            Err(bad) => Err(Fault::new(format!("printed {bad}"))),
+        }
+    }
+
+    /// Closes its input, and sees it exit in good order.
+    async fn finish(mut self) -> Result<wait4::ResourceUsage, AgentError> {
+        drop(self.input);
+        let exit = async {
+            tokio::select! {
+                biased;
+                more = self.output.next() => match more {
+                    // The end of its output is not yet its end.
+                    Ok(None) => { self.child.exited().await; Ok(()) }
+                    more => Err(chatter(more)),
+                },
+                () = self.child.exited() => Ok(()),
+            }
+        };
+        let exit = match timeout(EXIT_WITHIN, exit).await {
+            Ok(exit) => exit,
+            Err(_) => Err(Fault::new(format!(
+                "did not exit within {}s of the end of its input",
+                EXIT_WITHIN.as_secs()
+            ))),
+        };
+        let exited = self.child.has_exited();
+        let ended = self.child.end();
+        let fault = match (exit, &ended) {
+            (Err(fault), _) => Some(fault),
+            (Ok(()), Ok(ended)) if !ended.status.success() => Some(Fault::new("was done, but then failed")),
+            (Ok(()), Err(error)) => Some(Fault::new(format!("cannot be waited for: {error}"))),
+            // It may have exited before all that it printed was read.
+            (Ok(()), Ok(_)) => match timeout(REST_WITHIN, self.output.next()).await {
+                Ok(Ok(None)) | Err(_) => None,
+                Ok(more) => Some(chatter(more)),
+            },
+        };
+        match (fault, ended) {
+            (None, Ok(ended)) => Ok(ended.usage),
+            (fault, ended) => {
+                let fault = fault.unwrap_or_else(|| Fault::new("ended in an unknown way"));
+                Err(complain(&self.name, fault, ended.ok().filter(|_| exited), self.stderr).await)
+            }
+        }
+    }
+
+    /// Kills it, and tells what there is to tell.
+    async fn end_with(mut self, fault: Fault) -> AgentError {
+        // What it did of its own is worth telling; that we killed it is not.
+        let exited = self.child.has_exited();
+        let ended = self.child.end().ok().filter(|_| exited);
+        complain(&self.name, fault, ended, self.stderr).await
+    }
+}
+
+async fn complain(name: &str, fault: Fault, ended: Option<child::Ended>, stderr: Stderr) -> AgentError {
+    let mut message = format!("driver `{name}` {}", fault.what);
+    if let Some(ended) = ended {
+        message.push_str(&format!("; {}", child::describe(ended.status)));
+    }
+    let last_words = stderr.last_line().await;
+    if !last_words.is_empty() {
+        message.push_str(&format!("; its last words: {}", excerpt(&last_words)));
+    }
+    AgentError::new(fault.kind, message)
+}
+
+fn out_of_turn(event: &DriverEvent, awaited: &str) -> Fault {
+    let said = match event {
+        DriverEvent::Ready(_) => "ready",
+        DriverEvent::Progress { .. } => "progress",
+        DriverEvent::Done(_) => "done",
+        DriverEvent::Failed { .. } => "failed",
+    };
+    Fault::new(format!("said \"{said}\" when \"{awaited}\" was due"))
+}
+
+fn gave_up(kind: FailureKind, error: &str) -> Fault {
+    let fault = |kind, what| Fault { kind, what };
+    match kind {
+        FailureKind::Unsupported => {
+            fault(AgentErrorKind::Unsupported, format!("cannot do this: {}", excerpt(error)))
+        }
+        other => fault(AgentErrorKind::Failed, format!("failed ({other}): {}", excerpt(error))),
+    }
+}
+
+/// What cannot be true in any world is not passed on. Whether it is true is for the server's counts to say.
+fn plausible(done: Done) -> Result<Done, Fault> {
+    if done.operations > 0 && done.elapsed_ns == Nanos(0) {
+        Err(Fault::new(format!("claims {} operations in no time at all", done.operations)))
+    } else {
+        Ok(done)
+    }
+}
+
+fn chatter(more: Result<Option<String>, super::lines::BadLine>) -> Fault {
+    let what = match more {
+        Ok(line) => excerpt(&line.unwrap_or_default()),
+        Err(bad) => bad.to_string(),
+    };
+    Fault::new(format!("went on talking after it was done: {what}"))
+}
+
+/// The beginning of what somebody else wrote, on one line and without control characters.
+fn excerpt(text: &str) -> String {
+    const AT_MOST: usize = 300;
+    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut excerpt: String = clean.take(AT_MOST).collect();
+    if text.chars().nth(AT_MOST).is_some() {
+        excerpt.push('…');
+    }
+    excerpt
+}
+
+fn command(program: &Program, builtin: &Path) -> Result<(String, Command), AgentError> {
+    match program {
+        Program::BuiltIn => {
+            let mut command = Command::new(builtin);
+            command.arg("driver");
+            Ok(("built-in".to_owned(), command))
+        }
+        Program::Command { argv, directory } => {
+            let Some((name, args)) = argv.split_first() else {
+                return Err(AgentError::new(AgentErrorKind::Protocol, "the driver's command is empty"));
+            };
+            // `Command` leaves open whether a relative program is looked up before or after the directory is
+            // changed, so it is made absolute here. (`join` keeps a program that is absolute already.)
+            let mut command = if name.contains('/') {
+                Command::new(Path::new(directory).join(name))
+            } else {
+                Command::new(name)
+            };
+            command.args(args).current_dir(directory);
+            Ok((name.clone(), command))
+        }
+    }
+}
+
+fn cannot_start(name: &str, program: &Program, error: &io::Error) -> AgentError {
+    let place = match program {
+        Program::Command { directory, .. } => format!(" in {directory}"),
+        Program::BuiltIn => String::new(),
+    };
+    AgentError::new(AgentErrorKind::Unsupported, format!("cannot start driver `{name}`{place}: {error}"))
+}
+
+fn pipes(child: &mut Child) -> io::Result<(ChildStdin, ChildStdout, ChildStderr)> {
+    let process = child.process().ok_or(io::ErrorKind::NotFound)?;
+    let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
+    Ok((
+        ChildStdin::from_std(stdin.ok_or(io::ErrorKind::NotFound)?)?,
+        ChildStdout::from_std(stdout.ok_or(io::ErrorKind::NotFound)?)?,
+        ChildStderr::from_std(stderr.ok_or(io::ErrorKind::NotFound)?)?,
+    ))
+}
+
+/// What everybody had used up at one moment.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    driver: Option<Nanos>,
+    /// Our servers and this process.
+    ours: Nanos,
+    machine: Option<MachineCpu>,
+}
+
+impl Moment {
+    fn now(driver: &[u32], servers: &[u32]) -> Self {
+        let ours = servers.iter().copied().chain([std::process::id()]).filter_map(cpu::process);
+        Self {
+            driver: cpu::processes(driver),
+            ours: Nanos(ours.map(|time| time.0).sum()),
+            machine: MachineCpu::now(),
+        }
+    }
+
+    /// What neither the driver nor we used. The machine counts in ticks and processes do not, so that the difference
+    /// may fall a little below nothing; it is nothing then.
+    fn foreign_since(&self, before: &Self) -> Option<Nanos> {
+        let busy = less(self.machine?.busy, before.machine?.busy);
+        let known = less(self.driver?, before.driver?).0 + less(self.ours, before.ours).0;
+        Some(Nanos(busy.0.saturating_sub(known)))
+    }
+}
+
+fn less(after: Nanos, before: Nanos) -> Nanos {
+    Nanos(after.0.saturating_sub(before.0))
+}

@@ -1,0 +1,267 @@
+//! Serves the protocol on a host: servers and drivers live and die here for a coordinator somewhere else.
+//!
+//! An agent is a single thread. Everything that it starts ends with it: at the end of its input, when its lease
+//! expires, at a signal, in a panic, and (see [`crate::host::child`]) by SIGKILL.
+
+mod driver;
+mod lines;
+mod lock;
+mod outbox;
+mod stderr;
+mod trial;
+
+use std::cell::{Cell, RefCell};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::unix::pipe;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Mutex;
+use tokio::task::{JoinSet, LocalSet};
+use tokio::time::{Instant, sleep_until};
+
+use self::lines::Lines;
+use self::lock::HostLock;
+use self::outbox::Outbox;
+use self::trial::Trials;
+use crate::host::facts;
+use crate::protocol::{
+    AgentError, AgentErrorKind, Call, Hello, MAX_LINE, Outcome, PROTOCOL, Ping, Request, Response,
+    ServerExpose, ServerReset, ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo, TrialPrepare,
+    Welcome,
+};
+use crate::server::Servers;
+
+/// How long an agent waits for its first call.
+const FIRST_LEASE: Duration = Duration::from_secs(30);
+
+/// What an agent has to know of its surroundings.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The program whose `driver` command carries out the built-in modes: this one.
+    pub driver_program: PathBuf,
+    /// The file that keeps two coordinators off one host; none if nothing is to be locked.
+    pub lock: Option<PathBuf>,
+    /// Where the directories of servers go.
+    pub tmp: PathBuf,
+}
+
+/// Serves over standard input and output until it is over.
+///
+/// # Errors
+/// Like [`serve`].
+pub fn run(options: Options) -> Result<(), AgentError> {
+    let broken = |error: std::io::Error| unavailable(format!("the agent cannot run: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
+    let result = runtime.block_on(async {
+        let (input, output) = stdio().map_err(broken)?;
+        serve(input, output, options).await
+    });
+    // A thread may still be blocked in reading from a terminal.
+    runtime.shutdown_background();
+    result
+}
+
+type Input = Box<dyn AsyncRead + Unpin>;
+type Output = Box<dyn AsyncWrite + Unpin>;
+
+/// Standard input and output. Pipes are read on the agent's own thread; for what is no pipe tokio has a thread, whose
+/// hand-over costs tens of microseconds a line.
+fn stdio() -> std::io::Result<(Input, Output)> {
+    let input = std::io::stdin().as_fd().try_clone_to_owned()?;
+    let output = std::io::stdout().as_fd().try_clone_to_owned()?;
+    let input: Input = match pipe::Receiver::from_owned_fd(input) {
+        Ok(pipe) => Box::new(pipe),
+        Err(_) => Box::new(tokio::io::stdin()),
+    };
+    let output: Output = match pipe::Sender::from_owned_fd(output) {
+        Ok(pipe) => Box::new(pipe),
+        Err(_) => Box::new(tokio::io::stdout()),
+    };
+    Ok((input, output))
+}
+
+/// Serves a coordinator until its input ends, its lease expires, or a signal comes; then stops everything. Must run
+/// on a current-thread runtime, whose thread lives as long as the program.
+///
+/// # Errors
+/// When the coordinator fell silent or said something that is no request.
+pub async fn serve(
+    input: impl AsyncRead + Unpin,
+    output: impl AsyncWrite + Unpin + 'static,
+    options: Options,
+) -> Result<(), AgentError> {
+    LocalSet::new().run_until(converse(input, output, options)).await
+}
+
+async fn converse(
+    input: impl AsyncRead + Unpin,
+    output: impl AsyncWrite + Unpin + 'static,
+    options: Options,
+) -> Result<(), AgentError> {
+    let (outbox, writer) = Outbox::into(output);
+    let mut writer = tokio::task::spawn_local(writer);
+    let agent = Rc::new(Agent::new(options, outbox));
+    let mut calls = JoinSet::new();
+    let end = agent.listen(input, &mut calls, &mut writer).await;
+    // Calls that are not over are dropped, and with them their drivers.
+    calls.shutdown().await;
+    agent.trials.end();
+    agent.servers.lock().await.stop_all().await;
+    end
+}
+
+struct Agent {
+    options: Options,
+    outbox: Outbox,
+    greeted: Cell<bool>,
+    lease: Cell<Duration>,
+    lock: RefCell<Option<HostLock>>,
+    servers: Rc<Mutex<Servers>>,
+    trials: Trials,
+}
+
+impl Agent {
+    fn new(options: Options, outbox: Outbox) -> Self {
+        let servers = Rc::new(Mutex::new(Servers::new(options.tmp.clone())));
+        let trials = Trials::new(options.driver_program.clone(), Rc::clone(&servers), outbox.clone());
+        Self {
+            options,
+            outbox,
+            greeted: Cell::new(false),
+            lease: Cell::new(FIRST_LEASE),
+            lock: RefCell::new(None),
+            servers,
+            trials,
+        }
+    }
+
+    /// Answers calls side by side, so that a ping or an abort is heard during a trial.
+    async fn listen(
+        self: &Rc<Self>,
+        input: impl AsyncRead + Unpin,
+        calls: &mut JoinSet<()>,
+        writer: &mut tokio::task::JoinHandle<()>,
+    ) -> Result<(), AgentError> {
+        let broken =
+            |error: std::io::Error| unavailable(format!("the agent cannot listen to signals: {error}"));
+        let mut hangup = signal(SignalKind::hangup()).map_err(broken)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(broken)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(broken)?;
+        let mut lines = Lines::new(input, MAX_LINE);
+        let mut heard = Instant::now();
+        loop {
+            tokio::select! {
+                line = lines.next() => {
+                    heard = Instant::now();
+                    let line = match line {
+                        Ok(Some(line)) => line,
+                        Ok(None) => return Ok(()),
+                        Err(bad) => return Err(protocol(format!("the coordinator sent {bad}"))),
+                    };
+                    let request = serde_json::from_str(&line)
+                        .map_err(|error| protocol(format!("the coordinator sent what is no request: {error}")))?;
+                    calls.spawn_local(Rc::clone(self).answer(request));
+                }
+                Some(call) = calls.join_next() => {
+                    // A call that panicked would never be answered: the agent goes down with it, and says why.
+                    if let Err(error) = call && error.is_panic() {
+                        std::panic::resume_unwind(error.into_panic());
+                    }
+                }
+                () = sleep_until(heard + self.lease.get()) => {
+                    let silence = crate::units::Nanos::from(self.lease.get());
+                    return Err(unavailable(format!("the coordinator has been silent for {silence}")));
+                }
+                _ = &mut *writer => return Ok(()),
+                _ = hangup.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
+                _ = terminate.recv() => return Ok(()),
+            }
+        }
+    }
+
+    async fn answer(self: Rc<Self>, request: Request) {
+        let result = match self.call(&request.call, request.args).await {
+            Ok(reply) => Outcome::Ok(reply),
+            Err(error) => Outcome::Error(error),
+        };
+        self.outbox.answer(&Response { id: request.id, result }).await;
+    }
+
+    async fn call(&self, name: &str, args: Value) -> Result<Value, AgentError> {
+        if name != Hello::NAME && !self.greeted.get() {
+            return Err(protocol(format!("the first call must be `{}`, not `{name}`", Hello::NAME)));
+        }
+        match name {
+            Hello::NAME => on(args, |call: Hello| async move { self.hello(&call) }).await,
+            Ping::NAME => on(args, |_: Ping| async { Ok(()) }).await,
+            ServerStart::NAME => {
+                on(args, |call: ServerStart| async move { self.servers.lock().await.start(&call).await })
+                    .await
+            }
+            ServerExpose::NAME => {
+                on(args, |call: ServerExpose| async move { self.servers.lock().await.expose(&call).await })
+                    .await
+            }
+            ServerReset::NAME => {
+                on(args, |call: ServerReset| async move { self.servers.lock().await.reset(&call).await })
+                    .await
+            }
+            ServerSample::NAME => {
+                on(args, |call: ServerSample| async move { self.servers.lock().await.sample(&call).await })
+                    .await
+            }
+            ServerStop::NAME => {
+                on(args, |call: ServerStop| async move { self.servers.lock().await.stop(&call).await }).await
+            }
+            TrialPrepare::NAME => on(args, |call: TrialPrepare| self.trials.prepare(call)).await,
+            TrialGo::NAME => on(args, |call: TrialGo| self.trials.go(call)).await,
+            TrialAbort::NAME => on(args, |call: TrialAbort| self.trials.abort(call)).await,
+            _ => Err(protocol(format!("this agent knows no call `{name}`"))),
+        }
+    }
+
+    fn hello(&self, hello: &Hello) -> Result<Welcome, AgentError> {
+        let version = env!("CARGO_PKG_VERSION");
+        if hello.protocol != PROTOCOL {
+            return Err(protocol(format!(
+                "the coordinator (orchestrate {}) speaks protocol {}, the agent on this host (orchestrate {version}) \
+                 protocol {PROTOCOL}: install the same version on both",
+                hello.version, hello.protocol
+            )));
+        }
+        if self.greeted.get() {
+            return Err(protocol(format!("`{}` was said before", Hello::NAME)));
+        }
+        if let Some(path) = &self.options.lock {
+            *self.lock.borrow_mut() = Some(HostLock::take(path, &hello.holder)?);
+        }
+        self.greeted.set(true);
+        self.lease.set(hello.lease.duration());
+        Ok(Welcome { protocol: PROTOCOL, version: version.to_owned(), facts: facts::gather() })
+    }
+}
+
+/// Reads the arguments of a call, and writes its reply.
+async fn on<C: Call, F>(args: Value, serve: impl FnOnce(C) -> F) -> Result<Value, AgentError>
+where
+    F: Future<Output = Result<C::Reply, AgentError>>,
+{
+    let call = serde_json::from_value(args)
+        .map_err(|error| protocol(format!("bad arguments for `{}`: {error}", C::NAME)))?;
+    let reply = serve(call).await?;
+    serde_json::to_value(reply).map_err(|error| protocol(format!("bad reply to `{}`: {error}", C::NAME)))
+}
+
+fn protocol(message: String) -> AgentError {
+    AgentError::new(AgentErrorKind::Protocol, message)
+}
+
+fn unavailable(message: String) -> AgentError {
+    AgentError::new(AgentErrorKind::Unavailable, message)
+}

@@ -1,0 +1,47 @@
+//! The one way out of an agent: whole lines, one after the other, in the order in which they were said.
+
+use serde::Serialize;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+
+use crate::protocol::{Notice, Response};
+
+/// Lines that wait for a coordinator that does not read.
+const WAITING: usize = 1024;
+
+/// Hands lines to the writer.
+#[derive(Clone, Debug)]
+pub(super) struct Outbox(mpsc::Sender<Vec<u8>>);
+
+impl Outbox {
+    /// An outbox, and what has to run so that it is emptied into `output`. That ends when all outboxes are gone or
+    /// nobody reads any more.
+    pub(super) fn into(output: impl AsyncWrite + Unpin) -> (Self, impl Future<Output = ()>) {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        (Self(sender), empty(receiver, output))
+    }
+
+    /// An answer waits until there is room for it.
+    pub(super) async fn answer(&self, response: &Response) {
+        let _ = self.0.send(line(response)).await;
+    }
+
+    /// A notice is dropped when the coordinator does not keep up: it is for the log only.
+    pub(super) fn notice(&self, notice: &Notice) {
+        let _ = self.0.try_send(line(notice));
+    }
+}
+
+fn line(message: &impl Serialize) -> Vec<u8> {
+    let mut line = serde_json::to_vec(message).expect("messages are plain data with string keys");
+    line.push(b'\n');
+    line
+}
+
+async fn empty(mut lines: mpsc::Receiver<Vec<u8>>, mut output: impl AsyncWrite + Unpin) {
+    while let Some(line) = lines.recv().await {
+        if output.write_all(&line).await.is_err() || output.flush().await.is_err() {
+            return;
+        }
+    }
+}

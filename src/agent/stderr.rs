@@ -1,0 +1,84 @@
+//! What a driver writes to its standard error: passed on for the run's log within bounds, and its last line kept for
+//! the message about its failure.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::task::JoinHandle;
+
+use super::outbox::Outbox;
+use crate::protocol::Notice;
+
+/// Longer lines are cut.
+const LINE_BYTES: usize = 2000;
+/// Later lines are read and dropped, but for the last one.
+const LINES: usize = 200;
+/// How long the reader may take to see the end after all writers are gone.
+const END_WITHIN: Duration = Duration::from_millis(100);
+
+/// Reads a driver's standard error until its end.
+#[derive(Debug)]
+pub(super) struct Stderr {
+    last: Rc<RefCell<String>>,
+    reader: JoinHandle<()>,
+}
+
+impl Stderr {
+    /// Begins to read, on the local task set.
+    pub(super) fn follow(input: impl AsyncRead + Unpin + 'static, trial: String, outbox: Outbox) -> Self {
+        let last = Rc::new(RefCell::new(String::new()));
+        let reader = tokio::task::spawn_local(read(input, trial, outbox, Rc::clone(&last)));
+        Self { last, reader }
+    }
+
+    /// The last line that is not blank; empty if there was none. To be asked when the driver is dead.
+    pub(super) async fn last_line(mut self) -> String {
+        let _ = tokio::time::timeout(END_WITHIN, &mut self.reader).await;
+        self.last.borrow().clone()
+    }
+}
+
+impl Drop for Stderr {
+    fn drop(&mut self) {
+        // A process that left its group may still hold the other end.
+        self.reader.abort();
+    }
+}
+
+async fn read(input: impl AsyncRead + Unpin, trial: String, outbox: Outbox, last: Rc<RefCell<String>>) {
+    let mut input = BufReader::new(input);
+    let mut line = Vec::new();
+    let mut lines = 0;
+    let mut say = |line: &mut Vec<u8>| {
+        let text = String::from_utf8_lossy(line).trim_end().to_owned();
+        line.clear();
+        if text.is_empty() {
+            return;
+        }
+        lines += 1;
+        if lines <= LINES {
+            outbox.notice(&Notice::Stderr { trial: trial.clone(), line: text.clone() });
+        } else if lines == LINES + 1 {
+            let line = format!("(the driver wrote more than {LINES} lines; the others are left out)");
+            outbox.notice(&Notice::Stderr { trial: trial.clone(), line });
+        }
+        *last.borrow_mut() = text;
+    };
+    while let Ok(chunk) = input.fill_buf().await {
+        if chunk.is_empty() {
+            break;
+        }
+        for part in chunk.split_inclusive(|&byte| byte == b'\n') {
+            let room = LINE_BYTES.saturating_sub(line.len());
+            line.extend_from_slice(&part[..part.len().min(room)]);
+            if part.ends_with(b"\n") {
+                say(&mut line);
+            }
+        }
+        let used = chunk.len();
+        input.consume(used);
+    }
+    say(&mut line);
+}

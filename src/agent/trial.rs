@@ -1,0 +1,203 @@
+//! The trial on this host: one at a time, from its placement to the end of its driver.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use tokio::sync::{Mutex, Notify};
+use tokio_util::sync::CancellationToken;
+
+use super::driver::Driver;
+use super::outbox::Outbox;
+use crate::experiment::Placement;
+use crate::host::placement::{self, Topology};
+use crate::protocol::{
+    AgentError, AgentErrorKind, AppliedPlacement, TrialAbort, TrialGo, TrialPrepare, TrialReady, TrialResult,
+};
+use crate::server::Servers;
+
+/// The one trial that may be under way.
+pub(super) struct Trials {
+    driver_program: PathBuf,
+    servers: Rc<Mutex<Servers>>,
+    outbox: Outbox,
+    /// What this program may use at its start; it never binds itself.
+    topology: Result<Topology, String>,
+    current: RefCell<Option<Trial>>,
+    /// A trial is over.
+    over: Notify,
+}
+
+struct Trial {
+    name: String,
+    abort: CancellationToken,
+    stage: Stage,
+}
+
+enum Stage {
+    /// A call is at work on it, and owns the driver.
+    AtWork,
+    /// The driver waits for `go`.
+    Ready(Box<Driver>),
+}
+
+impl Trials {
+    pub(super) fn new(driver_program: PathBuf, servers: Rc<Mutex<Servers>>, outbox: Outbox) -> Self {
+        let topology = Topology::here().map_err(|error| error.to_string());
+        Self { driver_program, servers, outbox, topology, current: RefCell::new(None), over: Notify::new() }
+    }
+
+    /// Places and starts a driver, and brings it to `ready`.
+    pub(super) async fn prepare(&self, call: TrialPrepare) -> Result<TrialReady, AgentError> {
+        let work = self.begin(&call.trial)?;
+        let bring_up = async {
+            let (placement, cpus) = self.place(&call).await?;
+            let builtin = &self.driver_program;
+            let driver =
+                Driver::start(&call.trial, &call.program, builtin, cpus.as_deref(), self.outbox.clone())?;
+            let (driver, ready) = driver.become_ready(&call.job, call.timeout).await?;
+            Ok((driver, TrialReady { ready, placement }))
+        };
+        match work.abort.run_until_cancelled(bring_up).await {
+            Some(Ok((driver, ready))) => {
+                work.hand_over(driver);
+                Ok(ready)
+            }
+            Some(Err(error)) => Err(self.blame_servers(error).await),
+            None => Err(aborted(&call.trial)),
+        }
+    }
+
+    /// Starts the measured part, and waits for its end and the driver's.
+    pub(super) async fn go(&self, call: TrialGo) -> Result<TrialResult, AgentError> {
+        let (work, driver) = self.resume(&call.trial)?;
+        let servers = self.servers.lock().await.pids();
+        match work.abort.run_until_cancelled(driver.go(call.timeout, &servers)).await {
+            Some(Ok(result)) => Ok(result),
+            Some(Err(error)) => Err(self.blame_servers(error).await),
+            None => Err(aborted(&call.trial)),
+        }
+    }
+
+    /// Kills the trial's driver, and returns when it is gone. A trial that is over is no error: the abort may have
+    /// crossed its end.
+    pub(super) async fn abort(&self, call: TrialAbort) -> Result<(), AgentError> {
+        loop {
+            let over = self.over.notified();
+            match &mut *self.current.borrow_mut() {
+                Some(trial) if trial.name == call.trial && matches!(trial.stage, Stage::AtWork) => {
+                    trial.abort.cancel();
+                }
+                current => {
+                    // With a trial that nobody works on goes its driver.
+                    current.take_if(|trial| trial.name == call.trial);
+                    return Ok(());
+                }
+            }
+            over.await;
+        }
+    }
+
+    /// Kills a driver that waits. To be called when no call is at work any more.
+    pub(super) fn end(&self) {
+        *self.current.borrow_mut() = None;
+    }
+
+    fn begin(&self, name: &str) -> Result<Work<'_>, AgentError> {
+        let mut current = self.current.borrow_mut();
+        if let Some(trial) = &*current {
+            return Err(AgentError::new(
+                AgentErrorKind::Protocol,
+                format!("trial `{name}` cannot begin: trial `{}` is under way on this host", trial.name),
+            ));
+        }
+        let abort = CancellationToken::new();
+        *current = Some(Trial { name: name.to_owned(), abort: abort.clone(), stage: Stage::AtWork });
+        Ok(Work { trials: self, abort, handed_over: false })
+    }
+
+    fn resume(&self, name: &str) -> Result<(Work<'_>, Driver), AgentError> {
+        match &mut *self.current.borrow_mut() {
+            Some(trial) if trial.name == name => match std::mem::replace(&mut trial.stage, Stage::AtWork) {
+                Stage::Ready(driver) => {
+                    Ok((Work { trials: self, abort: trial.abort.clone(), handed_over: false }, *driver))
+                }
+                Stage::AtWork => Err(AgentError::new(
+                    AgentErrorKind::Protocol,
+                    format!("trial `{name}` cannot go: another call is at work on it"),
+                )),
+            },
+            _ => Err(AgentError::new(
+                AgentErrorKind::Protocol,
+                format!("trial `{name}` cannot go: it was not prepared, or is over"),
+            )),
+        }
+    }
+
+    /// Binds the server now, and says to which CPUs the driver is to be bound when it starts.
+    async fn place(&self, call: &TrialPrepare) -> Result<(AppliedPlacement, Option<Vec<u32>>), AgentError> {
+        let free = call.placement == Placement::Free;
+        let topology = match (placement::OBSTACLE, &self.topology) {
+            (None, Ok(topology)) => topology,
+            _ if free => return Ok((AppliedPlacement::Free, None)),
+            (Some(reason), _) => {
+                return Ok((AppliedPlacement::NotApplied { reason: reason.to_owned() }, None));
+            }
+            (None, Err(reason)) => {
+                return Ok((AppliedPlacement::NotApplied { reason: reason.clone() }, None));
+            }
+        };
+        let sides = placement::plan(&call.placement, topology)
+            .map_err(|why| AgentError::new(AgentErrorKind::Unsupported, why))?;
+        let server_bound = match &call.server_key {
+            Some(key) => self.servers.lock().await.bind(key, &sides.server)?,
+            None => false,
+        };
+        if free {
+            return Ok((AppliedPlacement::Free, None));
+        }
+        let server = if server_bound { sides.server } else { Vec::new() };
+        Ok((AppliedPlacement::Pinned { server, client: sides.client.clone() }, Some(sides.client)))
+    }
+
+    /// A driver mostly fails when its server dies; then that is the reason.
+    async fn blame_servers(&self, mut error: AgentError) -> AgentError {
+        for death in self.servers.lock().await.deaths() {
+            error.message.push_str("; ");
+            error.message.push_str(&death);
+        }
+        error
+    }
+}
+
+/// A call at work on the trial. However it ends, the trial is over then, unless the driver was handed over.
+struct Work<'a> {
+    trials: &'a Trials,
+    abort: CancellationToken,
+    handed_over: bool,
+}
+
+impl Work<'_> {
+    /// The driver waits for `go`.
+    fn hand_over(mut self, driver: Driver) {
+        if let Some(trial) = &mut *self.trials.current.borrow_mut() {
+            trial.stage = Stage::Ready(Box::new(driver));
+        }
+        self.handed_over = true;
+        // An abort that came in this moment finds a driver that it can kill.
+        self.trials.over.notify_waiters();
+    }
+}
+
+impl Drop for Work<'_> {
+    fn drop(&mut self) {
+        if !self.handed_over {
+            *self.trials.current.borrow_mut() = None;
+            self.trials.over.notify_waiters();
+        }
+    }
+}
+
+fn aborted(trial: &str) -> AgentError {
+    AgentError::new(AgentErrorKind::Aborted, format!("trial `{trial}` was aborted"))
+}

@@ -1,0 +1,362 @@
+//! An agent believes no driver, and leaves no process behind, whatever a driver does.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod agent_support;
+
+use agent_support::*;
+use orchestrate::experiment::Placement;
+use orchestrate::protocol::*;
+use orchestrate::units::Nanos;
+
+/// How a driver with this script fails, by an agent of its own.
+fn failure(script: &str, timeout: Nanos) -> AgentError {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let mut trial = trial(script);
+    trial.timeout = timeout;
+    let error = match agent.call(&trial) {
+        Err(error) => error,
+        Ok(_) => agent.call(&TrialGo { trial: trial.trial.clone(), timeout }).expect_err("it cannot succeed"),
+    };
+    assert_gone(&trial.trial);
+    agent.call(&Ping {}).unwrap();
+    error
+}
+
+fn failed(script: &str) -> String {
+    let error = failure(script, Nanos::from_secs(20));
+    assert_eq!(error.kind, AgentErrorKind::Failed, "{error}");
+    error.message
+}
+
+#[test]
+fn a_trial_is_measured_from_go_to_done() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let trial = trial(&good());
+    let ready = agent.call(&trial).unwrap();
+    assert_eq!(ready.ready, Ready { client: "sh".to_owned(), runtime: "sh".to_owned(), workers: 1 });
+    assert_eq!(ready.placement, AppliedPlacement::Free);
+    let result = agent.call(&go(&trial)).unwrap();
+    assert_eq!(result.done.operations, 1);
+    assert!(result.wall_ns > Nanos(0));
+    assert!(result.cpu_ns.unwrap() <= result.wall_ns);
+    assert!(result.peak_rss_bytes > 100_000);
+    assert!(result.foreign_cpu_ns.is_some() && result.steal_ns.is_some() && result.load1.is_some());
+    assert_gone(&trial.trial);
+}
+
+#[test]
+fn the_work_of_a_wrapped_driver_is_the_drivers() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let work = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done\n";
+    let wrapped = [READ, READY, READ, work, DONE, "read -r line || exit 0"].concat();
+    let trial = trial(&format!("sh -c '{}' \"$0\"; exit $?", wrapped.replace('\'', "'\\''")));
+    agent.call(&trial).unwrap();
+    let result = agent.call(&go(&trial)).unwrap();
+    assert!(result.cpu_ns.unwrap() > Nanos::from_millis(1), "{result:?}");
+}
+
+#[test]
+fn a_driver_that_hangs_before_ready_is_killed() {
+    let error = failure("sleep 1000", Nanos::from_millis(100));
+    assert_eq!(error.kind, AgentErrorKind::TimedOut);
+    insta::assert_snapshot!(error, @"driver `sh` was not ready within 100ms");
+}
+
+#[test]
+fn a_driver_that_hangs_after_go_is_killed() {
+    let error = failure(&[READ, READY, "echo busy >&2\nsleep 1000"].concat(), Nanos::from_millis(500));
+    assert_eq!(error.kind, AgentErrorKind::TimedOut);
+    insta::assert_snapshot!(error, @"driver `sh` was not done within 500ms; its last words: busy");
+}
+
+#[test]
+fn garbage_is_shown() {
+    insta::assert_snapshot!(
+        failed("echo Traceback; sleep 1000"),
+        @"driver `sh` printed what is no event of the protocol (expected value at line 1 column 1): Traceback"
+    );
+}
+
+#[test]
+fn a_line_without_end_is_not_kept_in_memory() {
+    insta::assert_snapshot!(
+        failed("head -c 100000000 /dev/zero | tr '\\0' x; sleep 1000"),
+        @"driver `sh` printed a line longer than 16777216 bytes"
+    );
+}
+
+#[test]
+fn an_exit_without_done_is_a_failure() {
+    insta::assert_snapshot!(
+        failed(&[READ, READY, READ, "exit 0"].concat()),
+        @"driver `sh` ended before it was done; exit status 0"
+    );
+}
+
+#[test]
+fn a_crash_is_told_with_its_last_words() {
+    insta::assert_snapshot!(
+        failed("echo Traceback: >&2; echo 'ImportError: no redis' >&2; exit 1"),
+        @"driver `sh` ended before it was ready; exit status 1; its last words: ImportError: no redis"
+    );
+    insta::assert_snapshot!(failed("kill -SEGV $$"), @"driver `sh` ended before it was ready; signal 11 (SIGSEGV)");
+}
+
+#[test]
+fn a_driver_that_forks_and_exits_leaves_no_process() {
+    insta::assert_snapshot!(
+        failed(&[READ, READY, READ, "sh -c 'sleep 1000; :' \"$0\" &\nexit 0"].concat()),
+        @"driver `sh` ended before it was done; exit status 0"
+    );
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let trial = trial(&[READ, READY, READ, "sh -c 'sleep 1000; :' \"$0\" &\n", DONE].concat());
+    agent.call(&trial).unwrap();
+    agent.call(&go(&trial)).unwrap();
+    assert_gone(&trial.trial);
+}
+
+#[test]
+fn a_driver_that_ignores_the_end_of_its_input_is_killed() {
+    insta::assert_snapshot!(
+        failed(&[READ, READY, READ, DONE, "trap '' TERM; sleep 1000; exit 0"].concat()),
+        @"driver `sh` did not exit within 5s of the end of its input"
+    );
+}
+
+#[test]
+fn a_claim_that_cannot_be_true_is_refused() {
+    let nobody = READY.replace("\"workers\":1", "\"workers\":0");
+    insta::assert_snapshot!(failed(&[READ, &nobody, READ].concat()), @"driver `sh` is ready with no workers at all");
+    let at_once = DONE.replace("\"elapsed_ns\":1000", "\"elapsed_ns\":0");
+    insta::assert_snapshot!(
+        failed(&[READ, READY, READ, &at_once, READ].concat()),
+        @"driver `sh` claims 1 operations in no time at all"
+    );
+}
+
+#[test]
+fn everything_has_its_turn() {
+    insta::assert_snapshot!(
+        failed(&[READ, DONE, READ].concat()),
+        @r#"driver `sh` said "done" when "ready" was due"#
+    );
+    insta::assert_snapshot!(
+        failed(&[READ, READY, READ, READY, READ].concat()),
+        @r#"driver `sh` said "ready" when "done" was due"#
+    );
+    insta::assert_snapshot!(
+        failed(&[READ, READY, READ, DONE, "echo more"].concat()),
+        @"driver `sh` went on talking after it was done: more; exit status 0"
+    );
+}
+
+#[test]
+fn a_result_before_go_is_no_result() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let trial = trial(&[READ, READY, DONE, "echo said >&2\n", READ, READ].concat());
+    agent.call(&trial).unwrap();
+    // Now the line that came before this notice is there, too.
+    if agent.notices.is_empty() {
+        agent.notice();
+    }
+    let error = agent.call(&go(&trial)).unwrap_err();
+    assert!(
+        error.message.starts_with("driver `sh` did not wait for go, but printed {\"event\":\"done\""),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_driver_that_fails_after_its_claim_is_not_believed() {
+    insta::assert_snapshot!(
+        failed(&[READ, READY, READ, DONE, "echo 'double free' >&2; exit 134"].concat()),
+        @"driver `sh` was done, but then failed; exit status 134; its last words: double free"
+    );
+}
+
+#[test]
+fn what_a_driver_refuses_is_unsupported() {
+    let script = "read -r line; echo '{\"event\":\"failed\",\"kind\":\"unsupported\",\"error\":\"no rate\"}'";
+    let error = failure(script, Nanos::from_secs(20));
+    assert_eq!(error.kind, AgentErrorKind::Unsupported);
+    assert!(error.message.starts_with("driver `sh` cannot do this: no rate"), "{error}");
+}
+
+#[test]
+fn a_driver_that_is_not_there_is_unsupported() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let mut trial = trial("");
+    trial.program =
+        Program::Command { argv: vec!["./no-such-driver".to_owned()], directory: "/usr".to_owned() };
+    let error = agent.call(&trial).unwrap_err();
+    assert_eq!(error.kind, AgentErrorKind::Unsupported);
+    insta::assert_snapshot!(
+        error,
+        @"cannot start driver `./no-such-driver` in /usr: No such file or directory (os error 2)"
+    );
+}
+
+#[test]
+fn a_relative_program_is_looked_up_where_its_file_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let tmp = tempfile::tempdir().unwrap();
+    let program = tmp.path().join("my-driver");
+    std::fs::write(&program, format!("#!/bin/sh\n{}", good())).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let mut trial = trial("");
+    let directory = tmp.path().to_str().unwrap().to_owned();
+    trial.program = Program::Command { argv: vec!["./my-driver".to_owned()], directory };
+    agent.call(&trial).unwrap();
+    agent.call(&go(&trial)).unwrap();
+}
+
+#[test]
+fn an_abort_ends_a_trial_at_every_stage() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+
+    let preparing = trial("echo here >&2; sleep 1000");
+    let pending = agent.send(&preparing);
+    agent.notice();
+    agent.send(&TrialAbort { trial: preparing.trial.clone() });
+    let error = agent.reply::<TrialPrepare>(pending).unwrap_err();
+    assert_eq!(error.kind, AgentErrorKind::Aborted);
+    agent.reply::<TrialAbort>(pending + 1).unwrap();
+    assert_eq!(find_process(&preparing.trial), None, "an abort returns when the driver is gone");
+
+    let ready = trial(&good());
+    agent.call(&ready).unwrap();
+    agent.call(&TrialAbort { trial: ready.trial.clone() }).unwrap();
+    assert_eq!(find_process(&ready.trial), None);
+
+    let going = trial(&[READ, READY, READ, "echo here >&2; sleep 1000"].concat());
+    agent.call(&going).unwrap();
+    let pending = agent.send(&go(&going));
+    agent.notice();
+    agent.call(&Ping {}).expect("a ping is answered during a trial");
+    agent.send(&TrialAbort { trial: going.trial.clone() });
+    assert_eq!(agent.reply::<TrialGo>(pending).unwrap_err().kind, AgentErrorKind::Aborted);
+    agent.reply::<TrialAbort>(pending + 2).unwrap();
+    assert_eq!(find_process(&going.trial), None);
+
+    agent.call(&TrialAbort { trial: "over".to_owned() }).expect("an abort may come too late");
+    let next = trial(&good());
+    agent.call(&next).unwrap();
+    agent.call(&go(&next)).unwrap();
+}
+
+#[test]
+fn an_agent_has_one_trial_at_a_time() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let first = trial(&good());
+    agent.call(&first).unwrap();
+    assert_eq!(agent.call(&trial(&good())).unwrap_err().kind, AgentErrorKind::Protocol);
+    let unknown = TrialGo { trial: "unknown".to_owned(), timeout: Nanos::from_secs(1) };
+    assert_eq!(agent.call(&unknown).unwrap_err().kind, AgentErrorKind::Protocol);
+    agent.call(&go(&first)).expect("the first is not disturbed");
+}
+
+#[test]
+fn a_talkative_driver_does_not_flood_the_log() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let noise = "i=0; while [ $i -lt 3000 ]; do echo line $i >&2; i=$((i+1)); done; exit 1";
+    let error = agent.call(&trial(noise)).unwrap_err();
+    assert!(error.message.ends_with("its last words: line 2999"), "{error}");
+    assert!(agent.notices.len() <= 201, "{}", agent.notices.len());
+}
+
+#[test]
+fn progress_is_passed_on() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let progress = "echo '{\"event\":\"progress\",\"operations\":7}'\n";
+    let trial = trial(&[READ, READY, READ, progress, DONE].concat());
+    agent.call(&trial).unwrap();
+    agent.call(&go(&trial)).unwrap();
+    assert_eq!(agent.notices, [Notice::Progress { trial: trial.trial, operations: 7 }]);
+}
+
+#[test]
+fn server_and_driver_run_where_they_are_put_and_are_set_free_again() {
+    let cpus = orchestrate::host::placement::Topology::here().unwrap().allowed;
+    let last = *cpus.last().unwrap();
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let server = agent.call(&redis("redis")).unwrap();
+    let process: u32 = {
+        let info: redis::InfoDict = redis::cmd("INFO").query(&mut connect(&server.endpoint)).unwrap();
+        info.get("process_id").unwrap()
+    };
+    let server_threads = || {
+        let mut lists: Vec<String> = std::fs::read_dir(format!("/proc/{process}/task"))
+            .unwrap()
+            .map(|thread| allowed(&std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap()))
+            .collect();
+        lists.dedup();
+        lists
+    };
+    let free = server_threads();
+
+    let mut pinned = trial(&["grep ^Cpus_allowed_list /proc/self/status >&2\n", &good()].concat());
+    pinned.placement = Placement::SameCore;
+    pinned.server_key = Some("redis".to_owned());
+    let ready = agent.call(&pinned).unwrap();
+    assert_eq!(ready.placement, AppliedPlacement::Pinned { server: vec![last], client: vec![last] });
+    assert_eq!(server_threads(), [last.to_string()]);
+    agent.call(&go(&pinned)).unwrap();
+    let Notice::Stderr { line, .. } = &agent.notices[0] else { panic!("{:?}", agent.notices) };
+    assert_eq!(allowed(line), last.to_string());
+
+    let mut unbound = trial(&good());
+    unbound.server_key = Some("redis".to_owned());
+    assert_eq!(agent.call(&unbound).unwrap().placement, AppliedPlacement::Free);
+    assert_eq!(server_threads(), free);
+    agent.call(&go(&unbound)).unwrap();
+
+    let mut nowhere = trial(&good());
+    nowhere.placement = Placement::Cpus { server: vec![last], client: vec![1023] };
+    assert_eq!(agent.call(&nowhere).unwrap_err().kind, AgentErrorKind::Unsupported);
+}
+
+fn allowed(status: &str) -> String {
+    let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    line.unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_server_that_dies_in_a_trial_is_the_reason_and_is_started_again() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let first = agent.call(&redis("redis")).unwrap();
+    assert!(first.started);
+    let port = first.endpoint.port;
+    let kill =
+        format!("kill -9 $(redis-cli -p {port} INFO server | tr -d '\\r' | sed -n s/^process_id://p)\n");
+    let wait = format!("while redis-cli -p {port} PING 2>/dev/null | grep -q PONG; do :; done\n");
+    let trial = trial(&[READ, READY, READ, &kill, &wait, "echo 'connection reset' >&2; exit 1"].concat());
+    agent.call(&trial).unwrap();
+    let error = agent.call(&go(&trial)).unwrap_err();
+    assert_eq!(error.kind, AgentErrorKind::Failed);
+    assert!(
+        error.message.starts_with(
+            "driver `sh` ended before it was done; exit status 1; its last words: connection reset; \
+             server `redis` died: signal 9 (SIGKILL); its log ends: "
+        ),
+        "{error}"
+    );
+    let dead = agent.call(&ServerSample { key: "redis".to_owned() }).unwrap_err();
+    assert!(dead.message.starts_with("server `redis` died: signal 9 (SIGKILL)"), "{dead}");
+    let second = agent.call(&redis("redis")).unwrap();
+    assert!(second.started);
+    agent.call(&ServerReset { key: "redis".to_owned() }).unwrap();
+}

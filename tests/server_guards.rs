@@ -1,0 +1,236 @@
+//! A server is what its command line says, and one that somebody else runs loses nothing.
+#![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod agent_support;
+
+use agent_support::*;
+use orchestrate::protocol::*;
+
+fn reset(key: &str) -> ServerReset {
+    ServerReset { key: key.to_owned() }
+}
+
+fn sample(key: &str) -> ServerSample {
+    ServerSample { key: key.to_owned() }
+}
+
+fn external(key: &str, endpoint: &Endpoint, allow_flush: bool) -> ServerStart {
+    let endpoint = Endpoint { unix_socket: None, ..endpoint.clone() };
+    ServerStart { key: key.to_owned(), launch: Launch::External { endpoint, allow_flush }, fresh: false }
+}
+
+fn set(connection: &mut redis::Connection, key: &str) {
+    redis::cmd("SET").arg(key).arg("value").exec(connection).unwrap();
+}
+
+fn keys(connection: &mut redis::Connection) -> u64 {
+    redis::cmd("DBSIZE").query(connection).unwrap()
+}
+
+#[test]
+fn a_server_counts_from_its_reset_on() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let up = agent.call(&redis("redis")).unwrap();
+    assert!(up.started && up.flushes && !up.identity.persistence);
+    assert_eq!((up.endpoint.host.as_str(), up.identity.name.is_empty()), ("127.0.0.1", false));
+    assert!(std::fs::exists(up.endpoint.unix_socket.as_ref().unwrap()).unwrap());
+    let mut connection = connect(&up.endpoint);
+    set(&mut connection, "before");
+    assert!(!agent.call(&redis("redis")).unwrap().started);
+    agent.call(&reset("redis")).unwrap();
+    assert_eq!(keys(&mut connection), 0);
+    set(&mut connection, "a");
+    set(&mut connection, "b");
+    for key in ["a", "nowhere"] {
+        redis::cmd("GET").arg(key).exec(&mut connection).unwrap();
+    }
+    redis::cmd("SET").arg("a").exec(&mut connection).unwrap_err();
+    let counts = agent.call(&sample("redis")).unwrap();
+    assert_eq!((counts.set_calls, counts.get_calls, counts.failed_calls), (2, 2, 1));
+    assert_eq!((counts.keyspace_misses, counts.keys_added), (1, 2));
+    assert!(counts.memory_bytes > 0 && counts.main_thread_cpu_ns.is_some());
+}
+
+#[test]
+fn a_persistence_that_nobody_asked_for_is_a_failed_trial() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let error = agent.call(&managed("redis", &[])).unwrap_err();
+    assert_eq!(error.kind, AgentErrorKind::Failed);
+    assert!(error.message.contains(r#"add "--save", "", "--appendonly", "no" to its args"#), "{error}");
+
+    let up = agent.call(&managed("asked", &["--save", "3600 1", "--appendonly", "yes"])).unwrap();
+    assert!(up.identity.persistence);
+    let up = agent.call(&redis("changed")).unwrap();
+    redis::cmd("CONFIG").arg(&["SET", "appendonly", "yes"]).exec(&mut connect(&up.endpoint)).unwrap();
+    assert_eq!(agent.call(&redis("changed")).unwrap_err().kind, AgentErrorKind::Failed);
+}
+
+#[test]
+fn a_program_that_is_missing_is_named() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let launch = Launch::Managed { program: "no-such-redis".to_owned(), args: Vec::new() };
+    let error = agent.call(&ServerStart { key: "redis".to_owned(), launch, fresh: false }).unwrap_err();
+    assert_eq!(error.kind, AgentErrorKind::Unavailable);
+    assert!(
+        error.message.starts_with("there is no `no-such-redis` on this host's PATH; install it"),
+        "{error}"
+    );
+}
+
+#[test]
+fn servers_live_side_by_side_and_each_is_stopped_alone() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let one = agent.call(&redis("one")).unwrap();
+    let two = agent.call(&redis("two")).unwrap();
+    assert_ne!(one.endpoint, two.endpoint);
+    set(&mut connect(&one.endpoint), "a");
+    agent.call(&reset("two")).unwrap();
+    assert_eq!(keys(&mut connect(&one.endpoint)), 1);
+    agent.call(&ServerStop { key: "two".to_owned() }).unwrap();
+    assert!(!std::fs::exists(two.endpoint.unix_socket.unwrap()).unwrap());
+    assert_eq!(keys(&mut connect(&one.endpoint)), 1);
+    assert_eq!(agent.call(&reset("two")).unwrap_err().kind, AgentErrorKind::Protocol);
+}
+
+#[test]
+fn a_fresh_server_is_another_process() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let first = agent.call(&redis("redis")).unwrap();
+    let second = agent.call(&ServerStart { fresh: true, ..redis("redis") }).unwrap();
+    assert!(second.started);
+    assert_ne!(first.endpoint.unix_socket, second.endpoint.unix_socket);
+    let other = agent.call(&managed("redis", &["--save", "", "--maxclients", "50"])).unwrap();
+    assert!(other.started, "another command line is another server");
+}
+
+#[test]
+fn a_broken_connection_is_not_a_dead_server_and_a_dead_server_is_started_again() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let up = agent.call(&redis("redis")).unwrap();
+    let mut connection = connect(&up.endpoint);
+    redis::cmd("CLIENT").arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"]).exec(&mut connection).unwrap();
+    let again = agent.call(&redis("redis")).unwrap();
+    assert!(!again.started);
+    agent.call(&reset("redis")).unwrap();
+    redis::cmd("SHUTDOWN").arg("NOSAVE").exec(&mut connection).unwrap_err();
+    assert!(agent.call(&redis("redis")).unwrap().started);
+    agent.call(&reset("redis")).unwrap();
+}
+
+#[test]
+fn where_a_server_listens_is_not_up_to_the_file() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let up =
+        agent.call(&managed("redis", &["--save", "", "--bind", "0.0.0.0", "--daemonize", "yes"])).unwrap();
+    let bind: Vec<String> =
+        redis::cmd("CONFIG").arg(&["GET", "bind"]).query(&mut connect(&up.endpoint)).unwrap();
+    assert_eq!(bind, ["bind", "127.0.0.1"]);
+}
+
+#[test]
+fn a_server_for_other_hosts_listens_on_one_address_alone_and_asks_for_a_password() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let local = agent.call(&redis("redis")).unwrap().endpoint;
+    let expose = ServerExpose { key: "redis".to_owned(), address: "127.0.0.2".to_owned() };
+    let exposed = agent.call(&expose).unwrap();
+    assert_eq!((exposed.host.as_str(), exposed.port, &exposed.unix_socket), ("127.0.0.2", local.port, &None));
+    assert_eq!(agent.call(&expose).unwrap(), exposed, "it is exposed once");
+    std::net::TcpStream::connect((local.host.as_str(), local.port)).unwrap_err();
+    let mut stranger =
+        redis::Client::open((exposed.host.as_str(), exposed.port)).unwrap().get_connection().unwrap();
+    assert!(redis::cmd("PING").exec(&mut stranger).unwrap_err().to_string().contains("NOAUTH"));
+    redis::cmd("AUTH").arg(exposed.password.as_ref().unwrap()).exec(&mut stranger).unwrap();
+    set(&mut stranger, "a");
+    agent.call(&reset("redis")).unwrap();
+    assert_eq!(keys(&mut stranger), 0);
+    let up = agent.call(&redis("redis")).unwrap();
+    assert!(!up.started);
+    assert_eq!(Endpoint { unix_socket: None, ..up.endpoint }, exposed);
+    let nowhere = ServerExpose { key: "redis".to_owned(), address: "192.0.2.1".to_owned() };
+    let error = agent.call(&nowhere).unwrap_err();
+    assert_eq!(error.kind, AgentErrorKind::Failed);
+    assert!(!error.message.contains(exposed.password.as_ref().unwrap()));
+}
+
+/// Somebody else's server: one of another agent.
+fn somebody_elses(tmp: &tempfile::TempDir) -> (Agent, Endpoint) {
+    let mut owner = Agent::start(tmp.path());
+    let endpoint = owner.call(&redis("theirs")).unwrap().endpoint;
+    (owner, endpoint)
+}
+
+#[test]
+fn somebody_elses_server_is_neither_flushed_nor_configured_nor_stopped() {
+    let (their_tmp, our_tmp) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (_owner, endpoint) = somebody_elses(&their_tmp);
+    let mut theirs = connect(&endpoint);
+    set(&mut theirs, "precious");
+    let config = |connection: &mut redis::Connection| -> std::collections::BTreeMap<String, String> {
+        redis::cmd("CONFIG").arg(&["GET", "*"]).query(connection).unwrap()
+    };
+    let before = config(&mut theirs);
+    let mut agent = Agent::start(our_tmp.path());
+    for allow_flush in [false, true] {
+        let up = agent.call(&external("x", &endpoint, allow_flush)).unwrap();
+        assert!(!up.started && !up.flushes, "it was not empty at first sight");
+        agent.call(&reset("x")).unwrap();
+        set(&mut theirs, if allow_flush { "second" } else { "first" });
+        let counts = agent.call(&sample("x")).unwrap();
+        assert_eq!((counts.set_calls, counts.keys_added), (1, 1), "counts are differences to the baseline");
+        agent.call(&ServerStop { key: "x".to_owned() }).unwrap();
+    }
+    assert_eq!(keys(&mut theirs), 3);
+    assert_eq!(config(&mut theirs), before);
+    let stats: String = redis::cmd("INFO").arg("commandstats").query(&mut theirs).unwrap();
+    assert!(stats.contains("cmdstat_set:calls=3,"), "its statistics were reset: {stats}");
+    for forbidden in ["flushall", "flushdb", "config|resetstat", "config|set", "shutdown", "client|setinfo"] {
+        assert!(!stats.contains(&format!("cmdstat_{forbidden}:")), "{forbidden} was called: {stats}");
+    }
+}
+
+#[test]
+fn somebody_elses_server_is_flushed_only_if_allowed_and_empty_at_first_sight() {
+    let (their_tmp, our_tmp) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (_owner, endpoint) = somebody_elses(&their_tmp);
+    let mut theirs = connect(&endpoint);
+    let mut agent = Agent::start(our_tmp.path());
+    assert!(agent.call(&external("x", &endpoint, true)).unwrap().flushes);
+    set(&mut theirs, "ours");
+    assert!(agent.call(&external("x", &endpoint, true)).unwrap().flushes, "the first sight counts");
+    agent.call(&reset("x")).unwrap();
+    assert_eq!(keys(&mut theirs), 0);
+}
+
+#[test]
+fn a_server_that_refuses_config_is_not_checked() {
+    let (their_tmp, our_tmp) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (_owner, endpoint) = somebody_elses(&their_tmp);
+    let mut theirs = connect(&endpoint);
+    redis::cmd("ACL").arg(&["SETUSER", "default", "-config"]).exec(&mut theirs).unwrap();
+    let mut agent = Agent::start(our_tmp.path());
+    let up = agent.call(&external("x", &endpoint, false)).unwrap();
+    assert!(!up.identity.persistence);
+}
+
+#[test]
+fn a_server_that_nobody_runs_is_unavailable() {
+    let tmp = tempfile::tempdir().unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let endpoint = Endpoint { host: "127.0.0.1".to_owned(), port, unix_socket: None, password: None };
+    let mut agent = Agent::start(tmp.path());
+    let error = agent.call(&external("x", &endpoint, false)).unwrap_err();
+    assert_eq!(error.kind, AgentErrorKind::Unavailable);
+    assert!(
+        error.message.starts_with(&format!("server `x` at 127.0.0.1:{port} cannot be reached")),
+        "{error}"
+    );
+}
