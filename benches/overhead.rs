@@ -117,7 +117,7 @@ fn plans(directory: &Path) {
 /// Wall-clock seconds and peak memory in megabytes of a command.
 fn measured(command: &mut Command) -> (f64, f64) {
     let begun = Instant::now();
-    let mut child = command.stdout(Stdio::null()).spawn().expect("orchestrate starts");
+    let child = command.stdout(Stdio::null()).spawn().expect("orchestrate starts");
     let usage = child.wait4().expect("orchestrate ends");
     assert!(usage.status.success());
     (begun.elapsed().max(Duration::from_nanos(1)).as_secs_f64(), usage.rusage.maxrss as f64 / 1e6)

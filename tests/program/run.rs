@@ -1,12 +1,10 @@
 //! The main job, end to end, with the real program, a real redis-server and real signals.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::ExitStatus;
 
-use common::{Sandbox, signal, stderr, stdout, wait_until};
+use crate::sandbox::{Sandbox, signal, stderr, stdout, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -202,7 +200,7 @@ fn two_coordinators_cannot_share_a_host_and_the_second_says_who_holds_it() {
     wait_until("a driver is at work", || sandbox.process(" driver"));
     let same = sandbox.output(&["long.toml"]);
     assert_eq!(code(same.status), 3, "{}", stderr(&same));
-    assert!(stderr(&same).contains(&format!("pid {}", first.id())), "{}", stderr(&same));
+    assert!(stderr(&same).contains(&format!("process {}", first.id())), "{}", stderr(&same));
     let other = sandbox.output(&["other.toml"]);
     assert_eq!(code(other.status), 3, "{}", stderr(&other));
     assert!(stderr(&other).contains("long"), "{}", stderr(&other));
