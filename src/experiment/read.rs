@@ -1,0 +1,497 @@
+//! Bytes become the plain structs of [`super::file`], with every syntax error, unknown key and wrong type noted.
+//!
+//! Serde stops at its first error. So what it complains about is cut out of the TOML tree and the tree is read again,
+//! until nothing is left to complain about: every error is found, and the structs stay plain.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue};
+
+use super::diagnose::{Findings, MOST_FINDINGS, Place, suggest};
+use super::source::{FAMILIES, Source};
+use super::values::LITERAL_SECRET;
+
+/// A larger file is not an experiment written by a person.
+pub(super) const MOST_BYTES: usize = 1024 * 1024;
+
+/// Deeper than any key of an experiment, and shallow enough to walk by recursion. TOML's own limits multiply: dotted
+/// keys in nested inline tables reach a depth of thousands, which overflows the stack when such a tree is cloned.
+const DEEPEST: usize = 24;
+
+/// A file as far as it could be read.
+#[derive(Debug, Default)]
+pub(super) struct Document<T> {
+    pub(super) content: T,
+    /// What was wrong and is therefore missing from the content: `workload`, `server.redis`, `matrix.0`, ….
+    pub(super) damage: Damage,
+}
+
+/// Parts of a file whose content says less than the file does. A complaint about what is missing there would be
+/// about a consequence.
+#[derive(Debug, Default)]
+pub(super) struct Damage {
+    everything: bool,
+    /// Dotted paths, in which the elements of lists are numbers.
+    parts: BTreeSet<String>,
+}
+
+impl Damage {
+    /// Whether the file could not be read, so that nothing can be said about what is missing.
+    pub(super) const fn is_total(&self) -> bool {
+        self.everything
+    }
+
+    /// Whether something is missing from this part, or the part from the file.
+    pub(super) fn affects(&self, part: &str) -> bool {
+        let within = |outer: &str, inner: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.everything || self.parts.iter().any(|missing| within(part, missing) || within(missing, part))
+    }
+
+    /// Whether this part is missing as a whole.
+    pub(super) fn lacks(&self, part: &str) -> bool {
+        self.everything || self.parts.contains(part)
+    }
+
+    /// The names within a family from whose tables something is missing, or which are missing.
+    pub(super) fn names_in<'a>(&'a self, family: &'a str) -> impl Iterator<Item = &'a str> {
+        self.parts.iter().filter_map(move |part| part.strip_prefix(family)?.strip_prefix('.'))
+    }
+
+    fn add(&mut self, path: &[Step]) {
+        let mut path = path;
+        // Named tables are used as a whole, and their names may have dots.
+        if let [Step::Key(family), _, ..] = path
+            && FAMILIES.contains(&family.as_str())
+        {
+            path = &path[..2];
+        }
+        let names: Vec<_> = path.iter().map(Step::to_string).collect();
+        self.parts.insert(names.join("."));
+    }
+}
+
+/// A part of a path in the tree.
+#[derive(Clone, Debug)]
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Key(key) => f.write_str(key),
+            Self::Index(index) => index.fmt(f),
+        }
+    }
+}
+
+/// The dotted key as a person would write it.
+fn dotted(path: &[Step]) -> String {
+    let keys = path.iter().filter_map(|step| match step {
+        Step::Key(key) => Some(key.as_str()),
+        Step::Index(_) => None,
+    });
+    keys.collect::<Vec<_>>().join(".")
+}
+
+/// Reads `source`, which is number `index` of the findings' texts.
+pub(super) fn read<T: DeserializeOwned + Default>(
+    findings: &mut Findings,
+    index: usize,
+    source: &Source,
+) -> Document<T> {
+    let before = findings.len();
+    let Some((mut tree, mut damage)) = parse(findings, index, source) else {
+        return Document { content: T::default(), damage: Damage { everything: true, ..Damage::default() } };
+    };
+    loop {
+        let error = match T::deserialize(toml::de::Deserializer::from(tree.clone())) {
+            Ok(content) => return Document { content, damage },
+            Err(error) => error,
+        };
+        let cut = cut(findings, index, &mut tree, &error, &mut damage);
+        // Reading again after each of thousands of errors helps nobody.
+        if !cut || findings.len() - before >= MOST_FINDINGS {
+            findings.stop();
+            damage.everything = true;
+            return Document { content: T::default(), damage };
+        }
+    }
+}
+
+/// The tree of a text, without what stands on lines that are no TOML.
+fn parse<'a>(
+    findings: &mut Findings,
+    index: usize,
+    source: &'a Source,
+) -> Option<(Spanned<DeTable<'a>>, Damage)> {
+    if source.bytes.len() > MOST_BYTES {
+        let size = source.bytes.len();
+        findings.error_in(
+            index,
+            format!("the file has {size} bytes; an experiment file has at most {MOST_BYTES} (1 MiB)"),
+        );
+        return None;
+    }
+    let text = match std::str::from_utf8(&source.bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = error.valid_up_to();
+            findings
+                .error(&Place { source: index, span: at..at + 1 }, "the file is not UTF-8")
+                .label("the first byte that is not");
+            return None;
+        }
+    };
+    let (mut tree, errors) = DeTable::parse_recoverable(text);
+    let mut secrets = Vec::new();
+    find_secrets(tree.get_ref(), &mut secrets, 0);
+    findings.hide(index, secrets);
+    let damage = Damage { everything: !errors.is_empty(), parts: BTreeSet::new() };
+    let mut lines = Lines::new(text);
+    for error in &errors {
+        let span = error.span().unwrap_or(0..0);
+        // One slip can make many errors on its line; the first is the one to mend.
+        if lines.broken.insert(lines.line(span.start)) {
+            findings.error(&Place { source: index, span }, error.message());
+        }
+    }
+    if !errors.is_empty() {
+        drop_broken(tree.get_mut(), &lines, 0);
+    }
+    let mut deep = Vec::new();
+    prune(tree.get_mut(), 0, &mut deep);
+    if deep.is_empty() {
+        return Some((tree, damage));
+    }
+    for span in deep.into_iter().take(MOST_FINDINGS) {
+        findings.error(&Place { source: index, span }, "nested deeper than anything in an experiment file");
+    }
+    None
+}
+
+/// Where lines begin, and which of them are no TOML.
+struct Lines {
+    starts: Vec<usize>,
+    broken: BTreeSet<usize>,
+}
+
+impl Lines {
+    fn new(text: &str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { starts, broken: BTreeSet::new() }
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        self.starts.partition_point(|&start| start <= offset) - 1
+    }
+}
+
+/// Removes the keys whose lines hold a syntax error: what was recovered there is a guess.
+fn drop_broken(table: &mut DeTable<'_>, lines: &Lines, depth: usize) {
+    if depth > DEEPEST {
+        return;
+    }
+    retain(table, |key, value| {
+        let (key, value) = (key.span(), value.span());
+        let touched = lines.line(key.start.min(value.start))..=lines.line(key.end.max(value.end));
+        lines.broken.range(touched).next().is_none()
+    });
+    for (_, value) in table.iter_mut() {
+        match value.get_mut() {
+            DeValue::Table(inner) => drop_broken(inner, lines, depth + 1),
+            DeValue::Array(list) => {
+                for element in list.iter_mut() {
+                    if let DeValue::Table(inner) = element.get_mut() {
+                        drop_broken(inner, lines, depth + 1);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Keeps the keys of a table for which `keep` says so. (The table's own `retain` shows keys without their spans.)
+fn retain<'i>(
+    table: &mut DeTable<'i>,
+    mut keep: impl FnMut(&Spanned<Cow<'i, str>>, &Spanned<DeValue<'i>>) -> bool,
+) {
+    let all = std::mem::take(table);
+    *table = all.into_iter().filter(|(key, value)| keep(key, value)).collect();
+}
+
+/// Empties what lies too deep.
+fn prune(table: &mut DeTable<'_>, depth: usize, deep: &mut Vec<Range<usize>>) {
+    for (_, value) in table.iter_mut() {
+        prune_value(value, depth, deep);
+    }
+}
+
+fn prune_value(value: &mut Spanned<DeValue<'_>>, depth: usize, deep: &mut Vec<Range<usize>>) {
+    let span = value.span();
+    let inner = value.get_mut();
+    if !inner.is_table() && !inner.is_array() {
+        return;
+    }
+    if depth >= DEEPEST {
+        *inner = DeValue::Boolean(false);
+        deep.push(span);
+        return;
+    }
+    match inner {
+        DeValue::Table(table) => prune(table, depth + 1, deep),
+        DeValue::Array(list) => list.iter_mut().for_each(|element| prune_value(element, depth + 1, deep)),
+        _ => {}
+    }
+}
+
+/// Strings that must not be shown, even where something else is wrong on their line.
+fn find_secrets(table: &DeTable<'_>, secrets: &mut Vec<Range<usize>>, depth: usize) {
+    for (key, value) in table {
+        match (key.get_ref().as_ref(), value.get_ref()) {
+            (_, inner @ (DeValue::Table(_) | DeValue::Array(_))) => {
+                find_secrets_in(inner, secrets, depth + 1);
+            }
+            ("password", _) => secrets.push(value.span()),
+            ("address", DeValue::String(text)) if text.contains('@') => secrets.push(value.span()),
+            _ => {}
+        }
+    }
+}
+
+fn find_secrets_in(value: &DeValue<'_>, secrets: &mut Vec<Range<usize>>, depth: usize) {
+    match value {
+        _ if depth > DEEPEST => {}
+        DeValue::Table(table) => find_secrets(table, secrets, depth),
+        DeValue::Array(list) => {
+            let mut before = "";
+            for element in list {
+                let text = element.get_ref().as_str().unwrap_or_default();
+                if is_secret_option(before) || is_secret_option(text) {
+                    secrets.push(element.span());
+                }
+                find_secrets_in(element.get_ref(), secrets, depth + 1);
+                before = text;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether an argument of redis-server is, or begins with, an option whose value is a secret.
+pub(super) fn is_secret_option(arg: &str) -> bool {
+    let option = arg.split_whitespace().next().unwrap_or_default();
+    ["--requirepass", "--masterauth"].iter().any(|secret| option.eq_ignore_ascii_case(secret))
+}
+
+/// Notes an error of serde and cuts what it is about out of the tree. False if that cannot be found.
+fn cut(
+    findings: &mut Findings,
+    index: usize,
+    tree: &mut Spanned<DeTable<'_>>,
+    error: &toml::de::Error,
+    damage: &mut Damage,
+) -> bool {
+    let message = error.message();
+    let span = error.span().unwrap_or(0..0);
+    let mut path = Vec::new();
+    if let Some((_, known)) = message.strip_prefix("unknown field `").and_then(|rest| rest.rsplit_once("`, expected "))
+        // What serde is shown in place of a date.
+        && !message.contains("$__toml_private")
+    {
+        let known = quoted(known);
+        let cut = cut_unknown(tree.get_mut(), &span, &known, &mut path);
+        for (key, span) in &cut {
+            let step = Step::Key(key.clone());
+            path.push(step);
+            unknown_key(findings, &Place { source: index, span: span.clone() }, &path, key, &known);
+            damage.add(&path);
+            path.pop();
+        }
+        if cut.is_empty() {
+            findings.error(&Place { source: index, span }, message);
+        }
+        return !cut.is_empty();
+    }
+    let found = cut_value(tree.get_mut(), &span, &mut path);
+    let is_date = matches!(&found, Some(DeValue::Datetime(_)));
+    wrong_value(findings, &Place { source: index, span }, &dotted(&path), message, is_date);
+    damage.add(&path);
+    found.is_some()
+}
+
+/// Cuts every unknown key of the table that holds the key at `span`. All at once: reading the tree again for each of
+/// thousands would take too long.
+fn cut_unknown(
+    table: &mut DeTable<'_>,
+    span: &Range<usize>,
+    known: &[&str],
+    path: &mut Vec<Step>,
+) -> Vec<(String, Range<usize>)> {
+    if table.keys().any(|key| key.span() == *span) {
+        let mut cut = Vec::new();
+        retain(table, |key, _| {
+            let keep = known.contains(&key.get_ref().as_ref());
+            if !keep {
+                cut.push((key.get_ref().to_string(), key.span()));
+            }
+            keep
+        });
+        return cut;
+    }
+    for (key, value) in table.iter_mut() {
+        path.push(Step::Key(key.get_ref().to_string()));
+        let cut = match value.get_mut() {
+            DeValue::Table(inner) => cut_unknown(inner, span, known, path),
+            DeValue::Array(list) => cut_unknown_below(list.iter_mut(), span, known, path),
+            _ => Vec::new(),
+        };
+        if !cut.is_empty() {
+            return cut;
+        }
+        path.pop();
+    }
+    Vec::new()
+}
+
+fn cut_unknown_below<'a, 'i: 'a>(
+    list: impl Iterator<Item = &'a mut Spanned<DeValue<'i>>>,
+    span: &Range<usize>,
+    known: &[&str],
+    path: &mut Vec<Step>,
+) -> Vec<(String, Range<usize>)> {
+    for (i, element) in list.enumerate() {
+        path.push(Step::Index(i));
+        let cut = match element.get_mut() {
+            DeValue::Table(inner) => cut_unknown(inner, span, known, path),
+            DeValue::Array(list) => cut_unknown_below(list.iter_mut(), span, known, path),
+            _ => Vec::new(),
+        };
+        if !cut.is_empty() {
+            return cut;
+        }
+        path.pop();
+    }
+    Vec::new()
+}
+
+/// Cuts the outermost key or element whose value has this span. (A list of tables shares the span of its first
+/// table: what is wrong with both is wrong with the list.)
+fn cut_value<'i>(table: &mut DeTable<'i>, span: &Range<usize>, path: &mut Vec<Step>) -> Option<DeValue<'i>> {
+    let key = table.iter().find(|(_, value)| value.span() == *span).map(|(key, _)| key.get_ref().to_string());
+    if let Some(key) = key {
+        let value = table.remove(key.as_str());
+        path.push(Step::Key(key));
+        return value.map(Spanned::into_inner);
+    }
+    for (key, value) in table.iter_mut() {
+        path.push(Step::Key(key.get_ref().to_string()));
+        if let Some(cut) = cut_below(value.get_mut(), span, path) {
+            return Some(cut);
+        }
+        path.pop();
+    }
+    None
+}
+
+fn cut_below<'i>(value: &mut DeValue<'i>, span: &Range<usize>, path: &mut Vec<Step>) -> Option<DeValue<'i>> {
+    match value {
+        DeValue::Table(inner) => cut_value(inner, span, path),
+        DeValue::Array(list) => {
+            if let Some(at) = list.iter().position(|element| element.span() == *span) {
+                let mut rest: Vec<_> = std::mem::replace(list, DeArray::new()).into_iter().collect();
+                let cut = rest.remove(at);
+                *list = rest.into_iter().collect();
+                path.push(Step::Index(at));
+                return Some(cut.into_inner());
+            }
+            for (at, element) in list.iter_mut().enumerate() {
+                path.push(Step::Index(at));
+                if let Some(cut) = cut_below(element.get_mut(), span, path) {
+                    return Some(cut);
+                }
+                path.pop();
+            }
+            None
+        }
+        _ => None,
+    }
+}
+
+fn unknown_key(findings: &mut Findings, place: &Place, path: &[Step], key: &str, known: &[&str]) {
+    let included = place.source > 0 && path.len() == 1;
+    if included && matches!(key, "name" | "question" | "include" | "workload" | "matrix" | "run") {
+        findings
+            .error(place, format!("`{key}` stands in an included file"))
+            .help("an included file may hold only [mode.*], [server.*] and [host.*] tables");
+        return;
+    }
+    findings.error(place, format!("unknown key `{}`", dotted(path))).help(suggest(
+        key,
+        "the keys here are",
+        known.iter().copied(),
+    ));
+}
+
+/// Says in the words of the file what serde says in its own.
+fn wrong_value(findings: &mut Findings, place: &Place, key: &str, message: &str, is_date: bool) {
+    if let Some(field) = message.strip_prefix("missing field ") {
+        findings.error(place, format!("`{key}` lacks {field}"));
+    } else if message == LITERAL_SECRET {
+        findings
+            .error(place, "a secret is written literally")
+            .label("not shown here, and not to stand in a file")
+            .help("name an environment variable that holds it: password = { env = \"NAME\" }");
+    } else if let Some(variant) = message.strip_prefix("unknown variant `") {
+        let (value, known) = variant.rsplit_once("`, expected ").unwrap_or((variant, ""));
+        findings.error(place, format!("`{key}` cannot be `{value}`")).help(suggest(
+            value,
+            "it may be",
+            quoted(known).iter().copied(),
+        ));
+    } else if let Some((found, expected)) = message
+        .strip_prefix("invalid type: ")
+        .or(message.strip_prefix("invalid value: "))
+        .and_then(|rest| rest.rsplit_once(", expected "))
+    {
+        let found = match found {
+            // Serde is shown a date as a table.
+            _ if is_date => "a date".to_owned(),
+            "map" => "a table".to_owned(),
+            "sequence" => "a list".to_owned(),
+            other => {
+                let value = other.trim_end_matches(" as i128").trim_end_matches(" as u128");
+                format!("the {}", value.replace("floating point", "number").replace('`', ""))
+            }
+        };
+        let expected = match expected {
+            "u64" | "u32" => "a whole number, not negative",
+            "a sequence" => "a list",
+            "a map" => "a table",
+            "a boolean" => "true or false",
+            other => other,
+        };
+        let finding = findings.error(place, format!("`{key}` has the wrong type"));
+        finding.label(format!("expected {expected}, found {found}"));
+        if key == "matrix" {
+            finding.help("a matrix begins with [[matrix]], in double brackets");
+        }
+    } else if is_date {
+        findings.error(place, format!("`{key}` has the wrong type")).label("found a date");
+    } else {
+        findings.error(place, format!("`{key}`: {message}"));
+    }
+}
+
+/// The words between backticks.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
