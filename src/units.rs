@@ -73,3 +73,37 @@ impl FromStr for Nanos {
         Duration::try_from(signed).map(Self::from).map_err(|_| format!("`{text}` is a negative duration"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_duration_is_written_as_people_write_it() {
+        let shown = |text: &str| text.parse::<Nanos>().map(|time| time.to_string());
+        assert_eq!(shown("500ms"), Ok("500ms".to_owned()));
+        assert_eq!(shown("90s"), Ok("1m 30s".to_owned()));
+        assert_eq!(shown(" 1h30m "), Ok("1h 30m".to_owned()));
+        assert_eq!(shown("0s"), Ok("0s".to_owned()));
+        assert_eq!(shown("1.5s"), Ok("1s 500ms".to_owned()));
+        assert_eq!(shown("1us 1ns"), Ok("1µs 1ns".to_owned()));
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused_with_an_example() {
+        for text in ["", "10", "s", "ten seconds", "5 parsecs"] {
+            let why = text.parse::<Nanos>().expect_err("no duration");
+            assert_eq!(why, format!("`{text}` is not a duration such as \"500ms\", \"10s\" or \"1m 30s\""));
+        }
+        assert_eq!("-1s".parse::<Nanos>(), Err("`-1s` is a negative duration".to_owned()));
+    }
+
+    proptest! {
+        #[test]
+        fn every_duration_is_read_as_it_is_written(nanos in any::<u64>(), shift in 0u32..64) {
+            let time = Nanos(nanos >> shift);
+            prop_assert_eq!(time.to_string().parse(), Ok(time));
+        }
+    }
+}

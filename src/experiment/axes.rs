@@ -6,9 +6,10 @@ use std::ops::Range;
 
 use super::diagnose::{Findings, Place};
 use super::file::{self, RunFactors, ServerFactors, WorkloadFactors};
-use super::forms::{ArgLists, At, Cpus, Hosts, Many, PlacementForm, PlacementWord, Time, WarmupForm};
+use super::forms::{At, Many};
 use super::sweep::{MOST_LEVELS, Numbers};
 use super::tables::{Family, Names, check_args};
+use super::values::{ArgLists, Cpus, Hosts, PlacementForm, PlacementWord, Time, WarmupForm};
 use super::{Amount, Factor, HostPair, Level, MAX_WORKERS, Placement, Warmup};
 use crate::units::Nanos;
 
@@ -46,9 +47,9 @@ impl<'a> From<&'a file::Matrix> for Factors<'a> {
             servers: table.servers.as_ref(),
             modes: table.modes.as_ref(),
             workers: table.workers.as_ref(),
-            workload: table.workload.as_ref().map(|at| &at.value),
-            server: table.server.as_ref().map(|at| &at.value),
-            run: table.run.as_ref().map(|at| &at.value),
+            workload: table.workload.as_ref().map(|at| &*at.value),
+            server: table.server.as_ref().map(|at| &*at.value),
+            run: table.run.as_ref().map(|at| &*at.value),
         }
     }
 }
@@ -60,17 +61,22 @@ impl<'a> From<&'a file::Exclude> for Factors<'a> {
             servers: table.servers.as_ref(),
             modes: table.modes.as_ref(),
             workers: table.workers.as_ref(),
-            workload: table.workload.as_ref().map(|at| &at.value),
-            server: table.server.as_ref().map(|at| &at.value),
-            run: table.run.as_ref().map(|at| &at.value),
+            workload: table.workload.as_ref().map(|at| &*at.value),
+            server: table.server.as_ref().map(|at| &*at.value),
+            run: table.run.as_ref().map(|at| &*at.value),
         }
     }
 }
 
 impl Factors<'_> {
     /// The axes in the order of the file, without those where something is wrong.
-    /// `damaged`: something has been cut out of this table.
-    pub(super) fn axes(&self, findings: &mut Findings, names: &Names<'_>, damaged: bool) -> Vec<DraftAxis> {
+    /// `damaged` says whether something has been cut out of a part of this table.
+    pub(super) fn axes(
+        &self,
+        findings: &mut Findings,
+        names: &Names<'_>,
+        damaged: &dyn Fn(&str) -> bool,
+    ) -> Vec<DraftAxis> {
         let mut drafts = Drafts { findings, names, damaged, axes: Vec::new() };
         drafts.names(Family::Mode, self.modes, Factor::Mode, Level::Mode);
         drafts.names(Family::Server, self.servers, Factor::Server, Level::Server);
@@ -101,8 +107,8 @@ impl Factors<'_> {
 struct Drafts<'a> {
     findings: &'a mut Findings,
     names: &'a Names<'a>,
-    /// Something has been cut out of this table: an empty list may be the rest of a longer one.
-    damaged: bool,
+    /// Whether something has been cut out of a part: an empty list there may be the rest of a longer one.
+    damaged: &'a dyn Fn(&str) -> bool,
     axes: Vec<DraftAxis>,
 }
 
@@ -132,7 +138,7 @@ impl Drafts<'_> {
         level: impl Fn(String) -> Level,
     ) {
         let Some(given) = given else { return };
-        let mut items = self.some(given, given.value.items(&given.span));
+        let mut items = self.some(factor, given, given.value.items(&given.span));
         items.retain(|item| self.names.check(self.findings, family, &item.value, &place(&item.span)));
         self.axis(given, items, factor, |name| Ok(level(name.clone())));
     }
@@ -140,7 +146,7 @@ impl Drafts<'_> {
     fn hosts(&mut self, given: Option<&At<Many<Hosts>>>) {
         let Some(given) = given else { return };
         let mut items = Vec::new();
-        for item in self.some(given, given.value.items(&given.span)) {
+        for item in self.some(Factor::Hosts, given, given.value.items(&given.span)) {
             let pair = match &item.value {
                 Hosts::Both(name) => self
                     .names
@@ -172,7 +178,7 @@ impl Drafts<'_> {
                 list.value.iter().map(|word| At { value: word.clone(), span: list.span.clone() }).collect();
             check_args(self.findings, 0, &words);
         }
-        let lists = self.some(given, lists);
+        let lists = self.some(Factor::ServerArgs, given, lists);
         self.axis(given, lists, Factor::ServerArgs, |words| Ok(Level::ServerArgs(words.clone())));
     }
 
@@ -185,7 +191,7 @@ impl Drafts<'_> {
         let Some(given) = given else { return };
         match given.value.items(&given.span) {
             Ok(items) => {
-                let items = self.some(given, items);
+                let items = self.some(factor, given, items);
                 self.axis(given, items, factor, |&n| level(n));
             }
             Err(error) => {
@@ -205,7 +211,7 @@ impl Drafts<'_> {
         level: impl Fn(&T) -> Result<Level, String>,
     ) {
         let Some(given) = given else { return };
-        let items = self.some(given, given.value.items(&given.span));
+        let items = self.some(factor, given, given.value.items(&given.span));
         self.axis(given, items, factor, level);
     }
 
@@ -255,8 +261,10 @@ impl Drafts<'_> {
     }
 
     /// The items of a list, with a complaint if there were none in the text.
-    fn some<T, U>(&mut self, given: &At<U>, items: Vec<At<T>>) -> Vec<At<T>> {
-        if items.is_empty() && !self.damaged {
+    fn some<T, U>(&mut self, factor: Factor, given: &At<U>, items: Vec<At<T>>) -> Vec<At<T>> {
+        // Two keys of [workload] give the amount.
+        let part = if factor == Factor::Amount { "workload" } else { factor.name() };
+        if items.is_empty() && !(self.damaged)(part) {
             self.findings
                 .error(&place(&given.span), "this list is empty")
                 .help("leave the key out to have its default");

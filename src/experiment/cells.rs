@@ -90,9 +90,9 @@ impl CellChecks<'_> {
             Factor::Pipeline,
             &asks_pipeline,
             |mode| mode.can_pipeline,
-            "more than one operation in a round trip",
+            "put more than one operation into a round trip",
         )?;
-        self.ability(draft, Factor::Rate, &asks_rate, |mode| mode.can_rate, "a rate")
+        self.ability(draft, Factor::Rate, &asks_rate, |mode| mode.can_rate, "keep to a rate")
     }
 
     fn ability(
@@ -112,14 +112,14 @@ impl CellChecks<'_> {
             able => format!("built-in modes that can: {}", able.join(", ")),
         };
         let asked = draft.column(factor);
-        let first = asked.levels.iter().position(|level| level.as_ref().is_some_and(asks));
+        let first = asked.levels.iter().position(|level| level.is_some_and(asks));
         if let Some(first) = first
-            && draft.column(Factor::Mode).levels.iter().flatten().all(cannot)
+            && draft.column(Factor::Mode).levels.iter().flatten().all(|level| cannot(level))
         {
             let name = factor.name();
             self.findings
                 .error(draft.place_of(&asked, first), format!("no mode of this matrix uses `{name}`"))
-                .related(draft.place_of(&draft.column(Factor::Mode), 0), format!("no mode here does {what}"))
+                .related(draft.place_of(&draft.column(Factor::Mode), 0), format!("no mode here can {what}"))
                 .help(help);
             return Ok(());
         }
@@ -131,7 +131,7 @@ impl CellChecks<'_> {
                 forbids: &|mode, level| asks(level) && cannot(mode),
                 says: &|mode, level| {
                     let (key, value) = level.in_file();
-                    format!("the mode `{mode}` cannot do {what}, but a cell has {key} = {value}")
+                    format!("the mode `{mode}` cannot {what}, but a cell has {key} = {value}")
                 },
                 only: None,
                 help,
@@ -234,13 +234,13 @@ impl CellChecks<'_> {
     /// With the split "divisor" there can be many more workers than were asked for.
     fn divisors(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
         let divisor = Level::Split(Split::Divisor);
-        if !draft.column(Factor::Split).levels.contains(&Some(divisor.clone())) {
+        if !draft.column(Factor::Split).levels.contains(&Some(&divisor)) {
             return Ok(());
         }
         let mut most = HashMap::new();
         for level in draft.column(Factor::Amount).levels.into_iter().flatten() {
             if let Level::Amount(Amount::Operations(n)) = level {
-                most.insert(n, largest_divisor(n, MAX_WORKERS));
+                most.insert(*n, largest_divisor(*n, MAX_WORKERS));
             }
         }
         self.conflict(draft, &Conflict {
@@ -265,11 +265,15 @@ impl CellChecks<'_> {
     fn conflict(&mut self, draft: &Draft<'_>, conflict: &Conflict<'_>) -> Result<(), TooTangled> {
         let (one, other) = (draft.column(conflict.one), draft.column(conflict.other));
         let mut whole = draft.grid.whole();
-        if let Some(only) = &conflict.only {
-            let column = draft.column(only.factor());
-            let index = column.levels.iter().position(|level| level.as_ref() == Some(only));
-            match (column.axis, index) {
-                (Some(axis), Some(index)) => whole[axis] = vec![index as u32],
+        // An exclusion needs to name that level if there are others.
+        let mut only = None;
+        if let Some(level) = &conflict.only {
+            let column = draft.column(level.factor());
+            match (column.axis, column.levels.iter().position(|other| *other == Some(level))) {
+                (Some(axis), Some(at)) => {
+                    whole[axis] = vec![at as u32];
+                    only = (column.levels.len() > 1).then_some(level);
+                }
                 (None, Some(_)) => {}
                 (_, None) => return Ok(()),
             }
@@ -277,7 +281,7 @@ impl CellChecks<'_> {
         for (i, level) in one.levels.iter().enumerate() {
             let Some(level) = level else { continue };
             let bad = other.levels.iter().zip(0..).filter_map(|(other, at)| {
-                other.as_ref().is_some_and(|other| (conflict.forbids)(level, other)).then_some(at)
+                other.is_some_and(|other| (conflict.forbids)(level, other)).then_some(at)
             });
             let bad: Vec<u32> = bad.collect();
             let mut region = whole.clone();
@@ -291,9 +295,8 @@ impl CellChecks<'_> {
             }
             let Some(cell) = draft.grid.find(region, &mut self.budget)? else { continue };
             let at = other.axis.map_or(0, |axis| cell[axis] as usize);
-            let example = other.levels[at].as_ref().expect("only levels that are set conflict");
-            let help = exclusion(&one, i, &other, &bad, conflict.only.as_ref())
-                .unwrap_or_else(|| conflict.help.clone());
+            let example = other.levels[at].expect("only levels that are set conflict");
+            let help = exclusion(&one, i, &other, &bad, only).unwrap_or_else(|| conflict.help.clone());
             let finding = self.findings.error(draft.place_of(&one, i), (conflict.says)(level, example));
             let second = draft.place_of(&other, at);
             if second != draft.place_of(&one, i) && *second != draft.place {
@@ -345,42 +348,46 @@ impl CellChecks<'_> {
 
 /// The line that takes the conflicting cells out, unless it would take out all cells.
 fn exclusion(
-    one: &Column,
+    one: &Column<'_>,
     level: usize,
-    other: &Column,
+    other: &Column<'_>,
     bad: &[u32],
     only: Option<&Level>,
 ) -> Option<String> {
-    let varied = |column: &Column| column.axis.is_some() && column.levels.len() > 1;
+    let varied = |column: &Column<'_>| column.axis.is_some() && column.levels.len() > 1;
     if bad.len() > LONGEST_HELP {
         return None;
     }
     let mut entries = Vec::new();
     if varied(one) {
-        entries.push(vec![one.levels[level].as_ref()?.in_file()]);
+        entries.push(vec![one.levels[level]?.in_file()]);
     }
     if varied(other) && bad.len() < other.levels.len() {
-        entries
-            .push(bad.iter().filter_map(|&at| Some(other.levels[at as usize].as_ref()?.in_file())).collect());
+        entries.push(bad.iter().filter_map(|&at| Some(other.levels[at as usize]?.in_file())).collect());
     }
     if entries.is_empty() {
         return None;
     }
     entries.extend(only.map(|level| vec![level.in_file()]));
-    let entries: Vec<_> = entries
-        .iter()
-        .filter_map(|levels| {
-            let (key, first) = levels.first()?;
-            let all: Vec<_> = levels.iter().map(|(_, value)| value.as_str()).collect();
-            // A list of strings as the only level of `server.args` is one level; as one of many it is a list again.
-            Some(if all.len() == 1 {
-                format!("{key} = {first}")
-            } else {
-                format!("{key} = [{}]", all.join(", "))
-            })
+    let entries = entries.iter().filter_map(|levels| {
+        let (key, value) = levels.first()?;
+        let all: Vec<_> = levels.iter().map(|(_, value)| value.as_str()).collect();
+        Some(if all.len() == 1 {
+            format!("{key} = {value}")
+        } else {
+            format!("{key} = [{}]", all.join(", "))
         })
-        .collect();
+    });
+    let entries: Vec<_> = entries.collect();
     Some(format!("leave these cells out: exclude = [{{ {} }}]", entries.join(", ")))
+}
+
+/// An axis of a matrix as one of the grid that it has in common with another.
+struct Renumbered {
+    /// Which axis of the common grid.
+    at: usize,
+    /// From the indices of its levels to those of the common ones.
+    levels: HashMap<u32, u32>,
 }
 
 /// The levels of a cell that two matrices have in common, if there is one.
@@ -390,9 +397,10 @@ fn common_cell(a: &Draft<'_>, b: &Draft<'_>, budget: &mut Budget) -> Result<Opti
     let mut factors: Vec<_> = a.axes.iter().chain(&b.axes).map(|axis| axis.factor).collect();
     factors.sort_unstable();
     factors.dedup();
-    let mut common: Vec<Vec<Option<Level>>> = Vec::new();
-    // For each side and each of its axes: which factor it is, and the number that each level has among the common.
-    let mut renumbered: [HashMap<usize, (usize, HashMap<u32, u32>)>; 2] = Default::default();
+    // A short list is soon found to have nothing in common with another.
+    factors.sort_by_key(|&factor| a.count(factor).min(b.count(factor)));
+    let mut common: Vec<Vec<Option<&Level>>> = Vec::new();
+    let mut renumbered: [HashMap<usize, Renumbered>; 2] = Default::default();
     for (at, &factor) in factors.iter().enumerate() {
         let columns = [a.column(factor), b.column(factor)];
         let in_b: HashMap<_, u32> = columns[1].levels.iter().zip(0..).collect();
@@ -401,11 +409,13 @@ fn common_cell(a: &Draft<'_>, b: &Draft<'_>, budget: &mut Budget) -> Result<Opti
             let Some(&index_b) = in_b.get(level) else { continue };
             for (side, index) in [(0, index_a), (1, index_b)] {
                 if let Some(axis) = columns[side].axis {
-                    let (_, numbers) = renumbered[side].entry(axis).or_insert_with(|| (at, HashMap::new()));
-                    numbers.insert(index, levels.len() as u32);
+                    let axis = renumbered[side]
+                        .entry(axis)
+                        .or_insert_with(|| Renumbered { at, levels: HashMap::new() });
+                    axis.levels.insert(index, levels.len() as u32);
                 }
             }
-            levels.push(level.clone());
+            levels.push(*level);
         }
         if levels.is_empty() {
             return Ok(None);
@@ -416,17 +426,17 @@ fn common_cell(a: &Draft<'_>, b: &Draft<'_>, budget: &mut Budget) -> Result<Opti
     for (draft, renumbered) in [a, b].into_iter().zip(&renumbered) {
         for cut in &draft.grid.excludes {
             let translated = cut.iter().map(|(axis, levels)| {
-                let (at, numbers) = &renumbered[axis];
+                let axis = &renumbered[axis];
                 let mut levels: Vec<_> =
-                    levels.iter().filter_map(|level| numbers.get(level).copied()).collect();
+                    levels.iter().filter_map(|level| axis.levels.get(level).copied()).collect();
                 levels.sort_unstable();
-                (*at, levels)
+                (axis.at, levels)
             });
             grid.excludes.push(translated.collect::<Cut>());
         }
     }
     let Some(cell) = grid.find(grid.whole(), budget)? else { return Ok(None) };
-    let levels = cell.iter().zip(&common).filter_map(|(&index, levels)| levels[index as usize].as_ref());
+    let levels = cell.iter().zip(&common).filter_map(|(&index, levels)| levels[index as usize]);
     let named: Vec<_> = levels.map(Level::in_file).map(|(key, value)| format!("{key} = {value}")).collect();
     Ok(Some(named.join(", ")))
 }

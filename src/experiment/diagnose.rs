@@ -4,9 +4,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use annotate_snippets::{
-    Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
-};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 
 use super::Source;
 
@@ -23,6 +21,8 @@ pub struct Diagnostics {
     findings: Vec<Finding>,
     /// Findings that are counted but not kept.
     more: usize,
+    /// There are more still that nobody has counted.
+    cut_short: bool,
 }
 
 /// One thing that is wrong.
@@ -81,11 +81,12 @@ impl Finding {
 pub(super) struct Findings {
     texts: Vec<Text>,
     list: Vec<Finding>,
+    cut_short: bool,
 }
 
 impl Findings {
     pub(super) fn new<'a>(sources: impl IntoIterator<Item = &'a Source>) -> Self {
-        Self { texts: sources.into_iter().map(Text::new).collect(), list: Vec::new() }
+        Self { texts: sources.into_iter().map(Text::new).collect(), list: Vec::new(), cut_short: false }
     }
 
     /// Notes an error at `place`.
@@ -104,8 +105,14 @@ impl Findings {
     }
 
     /// These bytes of a file are never shown.
-    pub(super) fn hide(&mut self, source: usize, secrets: Vec<Range<usize>>) {
+    pub(super) fn hide(&mut self, source: usize, mut secrets: Vec<Range<usize>>) {
+        secrets.sort_by_key(|secret| secret.start);
         self.texts[source].secrets = secrets;
+    }
+
+    /// Says that not everything has been looked at, because too much was wrong.
+    pub(super) const fn stop(&mut self) {
+        self.cut_short = true;
     }
 
     pub(super) fn len(&self) -> usize {
@@ -118,7 +125,7 @@ impl Findings {
 
     /// `Err` with everything found, in the order of the text; `Ok` if nothing was.
     pub(super) fn into_result(self) -> Result<(), Diagnostics> {
-        let Self { texts, list: mut findings } = self;
+        let Self { texts, list: mut findings, cut_short } = self;
         if findings.is_empty() {
             return Ok(());
         }
@@ -127,7 +134,7 @@ impl Findings {
         findings.dedup();
         let more = findings.len().saturating_sub(MOST_FINDINGS);
         findings.truncate(MOST_FINDINGS);
-        Err(Diagnostics { texts, findings, more })
+        Err(Diagnostics { texts, findings, more, cut_short })
     }
 }
 
@@ -156,27 +163,33 @@ impl Diagnostics {
             out += &renderer.render(&[self.group(finding)]);
             out += "\n\n";
         }
-        out += &match (self.findings.len() + self.more, self.more) {
-            (1, _) => "1 error".to_owned(),
-            (n, 0) => format!("{n} errors"),
-            (_, more) => format!("{} errors … and {more} more", self.findings.len()),
+        let shown = self.findings.len();
+        out += &match (shown, self.more) {
+            _ if self.cut_short => format!("{shown} errors … and more"),
+            (1, 0) => "1 error".to_owned(),
+            (_, 0) => format!("{shown} errors"),
+            (_, more) => format!("{shown} errors … and {more} more"),
         };
         out
     }
 
     fn group<'a>(&'a self, finding: &'a Finding) -> Group<'a> {
         let title = Level::ERROR.primary_title(normalize_untrusted_str(&finding.message));
-        let mut group = match &finding.place {
-            Some(place) => self.point(
-                title.elements(std::iter::empty::<Origin<'_>>()),
-                place,
-                finding.label.as_deref(),
-                true,
-            ),
-            None => title.element(Origin::path(&*self.texts[finding.source].name)),
-        };
-        for (place, label) in &finding.related {
-            group = self.point(group, place, Some(label), false);
+        let mut group = Group::with_title(title);
+        match &finding.place {
+            Some(place) => {
+                let label = finding.label.as_deref();
+                // What stands on the same line is marked there; a line is not shown twice.
+                let (beside, apart): (Vec<_>, Vec<_>) = finding
+                    .related
+                    .iter()
+                    .partition(|(other, _)| self.texts[place.source].shows_both(place, other));
+                group = self.snippet(group, place, label, &beside, AnnotationKind::Primary);
+                for (place, label) in apart {
+                    group = self.snippet(group, place, Some(label), &[], AnnotationKind::Context);
+                }
+            }
+            None => group = group.element(Origin::path(&*self.texts[finding.source].name)),
         }
         if let Some(help) = &finding.help {
             group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
@@ -184,13 +197,27 @@ impl Diagnostics {
         group
     }
 
-    /// Adds the line of a place with a mark under it.
-    fn point<'a>(&'a self, group: Group<'a>, place: &Place, label: Option<&str>, primary: bool) -> Group<'a> {
-        let kind = if primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+    /// Adds the line of a place with a mark under it, and under others on the same line.
+    fn snippet<'a>(
+        &'a self,
+        group: Group<'a>,
+        place: &Place,
+        label: Option<&str>,
+        beside: &[&(Place, String)],
+        kind: AnnotationKind,
+    ) -> Group<'a> {
         let text = &self.texts[place.source];
         let window = text.window(&place.span);
-        let mark: Annotation<'_> = kind.span(window.mark).label(label.map(normalize_untrusted_str));
-        let snippet = Snippet::source(window.line).line_start(window.number).annotation(mark);
+        let shift = window.start;
+        let mut snippet = Snippet::source(window.line)
+            .line_start(window.number)
+            .annotation(kind.span(window.mark).label(label.map(normalize_untrusted_str)));
+        for (other, label) in beside {
+            let span = text.clamp(&other.span);
+            let mark = span.start - shift..span.end - shift;
+            snippet =
+                snippet.annotation(AnnotationKind::Context.span(mark).label(normalize_untrusted_str(label)));
+        }
         if window.cut {
             // The column that the snippet would print is one of the cut line.
             let (line, column) = text.position(place.span.start);
@@ -222,6 +249,8 @@ struct Text {
 /// One line of a text, or a part of it, and what to mark there.
 struct Window {
     number: usize,
+    /// Where the shown part begins in the text.
+    start: usize,
     line: String,
     mark: Range<usize>,
     cut: bool,
@@ -266,7 +295,17 @@ impl Text {
             start..end
         };
         let mark = mark.start - shown.start..mark.end.min(shown.end) - shown.start;
-        Window { number: line + 1, line: self.masked(&shown), mark, cut }
+        Window { number: line + 1, start: shown.start, line: self.masked(&shown), mark, cut }
+    }
+
+    /// Whether one line shows all of two places of the same file.
+    fn shows_both(&self, one: &Place, other: &Place) -> bool {
+        let other_span = self.clamp(&other.span);
+        let window = self.window(&one.span);
+        one.source == other.source
+            && !window.cut
+            && other_span.start >= window.start
+            && other_span.end <= window.start + window.line.len()
     }
 
     /// A part of the text with an asterisk for every byte of a secret.
@@ -274,7 +313,8 @@ impl Text {
         let mut out = String::with_capacity(part.len());
         for (at, c) in self.text[part.clone()].char_indices() {
             let at = part.start + at;
-            if self.secrets.iter().any(|secret| secret.contains(&at)) {
+            let secret = self.secrets.partition_point(|secret| secret.end <= at);
+            if self.secrets.get(secret).is_some_and(|secret| secret.contains(&at)) {
                 out.extend(std::iter::repeat_n('*', c.len_utf8()));
             } else {
                 out.push(c);
@@ -290,7 +330,7 @@ pub(super) fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     if word.len() > 100 {
         return None;
     }
-    let tolerated = (word.chars().count() / 3).max(1);
+    let tolerated = word.chars().count() / 3;
     candidates
         .into_iter()
         .map(|candidate| {

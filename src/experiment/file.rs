@@ -6,48 +6,48 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::forms::{ArgLists, At, Hosts, Many, Password, PlacementForm, RepetitionsForm, Time, WarmupForm};
+use super::forms::{At, Many, Table};
 use super::sweep::Numbers;
+use super::values::{ArgLists, Hosts, Password, PlacementForm, RepetitionsForm, Time, WarmupForm};
 use super::{Lifetime, Link, Order, Split, WorkloadKind};
 
 /// An experiment on ways of talking to Redis: what is varied, what is measured, and how the run is carried out.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "an experiment file")]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "Experiment of orchestrate", extend("required" = ["name", "matrix"]))]
 pub(super) struct File {
     /// The name of the experiment; results go to `results/<name>/`. Letters, digits, `.`, `_` and `-`.
-    #[schemars(required)]
     pub(super) name: Option<At<String>>,
     /// What the experiment is to answer; shown in the report.
     pub(super) question: Option<At<String>>,
     /// Files with more `[mode.*]`, `[server.*]` and `[host.*]` tables; paths relative to this file.
     pub(super) include: Option<At<Vec<At<String>>>>,
     /// What every trial does, where no matrix says otherwise.
-    pub(super) workload: Option<At<Workload>>,
+    pub(super) workload: Option<At<Table<Workload>>>,
     /// Servers by name. `redis` always exists.
-    pub(super) server: BTreeMap<String, At<Server>>,
+    pub(super) server: BTreeMap<String, At<Table<Server>>>,
     /// Hosts by name. `local` always exists.
-    pub(super) host: BTreeMap<String, At<Host>>,
+    pub(super) host: BTreeMap<String, At<Table<Host>>>,
     /// Modes with a driver of their own, by name. Built-in modes need no table.
-    pub(super) mode: BTreeMap<String, At<Mode>>,
+    pub(super) mode: BTreeMap<String, At<Table<Mode>>>,
     /// Every combination of the lists of a matrix is a cell; several matrices are a union.
-    #[schemars(required)]
-    pub(super) matrix: Vec<At<Matrix>>,
+    pub(super) matrix: Vec<At<Table<Matrix>>>,
     /// How the run is carried out.
-    pub(super) run: Option<At<Run>>,
+    pub(super) run: Option<At<Table<Run>>>,
 }
 
 /// A file that experiments include: modes, servers and hosts, nothing else.
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields, expecting = "a file to include")]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Included {
-    pub(super) server: BTreeMap<String, At<Server>>,
-    pub(super) host: BTreeMap<String, At<Host>>,
-    pub(super) mode: BTreeMap<String, At<Mode>>,
+    pub(super) server: BTreeMap<String, At<Table<Server>>>,
+    pub(super) host: BTreeMap<String, At<Table<Host>>>,
+    pub(super) mode: BTreeMap<String, At<Table<Mode>>>,
 }
 
 /// What every trial does, where no matrix says otherwise.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "a table [workload]")]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Workload {
     /// What one operation is. "set-get": a SET followed by a GET of the same key.
     pub(super) kind: Option<At<WorkloadKind>>,
@@ -71,7 +71,7 @@ pub(super) struct Workload {
 
 /// A server: one that orchestrate starts (`program`) or one that somebody else runs (`address`).
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "a table [server.NAME]")]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Server {
     /// The program, looked up on the server host's PATH; "redis-server" if absent.
     pub(super) program: Option<At<String>>,
@@ -89,10 +89,10 @@ pub(super) struct Server {
 
 /// A machine and the way to reach it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "a table [host.NAME]")]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["transport"]))]
 pub(super) struct Host {
     /// How to reach an agent there.
-    #[schemars(required)]
     pub(super) transport: Option<At<TransportWord>>,
     /// ssh: the destination; user, port and key live in ~/.ssh/config.
     pub(super) target: Option<At<String>>,
@@ -120,16 +120,16 @@ pub(super) enum TransportWord {
 
 /// A mode with a driver of its own.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "a table [mode.NAME]")]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["command"]))]
 pub(super) struct Mode {
     /// Program and arguments of the driver. A program with a slash is looked up from the directory of this file.
-    #[schemars(required)]
     pub(super) command: Option<At<Vec<At<String>>>>,
 }
 
 /// Every combination of these lists is a cell.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "a table [[matrix]]")]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Matrix {
     /// Where client and server run; "local" if absent.
     pub(super) hosts: Option<At<Many<Hosts>>>,
@@ -140,18 +140,18 @@ pub(super) struct Matrix {
     /// Concurrent workers; 1 if absent.
     pub(super) workers: Option<At<Numbers>>,
     /// Settings of [workload] to vary.
-    pub(super) workload: Option<At<WorkloadFactors>>,
+    pub(super) workload: Option<At<Table<WorkloadFactors>>>,
     /// Settings of the server to vary.
-    pub(super) server: Option<At<ServerFactors>>,
+    pub(super) server: Option<At<Table<ServerFactors>>>,
     /// Settings of [run] to vary.
-    pub(super) run: Option<At<RunFactors>>,
+    pub(super) run: Option<At<Table<RunFactors>>>,
     /// Cells that do not exist: those that have, for every factor of an entry, one of its levels.
-    pub(super) exclude: Option<At<Vec<At<Exclude>>>>,
+    pub(super) exclude: Option<At<Vec<At<Table<Exclude>>>>>,
 }
 
 /// Levels of factors; a cell that has one of each does not exist.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "a table such as { modes = \"sync\", workers = 1 }")]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Exclude {
     /// Where client and server run.
     pub(super) hosts: Option<At<Many<Hosts>>>,
@@ -162,20 +162,16 @@ pub(super) struct Exclude {
     /// Concurrent workers.
     pub(super) workers: Option<At<Numbers>>,
     /// Settings of [workload].
-    pub(super) workload: Option<At<WorkloadFactors>>,
+    pub(super) workload: Option<At<Table<WorkloadFactors>>>,
     /// Settings of the server.
-    pub(super) server: Option<At<ServerFactors>>,
+    pub(super) server: Option<At<Table<ServerFactors>>>,
     /// Settings of [run].
-    pub(super) run: Option<At<RunFactors>>,
+    pub(super) run: Option<At<Table<RunFactors>>>,
 }
 
 /// Settings of [workload] as factors.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(
-    default,
-    deny_unknown_fields,
-    expecting = "settings of [workload], such as workload.value_bytes = [16, 1024]"
-)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct WorkloadFactors {
     /// Operations per trial, shared among the workers.
     pub(super) operations: Option<At<Numbers>>,
@@ -197,11 +193,7 @@ pub(super) struct WorkloadFactors {
 
 /// Settings of a server as factors.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(
-    default,
-    deny_unknown_fields,
-    expecting = "settings of the server, such as server.lifetime = \"trial\""
-)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct ServerFactors {
     /// Arguments in place of the server's own; a list of lists.
     pub(super) args: Option<At<ArgLists>>,
@@ -211,7 +203,7 @@ pub(super) struct ServerFactors {
 
 /// Settings of [run] as factors.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "settings of [run], such as run.placement = \"split\"")]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct RunFactors {
     /// On which CPUs client and server run.
     pub(super) placement: Option<At<Many<PlacementForm>>>,
@@ -221,7 +213,7 @@ pub(super) struct RunFactors {
 
 /// How the run is carried out.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "a table [run]")]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct Run {
     /// How often every cell is executed; 5 if absent.
     pub(super) repetitions: Option<At<RepetitionsForm>>,

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use super::axes::{DraftAxis, Factors, place};
 use super::diagnose::{Findings, Place};
 use super::file;
-use super::forms::At;
+use super::forms::{At, Table};
 use super::grid::{Cut, Grid};
+use super::read::Damage;
 use super::tables::Names;
 use super::{Amount, Axis, Exclude, Factor, Level, Matrix, Settings};
 use crate::units::Nanos;
@@ -18,6 +19,8 @@ const MOST_EXCLUDES: usize = 1_000;
 #[derive(Debug)]
 pub(super) struct Base {
     pub(super) settings: Settings,
+    /// The same, factor by factor, without those that are not set.
+    pub(super) levels: BTreeMap<Factor, Level>,
     /// Where the file says so; a default has no place.
     pub(super) places: BTreeMap<Factor, Place>,
     /// How long one trial may take, and where the file says so.
@@ -35,25 +38,28 @@ pub(super) struct Draft<'a> {
 }
 
 /// The levels that a factor has in a matrix, whether it is an axis or not.
-pub(super) struct Column {
+pub(super) struct Column<'a> {
     pub(super) factor: Factor,
     pub(super) axis: Option<usize>,
     /// `None` where a setting without a default is not set.
-    pub(super) levels: Vec<Option<Level>>,
+    pub(super) levels: Vec<Option<&'a Level>>,
 }
 
 impl<'a> Draft<'a> {
-    /// Reads a matrix. `None` if something is wrong with it, which is noted; `damaged` if something was before.
+    /// Reads matrix number `index`. `None` if something is wrong with it, which is noted or was already.
     pub(super) fn new(
         findings: &mut Findings,
-        table: &At<file::Matrix>,
+        table: &At<Table<file::Matrix>>,
         names: &Names<'_>,
         base: &'a Base,
-        damaged: bool,
+        (damage, index): (&Damage, usize),
     ) -> Option<Self> {
         let before = findings.len();
+        let damaged = damage.affects(&format!("matrix.{index}"));
+        let damaged_part = |part: &str| damaged && damage.affects(&format!("matrix.{index}.{part}"));
+        let damaged_exclude = |_: &str| damaged_part("exclude");
         let here = place(&table.span);
-        let mut axes = Factors::from(&table.value).axes(findings, names, damaged);
+        let mut axes = Factors::from(&*table.value).axes(findings, names, &damaged_part);
         if table.value.modes.is_none() && !damaged {
             if names.builtin.is_empty() {
                 findings.error(&here, "this matrix names no modes");
@@ -78,7 +84,7 @@ impl<'a> Draft<'a> {
                 return None;
             }
             for entry in &list.value {
-                let entry_axes = Factors::from(&entry.value).axes(findings, names, damaged);
+                let entry_axes = Factors::from(&*entry.value).axes(findings, names, &damaged_exclude);
                 // Whether a level is missing can only be said if none is missing because of another error.
                 if sound && let Some((exclude, cut)) = exclusion(findings, entry, &entry_axes, &axes) {
                     excludes.push(exclude);
@@ -90,17 +96,22 @@ impl<'a> Draft<'a> {
         (findings.len() == before && !damaged).then_some(Self { place: here, base, axes, excludes, grid })
     }
 
-    pub(super) fn column(&self, factor: Factor) -> Column {
+    pub(super) fn column(&self, factor: Factor) -> Column<'_> {
         let axis = self.axes.iter().position(|axis| axis.factor == factor);
         let levels = match axis {
-            Some(axis) => self.axes[axis].levels.iter().cloned().map(Some).collect(),
-            None => vec![Level::of(factor, &self.base.settings)],
+            Some(axis) => self.axes[axis].levels.iter().map(Some).collect(),
+            None => vec![self.base.levels.get(&factor)],
         };
         Column { factor, axis, levels }
     }
 
+    /// How many levels a factor has.
+    pub(super) fn count(&self, factor: Factor) -> usize {
+        self.axes.iter().find(|axis| axis.factor == factor).map_or(1, |axis| axis.levels.len())
+    }
+
     /// Where the file says this level of a column; the matrix itself if it is a default.
-    pub(super) fn place_of(&self, column: &Column, level: usize) -> &Place {
+    pub(super) fn place_of(&self, column: &Column<'_>, level: usize) -> &Place {
         match column.axis {
             Some(axis) => &self.axes[axis].places[level],
             None => self.base.places.get(&column.factor).unwrap_or(&self.place),
@@ -127,7 +138,7 @@ impl<'a> Draft<'a> {
 /// An exclusion, if every factor and level in it is one of the matrix.
 fn exclusion(
     findings: &mut Findings,
-    entry: &At<file::Exclude>,
+    entry: &At<Table<file::Exclude>>,
     given: &[DraftAxis],
     axes: &[DraftAxis],
 ) -> Option<(Exclude, Cut)> {
@@ -174,26 +185,27 @@ fn exclusion(
 }
 
 impl Level {
-    /// The level of a factor that these settings have; `None` if it is not set at all.
-    pub(super) fn of(factor: Factor, settings: &Settings) -> Option<Self> {
+    /// The levels that settings have, without those that are not set.
+    pub(super) fn all_of(settings: &Settings) -> BTreeMap<Factor, Self> {
         let workload = &settings.workload;
-        match factor {
-            Factor::Hosts => Some(Self::Hosts(settings.hosts.clone())),
-            Factor::Server => Some(Self::Server(settings.server.clone())),
-            Factor::Mode => Some(Self::Mode(settings.mode.clone())),
-            Factor::Workers => Some(Self::Workers(settings.workers)),
-            Factor::Amount => Some(Self::Amount(workload.amount)),
-            Factor::ValueBytes => workload.value_bytes.map(Self::ValueBytes),
-            Factor::Pipeline => Some(Self::Pipeline(workload.pipeline)),
-            Factor::Rate => workload.rate.map(Self::Rate),
-            Factor::Verify => Some(Self::Verify(workload.verify)),
-            Factor::Split => Some(Self::Split(workload.split)),
-            Factor::Link => Some(Self::Link(workload.link)),
-            Factor::ServerArgs => settings.server_args.clone().map(Self::ServerArgs),
-            Factor::Lifetime => settings.lifetime.map(Self::Lifetime),
-            Factor::Placement => Some(Self::Placement(settings.placement.clone())),
-            Factor::Warmup => Some(Self::Warmup(settings.warmup)),
-        }
+        let levels = [
+            Some(Self::Hosts(settings.hosts.clone())),
+            Some(Self::Server(settings.server.clone())),
+            Some(Self::Mode(settings.mode.clone())),
+            Some(Self::Workers(settings.workers)),
+            Some(Self::Amount(workload.amount)),
+            workload.value_bytes.map(Self::ValueBytes),
+            Some(Self::Pipeline(workload.pipeline)),
+            workload.rate.map(Self::Rate),
+            Some(Self::Verify(workload.verify)),
+            Some(Self::Split(workload.split)),
+            Some(Self::Link(workload.link)),
+            settings.server_args.clone().map(Self::ServerArgs),
+            settings.lifetime.map(Self::Lifetime),
+            Some(Self::Placement(settings.placement.clone())),
+            Some(Self::Warmup(settings.warmup)),
+        ];
+        levels.into_iter().flatten().map(|level| (level.factor(), level)).collect()
     }
 
     /// The key and the value that name this level in an experiment file.

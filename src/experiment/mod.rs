@@ -1,4 +1,9 @@
 //! TOML text becomes an [`Experiment`]. Opens no file and starts nothing: parsing touches nothing but its input.
+//!
+//! `source` is the text, `read` turns it into the plain structs of `file` (whose richer values are in `forms`,
+//! `values` and `sweep`), `parse` says what they mean, with the help of `tables` (servers, hosts, modes), `axes`
+//! (levels) and `matrix`; `cells` and `grid` check what must hold of combinations. All of them note what is wrong in
+//! `diagnose` and go on. The types that everybody else uses are below.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,6 +26,7 @@ mod show;
 mod source;
 mod sweep;
 mod tables;
+mod values;
 
 pub use diagnose::{Diagnostics, Finding, Location};
 pub use parse::parse;

@@ -11,14 +11,15 @@ use super::axes::{
 use super::cells::CellChecks;
 use super::diagnose::{Diagnostics, Findings, Place};
 use super::file::{self, File, Included};
-use super::forms::{At, RepetitionsForm, Until};
+use super::forms::At;
 use super::grid::Budget;
 use super::matrix::{Base, Draft};
 use super::read::{Document, read};
 use super::source::{Source, resolved_text};
 use super::tables::{Names, TablesOf, is_safe_name};
+use super::values::{RepetitionsForm, Until};
 use super::{
-    Amount, BuiltinMode, Experiment, Factor, HostPair, Link, Order, Placement, Repetitions, RunSpec,
+    Amount, BuiltinMode, Experiment, Factor, HostPair, Level, Link, Order, Placement, Repetitions, RunSpec,
     Settings, Split, Warmup, Workload, WorkloadKind,
 };
 use crate::units::Nanos;
@@ -82,8 +83,8 @@ fn experiment(findings: &mut Findings, document: &Document<File>, names: Names<'
     let before = findings.len();
     let name = name(findings, file.name.as_ref(), damage.affects("name"));
     let base = base(findings, file);
-    let run = run(findings, file.run.as_ref().map(|run| &run.value));
-    if file.matrix.is_empty() && !damage.affects_any("matrix") {
+    let run = run(findings, file.run.as_ref().map(|run| &*run.value));
+    if file.matrix.is_empty() && !damage.affects("matrix") {
         findings
             .error_in(0, "there is no [[matrix]]: nothing to run")
             .help("a table [[matrix]] alone runs every built-in mode once with one worker");
@@ -97,7 +98,7 @@ fn experiment(findings: &mut Findings, document: &Document<File>, names: Names<'
     let mut drafts = Vec::new();
     for (i, table) in file.matrix.iter().enumerate() {
         amount_twice(findings, file, &table.value);
-        drafts.extend(Draft::new(findings, table, &names, &base, damage.affects(&format!("matrix.{i}"))));
+        drafts.extend(Draft::new(findings, table, &names, &base, (damage, i)));
     }
     // What the cells have in common is wrong, so that every cell would be.
     if !common {
@@ -175,6 +176,7 @@ fn base(findings: &mut Findings, file: &File) -> Base {
             placement: Placement::Free,
             warmup: Warmup::Duration(Nanos::from_millis(500)),
         },
+        levels: BTreeMap::new(),
         places: BTreeMap::new(),
         timeout: (Nanos::from_secs(60), None),
     };
@@ -182,7 +184,7 @@ fn base(findings: &mut Findings, file: &File) -> Base {
         workload(findings, table, &mut base);
     }
     if let Some(At { value: table, .. }) = &file.run {
-        let Base { settings, places, timeout } = &mut base;
+        let Base { settings, places, timeout, .. } = &mut base;
         set(
             findings,
             places,
@@ -199,6 +201,7 @@ fn base(findings: &mut Findings, file: &File) -> Base {
             *timeout = (time.0, Some(place(span)));
         }
     }
+    base.levels = Level::all_of(&base.settings);
     base
 }
 

@@ -12,8 +12,8 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::diagnose::{Findings, MOST_FINDINGS, Place, suggest};
-use super::forms::LITERAL_SECRET;
-use super::source::Source;
+use super::source::{FAMILIES, Source};
+use super::values::LITERAL_SECRET;
 
 /// A larger file is not an experiment written by a person.
 pub const MOST_BYTES: usize = 1024 * 1024;
@@ -35,37 +35,44 @@ pub(super) struct Document<T> {
 #[derive(Debug, Default)]
 pub(super) struct Damage {
     everything: bool,
+    /// Dotted paths, in which the elements of lists are numbers.
     parts: BTreeSet<String>,
 }
 
 impl Damage {
-    /// Whether the syntax is broken, so that nothing can be said about what is missing.
+    /// Whether the file could not be read, so that nothing can be said about what is missing.
     pub(super) const fn is_total(&self) -> bool {
         self.everything
     }
 
-    /// Whether something is missing from this part.
+    /// Whether something is missing from this part, or the part from the file.
     pub(super) fn affects(&self, part: &str) -> bool {
-        self.everything
-            || self.parts.contains(part)
-            || part.split_once('.').is_some_and(|(family, _)| self.parts.contains(family))
+        let within = |outer: &str, inner: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.everything || self.parts.iter().any(|missing| within(part, missing) || within(missing, part))
     }
 
-    /// Whether something is missing from any part of this family.
-    pub(super) fn affects_any(&self, family: &str) -> bool {
-        self.everything || self.parts.iter().any(|part| part.split('.').next() == Some(family))
+    /// Whether this part is missing as a whole.
+    pub(super) fn lacks(&self, part: &str) -> bool {
+        self.everything || self.parts.contains(part)
     }
 
-    /// The names within a family from whose tables something is missing.
+    /// The names within a family from whose tables something is missing, or which are missing.
     pub(super) fn names_in<'a>(&'a self, family: &'a str) -> impl Iterator<Item = &'a str> {
         self.parts.iter().filter_map(move |part| part.strip_prefix(family)?.strip_prefix('.'))
     }
 
     fn add(&mut self, path: &[Step]) {
-        let names: Vec<_> = path.iter().take(2).map(Step::to_string).collect();
-        // The keys of [workload] and [run] are looked at together, and those of a named table too.
-        let whole = matches!(names.first().map(String::as_str), Some("workload" | "run"));
-        self.parts.insert(if whole { names[0].clone() } else { names.join(".") });
+        let mut path = path;
+        // Named tables are used as a whole, and their names may have dots.
+        if let [Step::Key(family), _, ..] = path
+            && FAMILIES.contains(&family.as_str())
+        {
+            path = &path[..2];
+        }
+        let names: Vec<_> = path.iter().map(Step::to_string).collect();
+        self.parts.insert(names.join("."));
     }
 }
 
@@ -112,6 +119,7 @@ pub(super) fn read<T: DeserializeOwned + Default>(
         let cut = cut(findings, index, &mut tree, &error, &mut damage);
         // Reading again after each of thousands of errors helps nobody.
         if !cut || findings.len() - before >= MOST_FINDINGS {
+            findings.stop();
             damage.everything = true;
             return Document { content: T::default(), damage };
         }
@@ -146,45 +154,63 @@ fn parse<'a>(
     let mut secrets = Vec::new();
     find_secrets(tree.get_ref(), &mut secrets, 0);
     findings.hide(index, secrets);
-    let mut damage = Damage { everything: !errors.is_empty(), parts: BTreeSet::new() };
-    let mut broken = BTreeSet::new();
+    let damage = Damage { everything: !errors.is_empty(), parts: BTreeSet::new() };
+    let mut lines = Lines::new(text);
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
-        broken.insert(span.start);
         // One slip can make many errors on its line; the first is the one to mend.
-        let line = text[..text.floor_char_boundary(span.start)].rfind('\n').map_or(0, |newline| newline + 1);
-        if broken.range(line..span.start).next().is_none() && !findings.is_full() {
+        if lines.broken.insert(lines.line(span.start)) {
             findings.error(&Place { source: index, span }, error.message());
         }
     }
-    drop_broken(tree.get_mut(), text, &broken, 0);
+    if !errors.is_empty() {
+        drop_broken(tree.get_mut(), &lines, 0);
+    }
     let mut deep = Vec::new();
     prune(tree.get_mut(), 0, &mut deep);
-    for span in deep {
-        damage.everything = true;
+    if deep.is_empty() {
+        return Some((tree, damage));
+    }
+    for span in deep.into_iter().take(MOST_FINDINGS) {
         findings.error(&Place { source: index, span }, "nested deeper than anything in an experiment file");
     }
-    Some((tree, damage))
+    None
 }
 
-/// Removes the keys and elements whose lines hold a syntax error: what was recovered there is a guess.
-fn drop_broken(table: &mut DeTable<'_>, text: &str, broken: &BTreeSet<usize>, depth: usize) {
-    if broken.is_empty() || depth > DEEPEST {
+/// Where lines begin, and which of them are no TOML.
+struct Lines {
+    starts: Vec<usize>,
+    broken: BTreeSet<usize>,
+}
+
+impl Lines {
+    fn new(text: &str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { starts, broken: BTreeSet::new() }
+    }
+
+    fn line(&self, offset: usize) -> usize {
+        self.starts.partition_point(|&start| start <= offset) - 1
+    }
+}
+
+/// Removes the keys whose lines hold a syntax error: what was recovered there is a guess.
+fn drop_broken(table: &mut DeTable<'_>, lines: &Lines, depth: usize) {
+    if depth > DEEPEST {
         return;
     }
     retain(table, |key, value| {
-        let (start, end) = (key.span().start, value.span().end.max(key.span().end));
-        let start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-        let end = text[end..].find('\n').map_or(text.len(), |newline| end + newline);
-        broken.range(start..=end).next().is_none()
+        let (key, value) = (key.span(), value.span());
+        let touched = lines.line(key.start.min(value.start))..=lines.line(key.end.max(value.end));
+        lines.broken.range(touched).next().is_none()
     });
     for (_, value) in table.iter_mut() {
         match value.get_mut() {
-            DeValue::Table(inner) => drop_broken(inner, text, broken, depth + 1),
+            DeValue::Table(inner) => drop_broken(inner, lines, depth + 1),
             DeValue::Array(list) => {
                 for element in list.iter_mut() {
                     if let DeValue::Table(inner) = element.get_mut() {
-                        drop_broken(inner, text, broken, depth + 1);
+                        drop_broken(inner, lines, depth + 1);
                     }
                 }
             }
@@ -229,29 +255,34 @@ fn prune_value(value: &mut Spanned<DeValue<'_>>, depth: usize, deep: &mut Vec<Ra
 
 /// Strings that must not be shown, even where something else is wrong on their line.
 fn find_secrets(table: &DeTable<'_>, secrets: &mut Vec<Range<usize>>, depth: usize) {
-    if depth > DEEPEST {
-        return;
-    }
     for (key, value) in table {
         match (key.get_ref().as_ref(), value.get_ref()) {
-            (_, DeValue::Table(inner)) => find_secrets(inner, secrets, depth + 1),
-            (_, DeValue::Array(list)) => {
-                let mut before = "";
-                for element in list {
-                    match element.get_ref() {
-                        DeValue::Table(inner) => find_secrets(inner, secrets, depth + 1),
-                        DeValue::String(text) if is_secret_option(before) || is_secret_option(text) => {
-                            secrets.push(element.span());
-                        }
-                        _ => {}
-                    }
-                    before = element.get_ref().as_str().unwrap_or_default();
-                }
+            (_, inner @ (DeValue::Table(_) | DeValue::Array(_))) => {
+                find_secrets_in(inner, secrets, depth + 1);
             }
             ("password", _) => secrets.push(value.span()),
             ("address", DeValue::String(text)) if text.contains('@') => secrets.push(value.span()),
             _ => {}
         }
+    }
+}
+
+fn find_secrets_in(value: &DeValue<'_>, secrets: &mut Vec<Range<usize>>, depth: usize) {
+    match value {
+        _ if depth > DEEPEST => {}
+        DeValue::Table(table) => find_secrets(table, secrets, depth),
+        DeValue::Array(list) => {
+            let mut before = "";
+            for element in list {
+                let text = element.get_ref().as_str().unwrap_or_default();
+                if is_secret_option(before) || is_secret_option(text) {
+                    secrets.push(element.span());
+                }
+                find_secrets_in(element.get_ref(), secrets, depth + 1);
+                before = text;
+            }
+        }
+        _ => {}
     }
 }
 
@@ -272,8 +303,11 @@ fn cut(
     let message = error.message();
     let span = error.span().unwrap_or(0..0);
     let mut path = Vec::new();
-    if let Some(expected) = message.strip_prefix("unknown field ") {
-        let known = quoted(expected.rsplit_once("`, ").map_or("", |(_, known)| known));
+    if let Some((_, known)) = message.strip_prefix("unknown field `").and_then(|rest| rest.rsplit_once("`, expected "))
+        // What serde is shown in place of a date.
+        && !message.contains("$__toml_private")
+    {
+        let known = quoted(known);
         let cut = cut_unknown(tree.get_mut(), &span, &known, &mut path);
         for (key, span) in &cut {
             let step = Step::Key(key.clone());
@@ -282,12 +316,16 @@ fn cut(
             damage.add(&path);
             path.pop();
         }
+        if cut.is_empty() {
+            findings.error(&Place { source: index, span }, message);
+        }
         return !cut.is_empty();
     }
     let found = cut_value(tree.get_mut(), &span, &mut path);
-    wrong_value(findings, &Place { source: index, span }, &dotted(&path), message);
+    let is_date = matches!(&found, Some(DeValue::Datetime(_)));
+    wrong_value(findings, &Place { source: index, span }, &dotted(&path), message, is_date);
     damage.add(&path);
-    found
+    found.is_some()
 }
 
 /// Cuts every unknown key of the table that holds the key at `span`. All at once: reading the tree again for each of
@@ -347,48 +385,44 @@ fn cut_unknown_below<'a, 'i: 'a>(
 
 /// Cuts the outermost key or element whose value has this span. (A list of tables shares the span of its first
 /// table: what is wrong with both is wrong with the list.)
-fn cut_value(table: &mut DeTable<'_>, span: &Range<usize>, path: &mut Vec<Step>) -> bool {
+fn cut_value<'i>(table: &mut DeTable<'i>, span: &Range<usize>, path: &mut Vec<Step>) -> Option<DeValue<'i>> {
     let key = table.iter().find(|(_, value)| value.span() == *span).map(|(key, _)| key.get_ref().to_string());
     if let Some(key) = key {
-        table.remove(key.as_str());
+        let value = table.remove(key.as_str());
         path.push(Step::Key(key));
-        return true;
+        return value.map(Spanned::into_inner);
     }
     for (key, value) in table.iter_mut() {
         path.push(Step::Key(key.get_ref().to_string()));
-        if cut_below(value.get_mut(), span, path) {
-            return true;
+        if let Some(cut) = cut_below(value.get_mut(), span, path) {
+            return Some(cut);
         }
         path.pop();
     }
-    false
+    None
 }
 
-fn cut_below(value: &mut DeValue<'_>, span: &Range<usize>, path: &mut Vec<Step>) -> bool {
+fn cut_below<'i>(value: &mut DeValue<'i>, span: &Range<usize>, path: &mut Vec<Step>) -> Option<DeValue<'i>> {
     match value {
         DeValue::Table(inner) => cut_value(inner, span, path),
         DeValue::Array(list) => {
-            if let Some(i) = list.iter().position(|element| element.span() == *span) {
-                let all = std::mem::replace(list, DeArray::new());
-                *list = all
-                    .into_iter()
-                    .enumerate()
-                    .filter(|(at, _)| *at != i)
-                    .map(|(_, element)| element)
-                    .collect();
-                path.push(Step::Index(i));
-                return true;
+            if let Some(at) = list.iter().position(|element| element.span() == *span) {
+                let mut rest: Vec<_> = std::mem::replace(list, DeArray::new()).into_iter().collect();
+                let cut = rest.remove(at);
+                *list = rest.into_iter().collect();
+                path.push(Step::Index(at));
+                return Some(cut.into_inner());
             }
-            for (i, element) in list.iter_mut().enumerate() {
-                path.push(Step::Index(i));
-                if cut_below(element.get_mut(), span, path) {
-                    return true;
+            for (at, element) in list.iter_mut().enumerate() {
+                path.push(Step::Index(at));
+                if let Some(cut) = cut_below(element.get_mut(), span, path) {
+                    return Some(cut);
                 }
                 path.pop();
             }
-            false
+            None
         }
-        _ => false,
+        _ => None,
     }
 }
 
@@ -408,7 +442,7 @@ fn unknown_key(findings: &mut Findings, place: &Place, path: &[Step], key: &str,
 }
 
 /// Says in the words of the file what serde says in its own.
-fn wrong_value(findings: &mut Findings, place: &Place, key: &str, message: &str) {
+fn wrong_value(findings: &mut Findings, place: &Place, key: &str, message: &str, is_date: bool) {
     if let Some(field) = message.strip_prefix("missing field ") {
         findings.error(place, format!("`{key}` lacks {field}"));
     } else if message == LITERAL_SECRET {
@@ -417,7 +451,7 @@ fn wrong_value(findings: &mut Findings, place: &Place, key: &str, message: &str)
             .label("not shown here, and not to stand in a file")
             .help("name an environment variable that holds it: password = { env = \"NAME\" }");
     } else if let Some(variant) = message.strip_prefix("unknown variant `") {
-        let (value, known) = variant.rsplit_once("`, ").unwrap_or((variant, ""));
+        let (value, known) = variant.rsplit_once("`, expected ").unwrap_or((variant, ""));
         findings.error(place, format!("`{key}` cannot be `{value}`")).help(suggest(
             value,
             "it may be",
@@ -429,14 +463,14 @@ fn wrong_value(findings: &mut Findings, place: &Place, key: &str, message: &str)
         .and_then(|rest| rest.rsplit_once(", expected "))
     {
         let found = match found {
+            // Serde is shown a date as a table.
+            _ if is_date => "a date".to_owned(),
             "map" => "a table".to_owned(),
             "sequence" => "a list".to_owned(),
-            // Which string or number it is stands on the line below.
-            _ => format!(
-                "{} {}",
-                if found.starts_with('i') { "an" } else { "a" },
-                found.replace("floating point", "fraction").replace('`', "")
-            ),
+            other => {
+                let value = other.trim_end_matches(" as i128").trim_end_matches(" as u128");
+                format!("the {}", value.replace("floating point", "number").replace('`', ""))
+            }
         };
         let expected = match expected {
             "u64" | "u32" => "a whole number, not negative",
@@ -445,9 +479,13 @@ fn wrong_value(findings: &mut Findings, place: &Place, key: &str, message: &str)
             "a boolean" => "true or false",
             other => other,
         };
-        findings
-            .error(place, format!("`{key}` has the wrong type"))
-            .label(format!("expected {expected}, found {found}"));
+        let finding = findings.error(place, format!("`{key}` has the wrong type"));
+        finding.label(format!("expected {expected}, found {found}"));
+        if key == "matrix" {
+            finding.help("a matrix begins with [[matrix]], in double brackets");
+        }
+    } else if is_date {
+        findings.error(place, format!("`{key}` has the wrong type")).label("found a date");
     } else {
         findings.error(place, format!("`{key}`: {message}"));
     }

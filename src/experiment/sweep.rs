@@ -24,7 +24,7 @@ pub(super) enum Numbers {
 
 /// Numbers from one to another: so many points, or in steps.
 #[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, expecting = "a sweep { from, to, points } or { from, to, step }")]
+#[serde(deny_unknown_fields)]
 pub(super) struct Sweep {
     /// The first level.
     pub(super) from: At<u64>,

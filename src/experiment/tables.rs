@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::diagnose::{Findings, Place, suggest};
 use super::file::{self, TransportWord};
-use super::forms::At;
+use super::forms::{At, Table};
 use super::read::{Damage, is_secret_option};
 use super::{BuiltinMode, HostSpec, Lifetime, ModeSpec, ServerSpec, Transport};
 
@@ -22,9 +22,9 @@ pub(super) struct TablesOf<'a> {
     pub(super) source: usize,
     pub(super) directory: &'a Path,
     pub(super) damage: &'a Damage,
-    pub(super) servers: &'a BTreeMap<String, At<file::Server>>,
-    pub(super) hosts: &'a BTreeMap<String, At<file::Host>>,
-    pub(super) modes: &'a BTreeMap<String, At<file::Mode>>,
+    pub(super) servers: &'a BTreeMap<String, At<Table<file::Server>>>,
+    pub(super) hosts: &'a BTreeMap<String, At<Table<file::Host>>>,
+    pub(super) modes: &'a BTreeMap<String, At<Table<file::Mode>>>,
 }
 
 /// Every name that a matrix may use.
@@ -160,7 +160,7 @@ impl<'a> Names<'a> {
 
     fn doubt_damage(&mut self, damage: &Damage) {
         for family in [Family::Server, Family::Host, Family::Mode] {
-            if damage.affects(family.name()) {
+            if damage.lacks(family.name()) {
                 self.doubtful.insert((family, None));
             }
             for name in damage.names_in(family.name()) {
@@ -350,7 +350,7 @@ fn host(findings: &mut Findings, source: usize, place: &Place, table: &file::Hos
         TransportWord::Slurm => Transport::Slurm { options: words(&table.options) },
         TransportWord::Command => {
             let prefix = words(&table.prefix);
-            if prefix.first().is_none_or(|program| program.is_empty()) {
+            if prefix.first().is_none_or(String::is_empty) {
                 needs(findings, "prefix", "[\"docker\", \"exec\", \"-i\", \"box\"]");
             }
             Transport::Command { prefix }
