@@ -34,7 +34,8 @@ fn orchestrate(directory: &Path, args: &[&str]) -> Command {
 
 /// Runs of different lengths, interleaved; each gives its median trial, from the journal, and its whole time.
 fn trials(directory: &Path) {
-    let lengths: Vec<u32> = setting("TRIALS", "200,1000,5000").split(',').map(|n| n.parse().expect("a number")).collect();
+    let lengths: Vec<u32> =
+        setting("TRIALS", "200,1000,5000").split(',').map(|n| n.parse().expect("a number")).collect();
     let pairs: usize = setting("PAIRS", "5").parse().expect("a number");
     for &n in &lengths {
         let text = format!(
@@ -57,7 +58,9 @@ fn trials(directory: &Path) {
             each[index].push(median_trial(&directory.join("results").join(format!("n{n}"))));
         }
     }
-    println!("a trial of one operation (fresh driver process, row on the disk), target: at most {TRIAL_MS} ms");
+    println!(
+        "a trial of one operation (fresh driver process, row on the disk), target: at most {TRIAL_MS} ms"
+    );
     println!("{:>8}  {:>22}  {:>26}", "trials", "median trial, ms", "whole run ÷ trials, ms");
     for (index, n) in lengths.iter().enumerate() {
         println!("{n:>8}  {:>22.2}  {:>26.2}", median(&mut each[index]), median(&mut whole[index]));
@@ -71,16 +74,21 @@ fn trials(directory: &Path) {
 /// The median time between the beginnings of successive trials in the newest run, in milliseconds: nothing between two
 /// trials is left out.
 fn median_trial(runs: &Path) -> f64 {
-    let newest = fs::read_dir(runs).expect("runs").map(|entry| entry.expect("an entry").path()).max().expect("a run");
+    let newest =
+        fs::read_dir(runs).expect("runs").map(|entry| entry.expect("an entry").path()).max().expect("a run");
     let journal = BufReader::new(fs::File::open(newest.join("journal.jsonl")).expect("a journal"));
     let starts: Vec<jiff::Timestamp> = journal
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(&line.expect("a line")).expect("JSON"))
-        .filter_map(|line| line.get("trial").map(|trial| trial["started_at"].as_str().expect("a time").parse()))
+        .filter_map(|line| {
+            line.get("trial").map(|trial| trial["started_at"].as_str().expect("a time").parse())
+        })
         .map(|time| time.expect("a time"))
         .collect();
-    let mut gaps: Vec<f64> =
-        starts.windows(2).map(|pair| (pair[1] - pair[0]).total(jiff::Unit::Millisecond).expect("a span")).collect();
+    let mut gaps: Vec<f64> = starts
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]).total(jiff::Unit::Millisecond).expect("a span"))
+        .collect();
     median(&mut gaps)
 }
 
@@ -97,7 +105,9 @@ fn plans(directory: &Path) {
     let mut seconds: Vec<f64> = counts.iter().map(|count| count.0).collect();
     let mut megabytes: Vec<f64> = counts.iter().map(|count| count.1).collect();
     let (count_s, count_mb) = (median(&mut seconds), median(&mut megabytes));
-    println!("plan --count of 999,995 trials: {count_s:.4} s, {count_mb:.1} MB; target: {COUNT_S} s, {COUNT_MB} MB");
+    println!(
+        "plan --count of 999,995 trials: {count_s:.4} s, {count_mb:.1} MB; target: {COUNT_S} s, {COUNT_MB} MB"
+    );
     println!("{}\n", verdict(count_s < COUNT_S && count_mb < COUNT_MB));
     let (list_s, list_mb) = measured(&mut orchestrate(directory, &["plan", "million.toml"]));
     println!("plan, all of them listed: {list_s:.2} s, {list_mb:.1} MB; target: it streams, {COUNT_MB} MB");

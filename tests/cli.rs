@@ -35,7 +35,8 @@ fn plan_speaks_json_to_machines() {
     let sandbox = Sandbox::new();
     sandbox.write("x.toml", TWO_BY_TWO);
     let text = stdout(&sandbox.output(&["plan", "--json", "x.toml"]));
-    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((lines[0]["cells"].as_u64(), lines[0]["trials"].as_u64()), (Some(4), Some(12)));
     assert_eq!(lines.len(), 13);
     assert_eq!(lines[12]["position"], 12);
@@ -64,7 +65,9 @@ fn check_reports_every_error_of_every_file_and_runs_nothing() {
     let output = sandbox.output(&["check", "bad.toml", "good.toml"]);
     assert_eq!(output.status.code(), Some(2));
     let said = stderr(&output);
-    for word in ["bad.toml:2:2", "workload", "bad.toml:4:", "sync", "bad.toml:5:", "good.toml: 4 cells, 12 trials"] {
+    for word in
+        ["bad.toml:2:2", "workload", "bad.toml:4:", "sync", "bad.toml:5:", "good.toml: 4 cells, 12 trials"]
+    {
         assert!(said.contains(word), "no `{word}` in:\n{said}");
     }
     assert!(sandbox.runs("bad").is_empty());
@@ -104,7 +107,10 @@ fn init_writes_a_file_that_is_right_and_replaces_nothing() {
 fn modes_lists_what_each_mode_can_do() {
     let output = Sandbox::new().output(&["modes"]);
     for mode in ["sync", "sync-pipe", "async", "async-pipe", "async-mt", "multiplexed"] {
-        assert!(stdout(&output).lines().any(|line| line.split_whitespace().next() == Some(mode)), "no {mode}");
+        assert!(
+            stdout(&output).lines().any(|line| line.split_whitespace().next() == Some(mode)),
+            "no {mode}"
+        );
     }
 }
 

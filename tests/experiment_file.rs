@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use orchestrate::experiment::{
-    Amount, BuiltinMode, Diagnostics, Experiment, Factor, HostPair, Level, Repetitions, ServerSpec, Source, Transport,
-    includes, parse, resolved_text, schema,
+    Amount, BuiltinMode, Diagnostics, Experiment, Factor, HostPair, Level, Repetitions, ServerSpec, Source,
+    Transport, includes, parse, resolved_text, schema,
 };
 use orchestrate::units::Nanos;
 use proptest::prelude::*;
@@ -59,8 +59,7 @@ fn complaint_with_include(main: &str, included: &str) -> String {
 // ------------------------------------------------------------------------------------------- what a file may say
 
 fn complete() -> (Source, Source) {
-    let python =
-        Source { directory: PathBuf::from("/drivers"), ..source("../drivers/python.toml", PYTHON) };
+    let python = Source { directory: PathBuf::from("/drivers"), ..source("../drivers/python.toml", PYTHON) };
     (source("experiments/sweep.toml", COMPLETE), python)
 }
 
@@ -83,6 +82,9 @@ fn scratch() {
         "name='a'\n[[matrix]]\nworkload.pipeline=[1,4]\nworkers=[1,2]\nmodes='sync'\n[[matrix]]\nmodes=['sync','async']\nworkers=[2,3]\n",
         "name='a'\n[[matrix]]\nworkload.pipeline=[1,4]\nexclude=[{modes=['sync','async','multiplexed'],workload.pipeline=4}]\n[[matrix]]\nmodes=['sync','async']\nworkers=[1,3]\n",
     ] {
-        println!("================\n{t}----------------\n{}", read(t).map_or_else(|e| e.to_string(), |e| format!("{e:?}")));
+        println!(
+            "================\n{t}----------------\n{}",
+            read(t).map_or_else(|e| e.to_string(), |e| format!("{e:?}"))
+        );
     }
 }

@@ -46,7 +46,9 @@ fn expect_each_trial_once(sandbox: &Sandbox, experiment: &str, trials: usize) {
     let ok: Vec<&Value> = attempts.iter().filter(|attempt| attempt["status"] == "ok").collect();
     let names: BTreeSet<(String, u64)> = ok
         .iter()
-        .map(|attempt| (attempt["cell"].as_str().unwrap().to_owned(), attempt["repetition"].as_u64().unwrap()))
+        .map(|attempt| {
+            (attempt["cell"].as_str().unwrap().to_owned(), attempt["repetition"].as_u64().unwrap())
+        })
         .collect();
     assert_eq!((ok.len(), names.len()), (trials, trials));
     let rows = sandbox.rows(experiment, "trials.csv");
@@ -63,9 +65,15 @@ fn a_run_leaves_tidy_files_a_table_and_nobody_behind() {
     sandbox.expect_nobody_left();
 
     let run = sandbox.runs("many").pop().unwrap();
-    for file in
-        ["experiment.toml", "run.json", "trials.csv", "summary.csv", "latency.csv", "datapackage.json", "run.log"]
-    {
+    for file in [
+        "experiment.toml",
+        "run.json",
+        "trials.csv",
+        "summary.csv",
+        "latency.csv",
+        "datapackage.json",
+        "run.log",
+    ] {
         assert!(run.join(file).is_file(), "{file} is missing");
     }
     for row in sandbox.rows("many", "trials.csv") {
@@ -117,7 +125,8 @@ fn an_interrupted_trial_is_a_row_and_is_done_again() {
     signal(first.id().cast_signed(), Signal::INT);
     assert_eq!(code(first.wait().unwrap()), 130);
     sandbox.expect_nobody_left();
-    let statuses: Vec<String> = sandbox.rows("long", "trials.csv").into_iter().map(|mut row| row.remove("status").unwrap()).collect();
+    let statuses: Vec<String> =
+        sandbox.rows("long", "trials.csv").into_iter().map(|mut row| row.remove("status").unwrap()).collect();
     assert_eq!(statuses, ["interrupted"]);
 
     assert_eq!(code(sandbox.output(&["long.toml"]).status), 0);

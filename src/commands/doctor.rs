@@ -52,7 +52,7 @@ impl Finding {
 
 pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
     let experiment = args.file.as_deref().map(load).transpose()?.map(|loaded| loaded.experiment);
-    let facts = facts::collect();
+    let facts = facts::gather();
     let mut findings = vec![Finding::good(machine(&facts))];
     findings.extend(programs(experiment.as_ref()));
     findings.extend(processors(&facts));
@@ -78,7 +78,8 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
 
 fn machine(facts: &HostFacts) -> String {
     let cpu = facts.cpu.as_deref().unwrap_or("CPU of unknown model");
-    let on = facts.virtualisation.as_deref().map(|name| format!(", virtualised ({name})")).unwrap_or_default();
+    let on =
+        facts.virtualisation.as_deref().map(|name| format!(", virtualised ({name})")).unwrap_or_default();
     format!("{}: {}, {}, {} × {cpu}{on}", facts.hostname, facts.os, facts.kernel, facts.cpus)
 }
 
@@ -206,11 +207,14 @@ fn results_directory(results: &Path) -> Finding {
 
 /// Looks a program up as a shell would.
 fn find(program: &str) -> Option<PathBuf> {
-    let is_there = |path: &Path| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
+    let is_there =
+        |path: &Path| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
     if program.contains('/') {
         return Some(PathBuf::from(program)).filter(|path| is_there(path));
     }
-    env::split_paths(&env::var_os("PATH")?).map(|directory| directory.join(program)).find(|path| is_there(path))
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|directory| directory.join(program))
+        .find(|path| is_there(path))
 }
 
 /// The first line that a program says of its version.

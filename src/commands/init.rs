@@ -15,10 +15,16 @@ pub(super) fn init(args: &InitArgs) -> Result<Exit, Failure> {
     let shown = args.file.display();
     let mut options = OpenOptions::new();
     options.write(true);
-    if args.force { options.create(true).truncate(true) } else { options.create_new(true) };
+    if args.force {
+        options.create(true).truncate(true)
+    } else {
+        options.create_new(true)
+    };
     let mut file = match options.open(&args.file) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            return Err(Failure::Wrong(anyhow!("`{shown}` is there already: name another file, or use --force")));
+            return Err(Failure::Wrong(anyhow!(
+                "`{shown}` is there already: name another file, or use --force"
+            )));
         }
         file => file.with_context(|| format!("failed to write `{shown}`")).map_err(Failure::Wrong)?,
     };

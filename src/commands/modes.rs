@@ -2,8 +2,7 @@
 
 use std::io::{self, Write};
 
-use comfy_table::Table;
-use comfy_table::presets::NOTHING;
+use comfy_table::{Table, TableStyle};
 use serde::Serialize;
 
 use crate::cli::ModesArgs;
@@ -61,7 +60,14 @@ fn table(rows: &[Row]) -> Table {
         None => "?",
     };
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_header(["Mode", "Client", "Workers are", "Pipeline", "Rate", "What it does"]);
+    table.load_style(TableStyle::new()).set_header([
+        "Mode",
+        "Client",
+        "Workers are",
+        "Pipeline",
+        "Rate",
+        "What it does",
+    ]);
     for row in rows {
         table.add_row([
             row.name.as_str(),

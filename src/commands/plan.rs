@@ -9,7 +9,6 @@ use crate::commands::load::load;
 use crate::commands::{Exit, Failure};
 use crate::experiment::{Experiment, Factor, Order, Repetitions, Settings};
 use crate::plan::{Plan, PlannedTrial};
-use crate::report::setting;
 use crate::units::Nanos;
 
 /// The first line of `--json`.
@@ -106,7 +105,7 @@ fn list(out: &mut impl Write, plan: &Plan<'_>) -> io::Result<()> {
     for PlannedTrial { cell, repetition, position } in plan.trials() {
         write!(out, "{position:>7}  {}  repetition {repetition:<3}", cell.id)?;
         for &factor in &shown {
-            write!(out, "  {} {}", label(factor), setting(&cell.settings, factor))?;
+            write!(out, "  {} {}", label(factor), cell.settings.show(factor))?;
         }
         writeln!(out)?;
     }

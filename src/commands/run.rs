@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
@@ -12,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
+use crate::analysis::summary::CellSummary;
 use crate::cli::{RunArgs, TalkArgs};
 use crate::commands::console::{self, RunLog, say};
 use crate::commands::load::{Loaded, load, reload};
@@ -22,14 +22,20 @@ use crate::experiment::{Experiment, Factor, Level, Repetitions, ServerSpec};
 use crate::plan::{CellId, Plan};
 use crate::protocol::HostFacts;
 use crate::record::Status;
-use crate::report;
+use crate::report::table;
 use crate::results::differences::differences;
-use crate::results::journal::Journal;
+use crate::results::journal::{Journal, JournalError};
 use crate::results::provenance::{End, EndReason, Session};
 use crate::results::rebuild::rebuild;
 use crate::results::run_dir::{Resumed, RunDir, runs};
 use crate::results::{ResultsError, progress as done};
 use crate::run::{self, Equipment, Event, Observer, Past};
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
 
 impl From<ResultsError> for Failure {
     fn from(error: ResultsError) -> Self {
@@ -58,7 +64,6 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
         log,
         hosts: BTreeMap::new(),
         progress: Progress::new(bar, talk, done, plan.trial_count(), plan.estimate().duration()),
-        begun: Instant::now(),
         kept: match resumed {
             Some(resumed) => Kept::Earlier(Box::new(resumed)),
             None => Kept::Nothing,
@@ -153,7 +158,8 @@ fn count_done(plan: &Plan<'_>, progress: &done::Progress) -> u64 {
     if progress.attempted() == 0 {
         return 0;
     }
-    let repetitions = |cell: CellId| (1..=plan.blocks()).filter(move |&r| past(progress, cell, r).done).count();
+    let repetitions =
+        |cell: CellId| (1..=plan.blocks()).filter(move |&r| past(progress, cell, r).done).count();
     plan.cells().map(|cell| repetitions(cell.id) as u64).sum()
 }
 
@@ -202,7 +208,6 @@ struct Keeper<'a> {
     log: RunLog,
     hosts: BTreeMap<String, HostFacts>,
     progress: Progress,
-    begun: Instant,
     kept: Kept,
 }
 
@@ -232,7 +237,6 @@ impl Keeper<'_> {
         journal.session(&self.session(journal.run_id().to_owned(), now))?;
         self.log.keep_in(&directory.path().join("run.log"));
         self.kept = Kept::Here(directory, journal);
-        self.begun = Instant::now();
         self.progress.begin();
         Ok(())
     }
@@ -259,7 +263,8 @@ impl Keeper<'_> {
 fn modes(experiment: &Experiment) -> Vec<String> {
     let mut modes: Vec<String> = Vec::new();
     for matrix in &experiment.matrices {
-        let levels = matrix.axes.iter().filter(|axis| axis.factor == Factor::Mode).flat_map(|axis| &axis.levels);
+        let levels =
+            matrix.axes.iter().filter(|axis| axis.factor == Factor::Mode).flat_map(|axis| &axis.levels);
         let named = levels.filter_map(|level| match level {
             Level::Mode(mode) => Some(mode),
             _ => None,
@@ -304,9 +309,9 @@ impl Observer for Keeper<'_> {
 }
 
 /// Writes down how the session ended, makes the tables, and shows the one of the article.
-fn conclude(keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Result<Exit, Failure> {
+fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Result<Exit, Failure> {
     keeper.progress.end();
-    let Kept::Here(directory, mut journal) = keeper.kept else {
+    let Kept::Here(directory, mut journal) = std::mem::replace(&mut keeper.kept, Kept::Nothing) else {
         return match end {
             Ok(_) => Ok(Exit::Interrupted),
             Err(error) => Err(Failure::Unavailable(error.into())),
@@ -320,7 +325,7 @@ fn conclude(keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Result<
     let error = end.as_ref().err().map(ToString::to_string);
     journal.end(&End { why, error, at: Timestamp::now() })?;
     let rebuilt = rebuild(directory.path())?;
-    show(keeper.talk, keeper.plan, directory.path(), &rebuilt.cells, keeper.begun)?;
+    show(&keeper, directory.path(), &rebuilt.cells)?;
     match end {
         Ok(run::End::Complete { failed: 0 }) => Ok(Exit::Complete),
         Ok(run::End::Complete { failed }) => {
@@ -336,12 +341,15 @@ fn conclude(keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Result<
 }
 
 /// The table of the article, and where the files are.
-fn show(
-    talk: &TalkArgs,
-    plan: &Plan<'_>,
-    directory: &Path,
-    cells: &[CellSummary],
-    begun: Instant,
-) -> Result<(), Failure> {
-    todo!()
+fn show(keeper: &Keeper<'_>, directory: &Path, cells: &[CellSummary]) -> io::Result<()> {
+    let experiment = keeper.plan.experiment();
+    let mut out = anstream::stdout();
+    writeln!(out, "{}: operations/s, each a SET and a GET of the same key", experiment.name)?;
+    if let Some(question) = &experiment.question {
+        writeln!(out, "{question}")?;
+    }
+    writeln!(out, "\n{}", table::text(cells))?;
+    writeln!(out, "{}/", directory.display())?;
+    writeln!(out, "  trials.csv   a row for every attempt      summary.csv  a row for every cell")?;
+    writeln!(out, "  latency.csv  quantiles of every cell      run.json     where the numbers come from")
 }

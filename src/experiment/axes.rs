@@ -81,10 +81,14 @@ impl Factors<'_> {
         }
         if let Some(server) = self.server {
             drafts.args(server.args.as_ref());
-            drafts.values(server.lifetime.as_ref(), Factor::Lifetime, |&lifetime| Ok(Level::Lifetime(lifetime)));
+            drafts.values(server.lifetime.as_ref(), Factor::Lifetime, |&lifetime| {
+                Ok(Level::Lifetime(lifetime))
+            });
         }
         if let Some(run) = self.run {
-            drafts.values(run.placement.as_ref(), Factor::Placement, |form| placement(form).map(Level::Placement));
+            drafts.values(run.placement.as_ref(), Factor::Placement, |form| {
+                placement(form).map(Level::Placement)
+            });
             drafts.values(run.warmup.as_ref(), Factor::Warmup, |form| warmup(form).map(Level::Warmup));
         }
         // Each value knows where it stands; serde reads fields in an order of its own.
@@ -110,7 +114,9 @@ impl Drafts<'_> {
         }
         self.numbers(table.operations.as_ref(), Factor::Amount, |n| operations(n).map(Level::Amount));
         self.values(table.duration.as_ref(), Factor::Amount, |time| duration(time).map(Level::Amount));
-        self.numbers(table.value_bytes.as_ref(), Factor::ValueBytes, |n| value_bytes(n).map(Level::ValueBytes));
+        self.numbers(table.value_bytes.as_ref(), Factor::ValueBytes, |n| {
+            value_bytes(n).map(Level::ValueBytes)
+        });
         self.numbers(table.pipeline.as_ref(), Factor::Pipeline, |n| pipeline(n).map(Level::Pipeline));
         self.numbers(table.rate.as_ref(), Factor::Rate, |n| rate(n).map(Level::Rate));
         self.values(table.verify.as_ref(), Factor::Verify, |&verify| Ok(Level::Verify(verify)));
@@ -136,14 +142,18 @@ impl Drafts<'_> {
         let mut items = Vec::new();
         for item in self.some(given, given.value.items(&given.span)) {
             let pair = match &item.value {
-                Hosts::Both(name) => {
-                    self.names.check(self.findings, Family::Host, name, &place(&item.span)).then(|| HostPair::same(name))
-                }
+                Hosts::Both(name) => self
+                    .names
+                    .check(self.findings, Family::Host, name, &place(&item.span))
+                    .then(|| HostPair::same(name)),
                 Hosts::Each(each) => {
-                    let known = [&each.client, &each.server]
-                        .map(|host| self.names.check(self.findings, Family::Host, &host.value, &place(&host.span)));
-                    (known == [true, true])
-                        .then(|| HostPair { client: each.client.value.clone(), server: each.server.value.clone() })
+                    let known = [&each.client, &each.server].map(|host| {
+                        self.names.check(self.findings, Family::Host, &host.value, &place(&host.span))
+                    });
+                    (known == [true, true]).then(|| HostPair {
+                        client: each.client.value.clone(),
+                        server: each.server.value.clone(),
+                    })
                 }
             };
             items.extend(pair.map(|value| At { value, span: item.span }));
@@ -317,7 +327,9 @@ pub(super) fn placement(form: &PlacementForm) -> Result<Placement, String> {
         PlacementForm::Word(PlacementWord::Free) => Ok(Placement::Free),
         PlacementForm::Word(PlacementWord::SameCore) => Ok(Placement::SameCore),
         PlacementForm::Word(PlacementWord::Split) => Ok(Placement::Split),
-        PlacementForm::Cpus(Cpus { server, client }) if server.value.is_empty() || client.value.is_empty() => {
+        PlacementForm::Cpus(Cpus { server, client })
+            if server.value.is_empty() || client.value.is_empty() =>
+        {
             Err("a placement names at least one CPU for the server and one for the client".to_owned())
         }
         PlacementForm::Cpus(Cpus { server, client }) => {

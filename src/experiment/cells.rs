@@ -8,7 +8,9 @@ use super::diagnose::{Findings, Place};
 use super::grid::{Budget, Cut, Grid, TooTangled};
 use super::matrix::{Column, Draft};
 use super::tables::Names;
-use super::{Amount, BuiltinMode, Factor, Level, Link, MAX_WORKERS, ServerSpec, Split, Warmup, largest_divisor};
+use super::{
+    Amount, BuiltinMode, Factor, Level, Link, MAX_WORKERS, ServerSpec, Split, Warmup, largest_divisor,
+};
 use crate::units::Nanos;
 
 /// An exclusion of more levels than this is no help.
@@ -49,7 +51,10 @@ impl CellChecks<'_> {
             Ok(cells) => cells,
             Err(TooTangled) => {
                 self.findings
-                    .error(&draft.place, "the exclusions of this matrix overlap in too many ways to be checked")
+                    .error(
+                        &draft.place,
+                        "the exclusions of this matrix overlap in too many ways to be checked",
+                    )
                     .help("write fewer and larger ones, or several matrices");
                 0
             }
@@ -60,23 +65,33 @@ impl CellChecks<'_> {
         self.abilities(draft)?;
         self.servers(draft)?;
         self.amounts(draft)?;
-        self.conflict(draft, &Conflict {
-            one: Factor::Hosts,
-            other: Factor::Link,
-            forbids: &|hosts, link| {
-                matches!(hosts, Level::Hosts(pair) if pair.client != pair.server) && *link == Level::Link(Link::Unix)
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Hosts,
+                other: Factor::Link,
+                forbids: &|hosts, link| {
+                    matches!(hosts, Level::Hosts(pair) if pair.client != pair.server)
+                        && *link == Level::Link(Link::Unix)
+                },
+                says: &|hosts, _| format!("a Unix socket does not lead from one host to another: `{hosts}`"),
+                only: None,
+                help: "use workload.link = \"tcp\", or one host".to_owned(),
             },
-            says: &|hosts, _| format!("a Unix socket does not lead from one host to another: `{hosts}`"),
-            only: None,
-            help: "use workload.link = \"tcp\", or one host".to_owned(),
-        })
+        )
     }
 
     /// What a built-in mode cannot do. A mode with a driver of its own says so itself, before it measures.
     fn abilities(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
         let asks_pipeline = |level: &Level| matches!(level, Level::Pipeline(2..));
         let asks_rate = |level: &Level| matches!(level, Level::Rate(_));
-        self.ability(draft, Factor::Pipeline, &asks_pipeline, |mode| mode.can_pipeline, "more than one operation in a round trip")?;
+        self.ability(
+            draft,
+            Factor::Pipeline,
+            &asks_pipeline,
+            |mode| mode.can_pipeline,
+            "more than one operation in a round trip",
+        )?;
         self.ability(draft, Factor::Rate, &asks_rate, |mode| mode.can_rate, "a rate")
     }
 
@@ -89,10 +104,9 @@ impl CellChecks<'_> {
         what: &str,
     ) -> Result<(), TooTangled> {
         let builtin = self.names.builtin;
-        let cannot = |level: &Level| {
-            matches!(level, Level::Mode(name) if builtin.iter().any(|mode| mode.name == name && !can(mode)))
-        };
-        let able: Vec<_> = builtin.iter().filter(|mode| can(mode)).map(|mode| format!("`{}`", mode.name)).collect();
+        let cannot = |level: &Level| matches!(level, Level::Mode(name) if builtin.iter().any(|mode| mode.name == name && !can(mode)));
+        let able: Vec<_> =
+            builtin.iter().filter(|mode| can(mode)).map(|mode| format!("`{}`", mode.name)).collect();
         let help = match able.as_slice() {
             [] => "no built-in mode can".to_owned(),
             able => format!("built-in modes that can: {}", able.join(", ")),
@@ -109,92 +123,112 @@ impl CellChecks<'_> {
                 .help(help);
             return Ok(());
         }
-        self.conflict(draft, &Conflict {
-            one: Factor::Mode,
-            other: factor,
-            forbids: &|mode, level| asks(level) && cannot(mode),
-            says: &|mode, level| {
-                let (key, value) = level.in_file();
-                format!("the mode `{mode}` cannot do {what}, but a cell has {key} = {value}")
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Mode,
+                other: factor,
+                forbids: &|mode, level| asks(level) && cannot(mode),
+                says: &|mode, level| {
+                    let (key, value) = level.in_file();
+                    format!("the mode `{mode}` cannot do {what}, but a cell has {key} = {value}")
+                },
+                only: None,
+                help,
             },
-            only: None,
-            help,
-        })
+        )
     }
 
     /// What a server that somebody else runs cannot be told.
     fn servers(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
         let names = self.names;
-        let external = |level: &Level| {
-            matches!(level, Level::Server(name) if matches!(names.servers.get(name), Some(ServerSpec::External { .. })))
-        };
+        let external = |level: &Level| matches!(level, Level::Server(name) if matches!(names.servers.get(name), Some(ServerSpec::External { .. })));
         for (factor, why) in [
             (Factor::ServerArgs, "has its arguments already"),
             (Factor::Lifetime, "is not started or stopped"),
             (Factor::Link, "is reached over TCP only"),
         ] {
-            self.conflict(draft, &Conflict {
-                one: Factor::Server,
-                other: factor,
-                forbids: &|server, level| external(server) && *level != Level::Link(Link::Tcp),
-                says: &|server, level| {
-                    let (key, value) = level.in_file();
-                    format!("the server `{server}`, which somebody else runs, {why}: {key} = {value}")
+            self.conflict(
+                draft,
+                &Conflict {
+                    one: Factor::Server,
+                    other: factor,
+                    forbids: &|server, level| external(server) && *level != Level::Link(Link::Tcp),
+                    says: &|server, level| {
+                        let (key, value) = level.in_file();
+                        format!("the server `{server}`, which somebody else runs, {why}: {key} = {value}")
+                    },
+                    only: None,
+                    help: "use a server with `program`".to_owned(),
                 },
-                only: None,
-                help: "use a server with `program`".to_owned(),
-            })?;
+            )?;
         }
         Ok(())
     }
 
     /// What must hold between the amount of work, who does it, and the time there is.
     fn amounts(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
-        self.conflict(draft, &Conflict {
-            one: Factor::Amount,
-            other: Factor::Workers,
-            forbids: &|amount, workers| match (amount, workers) {
-                (Level::Amount(Amount::Operations(n)), Level::Workers(workers)) => *n < u64::from(*workers),
-                _ => false,
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Amount,
+                other: Factor::Workers,
+                forbids: &|amount, workers| match (amount, workers) {
+                    (Level::Amount(Amount::Operations(n)), Level::Workers(workers)) => {
+                        *n < u64::from(*workers)
+                    }
+                    _ => false,
+                },
+                says: &|amount, workers| format!("{amount} are too few for {workers} workers"),
+                only: None,
+                help: "every worker needs at least one operation".to_owned(),
             },
-            says: &|amount, workers| format!("{amount} are too few for {workers} workers"),
-            only: None,
-            help: "every worker needs at least one operation".to_owned(),
-        })?;
-        self.conflict(draft, &Conflict {
-            one: Factor::Split,
-            other: Factor::Amount,
-            forbids: &|split, amount| {
-                *split == Level::Split(Split::Divisor) && matches!(amount, Level::Amount(Amount::Duration(_)))
+        )?;
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Split,
+                other: Factor::Amount,
+                forbids: &|split, amount| {
+                    *split == Level::Split(Split::Divisor)
+                        && matches!(amount, Level::Amount(Amount::Duration(_)))
+                },
+                says: &|_, amount| {
+                    format!("the split \"divisor\" divides operations; {amount} has none to divide")
+                },
+                only: None,
+                help: "use workload.operations, or split = \"even\"".to_owned(),
             },
-            says: &|_, amount| format!("the split \"divisor\" divides operations; {amount} has none to divide"),
-            only: None,
-            help: "use workload.operations, or split = \"even\"".to_owned(),
-        })?;
+        )?;
         self.divisors(draft)?;
         let (timeout, timeout_place) = draft.timeout();
         let limit = format!("the timeout of {timeout}");
-        self.conflict(draft, &Conflict {
-            one: Factor::Amount,
-            other: Factor::Warmup,
-            forbids: &|amount, warmup| {
-                let (Level::Amount(amount), Level::Warmup(warmup)) = (amount, warmup) else { return false };
-                let measured = if let Amount::Duration(time) = amount { *time } else { Nanos(0) };
-                let warm = if let Warmup::Duration(time) = warmup { *time } else { Nanos(0) };
-                measured.0.saturating_add(warm.0) >= timeout.0
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Amount,
+                other: Factor::Warmup,
+                forbids: &|amount, warmup| {
+                    let (Level::Amount(amount), Level::Warmup(warmup)) = (amount, warmup) else {
+                        return false;
+                    };
+                    let measured = if let Amount::Duration(time) = amount { *time } else { Nanos(0) };
+                    let warm = if let Warmup::Duration(time) = warmup { *time } else { Nanos(0) };
+                    measured.0.saturating_add(warm.0) >= timeout.0
+                },
+                says: &|amount, warmup| match amount {
+                    Level::Amount(Amount::Duration(_)) => {
+                        format!("{amount} of measuring after {warmup} of warm-up do not fit into {limit}")
+                    }
+                    _ => format!("a warm-up of {warmup} does not fit into {limit}"),
+                },
+                only: None,
+                help: match timeout_place {
+                    Some(_) => "raise `timeout` in [run]".to_owned(),
+                    None => "raise the timeout: timeout = \"…\" in [run]".to_owned(),
+                },
             },
-            says: &|amount, warmup| match amount {
-                Level::Amount(Amount::Duration(_)) => {
-                    format!("{amount} of measuring after {warmup} of warm-up do not fit into {limit}")
-                }
-                _ => format!("a warm-up of {warmup} does not fit into {limit}"),
-            },
-            only: None,
-            help: match timeout_place {
-                Some(_) => "raise `timeout` in [run]".to_owned(),
-                None => "raise the timeout: timeout = \"…\" in [run]".to_owned(),
-            },
-        })
+        )
     }
 
     /// With the split "divisor" there can be many more workers than were asked for.
@@ -258,7 +292,8 @@ impl CellChecks<'_> {
             let Some(cell) = draft.grid.find(region, &mut self.budget)? else { continue };
             let at = other.axis.map_or(0, |axis| cell[axis] as usize);
             let example = other.levels[at].as_ref().expect("only levels that are set conflict");
-            let help = exclusion(&one, i, &other, &bad, conflict.only.as_ref()).unwrap_or_else(|| conflict.help.clone());
+            let help = exclusion(&one, i, &other, &bad, conflict.only.as_ref())
+                .unwrap_or_else(|| conflict.help.clone());
             let finding = self.findings.error(draft.place_of(&one, i), (conflict.says)(level, example));
             let second = draft.place_of(&other, at);
             if second != draft.place_of(&one, i) && *second != draft.place {
@@ -287,7 +322,10 @@ impl CellChecks<'_> {
                     }
                     Err(TooTangled) => {
                         self.findings
-                            .error(&second.place, "the exclusions are too tangled to find cells that stand twice")
+                            .error(
+                                &second.place,
+                                "the exclusions are too tangled to find cells that stand twice",
+                            )
                             .help("write fewer and larger ones");
                         return;
                     }
@@ -306,7 +344,13 @@ impl CellChecks<'_> {
 }
 
 /// The line that takes the conflicting cells out, unless it would take out all cells.
-fn exclusion(one: &Column, level: usize, other: &Column, bad: &[u32], only: Option<&Level>) -> Option<String> {
+fn exclusion(
+    one: &Column,
+    level: usize,
+    other: &Column,
+    bad: &[u32],
+    only: Option<&Level>,
+) -> Option<String> {
     let varied = |column: &Column| column.axis.is_some() && column.levels.len() > 1;
     if bad.len() > LONGEST_HELP {
         return None;
@@ -316,7 +360,8 @@ fn exclusion(one: &Column, level: usize, other: &Column, bad: &[u32], only: Opti
         entries.push(vec![one.levels[level].as_ref()?.in_file()]);
     }
     if varied(other) && bad.len() < other.levels.len() {
-        entries.push(bad.iter().filter_map(|&at| Some(other.levels[at as usize].as_ref()?.in_file())).collect());
+        entries
+            .push(bad.iter().filter_map(|&at| Some(other.levels[at as usize].as_ref()?.in_file())).collect());
     }
     if entries.is_empty() {
         return None;
@@ -328,7 +373,11 @@ fn exclusion(one: &Column, level: usize, other: &Column, bad: &[u32], only: Opti
             let (key, first) = levels.first()?;
             let all: Vec<_> = levels.iter().map(|(_, value)| value.as_str()).collect();
             // A list of strings as the only level of `server.args` is one level; as one of many it is a list again.
-            Some(if all.len() == 1 { format!("{key} = {first}") } else { format!("{key} = [{}]", all.join(", ")) })
+            Some(if all.len() == 1 {
+                format!("{key} = {first}")
+            } else {
+                format!("{key} = [{}]", all.join(", "))
+            })
         })
         .collect();
     Some(format!("leave these cells out: exclude = [{{ {} }}]", entries.join(", ")))
@@ -368,7 +417,8 @@ fn common_cell(a: &Draft<'_>, b: &Draft<'_>, budget: &mut Budget) -> Result<Opti
         for cut in &draft.grid.excludes {
             let translated = cut.iter().map(|(axis, levels)| {
                 let (at, numbers) = &renumbered[axis];
-                let mut levels: Vec<_> = levels.iter().filter_map(|level| numbers.get(level).copied()).collect();
+                let mut levels: Vec<_> =
+                    levels.iter().filter_map(|level| numbers.get(level).copied()).collect();
                 levels.sort_unstable();
                 (*at, levels)
             });

@@ -4,7 +4,9 @@
 use std::fmt;
 use std::ops::Range;
 
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::{
+    Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
+};
 
 use super::Source;
 
@@ -120,7 +122,8 @@ impl Findings {
         if findings.is_empty() {
             return Ok(());
         }
-        findings.sort_by_key(|finding| (finding.source, finding.place.as_ref().map(|place| place.span.start)));
+        findings
+            .sort_by_key(|finding| (finding.source, finding.place.as_ref().map(|place| place.span.start)));
         findings.dedup();
         let more = findings.len().saturating_sub(MOST_FINDINGS);
         findings.truncate(MOST_FINDINGS);
@@ -164,7 +167,12 @@ impl Diagnostics {
     fn group<'a>(&'a self, finding: &'a Finding) -> Group<'a> {
         let title = Level::ERROR.primary_title(normalize_untrusted_str(&finding.message));
         let mut group = match &finding.place {
-            Some(place) => self.point(title.elements(std::iter::empty::<Origin<'_>>()), place, finding.label.as_deref(), true),
+            Some(place) => self.point(
+                title.elements(std::iter::empty::<Origin<'_>>()),
+                place,
+                finding.label.as_deref(),
+                true,
+            ),
             None => title.element(Origin::path(&*self.texts[finding.source].name)),
         };
         for (place, label) in &finding.related {
@@ -285,14 +293,20 @@ pub(super) fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     let tolerated = (word.chars().count() / 3).max(1);
     candidates
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .map(|candidate| {
+            (strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase()), candidate)
+        })
         .filter(|(distance, _)| *distance <= tolerated)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
 
 /// "did you mean …?" if something is close, or else all there is.
-pub(super) fn suggest<'a>(word: &str, what: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> String {
+pub(super) fn suggest<'a>(
+    word: &str,
+    what: &str,
+    candidates: impl IntoIterator<Item = &'a str> + Clone,
+) -> String {
     if let Some(meant) = closest(word, candidates.clone()) {
         return format!("did you mean `{meant}`?");
     }

@@ -171,7 +171,11 @@ pub(super) struct Exclude {
 
 /// Settings of [workload] as factors.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "settings of [workload], such as workload.value_bytes = [16, 1024]")]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "settings of [workload], such as workload.value_bytes = [16, 1024]"
+)]
 pub(super) struct WorkloadFactors {
     /// Operations per trial, shared among the workers.
     pub(super) operations: Option<At<Numbers>>,
@@ -193,7 +197,11 @@ pub(super) struct WorkloadFactors {
 
 /// Settings of a server as factors.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, expecting = "settings of the server, such as server.lifetime = \"trial\"")]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "settings of the server, such as server.lifetime = \"trial\""
+)]
 pub(super) struct ServerFactors {
     /// Arguments in place of the server's own; a list of lists.
     pub(super) args: Option<At<ArgLists>>,

@@ -8,7 +8,9 @@ use std::ops::Range;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{
+    Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
+};
 
 use crate::units::Nanos;
 
@@ -387,7 +389,9 @@ impl<'de> Deserialize<'de> for WarmupForm {
 
             fn visit_i64<E: Error>(self, value: i64) -> Result<WarmupForm, E> {
                 let operations = u64::try_from(value);
-                operations.map(WarmupForm::Operations).map_err(|_| E::invalid_value(Unexpected::Signed(value), &self))
+                operations
+                    .map(WarmupForm::Operations)
+                    .map_err(|_| E::invalid_value(Unexpected::Signed(value), &self))
             }
 
             fn visit_u64<E: Error>(self, value: u64) -> Result<WarmupForm, E> {
@@ -442,7 +446,9 @@ impl<'de> Deserialize<'de> for RepetitionsForm {
 
             fn visit_i64<E: Error>(self, value: i64) -> Result<RepetitionsForm, E> {
                 let fixed = u64::try_from(value);
-                fixed.map(RepetitionsForm::Fixed).map_err(|_| E::invalid_value(Unexpected::Signed(value), &self))
+                fixed
+                    .map(RepetitionsForm::Fixed)
+                    .map_err(|_| E::invalid_value(Unexpected::Signed(value), &self))
             }
 
             fn visit_u64<E: Error>(self, value: u64) -> Result<RepetitionsForm, E> {

@@ -111,7 +111,8 @@ mod tests {
 
     fn cells(sizes: &[usize]) -> Vec<Vec<u32>> {
         sizes.iter().fold(vec![vec![]], |cells, &size| {
-            let extend = |cell: Vec<u32>| (0..size as u32).map(move |level| [cell.clone(), vec![level]].concat());
+            let extend =
+                |cell: Vec<u32>| (0..size as u32).map(move |level| [cell.clone(), vec![level]].concat());
             cells.into_iter().flat_map(extend).collect()
         })
     }

@@ -59,18 +59,22 @@ impl<'a> Draft<'a> {
                 findings.error(&here, "this matrix names no modes");
             }
             let levels = names.builtin.iter().map(|mode| Level::Mode(mode.name.to_owned()));
-            axes.insert(0, DraftAxis {
-                factor: Factor::Mode,
-                place: here.clone(),
-                levels: levels.collect(),
-                places: vec![here.clone(); names.builtin.len()],
-            });
+            axes.insert(
+                0,
+                DraftAxis {
+                    factor: Factor::Mode,
+                    place: here.clone(),
+                    levels: levels.collect(),
+                    places: vec![here.clone(); names.builtin.len()],
+                },
+            );
         }
         let sound = findings.len() == before && !damaged;
         let (mut excludes, mut cuts) = (Vec::new(), Vec::new());
         if let Some(list) = &table.value.exclude {
             if list.value.len() > MOST_EXCLUDES {
-                findings.error(&place(&list.span), format!("`exclude` has more than {MOST_EXCLUDES} entries"));
+                findings
+                    .error(&place(&list.span), format!("`exclude` has more than {MOST_EXCLUDES} entries"));
                 return None;
             }
             for entry in &list.value {
@@ -138,7 +142,10 @@ fn exclusion(
         let Some(axis) = axes.iter().position(|axis| axis.factor == part.factor) else {
             let varied: Vec<_> = axes.iter().map(|axis| format!("`{}`", axis.factor.name())).collect();
             findings
-                .error(&part.place, format!("this exclusion matches nothing: the matrix does not list `{name}`"))
+                .error(
+                    &part.place,
+                    format!("this exclusion matches nothing: the matrix does not list `{name}`"),
+                )
                 .help(format!("the factors of this matrix are {}", varied.join(", ")));
             continue;
         };
@@ -148,9 +155,13 @@ fn exclusion(
             match known.get(level) {
                 Some(&index) => indices.push(index),
                 None => {
-                    let all: Vec<_> = axes[axis].levels.iter().take(30).map(|level| format!("`{level}`")).collect();
+                    let all: Vec<_> =
+                        axes[axis].levels.iter().take(30).map(|level| format!("`{level}`")).collect();
                     findings
-                        .error(here, format!("this exclusion matches nothing: no cell has the level `{level}`"))
+                        .error(
+                            here,
+                            format!("this exclusion matches nothing: no cell has the level `{level}`"),
+                        )
                         .help(format!("the levels of `{name}` in this matrix are {}", all.join(", ")));
                 }
             }

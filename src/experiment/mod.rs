@@ -17,12 +17,14 @@ mod matrix;
 mod parse;
 mod read;
 mod schema;
+mod show;
 mod source;
 mod sweep;
 mod tables;
 
 pub use diagnose::{Diagnostics, Finding, Location};
 pub use parse::parse;
+pub use read::MOST_BYTES as MAX_FILE;
 pub use schema::schema;
 pub use source::{Source, includes, resolved_text};
 
@@ -371,7 +373,9 @@ impl Split {
     #[must_use]
     pub fn workers(self, amount: Amount, workers: u32) -> u32 {
         match (self, amount) {
-            (Self::Divisor, Amount::Operations(operations)) => smallest_divisor(operations, workers).unwrap_or(workers),
+            (Self::Divisor, Amount::Operations(operations)) => {
+                smallest_divisor(operations, workers).unwrap_or(workers)
+            }
             _ => workers,
         }
     }

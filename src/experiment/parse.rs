@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
-use super::axes::{both_amounts, duration, operations, pipeline, place, placement, rate, value_bytes, warmup};
+use super::axes::{
+    both_amounts, duration, operations, pipeline, place, placement, rate, value_bytes, warmup,
+};
 use super::cells::CellChecks;
 use super::diagnose::{Diagnostics, Findings, Place};
 use super::file::{self, File, Included};
@@ -16,8 +18,8 @@ use super::read::{Document, read};
 use super::source::{Source, resolved_text};
 use super::tables::{Names, TablesOf, is_safe_name};
 use super::{
-    Amount, BuiltinMode, Experiment, Factor, HostPair, Link, Order, Placement, Repetitions, RunSpec, Settings, Split,
-    Warmup, Workload, WorkloadKind,
+    Amount, BuiltinMode, Experiment, Factor, HostPair, Link, Order, Placement, Repetitions, RunSpec,
+    Settings, Split, Warmup, Workload, WorkloadKind,
 };
 use crate::units::Nanos;
 
@@ -181,7 +183,14 @@ fn base(findings: &mut Findings, file: &File) -> Base {
     }
     if let Some(At { value: table, .. }) = &file.run {
         let Base { settings, places, timeout } = &mut base;
-        set(findings, places, Factor::Placement, table.placement.as_ref(), &mut settings.placement, placement);
+        set(
+            findings,
+            places,
+            Factor::Placement,
+            table.placement.as_ref(),
+            &mut settings.placement,
+            placement,
+        );
         set(findings, places, Factor::Warmup, table.warmup.as_ref(), &mut settings.warmup, warmup);
         if let Some(At { value: time, span }) = &table.timeout {
             if time.0 == Nanos(0) {
@@ -201,11 +210,22 @@ fn workload(findings: &mut Findings, table: &file::Workload, base: &mut Base) {
     if let Some(kind) = &table.kind {
         workload.kind = kind.value;
     }
-    set(findings, places, Factor::Amount, table.operations.as_ref(), &mut workload.amount, |&n| operations(n));
+    set(findings, places, Factor::Amount, table.operations.as_ref(), &mut workload.amount, |&n| {
+        operations(n)
+    });
     set(findings, places, Factor::Amount, table.duration.as_ref(), &mut workload.amount, duration);
     let some_bytes = |&n: &u64| value_bytes(n).map(Some);
-    set(findings, places, Factor::ValueBytes, table.value_bytes.as_ref(), &mut workload.value_bytes, some_bytes);
-    set(findings, places, Factor::Pipeline, table.pipeline.as_ref(), &mut workload.pipeline, |&n| pipeline(n));
+    set(
+        findings,
+        places,
+        Factor::ValueBytes,
+        table.value_bytes.as_ref(),
+        &mut workload.value_bytes,
+        some_bytes,
+    );
+    set(findings, places, Factor::Pipeline, table.pipeline.as_ref(), &mut workload.pipeline, |&n| {
+        pipeline(n)
+    });
     set(findings, places, Factor::Rate, table.rate.as_ref(), &mut workload.rate, |&n| rate(n).map(Some));
     set(findings, places, Factor::Verify, table.verify.as_ref(), &mut workload.verify, |&verify| Ok(verify));
     set(findings, places, Factor::Split, table.split.as_ref(), &mut workload.split, |&split| Ok(split));

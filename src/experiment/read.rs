@@ -16,7 +16,7 @@ use super::forms::LITERAL_SECRET;
 use super::source::Source;
 
 /// A larger file is not an experiment written by a person.
-pub(super) const MOST_BYTES: usize = 1024 * 1024;
+pub const MOST_BYTES: usize = 1024 * 1024;
 
 /// Deeper than any key of an experiment, and shallow enough to walk by recursion. TOML's own limits multiply: dotted
 /// keys in nested inline tables reach a depth of thousands, which overflows the stack when such a tree is cloned.
@@ -119,11 +119,17 @@ pub(super) fn read<T: DeserializeOwned + Default>(
 }
 
 /// The tree of a text, without what stands on lines that are no TOML.
-fn parse<'a>(findings: &mut Findings, index: usize, source: &'a Source) -> Option<(Spanned<DeTable<'a>>, Damage)> {
+fn parse<'a>(
+    findings: &mut Findings,
+    index: usize,
+    source: &'a Source,
+) -> Option<(Spanned<DeTable<'a>>, Damage)> {
     if source.bytes.len() > MOST_BYTES {
         let size = source.bytes.len();
-        findings
-            .error_in(index, format!("the file has {size} bytes; an experiment file has at most {MOST_BYTES} (1 MiB)"));
+        findings.error_in(
+            index,
+            format!("the file has {size} bytes; an experiment file has at most {MOST_BYTES} (1 MiB)"),
+        );
         return None;
     }
     let text = match std::str::from_utf8(&source.bytes) {
@@ -364,7 +370,12 @@ fn cut_below(value: &mut DeValue<'_>, span: &Range<usize>, path: &mut Vec<Step>)
         DeValue::Array(list) => {
             if let Some(i) = list.iter().position(|element| element.span() == *span) {
                 let all = std::mem::replace(list, DeArray::new());
-                *list = all.into_iter().enumerate().filter(|(at, _)| *at != i).map(|(_, element)| element).collect();
+                *list = all
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(at, _)| *at != i)
+                    .map(|(_, element)| element)
+                    .collect();
                 path.push(Step::Index(i));
                 return true;
             }
@@ -389,9 +400,11 @@ fn unknown_key(findings: &mut Findings, place: &Place, path: &[Step], key: &str,
             .help("an included file may hold only [mode.*], [server.*] and [host.*] tables");
         return;
     }
-    findings
-        .error(place, format!("unknown key `{}`", dotted(path)))
-        .help(suggest(key, "the keys here are", known.iter().copied()));
+    findings.error(place, format!("unknown key `{}`", dotted(path))).help(suggest(
+        key,
+        "the keys here are",
+        known.iter().copied(),
+    ));
 }
 
 /// Says in the words of the file what serde says in its own.
@@ -405,17 +418,25 @@ fn wrong_value(findings: &mut Findings, place: &Place, key: &str, message: &str)
             .help("name an environment variable that holds it: password = { env = \"NAME\" }");
     } else if let Some(variant) = message.strip_prefix("unknown variant `") {
         let (value, known) = variant.rsplit_once("`, ").unwrap_or((variant, ""));
-        findings
-            .error(place, format!("`{key}` cannot be `{value}`"))
-            .help(suggest(value, "it may be", quoted(known).iter().copied()));
-    } else if let Some((found, expected)) =
-        message.strip_prefix("invalid type: ").or(message.strip_prefix("invalid value: ")).and_then(|rest| rest.rsplit_once(", expected "))
+        findings.error(place, format!("`{key}` cannot be `{value}`")).help(suggest(
+            value,
+            "it may be",
+            quoted(known).iter().copied(),
+        ));
+    } else if let Some((found, expected)) = message
+        .strip_prefix("invalid type: ")
+        .or(message.strip_prefix("invalid value: "))
+        .and_then(|rest| rest.rsplit_once(", expected "))
     {
         let found = match found {
             "map" => "a table".to_owned(),
             "sequence" => "a list".to_owned(),
             // Which string or number it is stands on the line below.
-            _ => format!("{} {}", if found.starts_with('i') { "an" } else { "a" }, found.replace("floating point", "fraction").replace('`', "")),
+            _ => format!(
+                "{} {}",
+                if found.starts_with('i') { "an" } else { "a" },
+                found.replace("floating point", "fraction").replace('`', "")
+            ),
         };
         let expected = match expected {
             "u64" | "u32" => "a whole number, not negative",
@@ -424,7 +445,9 @@ fn wrong_value(findings: &mut Findings, place: &Place, key: &str, message: &str)
             "a boolean" => "true or false",
             other => other,
         };
-        findings.error(place, format!("`{key}` has the wrong type")).label(format!("expected {expected}, found {found}"));
+        findings
+            .error(place, format!("`{key}` has the wrong type"))
+            .label(format!("expected {expected}, found {found}"));
     } else {
         findings.error(place, format!("`{key}`: {message}"));
     }

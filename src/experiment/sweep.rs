@@ -56,13 +56,17 @@ impl<'de> Deserialize<'de> for Numbers {
             type Value = Numbers;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a whole number, a list of them, or a sweep such as { from = 1, to = 200, points = 12 }")
+                f.write_str(
+                    "a whole number, a list of them, or a sweep such as { from = 1, to = 200, points = 12 }",
+                )
             }
 
             fn visit_i64<E: Error>(self, value: i64) -> Result<Numbers, E> {
                 match u64::try_from(value) {
                     Ok(value) => Ok(Numbers::One(value)),
-                    Err(_) => Err(E::invalid_value(Unexpected::Signed(value), &"a whole number, not negative")),
+                    Err(_) => {
+                        Err(E::invalid_value(Unexpected::Signed(value), &"a whole number, not negative"))
+                    }
                 }
             }
 
@@ -164,7 +168,8 @@ impl Sweep {
         let level = |i: u64| {
             let share = i as f64 / last as f64;
             let (first, end) = (from as f64, to as f64);
-            let value = if logarithmic { first * (end / first).powf(share) } else { first + (end - first) * share };
+            let value =
+                if logarithmic { first * (end / first).powf(share) } else { first + (end - first) * share };
             // The ends are exact even where a double is not.
             if i == 0 {
                 from

@@ -61,7 +61,10 @@ impl<'a> Names<'a> {
         let mut names = Self {
             builtin,
             servers: BTreeMap::new(),
-            hosts: BTreeMap::from([("local".to_owned(), HostSpec { transport: Transport::Local, address: None })]),
+            hosts: BTreeMap::from([(
+                "local".to_owned(),
+                HostSpec { transport: Transport::Local, address: None },
+            )]),
             modes: BTreeMap::new(),
             doubtful: BTreeSet::new(),
         };
@@ -122,9 +125,9 @@ impl<'a> Names<'a> {
             return false;
         }
         if !is_safe_name(name) {
-            findings
-                .error(place, format!("`{name}` is no name for a {what}"))
-                .help("a name begins with a letter or a digit and goes on with letters, digits, `.`, `_` or `-`");
+            findings.error(place, format!("`{name}` is no name for a {what}")).help(
+                "a name begins with a letter or a digit and goes on with letters, digits, `.`, `_` or `-`",
+            );
         } else if family == Family::Host && name == "local" {
             findings
                 .error(place, "the host `local` always exists and cannot be redefined")
@@ -176,9 +179,11 @@ impl<'a> Names<'a> {
             return true;
         }
         let what = family.name();
-        findings
-            .error(place, format!("there is no {what} `{name}`"))
-            .help(suggest(name, &format!("every {what} there is"), all.iter().copied()));
+        findings.error(place, format!("there is no {what} `{name}`")).help(suggest(
+            name,
+            &format!("every {what} there is"),
+            all.iter().copied(),
+        ));
         false
     }
 
@@ -231,7 +236,9 @@ fn server(findings: &mut Findings, source: usize, table: &file::Server) -> Optio
     }
     let endpoint = host_and_port(&address.value);
     if endpoint.is_none() {
-        findings.error(&at(&address.span), "this is no address").help("write HOST:PORT, such as \"10.0.0.5:6379\"");
+        findings
+            .error(&at(&address.span), "this is no address")
+            .help("write HOST:PORT, such as \"10.0.0.5:6379\"");
     }
     let password_env = table.password.as_ref().map(|password| &password.value.0.env);
     if let Some(env) = password_env
@@ -318,7 +325,9 @@ fn host(findings: &mut Findings, source: usize, place: &Place, table: &file::Hos
     }
     let needs = |findings: &mut Findings, key: &str, example: &str| {
         let here = Place { source, span: transport.span.clone() };
-        findings.error(&here, format!("this transport needs `{key}`")).help(format!("such as {key} = {example}"));
+        findings
+            .error(&here, format!("this transport needs `{key}`"))
+            .help(format!("such as {key} = {example}"));
     };
     let words = |list: &Option<At<Vec<At<String>>>>| -> Vec<String> {
         list.iter().flat_map(|list| &list.value).map(|word| word.value.clone()).collect()
@@ -359,7 +368,9 @@ fn mode(
     directory: &Path,
 ) -> Option<ModeSpec> {
     let Some(command) = &table.command else {
-        findings.error(place, "this mode has no `command`").help("such as command = [\"./my_driver\", \"--pipelined\"]");
+        findings
+            .error(place, "this mode has no `command`")
+            .help("such as command = [\"./my_driver\", \"--pipelined\"]");
         return None;
     };
     if command.value.first().is_none_or(|program| program.value.trim().is_empty()) {

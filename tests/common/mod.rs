@@ -59,7 +59,9 @@ impl Sandbox {
 
     /// The directories of the runs of an experiment, oldest first.
     pub fn runs(&self, experiment: &str) -> Vec<PathBuf> {
-        let Ok(entries) = fs::read_dir(self.path().join("results").join(experiment)) else { return Vec::new() };
+        let Ok(entries) = fs::read_dir(self.path().join("results").join(experiment)) else {
+            return Vec::new();
+        };
         let mut runs: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
         runs.sort();
         runs
