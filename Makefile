@@ -19,7 +19,7 @@ test: setup ## run the whole test suite
 	$(ENV) scripts/test
 
 bench: setup ## measure what the built-in clients cost on top of their libraries
-	$(ENV) cargo bench --locked
+	$(ENV) cargo bench --locked --bench '*'
 
 fmt: ## format the code
 	$(ENV) cargo fmt

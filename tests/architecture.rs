@@ -37,19 +37,15 @@ struct Effect {
 
 const EFFECTS: &[Effect] = &[
     Effect {
-        does: "print or read the standard input",
-        known_by: &[
-            "print!",
-            "println!",
-            "eprint!",
-            "eprintln!",
-            "io::stdin",
-            "io::stdout",
-            "io::stderr",
-            "anstream",
-            "indicatif",
-        ],
+        does: "print",
+        known_by: &["print!", "println!", "eprint!", "eprintln!", "anstream", "indicatif"],
         allowed_in: &[EDGE],
+    },
+    Effect {
+        does: "use the standard streams",
+        known_by: &["io::stdin", "io::stdout", "io::stderr"],
+        // An agent's are its line to the coordinator.
+        allowed_in: &[EDGE, &["agent"]],
     },
     Effect {
         does: "read the environment",
