@@ -46,6 +46,10 @@ pub(super) struct Driver {
     heard: Instant,
     /// The process and those that it had started when it became ready.
     family: Vec<u32>,
+    /// Whether it is worth looking for such. A built-in driver starts nobody; and to look through the threads of a
+    /// process has the kernel keep an entry for each, over whose removal our `wait4` and the end of the threads can
+    /// contend for milliseconds on a busy machine.
+    may_have_children: bool,
 }
 
 /// Why a driver is of no use any more.
@@ -84,6 +88,7 @@ impl Driver {
             trial: trial.to_owned(),
             name,
             family: vec![child.pid()],
+            may_have_children: matches!(program, Program::Command { .. }),
             child,
             input,
             output: Lines::new(output, MAX_LINE),
@@ -114,7 +119,9 @@ impl Driver {
         };
         match timeout(within.duration(), ready).await {
             Ok(Ok(ready)) => {
-                self.family = cpu::family(self.child.pid());
+                if self.may_have_children {
+                    self.family = cpu::family(self.child.pid());
+                }
                 Ok((self, ready))
             }
             Ok(Err(fault)) => Err(self.end_with(fault).await),
