@@ -54,6 +54,7 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
     let done = count_done(&plan, &finished);
 
     let bar = Bar::new(talk);
+    let shown = bar.clone();
     let log = RunLog::default();
     console::log(talk, log.clone(), &bar);
     let mut keeper = Keeper {
@@ -73,7 +74,7 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let end = runtime.block_on(async {
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(listen(stop, talk.clone()));
+        tokio::spawn(listen(stop, talk.clone(), shown));
         run::run(&plan, equipment, &past, &mut keeper, stopped).await
     });
     conclude(keeper, end)
@@ -177,7 +178,7 @@ fn hostname() -> String {
 
 /// Asks the run to stop at the first signal, and ends the program at the second: agents see their input close then,
 /// and stop what they started.
-async fn listen(stop: watch::Sender<bool>, talk: TalkArgs) {
+async fn listen(stop: watch::Sender<bool>, talk: TalkArgs, bar: Bar) {
     let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
     else {
@@ -193,7 +194,12 @@ async fn listen(stop: watch::Sender<bool>, talk: TalkArgs) {
         if again {
             std::process::exit(Exit::Interrupted as i32);
         }
-        say(&talk, "stopping: the running trial is abandoned, what is done is kept (again to stop at once)");
+        bar.suspended(|| {
+            say(
+                &talk,
+                "stopping: the running trial is abandoned, what is done is kept (again to stop at once)",
+            );
+        });
         // Nobody listens any more when the run has ended by itself.
         let _ = stop.send(true);
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::ExitStatus;
 
-use crate::sandbox::{Sandbox, signal, stderr, stdout, wait_until};
+use crate::sandbox::{Foreign, Sandbox, signal, stderr, stdout, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -283,4 +283,109 @@ fn a_server_that_is_not_there_is_exit_code_3_before_anything_runs() {
     assert!(stderr(&output).contains("no-such-server"), "{}", stderr(&output));
     assert_eq!(sandbox.attempts("gone").len(), 0);
     sandbox.expect_nobody_left();
+}
+
+#[test]
+fn a_server_that_somebody_else_runs_loses_nothing() {
+    let sandbox = Sandbox::new();
+    let server = Foreign::start(&[]);
+    let mut connection = server.connection();
+    let () = redis::cmd("SET").arg("theirs").arg("precious").query(&mut connection).unwrap();
+    let commands = |connection: &mut redis::Connection| -> String {
+        redis::cmd("INFO").arg("commandstats").query(connection).unwrap()
+    };
+    sandbox.write(
+        "foreign.toml",
+        &format!(
+            "name = \"foreign\"\n[server.redis]\naddress = \"127.0.0.1:{}\"\n[workload]\noperations = 500\n\
+             [[matrix]]\nmodes = [\"sync\", \"async-pipe\"]\nworkers = [1, 5]\n\
+             [run]\nrepetitions = 2\nwarmup = \"20ms\"\n",
+            server.port
+        ),
+    );
+    let output = sandbox.output(&["foreign.toml"]);
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
+    expect_each_trial_once(&sandbox, "foreign", 8);
+    let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
+    assert_eq!(keys, ["theirs"]);
+    let commands = commands(&mut connection);
+    for never in ["flushall", "flushdb", "config|set", "config|resetstat", "shutdown"] {
+        assert!(!commands.contains(&format!("cmdstat_{never}:")), "{never} was called:\n{commands}");
+    }
+}
+
+#[test]
+fn a_password_is_read_from_the_environment_and_stands_nowhere() {
+    let sandbox = Sandbox::new();
+    let secret = "correct-horse-battery-staple";
+    let server = Foreign::start(&["--requirepass", secret]);
+    sandbox.write(
+        "secret.toml",
+        &format!(
+            "name = \"secret\"\n[server.redis]\naddress = \"127.0.0.1:{}\"\npassword = {{ env = \"ORC_TEST_PASSWORD\" }}\n\
+             [workload]\noperations = 100\n[[matrix]]\nmodes = \"sync\"\n[run]\nrepetitions = 1\nwarmup = 0\n",
+            server.port
+        ),
+    );
+    let without = sandbox.output(&["secret.toml"]);
+    assert_eq!(code(without.status), 2, "{}", stderr(&without));
+    assert!(stderr(&without).contains("ORC_TEST_PASSWORD"), "{}", stderr(&without));
+
+    let with =
+        sandbox.orchestrate(&["-vv", "secret.toml"]).env("ORC_TEST_PASSWORD", secret).output().unwrap();
+    assert_eq!(code(with.status), 0, "{}", stderr(&with));
+    assert!(!stderr(&with).contains(secret) && !stdout(&with).contains(secret));
+    let run = sandbox.runs("secret").pop().unwrap();
+    for file in fs::read_dir(run).unwrap() {
+        let path = file.unwrap().path();
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+        assert!(!text.contains(secret), "the password stands in {}", path.display());
+    }
+}
+
+#[test]
+fn every_setting_may_be_a_factor_and_stands_in_its_row() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "factors.toml",
+        r#"
+name = "factors"
+[server.second]
+args = ["--save", "", "--appendonly", "no", "--io-threads", "1"]
+[workload]
+operations = 120
+[[matrix]]
+modes = ["sync-pipe", "async-pipe"]
+servers = ["redis", "second"]
+workload.pipeline = [1, 4]
+workload.link = ["tcp", "unix"]
+workload.value_bytes = [1, 1024]
+[[matrix]]
+modes = ["sync", "multiplexed"]
+workers = 4
+workload.duration = "100ms"
+workload.rate = 2_000
+[[matrix]]
+modes = "async"
+workers = 7
+workload.split = "divisor"
+server.lifetime = "trial"
+[run]
+repetitions = 1
+warmup = 0
+"#,
+    );
+    let output = sandbox.output(&["factors.toml"]);
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
+    let rows = sandbox.rows("factors", "trials.csv");
+    assert_eq!(rows.len(), 2 * 2 * 2 * 2 * 2 + 2 + 1);
+    let having = |column: &str, value: &str| rows.iter().filter(|row| row[column] == value).count();
+    assert_eq!((having("server", "second"), having("link", "unix"), having("pipeline", "4")), (16, 16, 16));
+    assert_eq!((having("value_bytes", "1024"), having("rate", "2000")), (16, 2));
+    let divided = rows.iter().find(|row| row["workers_asked"] == "7").unwrap();
+    assert_eq!(divided["workers"], "8", "120 operations divide among 8 workers, not among 7");
+    for row in rows.iter().filter(|row| row["rate"] == "2000") {
+        let ops_per_s: f64 = row["ops_per_s"].parse().unwrap();
+        assert!(ops_per_s < 2_200.0, "an open loop at 2000/s reached {ops_per_s}");
+    }
 }

@@ -115,6 +115,46 @@ impl Sandbox {
     }
 }
 
+/// A redis-server that somebody else runs: the test, not orchestrate. Ends with the test.
+pub(crate) struct Foreign {
+    child: Child,
+    pub(crate) port: u16,
+}
+
+impl Foreign {
+    /// Starts one on a free port; another may take the port first, and then the next one is tried.
+    pub(crate) fn start(args: &[&str]) -> Self {
+        wait_until("a server is up", || {
+            let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let mut child = Command::new("redis-server")
+                .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+                .args(args)
+                .stdout(Stdio::null())
+                .spawn()
+                .expect("redis-server is installed");
+            while child.try_wait().unwrap().is_none() {
+                if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                    return Some(Self { child, port });
+                }
+                std::thread::yield_now();
+            }
+            None
+        })
+    }
+
+    /// A connection to it, without a password.
+    pub(crate) fn connection(&self) -> redis::Connection {
+        redis::Client::open(("127.0.0.1", self.port)).unwrap().get_connection().unwrap()
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
 /// Waits until `ready` has something; panics when that takes longer than anything here may.
 pub(crate) fn wait_until<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
