@@ -4,7 +4,6 @@
 //! row before quoting it is marked in the row and said below the table.
 
 use std::collections::{BTreeSet, HashSet};
-use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
@@ -32,12 +31,7 @@ pub fn text(cells: &[CellSummary]) -> String {
     for (column, drawn) in layout.columns.iter().zip(table.column_iter_mut()) {
         drawn.set_cell_alignment(if column.number { CellAlignment::Right } else { CellAlignment::Left });
     }
-    let mut text = table.trim_fmt();
-    for note in layout.notes {
-        write!(text, "\n{note}").expect("writing to a string does not fail");
-    }
-    text.push('\n');
-    text
+    format!("{}\n\n{}\n", table.trim_fmt(), layout.notes.join("\n"))
 }
 
 /// The same in Markdown.
@@ -51,10 +45,7 @@ pub fn markdown(cells: &[CellSummary]) -> String {
     for row in layout.rows {
         text += &line(row.iter().map(|field| field.replace('|', "\\|")).collect());
     }
-    for note in layout.notes {
-        write!(text, "\n{note}\n").expect("writing to a string does not fail");
-    }
-    text
+    text + "\n" + &layout.notes.join("\n\n") + "\n"
 }
 
 struct Layout {
