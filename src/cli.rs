@@ -1,1 +1,168 @@
-//! To be written.
+//! What can be said on the command line. Only structs: what it means is decided in `commands`.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
+
+/// Trustworthy experiments on ways of talking to Redis.
+///
+/// `orchestrate FILE` runs the experiment that FILE describes: every combination of its hosts, servers, modes,
+/// workers and settings, in shuffled blocks, each trial checked against what the server itself counted. Results
+/// are tidy CSV under results/. The same command again continues a run that was stopped.
+#[derive(Debug, Parser)]
+#[command(
+    name = "orchestrate",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 complete, 1 some trials failed, 2 the file or the command line is wrong, \
+                  3 a host or a server cannot be had, 130 interrupted."
+)]
+pub struct Cli {
+    /// What to do; running an experiment when nothing else is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The experiment to run.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// How to talk.
+    #[command(flatten)]
+    pub talk: TalkArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run an experiment (the same as naming the file alone)
+    Run(RunArgs),
+    /// Show the cells and trials of an experiment, in order, and how long they may take
+    Plan(PlanArgs),
+    /// Say what is wrong with an experiment file, all of it at once
+    Check(CheckArgs),
+    /// Write a commented experiment file to start from
+    Init(InitArgs),
+    /// Say what this machine lacks and the command that mends it
+    Doctor(DoctorArgs),
+    /// List the modes and what each can do
+    Modes(ModesArgs),
+    /// Write the CSV files of a run anew from its journal
+    Export(ExportArgs),
+    /// Print the JSON Schema of experiment files
+    Schema,
+    /// Print shell completions
+    Completions(CompletionsArgs),
+    /// Print the man page
+    Man,
+    /// Serve as the agent of this host (JSON lines on standard input and output)
+    Agent(AgentArgs),
+    /// Carry out one trial in a built-in mode (JSON lines on standard input and output)
+    Driver,
+}
+
+/// How to talk.
+#[derive(Clone, Debug, Args)]
+pub struct TalkArgs {
+    /// Say nothing but errors and the result
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more on standard error; twice for everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Log JSON lines on standard error in place of progress
+    #[arg(long, global = true)]
+    pub json_logs: bool,
+}
+
+/// Which experiment to run, and where its results go.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// The experiment file
+    #[arg(required = true, value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    /// Where runs are kept
+    #[arg(long, value_name = "DIR", default_value = "results", value_hint = ValueHint::DirPath)]
+    pub results: PathBuf,
+    /// Start a new run even if an unfinished one could be continued
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+/// Which plan to show, and how.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The experiment file
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Only count, list nothing
+    #[arg(long)]
+    pub count: bool,
+    /// JSON lines: a summary, then one line per trial
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which files to check.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// Experiment files
+    #[arg(required = true, value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+}
+
+/// Where to begin.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The file to write
+    #[arg(default_value = "experiment.toml", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Replace the file if it is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What to examine.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// An experiment file: also look for what it needs
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+}
+
+/// Which modes to list.
+#[derive(Debug, Args)]
+pub struct ModesArgs {
+    /// An experiment file: also list its own modes
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: Option<PathBuf>,
+    /// JSON in place of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which run to export.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Run directories, such as results/sweep/20260309T101500Z-mac
+    #[arg(required = true, value_hint = ValueHint::DirPath)]
+    pub runs: Vec<PathBuf>,
+    /// Print the table of the article as Markdown too
+    #[arg(long)]
+    pub markdown: bool,
+}
+
+/// Which shell.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub struct AgentArgs {
+    /// The file whose lock keeps two coordinators off this host [default: orchestrate.lock in the system's
+    /// directory for temporary files]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub lock: Option<PathBuf>,
+}

@@ -1,2 +1,7 @@
-//! `orchestrate`.
-fn main() {}
+//! `orchestrate`: see the library's crate documentation for the map.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    orchestrate::commands::main()
+}

@@ -275,6 +275,13 @@ pub struct AgentError {
     pub message: String,
 }
 
+impl AgentError {
+    /// An error of this kind.
+    pub fn new(kind: AgentErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+}
+
 /// What follows from an agent's failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

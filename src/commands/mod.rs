@@ -1,1 +1,109 @@
-//! To be written.
+//! The edge: the only place that prints, reads the environment and decides exit codes. One file a subcommand.
+
+mod agent;
+mod check;
+mod completions;
+mod console;
+mod doctor;
+mod driver;
+mod export;
+mod init;
+mod load;
+mod man;
+mod modes;
+mod plan;
+mod progress;
+mod run;
+mod schema;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::experiment::Diagnostics;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    Complete = 0,
+    TrialsFailed = 1,
+    Wrong = 2,
+    Unavailable = 3,
+    Interrupted = 130,
+}
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+enum Failure {
+    /// The experiment file is wrong, here is all of it.
+    File(Box<Diagnostics>),
+    /// The file or the command line is wrong, here is how.
+    Wrong(anyhow::Error),
+    /// A host, a server or a directory cannot be had.
+    Unavailable(anyhow::Error),
+}
+
+impl From<Diagnostics> for Failure {
+    fn from(diagnostics: Diagnostics) -> Self {
+        Self::File(Box::new(diagnostics))
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+/// Parses the command line, does what it says, and tells how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    // A driver is started for every trial: it must not pay for a command line that it does not have.
+    if std::env::args_os().nth(1).is_some_and(|word| word == "driver") && std::env::args_os().len() == 2 {
+        return driver::driver();
+    }
+    let exit = dispatch(Cli::parse()).unwrap_or_else(|failure| {
+        let colour = console::colour();
+        let (text, exit) = match failure {
+            // Somebody who pipes a listing into `head` has seen enough.
+            Failure::Unavailable(error) if is_broken_pipe(&error) => return Exit::Complete,
+            Failure::File(diagnostics) => (diagnostics.render(colour), Exit::Wrong),
+            Failure::Wrong(error) => (console::error(&error), Exit::Wrong),
+            Failure::Unavailable(error) => (console::error(&error), Exit::Unavailable),
+        };
+        // Nobody is left to be told if this fails.
+        let _ = writeln!(anstream::stderr(), "{}", text.trim_end());
+        exit
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn dispatch(cli: Cli) -> Result<Exit, Failure> {
+    match cli.command {
+        None => run::run(&cli.run, &cli.talk),
+        Some(Command::Run(args)) => run::run(&args, &cli.talk),
+        Some(Command::Plan(args)) => plan::plan(&args),
+        Some(Command::Check(args)) => check::check(&args, &cli.talk),
+        Some(Command::Init(args)) => init::init(&args),
+        Some(Command::Doctor(args)) => doctor::doctor(&args),
+        Some(Command::Modes(args)) => modes::modes(&args),
+        Some(Command::Export(args)) => export::export(&args),
+        Some(Command::Schema) => schema::schema(),
+        Some(Command::Completions(args)) => completions::completions(&args),
+        Some(Command::Man) => man::man(),
+        Some(Command::Agent(args)) => agent::agent(args),
+        Some(Command::Driver) => Ok(Exit::Wrong),
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,1 +1,72 @@
-//! To be written.
+//! The built-in modes, one file each, and the driver that carries one of them out for one trial.
+//!
+//! [`serve`] is the whole of `orchestrate driver`: it reads a job, connects, warms up, waits for `go`, works, and says
+//! what it did. A mode's own file holds the loop that one worker runs and nothing else; connecting, keys, pacing,
+//! timing and verification are common to all. A driver never starts or configures a server.
+
+mod connect;
+mod failure;
+mod keys;
+mod pace;
+mod phase;
+mod serve;
+mod tasks;
+mod threads;
+mod worker;
+
+mod async_mt;
+mod async_pipe;
+mod asynchronous;
+mod multiplexed;
+mod sync;
+mod sync_pipe;
+
+use std::sync::Arc;
+
+use crate::experiment::BuiltinMode;
+use crate::protocol::Job;
+use failure::Failure;
+use phase::Phase;
+
+pub use serve::serve;
+
+/// Every built-in mode. To add one: write its file, and put it here.
+const DRIVERS: &[Driver] = &[
+    sync::DRIVER,
+    sync_pipe::DRIVER,
+    asynchronous::DRIVER,
+    async_pipe::DRIVER,
+    async_mt::DRIVER,
+    multiplexed::DRIVER,
+];
+
+/// What the built-in modes are called and can do.
+pub const MODES: &[BuiltinMode] = &{
+    let mut modes = [DRIVERS[0].mode; DRIVERS.len()];
+    let mut i = 1;
+    while i < DRIVERS.len() {
+        modes[i] = DRIVERS[i].mode;
+        i += 1;
+    }
+    modes
+};
+
+/// The client library of all built-in modes; a test keeps the version.
+const CLIENT: &str = "redis-rs 1.8.1";
+
+/// A mode and the way to start it.
+struct Driver {
+    mode: BuiltinMode,
+    /// Connects every worker that the job asks for.
+    connect: fn(&Job) -> Result<Box<dyn Crew>, Failure>,
+}
+
+/// The connected workers of a mode.
+trait Crew {
+    /// What they run on, such as `tokio 1.54.1 current-thread`.
+    fn runtime(&self) -> String;
+
+    /// Lets every worker do its share of a phase, and comes back when all have ended. What they did, and why they
+    /// failed if they did, is then in the phase.
+    fn work(&mut self, phase: &Arc<Phase>);
+}

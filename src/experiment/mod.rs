@@ -7,6 +7,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::Nanos;
 
+mod axes;
+mod cells;
+mod diagnose;
+mod file;
+mod forms;
+mod grid;
+mod matrix;
+mod parse;
+mod read;
+mod schema;
+mod show;
+mod source;
+mod sweep;
+mod tables;
+
+pub use diagnose::{Diagnostics, Finding, Location};
+pub use parse::parse;
+pub use read::MOST_BYTES as MAX_FILE;
+pub use schema::schema;
+pub use source::{Source, includes, resolved_text};
+
+/// No cell has more workers than this: each has a connection, and the system a limit of them.
+pub const MAX_WORKERS: u32 = 10_000;
+
 /// One experiment, checked and resolved: every name in it exists, every default is filled in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {
@@ -288,7 +312,7 @@ pub struct Workload {
 }
 
 /// What one operation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WorkloadKind {
     /// A SET followed by a GET of the same key, as in the seed article.
@@ -344,16 +368,37 @@ impl fmt::Display for Split {
 
 impl Split {
     /// The number of workers that really work: with [`Split::Divisor`] the smallest divisor of `operations` that
-    /// is no smaller than `workers` (the seed article's `closest_divistor`).
+    /// is no smaller than `workers` (the seed article's `closest_divistor`). In a checked experiment that is at most
+    /// [`MAX_WORKERS`].
     #[must_use]
     pub fn workers(self, amount: Amount, workers: u32) -> u32 {
         match (self, amount) {
             (Self::Divisor, Amount::Operations(operations)) => {
-                (workers..).find(|&n| operations % u64::from(n) == 0).unwrap_or(workers)
+                smallest_divisor(operations, workers).unwrap_or(workers)
             }
             _ => workers,
         }
     }
+}
+
+/// The smallest divisor of `n` that is no smaller than `from`, if it fits. Divisors come in pairs, one of which is at
+/// most the square root.
+fn smallest_divisor(n: u64, from: u32) -> Option<u32> {
+    // What a checked experiment asks for is found here, in as many steps as there may be workers.
+    if let Some(near) = (from.max(1)..=MAX_WORKERS).find(|&divisor| n.is_multiple_of(u64::from(divisor))) {
+        return Some(near);
+    }
+    (1..=n.isqrt())
+        .filter(|&small| n.is_multiple_of(small))
+        .flat_map(|small| [small, n / small])
+        .filter(|&divisor| divisor >= u64::from(from))
+        .min()
+        .and_then(|divisor| u32::try_from(divisor).ok())
+}
+
+/// The largest divisor of `n` that is at most `limit`, which is at least 1.
+fn largest_divisor(n: u64, limit: u32) -> u32 {
+    (1..=limit).rev().find(|&divisor| n.is_multiple_of(u64::from(divisor))).unwrap_or(1)
 }
 
 /// How the client reaches the server.

@@ -1,1 +1,10 @@
-//! To be written.
+//! Machines: how to reach an agent on one and talk to it, and what an agent does with its own: children, placement,
+//! facts. Knows nothing of trials.
+
+pub mod child;
+pub mod client;
+pub mod facts;
+pub mod placement;
+mod transport;
+
+pub use transport::{TransportError, agent_command};

@@ -1,1 +1,220 @@
-//! To be written.
+//! An [`Experiment`] becomes a lazy, deterministic sequence of trials.
+//!
+//! Nothing here grows with the number of trials: cells are numbers until somebody asks for one, counting is algebra
+//! over the axes, and the shuffled order is a permutation that is computed, not stored.
+
+mod cell;
+mod grid;
+mod order;
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+
+pub use cell::{Cell, CellId};
+pub use order::Permutation;
+
+use crate::experiment::{Amount, Experiment, Factor, Level, Order, Repetitions, Settings, Warmup};
+use crate::units::Nanos;
+use grid::Grid;
+
+/// Guessed for a closed loop when an estimate is asked for before anything was measured, in operations/s.
+const ASSUMED_RATE: f64 = 20_000.0;
+/// Guessed cost of a trial beside its work and its warm-up: processes, reset, sample, journal.
+const ASSUMED_OVERHEAD: Nanos = Nanos::from_millis(10);
+
+/// A lazy, deterministic sequence of trials.
+#[derive(Debug)]
+pub struct Plan<'e> {
+    experiment: &'e Experiment,
+    grids: Vec<Grid<'e>>,
+    cells: u64,
+    /// Cells before anything is excluded: the domain of the permutation.
+    places: u64,
+}
+
+/// A trial that is to be executed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlannedTrial {
+    /// What is executed.
+    pub cell: Cell,
+    /// From 1.
+    pub repetition: u32,
+    /// Where it stands in the order, from 1.
+    pub position: u64,
+}
+
+/// A server that the plan needs, and the host that it is needed on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NeededServer {
+    /// Name of the host in the file.
+    pub host: String,
+    /// Name of the server in the file.
+    pub server: String,
+    /// In place of the server's own arguments.
+    pub args: Option<Vec<String>>,
+}
+
+impl<'e> Plan<'e> {
+    /// Lays out the plan of an experiment. Its cells can be counted and numbered, none is made.
+    #[must_use]
+    pub fn new(experiment: &'e Experiment) -> Self {
+        let grids: Vec<_> = experiment.matrices.iter().map(Grid::new).collect();
+        let cells = grids.iter().map(|grid| grid.count(&[])).fold(0, u64::saturating_add);
+        let places = grids.iter().map(Grid::places).fold(0, u64::saturating_add);
+        Self { experiment, grids, cells, places }
+    }
+
+    /// What the plan was made from.
+    #[must_use]
+    pub const fn experiment(&self) -> &'e Experiment {
+        self.experiment
+    }
+
+    /// Number of cells.
+    #[must_use]
+    pub const fn cell_count(&self) -> u64 {
+        self.cells
+    }
+
+    /// Number of trials; the largest possible one if repetitions depend on the precision reached.
+    #[must_use]
+    pub const fn trial_count(&self) -> u64 {
+        self.cells.saturating_mul(self.blocks() as u64)
+    }
+
+    /// Number of repetitions of every cell, at most.
+    #[must_use]
+    pub const fn blocks(&self) -> u32 {
+        match self.experiment.run.repetitions {
+            Repetitions::Fixed(n) | Repetitions::Until { max: n, .. } => n,
+        }
+    }
+
+    /// All cells in the order of the file.
+    pub fn cells(&self) -> impl Iterator<Item = Cell> + '_ {
+        self.grids.iter().flat_map(|grid| (0..grid.places()).filter_map(|place| grid.settings(place))).map(
+            |settings| {
+                let id = CellId::of(self.experiment, &settings);
+                Cell { id, settings }
+            },
+        )
+    }
+
+    /// One repetition of every cell, in the order in which they are to be executed.
+    ///
+    /// `repetition` counts from 1.
+    pub fn block(&self, repetition: u32) -> impl Iterator<Item = PlannedTrial> + '_ {
+        let shuffle = match self.experiment.run.order {
+            Order::Sequential => None,
+            Order::ShuffledBlocks => {
+                Some(Permutation::new(self.experiment.run.seed, u64::from(repetition), self.places))
+            }
+        };
+        let first = u64::from(repetition - 1) * self.cells + 1;
+        (0..self.places)
+            .filter_map(move |k| self.settings(shuffle.as_ref().map_or(k, |shuffle| shuffle.at(k))))
+            .zip(first..)
+            .map(move |(settings, position)| {
+                let id = CellId::of(self.experiment, &settings);
+                PlannedTrial { cell: Cell { id, settings }, repetition, position }
+            })
+    }
+
+    /// All trials in the order in which they are to be executed.
+    pub fn trials(&self) -> impl Iterator<Item = PlannedTrial> + '_ {
+        (1..=self.blocks()).flat_map(|repetition| self.block(repetition))
+    }
+
+    /// A guess at how long all trials take: exact for what is given as a duration, and with
+    /// 20,000 operations/s for what is given as a number of operations.
+    #[must_use]
+    pub fn estimate(&self) -> Nanos {
+        let seconds = |cells: u64, amount: Amount, warmup: Warmup, rate: Option<u64>| {
+            let per_second = rate.map_or(ASSUMED_RATE, |rate| rate as f64);
+            let work = match amount {
+                Amount::Operations(n) => n as f64 / per_second,
+                Amount::Duration(d) => d.as_secs_f64(),
+            };
+            let warm = match warmup {
+                Warmup::Operations(n) => n as f64 / ASSUMED_RATE,
+                Warmup::Duration(d) => d.as_secs_f64(),
+            };
+            cells as f64 * (work + warm + ASSUMED_OVERHEAD.as_secs_f64())
+        };
+        let per_block: f64 = self
+            .grids
+            .iter()
+            .flat_map(|grid| grid.project(&[Factor::Amount, Factor::Warmup, Factor::Rate]))
+            .map(|(settings, cells)| {
+                seconds(cells, settings.workload.amount, settings.warmup, settings.workload.rate)
+            })
+            .sum();
+        Nanos((per_block * f64::from(self.blocks()) * 1e9) as u64)
+    }
+
+    /// Every host that any cell needs.
+    #[must_use]
+    pub fn hosts(&self) -> BTreeSet<String> {
+        self.grids
+            .iter()
+            .flat_map(|grid| grid.project(&[Factor::Hosts]))
+            .flat_map(|(settings, _)| [settings.hosts.client, settings.hosts.server])
+            .collect()
+    }
+
+    /// Every server that any cell needs, with the host it is needed on.
+    #[must_use]
+    pub fn servers(&self) -> BTreeSet<NeededServer> {
+        self.grids
+            .iter()
+            .flat_map(|grid| grid.project(&[Factor::Hosts, Factor::Server, Factor::ServerArgs]))
+            .map(|(settings, _)| NeededServer {
+                host: settings.hosts.server,
+                server: settings.server,
+                args: settings.server_args,
+            })
+            .collect()
+    }
+
+    /// The factors that have more than one level anywhere in the experiment, in the order of the file.
+    #[must_use]
+    pub fn varying(&self) -> Vec<Factor> {
+        let mut levels: Vec<(Factor, Vec<Level>)> = Vec::new();
+        for axis in self.experiment.matrices.iter().flat_map(|matrix| &matrix.axes) {
+            match levels.iter_mut().find(|(factor, _)| *factor == axis.factor) {
+                Some((_, seen)) => seen.extend(axis.levels.iter().cloned()),
+                None => levels.push((axis.factor, axis.levels.clone())),
+            }
+        }
+        let varies = |levels: &[Level]| levels.iter().any(|level| *level != levels[0]);
+        levels.into_iter().filter(|(_, levels)| varies(levels)).map(|(factor, _)| factor).collect()
+    }
+
+    /// SHA-256 over everything that decides which trials are executed in which order, in hexadecimal.
+    ///
+    /// Walks over all cells once.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let run = &self.experiment.run;
+        let mut hash = Sha256::new();
+        hash.update(format!("order {} seed {} blocks {}\n", run.order, run.seed, self.blocks()));
+        for cell in self.cells() {
+            hash.update(cell.id.as_u64().to_be_bytes());
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn settings(&self, mut place: u64) -> Option<Settings> {
+        for grid in &self.grids {
+            if place < grid.places() {
+                return grid.settings(place);
+            }
+            place -= grid.places();
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::experiment::{Experiment, Factor, Lifetime, ServerSpec, Settings};
+use crate::experiment::{Experiment, Factor, Lifetime, ServerSpec};
 
 /// A setting that measures and was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,33 +90,11 @@ fn values(experiment: &Experiment, factor: Factor) -> BTreeSet<String> {
         match matrix.axes.iter().find(|axis| axis.factor == factor) {
             Some(axis) => values.extend(axis.levels.iter().map(ToString::to_string)),
             None => {
-                values.insert(base(&matrix.base, factor));
+                values.insert(matrix.base.show(factor));
             }
         }
     }
     values
-}
-
-/// A setting as its level would be displayed.
-fn base(settings: &Settings, factor: Factor) -> String {
-    let workload = &settings.workload;
-    match factor {
-        Factor::Hosts => settings.hosts.to_string(),
-        Factor::Server => settings.server.clone(),
-        Factor::Mode => settings.mode.clone(),
-        Factor::Workers => settings.workers.to_string(),
-        Factor::Amount => workload.amount.to_string(),
-        Factor::ValueBytes => or_absent(workload.value_bytes),
-        Factor::Pipeline => workload.pipeline.to_string(),
-        Factor::Rate => or_absent(workload.rate.map(|rate| format!("{rate}/s"))),
-        Factor::Verify => workload.verify.to_string(),
-        Factor::Split => workload.split.to_string(),
-        Factor::Link => workload.link.to_string(),
-        Factor::ServerArgs => or_absent(settings.server_args.as_ref().map(|args| args.join(" "))),
-        Factor::Lifetime => or_absent(settings.lifetime),
-        Factor::Placement => settings.placement.to_string(),
-        Factor::Warmup => settings.warmup.to_string(),
-    }
 }
 
 /// What of a server measures. The same keys for both kinds, so that a change of kind shows in what changes.

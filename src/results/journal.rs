@@ -102,6 +102,7 @@ pub struct Torn {
 pub struct Journal {
     file: File,
     path: PathBuf,
+    run_id: String,
     /// Bytes that are known to be whole lines on the disk.
     length: u64,
     buffer: Vec<u8>,
@@ -115,9 +116,10 @@ impl Journal {
     pub fn create(path: &Path, experiment: &str, run_id: &str) -> Result<Self, JournalError> {
         let file =
             OpenOptions::new().append(true).create_new(true).open(path).map_err(failed("create", path))?;
-        let mut journal = Self { file, path: path.to_owned(), length: 0, buffer: Vec::new() };
         let heading =
             Heading { format: FORMAT, experiment: experiment.to_owned(), run_id: run_id.to_owned() };
+        let mut journal =
+            Self { file, path: path.to_owned(), run_id: run_id.to_owned(), length: 0, buffer: Vec::new() };
         journal.append(&Line::Journal(&heading))?;
         // Without this the lines are on the disk after a crash, but the name of the file may not be.
         let directory = path.parent().expect("a path to a file that was just created has a parent");
@@ -139,7 +141,14 @@ impl Journal {
         if let Some(torn) = torn {
             file.set_len(torn.offset).and_then(|()| file.sync_all()).map_err(failed("mend", path))?;
         }
-        Ok((Self { file, path: path.to_owned(), length: reader.offset, buffer: Vec::new() }, torn))
+        let run_id = reader.heading.run_id;
+        Ok((Self { file, path: path.to_owned(), run_id, length: reader.offset, buffer: Vec::new() }, torn))
+    }
+
+    /// The identity of the run that the journal is about.
+    #[must_use]
+    pub fn run_id(&self) -> &str {
+        &self.run_id
     }
 
     /// Writes down that the run was started or resumed.

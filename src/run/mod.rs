@@ -1,1 +1,190 @@
-//! To be written.
+//! Takes trials from a plan, carries them out through agents, and tells an [`Observer`] what happened. Never prints
+//! and never writes files: who wants a journal or a progress line observes.
+
+mod attempt;
+mod check;
+mod fleet;
+
+use std::io;
+
+use tokio::sync::watch;
+
+use crate::host::TransportError;
+use crate::host::client::ConnectError;
+use crate::plan::{CellId, Plan, PlannedTrial};
+use crate::protocol::{HostFacts, ServerIdentity};
+use crate::record::{Status, TrialRecord};
+
+pub use fleet::Equipment;
+use fleet::Fleet;
+
+/// What happens in a run, in the order in which it happens.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// An agent answers on a host.
+    HostReady {
+        /// The host's name in the file.
+        host: &'a str,
+        /// What it is.
+        facts: &'a HostFacts,
+    },
+    /// A server answers on a host.
+    ServerReady {
+        /// The host's name in the file.
+        host: &'a str,
+        /// The server's name in the file.
+        server: &'a str,
+        /// What it is.
+        identity: &'a ServerIdentity,
+    },
+    /// Everything that the plan needs is there: trials begin.
+    Begin,
+    /// An attempt begins.
+    AttemptBegins {
+        /// At which trial.
+        trial: &'a PlannedTrial,
+        /// From 1.
+        attempt: u32,
+    },
+    /// The driver's own word on how far it is.
+    Progress {
+        /// Operations since the measured part began.
+        operations: u64,
+    },
+    /// An attempt ended; it counts once the observer has returned.
+    AttemptEnded {
+        /// All that is known about it.
+        record: &'a TrialRecord,
+        /// Whether the same trial will be tried again.
+        again: bool,
+    },
+}
+
+/// Hears of everything that happens in a run.
+pub trait Observer {
+    /// Hears of one event.
+    ///
+    /// # Errors
+    /// If what happened cannot be kept; the run ends then, because a trial that is not kept does not count.
+    fn on(&mut self, event: Event<'_>) -> io::Result<()>;
+}
+
+/// What earlier sessions of the same run did for a trial.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// Whether it needs no more attempts.
+    pub done: bool,
+    /// Attempts so far.
+    pub attempts: u32,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Every trial of the plan was executed.
+    Complete {
+        /// Trials of this session that failed in every attempt.
+        failed: u64,
+    },
+    /// Somebody asked it to stop.
+    Interrupted,
+}
+
+/// Why a run cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// There is no way to a host.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// There is no agent on a host.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// A server cannot be had.
+    #[error("host `{host}`: server `{server}`: {reason}")]
+    Server {
+        /// The host's name in the file.
+        host: String,
+        /// The server's name in the file.
+        server: String,
+        /// What came back.
+        reason: String,
+    },
+    /// What happened cannot be kept.
+    #[error("failed to keep a result: {0}")]
+    Keep(#[from] io::Error),
+}
+
+/// Executes every trial of `plan` that `past` does not call done.
+///
+/// `stop` turns true when somebody asks for an end: the running attempt is abandoned then and recorded as
+/// interrupted. However the run ends, agents are told to stop what they started before this returns.
+///
+/// # Errors
+/// See [`RunError`]. What was observed before is as valid as in a run that completes.
+pub async fn run(
+    plan: &Plan<'_>,
+    equipment: Equipment,
+    past: &dyn Fn(CellId, u32) -> Past,
+    observer: &mut dyn Observer,
+    mut stop: watch::Receiver<bool>,
+) -> Result<End, RunError> {
+    let mut fleet = Fleet::new(plan.experiment(), equipment);
+    let end = tokio::select! {
+        biased;
+        _ = stop_requested(stop.clone()) => Ok(false),
+        ready = fleet.muster(plan, observer) => ready.map(|()| true),
+    };
+    let end = match end {
+        Ok(true) => execute(plan, &mut fleet, past, observer, &mut stop).await,
+        Ok(false) => Ok(End::Interrupted),
+        Err(error) => Err(error),
+    };
+    fleet.disband().await;
+    end
+}
+
+async fn execute(
+    plan: &Plan<'_>,
+    fleet: &mut Fleet<'_>,
+    past: &dyn Fn(CellId, u32) -> Past,
+    observer: &mut dyn Observer,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<End, RunError> {
+    observer.on(Event::Begin)?;
+    let retries = plan.experiment().run.retries;
+    let mut failed = 0;
+    for trial in plan.trials() {
+        let Past { done, attempts } = past(trial.cell.id, trial.repetition);
+        if done {
+            continue;
+        }
+        for attempt in attempts + 1..=attempts + 1 + retries {
+            if *stop.borrow() {
+                return Ok(End::Interrupted);
+            }
+            observer.on(Event::AttemptBegins { trial: &trial, attempt })?;
+            let ended = attempt::attempt(fleet, &trial, attempt, observer, stop).await;
+            let ok = ended.record.status == Status::Ok;
+            let again = !ok && ended.may_succeed_again && attempt <= attempts + retries;
+            observer.on(Event::AttemptEnded { record: &ended.record, again })?;
+            if let Some(fatal) = ended.fatal {
+                return Err(fatal);
+            }
+            if ended.record.status == Status::Interrupted {
+                return Ok(End::Interrupted);
+            }
+            if !again {
+                failed += u64::from(!ok);
+                break;
+            }
+        }
+    }
+    Ok(End::Complete { failed })
+}
+
+/// Returns when somebody asks for an end; never, when nobody can any more.
+async fn stop_requested(mut stop: watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

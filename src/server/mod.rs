@@ -1,1 +1,231 @@
-//! To be written.
+//! The life of servers on this machine: start, readiness, guards, reset, sample, stop.
+//!
+//! [`Servers`] holds any number of them side by side, each under the coordinator's name for it. Between a reset and a
+//! sample the connection to a server is idle, so as not to disturb what is measured.
+
+mod external;
+mod home;
+mod info;
+mod managed;
+mod persistence;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::io::tcp::TcpSettings;
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisResult,
+};
+
+use self::external::External;
+use self::home::Home;
+use self::managed::Managed;
+use crate::protocol::{
+    AgentError, AgentErrorKind, Launch, ServerCounts, ServerReset, ServerSample, ServerStart, ServerStop,
+    ServerUp,
+};
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// A FLUSHALL of many keys takes its time.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// All servers that an agent knows. Those that it started are killed, and their directories removed, on drop.
+pub struct Servers {
+    tmp: PathBuf,
+    known: BTreeMap<String, Server>,
+    /// Created with the first server of ours. Dropped after `known`.
+    home: Option<Home>,
+}
+
+enum Server {
+    Managed(Box<Managed>),
+    External(Box<External>),
+}
+
+impl Servers {
+    /// No server yet. Sweeps out of `tmp` what agents left there that were killed.
+    #[must_use]
+    pub fn new(tmp: PathBuf) -> Self {
+        home::sweep(&tmp);
+        Self { tmp, known: BTreeMap::new(), home: None }
+    }
+
+    /// Sees to it that a server is up and that its persistence is what its command line says.
+    ///
+    /// # Errors
+    /// `Unavailable` when there is no such program or nobody answers at the address; `Failed` when the server does
+    /// not start or persists otherwise than it should. Messages end with the last lines of the server's log.
+    pub async fn start(&mut self, request: &ServerStart) -> Result<ServerUp, AgentError> {
+        match &request.launch {
+            Launch::Managed { program, args } => {
+                let started = self.ensure_managed(request, program, args).await?;
+                let server = self.managed(&request.key)?;
+                server.check_persistence().await?;
+                let (endpoint, identity) = (server.endpoint.clone(), server.identity.clone());
+                Ok(ServerUp { endpoint, identity, started, flushes: true })
+            }
+            Launch::External { endpoint, allow_flush } => {
+                if !matches!(self.known.get(&request.key), Some(Server::External(known)) if known.is(endpoint, *allow_flush))
+                {
+                    self.forget(&request.key).await;
+                    let server = External::meet(&request.key, endpoint, *allow_flush).await?;
+                    self.known.insert(request.key.clone(), Server::External(Box::new(server)));
+                }
+                let Server::External(server) = self.find(&request.key)? else {
+                    return Err(mixed_up(&request.key));
+                };
+                server.look_at_persistence().await?;
+                let (endpoint, identity) = (server.endpoint.clone(), server.identity.clone());
+                Ok(ServerUp { endpoint, identity, started: false, flushes: server.flushes })
+            }
+        }
+    }
+
+    /// Whether a process had to be started.
+    async fn ensure_managed(
+        &mut self,
+        request: &ServerStart,
+        program: &str,
+        args: &[String],
+    ) -> Result<bool, AgentError> {
+        if let Some(Server::Managed(server)) = self.known.get_mut(&request.key) {
+            if let Some(death) = server.death() {
+                tracing::warn!("{death}; it is started again");
+            } else if !request.fresh && server.is(program, args) {
+                return Ok(false);
+            }
+        }
+        self.forget(&request.key).await;
+        let home = match &mut self.home {
+            Some(home) => home,
+            home => home.insert(Home::create(&self.tmp).map_err(|error| {
+                let message =
+                    format!("cannot create a directory for servers in {}: {error}", self.tmp.display());
+                AgentError::new(AgentErrorKind::Unavailable, message)
+            })?),
+        };
+        let server = Managed::start(&request.key, program, args, home).await?;
+        self.known.insert(request.key.clone(), Server::Managed(Box::new(server)));
+        Ok(true)
+    }
+
+    /// Empties a server, resets its statistics and takes a baseline; of somebody else's server only the baseline.
+    ///
+    /// # Errors
+    /// `Failed` when the server does not answer or is not empty afterwards; `Protocol` when it was never started.
+    pub async fn reset(&mut self, request: &ServerReset) -> Result<(), AgentError> {
+        match self.find(&request.key)? {
+            Server::Managed(server) => server.reset().await,
+            Server::External(server) => server.reset().await,
+        }
+    }
+
+    /// What a server counted since its last reset.
+    ///
+    /// # Errors
+    /// `Failed` when the server does not answer, with how it died if it did; `Protocol` when it was never started.
+    pub async fn sample(&mut self, request: &ServerSample) -> Result<ServerCounts, AgentError> {
+        match self.find(&request.key)? {
+            Server::Managed(server) => Ok(server.count().await?.since(&server.baseline)),
+            Server::External(server) => Ok(server.count().await?.since(&server.baseline)),
+        }
+    }
+
+    /// Stops a server that we started, forgets one that we did not.
+    ///
+    /// # Errors
+    /// `Protocol` when it was never started.
+    pub async fn stop(&mut self, request: &ServerStop) -> Result<(), AgentError> {
+        self.find(&request.key)?;
+        self.forget(&request.key).await;
+        Ok(())
+    }
+
+    /// Stops all servers that we started.
+    pub async fn stop_all(&mut self) {
+        while let Some((_, server)) = self.known.pop_first() {
+            if let Server::Managed(server) = server {
+                server.stop().await;
+            }
+        }
+    }
+
+    /// Binds a server to `cpus`. Returns whether it is ours to bind.
+    ///
+    /// # Errors
+    /// `Failed` when the system refuses; `Protocol` when it was never started.
+    pub fn bind(&mut self, key: &str, cpus: &[u32]) -> Result<bool, AgentError> {
+        match self.find(key)? {
+            Server::Managed(server) => server.bind(cpus).map(|()| true),
+            Server::External(_) => Ok(false),
+        }
+    }
+
+    /// The process numbers of the servers that we started.
+    #[must_use]
+    pub fn pids(&self) -> Vec<u32> {
+        let pid = |server: &Server| match server {
+            Server::Managed(server) => server.pid(),
+            Server::External(_) => None,
+        };
+        self.known.values().filter_map(pid).collect()
+    }
+
+    /// How those of our servers died that are dead: ``server `redis` died: signal 9 (SIGKILL); …``.
+    pub fn deaths(&mut self) -> Vec<String> {
+        let death = |server: &mut Server| match server {
+            Server::Managed(server) => server.death().map(str::to_owned),
+            Server::External(_) => None,
+        };
+        self.known.values_mut().filter_map(death).collect()
+    }
+
+    fn find(&mut self, key: &str) -> Result<&mut Server, AgentError> {
+        self.known.get_mut(key).ok_or_else(|| {
+            AgentError::new(
+                AgentErrorKind::Protocol,
+                format!("server `{key}` was never started on this host"),
+            )
+        })
+    }
+
+    fn managed(&mut self, key: &str) -> Result<&mut Managed, AgentError> {
+        match self.find(key)? {
+            Server::Managed(server) => Ok(server),
+            Server::External(_) => Err(mixed_up(key)),
+        }
+    }
+
+    async fn forget(&mut self, key: &str) {
+        if let Some(Server::Managed(server)) = self.known.remove(key) {
+            server.stop().await;
+        }
+    }
+}
+
+fn mixed_up(key: &str) -> AgentError {
+    AgentError::new(AgentErrorKind::Protocol, format!("server `{key}` is of another kind"))
+}
+
+/// One connection, for us alone.
+async fn connect(address: ConnectionAddr, password: Option<&str>) -> RedisResult<MultiplexedConnection> {
+    let mut settings = RedisConnectionInfo::default().set_skip_set_lib_name();
+    if let Some(password) = password {
+        settings = settings.set_password(password);
+    }
+    let info = address
+        .into_connection_info()?
+        .set_tcp_settings(TcpSettings::default().set_nodelay(true))
+        .set_redis_settings(settings);
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(CONNECT_WITHIN))
+        .set_response_timeout(Some(ANSWER_WITHIN));
+    Client::open(info)?.get_multiplexed_async_connection_with_config(&config).await
+}
+
+/// An error of the library in one line.
+fn said(error: &redis::RedisError) -> String {
+    error.to_string().replace(['\r', '\n'], " ")
+}

@@ -1,0 +1,38 @@
+# Two commands are enough: `make run` and `make test`. Both install what is missing first.
+# Written for GNU make and for BSD make alike, so without the conveniences of either.
+
+EXPERIMENT = experiments/quickstart.toml
+
+# What scripts/setup could not install for the whole system lies in .tools/bin.
+ENV = PATH="$$PWD/.tools/bin:$$HOME/.cargo/bin:$$PATH"
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
+
+setup: ## install what is missing: redis-server, uv
+	@scripts/setup
+
+run: setup ## build, and run an experiment (EXPERIMENT=experiments/quickstart.toml)
+	$(ENV) cargo run --release --locked -- run $(EXPERIMENT)
+
+test: setup ## run the whole test suite
+	$(ENV) scripts/test
+
+bench: setup ## measure what the built-in clients cost on top of their libraries
+	$(ENV) cargo bench --locked
+
+fmt: ## format the code
+	$(ENV) cargo fmt
+
+lint: ## check formatting, lints and scripts
+	$(ENV) cargo fmt --check
+	$(ENV) cargo clippy --all-targets --locked -- -D warnings
+	$(ENV) scripts/lint-shell
+
+doc: ## build the documentation of the code
+	$(ENV) RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+
+install: ## install orchestrate for this user
+	$(ENV) cargo install --path . --locked
+
+.PHONY: help setup run test bench fmt lint doc install

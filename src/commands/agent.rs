@@ -1,0 +1,22 @@
+//! `orchestrate agent`: serves on this host until its input ends. A coordinator starts it.
+
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::agent::{self, Options};
+use crate::cli::AgentArgs;
+use crate::commands::{Exit, Failure};
+
+pub(super) fn agent(args: AgentArgs) -> Result<Exit, Failure> {
+    // The coordinator keeps what an agent says on its standard error in the log of the run.
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .without_time()
+        .with_max_level(LevelFilter::WARN)
+        .init();
+    let tmp = std::env::temp_dir();
+    let lock = args.lock.unwrap_or_else(|| tmp.join("orchestrate.lock"));
+    agent::run(Options { driver_program: std::env::current_exe()?, lock: Some(lock), tmp })
+        .map_err(|error| Failure::Unavailable(anyhow::anyhow!("{error}")))?;
+    Ok(Exit::Complete)
+}

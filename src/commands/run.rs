@@ -1,0 +1,355 @@
+//! `orchestrate FILE`: runs an experiment, keeps what happens, shows the table.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::{Context, anyhow};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{debug, info, warn};
+
+use crate::analysis::summary::CellSummary;
+use crate::cli::{RunArgs, TalkArgs};
+use crate::commands::console::{self, RunLog, say};
+use crate::commands::load::{Loaded, load, reload};
+use crate::commands::progress::{Bar, Progress};
+use crate::commands::{Exit, Failure};
+use crate::driver::MODES;
+use crate::experiment::{Experiment, Factor, Level, Repetitions, ServerSpec};
+use crate::plan::{CellId, Plan};
+use crate::protocol::HostFacts;
+use crate::record::Status;
+use crate::report::table;
+use crate::results::differences::differences;
+use crate::results::journal::{Journal, JournalError};
+use crate::results::provenance::{End, EndReason, Session};
+use crate::results::rebuild::rebuild;
+use crate::results::run_dir::{Resumed, RunDir, runs};
+use crate::results::{ResultsError, progress as done};
+use crate::run::{self, Equipment, Event, Observer, Past};
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+impl From<ResultsError> for Failure {
+    fn from(error: ResultsError) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
+    let file = args.file.as_deref().ok_or_else(|| Failure::Wrong(anyhow!("no experiment file is named")))?;
+    let loaded = load(file)?;
+    let plan = Plan::new(&loaded.experiment);
+    refuse(&plan)?;
+    let equipment = equipment(&loaded.experiment)?;
+    let resumed = if args.fresh { None } else { unfinished(&args.results, &loaded, &plan, talk)? };
+    let finished = resumed.as_ref().map(|resumed| resumed.state.progress.clone()).unwrap_or_default();
+    let done = count_done(&plan, &finished);
+
+    let bar = Bar::new(talk);
+    let log = RunLog::default();
+    console::log(talk, log.clone(), &bar);
+    let mut keeper = Keeper {
+        plan: &plan,
+        text: &loaded.text,
+        results: &args.results,
+        talk,
+        log,
+        hosts: BTreeMap::new(),
+        progress: Progress::new(bar, talk, done, plan.trial_count(), plan.estimate().duration()),
+        kept: match resumed {
+            Some(resumed) => Kept::Earlier(Box::new(resumed)),
+            None => Kept::Nothing,
+        },
+    };
+    let past = |cell: CellId, repetition: u32| past(&finished, cell, repetition);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let end = runtime.block_on(async {
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(listen(stop, talk.clone()));
+        run::run(&plan, equipment, &past, &mut keeper, stopped).await
+    });
+    conclude(keeper, end)
+}
+
+/// Says no to what parses but cannot be run.
+fn refuse(plan: &Plan<'_>) -> Result<(), Failure> {
+    if plan.cell_count() == 0 {
+        return Err(Failure::Wrong(anyhow!("every cell is excluded: there is nothing to run")));
+    }
+    if let Repetitions::Until { .. } = plan.experiment().run.repetitions {
+        return Err(Failure::Wrong(anyhow!(
+            "`repetitions = {{ …, until = … }}` is not available in this version: name a number"
+        )));
+    }
+    Ok(())
+}
+
+/// What the run needs from the environment.
+fn equipment(experiment: &Experiment) -> Result<Equipment, Failure> {
+    let mut passwords = BTreeMap::new();
+    for (server, spec) in &experiment.servers {
+        if let ServerSpec::External { password_env: Some(name), .. } = spec {
+            let password = std::env::var(name)
+                .with_context(|| format!("server `{server}`: password = {{ env = \"{name}\" }}"))
+                .map_err(Failure::Wrong)?;
+            passwords.insert(name.clone(), password);
+        }
+    }
+    let now = Timestamp::now().as_millisecond();
+    Ok(Equipment {
+        program: std::env::current_exe()?,
+        holder: format!("experiment `{}` of coordinator pid {}", experiment.name, std::process::id()),
+        token: format!("orchestrate:{now:x}-{:x}", std::process::id()),
+        passwords,
+        builtin: MODES,
+    })
+}
+
+/// The newest run of this experiment, if this plan has trials that are not done there.
+///
+/// Only the newest one: whoever finished a newer run has left an older one behind for good.
+fn unfinished(
+    results: &Path,
+    loaded: &Loaded,
+    plan: &Plan<'_>,
+    talk: &TalkArgs,
+) -> Result<Option<Resumed>, Failure> {
+    let Some(newest) = runs(results, &loaded.experiment.name)?.into_iter().next() else { return Ok(None) };
+    let Some(before) = reload(&newest) else {
+        say(talk, &format!("{}: cannot be read by this version, starting anew", newest.display()));
+        return Ok(None);
+    };
+    let resumed = RunDir::resume(&newest, &hostname(), Timestamp::now())?;
+    let progress = &resumed.state.progress;
+    if let Some(torn) = resumed.torn {
+        say(talk, &format!("{}: cut off a torn line {} of the journal", newest.display(), torn.line));
+    }
+    let (done, trials) = (count_done(plan, progress), plan.trial_count());
+    if done == trials {
+        return Ok(None);
+    }
+    let changes = differences(&before, &loaded.experiment);
+    if changes.is_empty() {
+        say(talk, &format!("continuing {}: {done} of {trials} trials were done", newest.display()));
+        return Ok(Some(resumed));
+    }
+    let before = Plan::new(&before);
+    if count_done(&before, progress) == before.trial_count() {
+        say(talk, "settings that measure have changed since the last run: starting anew");
+        return Ok(None);
+    }
+    let list: String = changes.iter().map(|change| format!("\n  {change}")).collect();
+    Err(Failure::Wrong(anyhow!(
+        "the unfinished run {} measures something else:{list}\n\
+         its numbers and new ones cannot stand in one table: use --fresh to start anew, or change the file back",
+        newest.display()
+    )))
+}
+
+fn count_done(plan: &Plan<'_>, progress: &done::Progress) -> u64 {
+    if progress.attempted() == 0 {
+        return 0;
+    }
+    let repetitions =
+        |cell: CellId| (1..=plan.blocks()).filter(move |&r| past(progress, cell, r).done).count();
+    plan.cells().map(|cell| repetitions(cell.id) as u64).sum()
+}
+
+/// A trial is done when it ended well; one that failed is tried again by the same command.
+fn past(progress: &done::Progress, cell: CellId, repetition: u32) -> Past {
+    progress.of(cell.as_u64(), repetition).map_or_else(Past::default, |standing| Past {
+        done: standing.last == Status::Ok,
+        attempts: standing.attempts,
+    })
+}
+
+fn hostname() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Asks the run to stop at the first signal, and ends the program at the second: agents see their input close then,
+/// and stop what they started.
+async fn listen(stop: watch::Sender<bool>, talk: TalkArgs) {
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    else {
+        warn!("signals cannot be heard here: Ctrl-C ends the program at once");
+        return;
+    };
+    for again in [false, true] {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+        if again {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+        say(&talk, "stopping: the running trial is abandoned, what is done is kept (again to stop at once)");
+        // Nobody listens any more when the run has ended by itself.
+        let _ = stop.send(true);
+    }
+}
+
+/// Keeps what happens in a run, and shows it.
+struct Keeper<'a> {
+    plan: &'a Plan<'a>,
+    text: &'a str,
+    results: &'a Path,
+    talk: &'a TalkArgs,
+    log: RunLog,
+    hosts: BTreeMap<String, HostFacts>,
+    progress: Progress,
+    kept: Kept,
+}
+
+/// Where a run is kept.
+enum Kept {
+    /// Nowhere: until every host and server is there, nothing is worth a directory.
+    Nothing,
+    /// Where an earlier session has begun.
+    Earlier(Box<Resumed>),
+    /// Here.
+    Here(RunDir, Journal),
+}
+
+impl Keeper<'_> {
+    fn begin(&mut self) -> Result<(), ResultsError> {
+        let now = Timestamp::now();
+        let (directory, mut journal) = match std::mem::replace(&mut self.kept, Kept::Nothing) {
+            Kept::Earlier(resumed) => {
+                resumed.directory.write_experiment(self.text)?;
+                (resumed.directory, resumed.journal)
+            }
+            _ => {
+                let name = &self.plan.experiment().name;
+                RunDir::create(self.results, name, self.text, &hostname(), now)?
+            }
+        };
+        journal.session(&self.session(journal.run_id().to_owned(), now))?;
+        self.log.keep_in(&directory.path().join("run.log"));
+        self.kept = Kept::Here(directory, journal);
+        self.progress.begin();
+        Ok(())
+    }
+
+    fn session(&self, run_id: String, started_at: Timestamp) -> Session {
+        let experiment = self.plan.experiment();
+        let digest = Sha256::digest(self.text.as_bytes());
+        Session {
+            run_id,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            revision: option_env!("ORCHESTRATE_REVISION").map(str::to_owned),
+            file_hash: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            plan_hash: self.plan.hash(),
+            seed: experiment.run.seed,
+            modes: modes(experiment),
+            hosts: self.hosts.clone(),
+            started_at,
+            planned_trials: self.plan.trial_count(),
+        }
+    }
+}
+
+/// Modes in the order of the file.
+fn modes(experiment: &Experiment) -> Vec<String> {
+    let mut modes: Vec<String> = Vec::new();
+    for matrix in &experiment.matrices {
+        let levels =
+            matrix.axes.iter().filter(|axis| axis.factor == Factor::Mode).flat_map(|axis| &axis.levels);
+        let named = levels.filter_map(|level| match level {
+            Level::Mode(mode) => Some(mode),
+            _ => None,
+        });
+        for mode in named.chain([&matrix.base.mode]) {
+            if !modes.contains(mode) {
+                modes.push(mode.clone());
+            }
+        }
+    }
+    modes
+}
+
+impl Observer for Keeper<'_> {
+    fn on(&mut self, event: Event<'_>) -> io::Result<()> {
+        match event {
+            Event::HostReady { host, facts } => {
+                info!(host, os = facts.os, kernel = facts.kernel, cpus = facts.cpus, "host ready");
+                self.hosts.insert(host.to_owned(), facts.clone());
+            }
+            Event::ServerReady { host, server, identity } => {
+                info!(host, server, name = identity.name, version = identity.version, "server ready");
+            }
+            Event::Begin => self.begin().map_err(io::Error::other)?,
+            Event::AttemptBegins { trial, attempt } => {
+                debug!(cell = %trial.cell.id, trial.repetition, trial.position, attempt, "attempt begins");
+                self.progress.attempt_begins(trial, attempt);
+            }
+            Event::Progress { operations } => debug!(operations, "progress"),
+            Event::AttemptEnded { record, again } => {
+                let Kept::Here(_, journal) = &mut self.kept else {
+                    unreachable!("trials begin after the journal does");
+                };
+                journal.trial(record).map_err(io::Error::other)?;
+                let ops_per_s = record.measured.as_ref().map(crate::record::Measured::ops_per_s);
+                info!(cell = record.cell, record.repetition, record.attempt, status = %record.status, ops_per_s, error = record.error, "attempt ended");
+                self.progress.attempt_ended(record, again);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes down how the session ended, makes the tables, and shows the one of the article.
+fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Result<Exit, Failure> {
+    keeper.progress.end();
+    let Kept::Here(directory, mut journal) = std::mem::replace(&mut keeper.kept, Kept::Nothing) else {
+        return match end {
+            Ok(_) => Ok(Exit::Interrupted),
+            Err(error) => Err(Failure::Unavailable(error.into())),
+        };
+    };
+    let why = match &end {
+        Ok(run::End::Complete { .. }) => EndReason::Complete,
+        Ok(run::End::Interrupted) => EndReason::Interrupted,
+        Err(_) => EndReason::HostLost,
+    };
+    let error = end.as_ref().err().map(ToString::to_string);
+    journal.end(&End { why, error, at: Timestamp::now() })?;
+    let rebuilt = rebuild(directory.path())?;
+    show(&keeper, directory.path(), &rebuilt.cells)?;
+    match end {
+        Ok(run::End::Complete { failed: 0 }) => Ok(Exit::Complete),
+        Ok(run::End::Complete { failed }) => {
+            say(keeper.talk, &format!("{failed} trials failed; the same command tries them again"));
+            Ok(Exit::TrialsFailed)
+        }
+        Ok(run::End::Interrupted) => {
+            say(keeper.talk, "interrupted; the same command continues");
+            Ok(Exit::Interrupted)
+        }
+        Err(error) => Err(Failure::Unavailable(error.into())),
+    }
+}
+
+/// The table of the article, and where the files are.
+fn show(keeper: &Keeper<'_>, directory: &Path, cells: &[CellSummary]) -> io::Result<()> {
+    let experiment = keeper.plan.experiment();
+    let mut out = anstream::stdout();
+    writeln!(out, "{}: operations/s, each a SET and a GET of the same key", experiment.name)?;
+    if let Some(question) = &experiment.question {
+        writeln!(out, "{question}")?;
+    }
+    writeln!(out, "\n{}", table::text(cells))?;
+    writeln!(out, "{}/", directory.display())?;
+    writeln!(out, "  trials.csv   a row for every attempt      summary.csv  a row for every cell")?;
+    writeln!(out, "  latency.csv  quantiles of every cell      run.json     where the numbers come from")
+}

@@ -1,0 +1,38 @@
+//! Why a driver gives up: a kind and one sentence.
+
+use std::io;
+
+use redis::RedisError;
+
+use crate::protocol::FailureKind;
+
+/// Why a driver gives up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) kind: FailureKind,
+    pub(super) error: String,
+}
+
+impl Failure {
+    pub(super) fn new(kind: FailureKind, error: impl Into<String>) -> Self {
+        Self { kind, error: error.into() }
+    }
+
+    /// Says first what was tried.
+    pub(super) fn while_trying(self, what: impl std::fmt::Display) -> Self {
+        Self { error: format!("{what}: {}", self.error), ..self }
+    }
+}
+
+impl From<RedisError> for Failure {
+    fn from(error: RedisError) -> Self {
+        let lost = error.is_io_error() || error.is_connection_dropped();
+        Self::new(if lost { FailureKind::Connection } else { FailureKind::Other }, error.to_string())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::new(FailureKind::Other, error.to_string())
+    }
+}

@@ -1,0 +1,243 @@
+//! The driver's side of the protocol: a job comes in, `ready`, `done` or `failed` go out.
+
+use std::io::{self, BufRead, Read as _, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+
+use super::connect::Server;
+use super::failure::Failure;
+use super::phase::{Outcome, Phase, Tally};
+use super::{Crew, DRIVERS, Driver};
+use crate::experiment::{Amount, Warmup, WorkloadKind};
+use crate::latency;
+use crate::protocol::{Done, DriverEvent, FailureKind, Go, Job, MAX_LINE, PROTOCOL, Ready};
+use crate::units::Nanos;
+
+/// So many keys are deleted by one command.
+const DELETE_BATCH: usize = 1000;
+
+/// Carries out one job: all that `orchestrate driver` does.
+///
+/// Prints `ready`, and `done` or `failed`, as [`crate::protocol`] has them, and returns success after `done`. It
+/// prints no `progress`: looking at the workers while they work would take CPU time from what is measured.
+///
+/// When `input` closes before the work is done, **the process exits** at once, whatever it is doing; that leaves
+/// nothing behind but, on a server that is not flushed, the keys of the unfinished work.
+pub fn serve(mut input: impl BufRead + Send + 'static, mut output: impl Write) -> ExitCode {
+    let ended = Arc::new(AtomicBool::new(false));
+    let result = read_job(&mut input).and_then(|job| {
+        let driver = choose(&job)?;
+        let go = watch(input, Arc::clone(&ended));
+        carry_out(&job, driver, |ready| {
+            print(&mut output, &DriverEvent::Ready(ready))?;
+            go.recv().expect("the thread that watches the input sends something or ends the process")
+        })
+    });
+    ended.store(true, Ordering::SeqCst);
+    let (event, code) = match result {
+        Ok(done) => (DriverEvent::Done(done), ExitCode::SUCCESS),
+        Err(Failure { kind, error }) => (DriverEvent::Failed { kind, error }, ExitCode::FAILURE),
+    };
+    // If nobody listens any more there is nobody to tell.
+    if print(&mut output, &event).is_ok() { code } else { ExitCode::FAILURE }
+}
+
+fn print(output: &mut impl Write, event: &DriverEvent) -> io::Result<()> {
+    let mut line = serde_json::to_vec(event)?;
+    line.push(b'\n');
+    output.write_all(&line)?;
+    output.flush()
+}
+
+// ---------------------------------------------------------------------------------------- what is asked for
+
+/// What there is in a job of any version.
+#[derive(Deserialize)]
+#[serde(expecting = "a job")]
+struct AnyJob {
+    protocol: u32,
+    workload: AnyWorkload,
+}
+
+#[derive(Deserialize)]
+struct AnyWorkload {
+    kind: String,
+}
+
+fn read_job(input: &mut impl BufRead) -> Result<Job, Failure> {
+    let protocol = |error: String| Failure::new(FailureKind::Protocol, error);
+    let line = read_line(input)?.ok_or_else(|| protocol("the input ended before a job came".to_owned()))?;
+    let any: AnyJob =
+        serde_json::from_str(&line).map_err(|error| protocol(format!("this is no job: {error}")))?;
+    if any.protocol != PROTOCOL {
+        return Err(protocol(format!(
+            "the job is of protocol version {}, this driver ({}) speaks version {PROTOCOL}",
+            any.protocol,
+            concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
+        )));
+    }
+    serde_json::from_str(&line).map_err(|error| {
+        let kind = WorkloadKind::deserialize(serde_json::Value::from(any.workload.kind.as_str()));
+        match kind {
+            Ok(_) => protocol(format!("this is no job: {error}")),
+            Err(_) => Failure::new(
+                FailureKind::Unsupported,
+                format!("the built-in modes know no workload of kind `{}`", any.workload.kind),
+            ),
+        }
+    })
+}
+
+/// The driver of the job's mode, if it can do what the job asks for.
+fn choose(job: &Job) -> Result<&'static Driver, Failure> {
+    let unsupported = |error: String| Failure::new(FailureKind::Unsupported, error);
+    let driver = DRIVERS.iter().find(|driver| driver.mode.name == job.mode).ok_or_else(|| {
+        let names: Vec<_> = DRIVERS.iter().map(|driver| driver.mode.name).collect();
+        unsupported(format!("`{}` is no built-in mode; there are {}", job.mode, names.join(", ")))
+    })?;
+    let workload = &job.workload;
+    if job.workers == 0 || workload.pipeline == 0 || workload.rate == Some(0) {
+        let error = "workers, pipeline and rate must be at least 1".to_owned();
+        return Err(Failure::new(FailureKind::Protocol, error));
+    }
+    amount(job)?;
+    if workload.pipeline > 1 && !driver.mode.can_pipeline {
+        return Err(unsupported(format!("`{}` cannot pipeline (asked for {})", job.mode, workload.pipeline)));
+    }
+    if let Some(rate) = workload.rate.filter(|_| !driver.mode.can_rate) {
+        return Err(unsupported(format!("`{}` cannot keep to a rate (asked for {rate}/s)", job.mode)));
+    }
+    Ok(driver)
+}
+
+/// Reads a line that is not too long; `None` at the end of the input.
+fn read_line(input: &mut impl BufRead) -> Result<Option<String>, Failure> {
+    let mut line = String::new();
+    let read = input.take(MAX_LINE as u64 + 1).read_line(&mut line);
+    let read =
+        read.map_err(|error| Failure::new(FailureKind::Protocol, format!("cannot read a line: {error}")))?;
+    if line.trim_end_matches('\n').len() > MAX_LINE {
+        return Err(Failure::new(FailureKind::Protocol, format!("a line is longer than {MAX_LINE} bytes")));
+    }
+    Ok((read > 0).then_some(line))
+}
+
+/// Reads on from a thread of its own: hands `go` over, and ends the process when the input closes before the work
+/// has `ended`.
+fn watch(mut input: impl BufRead + Send + 'static, ended: Arc<AtomicBool>) -> Receiver<Result<(), Failure>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        if let Some(line) = read_line(&mut input).transpose() {
+            // The other end is gone only if the work has ended in a failure.
+            let _ = sender.send(line.and_then(|line| parse_go(&line)));
+            // Whatever else comes is nobody's business, but that nothing comes any more is.
+            let _ = io::copy(&mut input, &mut io::sink());
+        }
+        if !ended.load(Ordering::SeqCst) {
+            std::process::exit(1);
+        }
+    });
+    receiver
+}
+
+fn parse_go(line: &str) -> Result<(), Failure> {
+    match serde_json::from_str(line) {
+        Ok(Go { go: true }) => Ok(()),
+        _ => Err(Failure::new(
+            FailureKind::Protocol,
+            format!("expected {{\"go\":true}}, got {}", line.trim_end()),
+        )),
+    }
+}
+
+// ---------------------------------------------------------------------------------------- what is done
+
+/// Connects, does the work, and tidies up. `await_go` is called in between, when all workers are warm.
+fn carry_out(
+    job: &Job,
+    driver: &Driver,
+    await_go: impl FnOnce(Ready) -> Result<(), Failure>,
+) -> Result<Done, Failure> {
+    let mut crew = (driver.connect)(job)?;
+    let ready =
+        Ready { client: driver.mode.client.to_owned(), runtime: crew.runtime(), workers: job.workers };
+    let mut tallies = Vec::new();
+    let result = warm_up_and_measure(job, crew.as_mut(), || await_go(ready), &mut tallies);
+    if !job.delete_keys {
+        return result;
+    }
+    // After a failure too; but then it is that failure that is told.
+    let deleted = delete(job, &tallies);
+    result.and_then(|done| deleted.map(|()| done))
+}
+
+/// Adds what every worker did, in either part, to `tallies`.
+fn warm_up_and_measure(
+    job: &Job,
+    crew: &mut dyn Crew,
+    await_go: impl FnOnce() -> Result<(), Failure>,
+    tallies: &mut Vec<Tally>,
+) -> Result<Done, Failure> {
+    let mut work = |phase: Arc<Phase>| {
+        crew.work(&phase);
+        let outcome = phase.into_outcome();
+        tallies.extend(outcome.tallies.iter().cloned());
+        outcome
+    };
+    let warmup = match job.warmup {
+        Warmup::Operations(operations) => Amount::Operations(operations),
+        Warmup::Duration(duration) => Amount::Duration(duration),
+    };
+    if !matches!(warmup, Amount::Operations(0) | Amount::Duration(Nanos(0)))
+        && let Some(failure) = work(Phase::warmup(job, warmup)).failure
+    {
+        return Err(failure.while_trying("warm-up"));
+    }
+
+    await_go()?;
+    let start = Instant::now();
+    summarise(job, start, work(Phase::measured(job, amount(job)?, start)))
+}
+
+fn amount(job: &Job) -> Result<Amount, Failure> {
+    job.workload.amount().ok_or_else(|| {
+        Failure::new(FailureKind::Protocol, "the job must name either operations or a duration")
+    })
+}
+
+fn summarise(job: &Job, start: Instant, outcome: Outcome) -> Result<Done, Failure> {
+    if let Some(failure) = outcome.failure {
+        return Err(failure);
+    }
+    let tallies = || outcome.tallies.iter();
+    let end = tallies().filter_map(|tally| tally.last_reply).max().unwrap_or(start);
+    let max_lag = tallies().map(|tally| tally.max_lag).max().unwrap_or(Duration::ZERO);
+    Ok(Done {
+        elapsed_ns: (end - start).into(),
+        operations: tallies().map(|tally| tally.done).sum(),
+        errors: 0,
+        latency: Some(latency::encode(&outcome.latencies)),
+        max_lag_ns: job.workload.rate.map(|_| max_lag.into()),
+    })
+}
+
+/// Deletes, by name and on a connection of its own, every key that may have been written.
+fn delete(job: &Job, tallies: &[Tally]) -> Result<(), Failure> {
+    let mut connection = Server::new(&job.server)?.connect()?;
+    for Tally { stem, begun, .. } in tallies {
+        for first in (0..*begun).step_by(DELETE_BATCH) {
+            let mut del = redis::cmd("DEL");
+            for index in first..(first + DELETE_BATCH as u64).min(*begun) {
+                del.arg(format!("{stem}{index}"));
+            }
+            del.exec(&mut connection)
+                .map_err(|error| Failure::from(error).while_trying("deleting the keys"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! `sync`: every worker is a thread with a blocking connection; a SET, and then a GET.
+
+use redis::{Commands as _, Connection};
+
+use super::failure::Failure;
+use super::worker::Worker;
+use super::{CLIENT, Driver, threads};
+use crate::experiment::BuiltinMode;
+
+pub(super) const DRIVER: Driver = Driver {
+    mode: BuiltinMode {
+        name: "sync",
+        summary: "blocking connections, SET and then GET",
+        client: CLIENT,
+        concurrency: "a thread and a connection for each worker",
+        can_pipeline: false,
+        can_rate: true,
+    },
+    connect: |job| threads::connect(job, work),
+};
+
+fn work(connection: &mut Connection, worker: &mut Worker) -> Result<(), Failure> {
+    while worker.next() {
+        let () = connection.set(worker.key(), worker.value())?;
+        let fetched = connection.get(worker.key())?;
+        worker.finish(&[fetched])?;
+    }
+    Ok(())
+}

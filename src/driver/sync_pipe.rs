@@ -1,0 +1,34 @@
+//! `sync-pipe`: every worker is a thread with a blocking connection; SET and GET share a round trip.
+
+use redis::{Connection, pipe};
+
+use super::failure::Failure;
+use super::worker::Worker;
+use super::{CLIENT, Driver, threads};
+use crate::experiment::BuiltinMode;
+
+pub(super) const DRIVER: Driver = Driver {
+    mode: BuiltinMode {
+        name: "sync-pipe",
+        summary: "blocking connections, SET and GET in one pipeline",
+        client: CLIENT,
+        concurrency: "a thread and a connection for each worker",
+        can_pipeline: true,
+        can_rate: true,
+    },
+    connect: |job| threads::connect(job, work),
+};
+
+fn work(connection: &mut Connection, worker: &mut Worker) -> Result<(), Failure> {
+    let mut pipe = pipe();
+    while worker.next() {
+        pipe.clear();
+        for index in worker.batch() {
+            worker.select(index);
+            pipe.set(worker.key(), worker.value()).ignore().get(worker.key());
+        }
+        let fetched: Vec<_> = pipe.query(connection)?;
+        worker.finish(&fetched)?;
+    }
+    Ok(())
+}

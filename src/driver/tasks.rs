@@ -1,0 +1,127 @@
+//! Workers that are tasks of a tokio runtime, with a connection each or one for all.
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use redis::aio::MultiplexedConnection;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::{JoinError, JoinHandle};
+
+use super::Crew;
+use super::connect::{Server, allow_open_files};
+use super::failure::Failure;
+use super::phase::Phase;
+use super::worker::Worker;
+use crate::protocol::Job;
+
+/// Where the tasks run.
+#[derive(Clone, Copy)]
+pub(super) enum Threads {
+    /// All on one thread.
+    One,
+    /// On one thread for every CPU that this process may use, as its affinity stands when it starts.
+    All,
+}
+
+/// How the tasks are connected.
+#[derive(Clone, Copy)]
+pub(super) enum Sockets {
+    /// Every worker has a connection of its own.
+    OneEach,
+    /// All workers send on the same connection, and the library keeps their replies apart.
+    Shared,
+}
+
+struct Tasks<W> {
+    runtime: Runtime,
+    name: String,
+    /// By the worker's number.
+    connections: Vec<MultiplexedConnection>,
+    work: W,
+}
+
+/// Connects a task for every worker of the job; `work` is what it then does until the worker has no more.
+pub(super) fn connect<W, F>(
+    job: &Job,
+    threads: Threads,
+    sockets: Sockets,
+    work: W,
+) -> Result<Box<dyn Crew>, Failure>
+where
+    W: Fn(MultiplexedConnection, Worker) -> F + 'static,
+    F: Future<Output = Result<(), Failure>> + Send + 'static,
+{
+    allow_open_files(job.workers);
+    let server = Server::new(&job.server)?;
+    let (mut builder, name) = match threads {
+        Threads::One => (Builder::new_current_thread(), "current-thread".to_owned()),
+        Threads::All => {
+            let count = available_parallelism().map_or(1, NonZero::get);
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(count);
+            (builder, format!("multi-thread ({count})"))
+        }
+    };
+    let runtime = builder.enable_all().build()?;
+    let connections = runtime.block_on(async {
+        match sockets {
+            Sockets::OneEach => connect_each(&server, job.workers).await,
+            Sockets::Shared => Ok(vec![server.connect_async().await?; job.workers as usize]),
+        }
+    })?;
+    Ok(Box::new(Tasks { runtime, name: format!("tokio 1.54.1 {name}"), connections, work }))
+}
+
+async fn connect_each(server: &Server, workers: u32) -> Result<Vec<MultiplexedConnection>, Failure> {
+    let pending: Vec<JoinHandle<_>> = (0..workers)
+        .map(|_| {
+            let server = server.clone();
+            tokio::spawn(async move { server.connect_async().await })
+        })
+        .collect();
+    let mut connections = Vec::with_capacity(pending.len());
+    for (number, connected) in pending.into_iter().enumerate() {
+        connections.push(outcome(connected.await).map_err(|failure| of_worker(number as u32, failure))?);
+    }
+    Ok(connections)
+}
+
+impl<W, F> Crew for Tasks<W>
+where
+    W: Fn(MultiplexedConnection, Worker) -> F,
+    F: Future<Output = Result<(), Failure>> + Send + 'static,
+{
+    fn runtime(&self) -> String {
+        self.name.clone()
+    }
+
+    fn work(&mut self, phase: &Arc<Phase>) {
+        let tasks: Vec<JoinHandle<()>> = (0..)
+            .zip(&self.connections)
+            .map(|(number, connection)| {
+                let work = (self.work)(connection.clone(), Worker::new(phase, number));
+                let phase = Arc::clone(phase);
+                self.runtime.spawn(async move {
+                    if let Err(failure) = work.await {
+                        phase.fail(of_worker(number, failure));
+                    }
+                })
+            })
+            .collect();
+        self.runtime.block_on(async {
+            for task in tasks {
+                outcome(task.await);
+            }
+        });
+    }
+}
+
+/// A task that panicked takes this thread with it.
+fn outcome<T>(joined: Result<T, JoinError>) -> T {
+    joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
+fn of_worker(number: u32, failure: Failure) -> Failure {
+    failure.while_trying(format_args!("worker {number}"))
+}

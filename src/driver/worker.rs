@@ -1,0 +1,206 @@
+//! One worker's way through a phase: which operation is next, when, and what came back.
+//!
+//! A mode's loop is `while worker.next() { …; worker.finish(&replies)?; }`. The clock is read twice an operation: in
+//! `next`, when the key and the value are ready and before the client library is called, and in `finish`, before the
+//! replies are looked at. What lies between the two belongs to the client library and the server.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::failure::Failure;
+use super::keys::Pair;
+use super::pace::{self, Timer};
+use super::phase::{Phase, Tally};
+use crate::experiment::Amount;
+use crate::protocol::{FailureKind, JobWorkload};
+
+/// Of a value that is not the right one, this much is shown.
+const SHOWN_BYTES: usize = 40;
+
+/// One worker in one phase.
+pub(super) struct Worker {
+    number: u32,
+    phase: Arc<Phase>,
+    /// Operations still to begin.
+    left: u64,
+    /// The indexes of the operations under way: one, or as many as share a round trip.
+    batch: Range<u64>,
+    pair: Pair,
+    /// The moment from which the latency of the batch counts.
+    began: Instant,
+    tally: Tally,
+    timer: Option<Timer>,
+}
+
+/// What a worker is to do now.
+enum Turn {
+    Begin,
+    Wait(Instant),
+    End,
+}
+
+impl Worker {
+    pub(super) fn new(phase: &Arc<Phase>, number: u32) -> Self {
+        let job = &phase.job;
+        let stem = phase.stem(number);
+        Self {
+            number,
+            left: match phase.amount {
+                Amount::Operations(operations) => JobWorkload::share(operations, job.workers, number),
+                Amount::Duration(_) => u64::MAX,
+            },
+            batch: 0..0,
+            pair: Pair::new(&stem, job.workload.value_bytes, job.seed),
+            began: Instant::now(),
+            tally: Tally { stem, ..Tally::default() },
+            timer: None,
+            phase: Arc::clone(phase),
+        }
+    }
+
+    /// Begins the next operation, or the next few that share a round trip; false when there is none. In an open loop
+    /// it blocks this thread until it is time.
+    pub(super) fn next(&mut self) -> bool {
+        loop {
+            match self.turn() {
+                Turn::Begin => return true,
+                Turn::Wait(due) => pace::sleep_until(due),
+                Turn::End => return false,
+            }
+        }
+    }
+
+    /// The same for a task, which lets others go on while it waits.
+    pub(super) async fn next_async(&mut self) -> Result<bool, Failure> {
+        loop {
+            match self.turn() {
+                Turn::Begin => return Ok(true),
+                Turn::Wait(due) => {
+                    let timer = match &mut self.timer {
+                        Some(timer) => timer,
+                        none => none.insert(Timer::new()?),
+                    };
+                    timer.sleep_until(due).await?;
+                }
+                Turn::End => return Ok(false),
+            }
+        }
+    }
+
+    /// The indexes of the operations that were begun and share a round trip.
+    pub(super) fn batch(&self) -> Range<u64> {
+        self.batch.clone()
+    }
+
+    /// Makes `key` and `value` those of another operation of the batch; they are those of its first one before.
+    pub(super) fn select(&mut self, index: u64) {
+        self.pair.set(index);
+    }
+
+    /// The key of the selected operation.
+    pub(super) fn key(&self) -> &[u8] {
+        self.pair.key()
+    }
+
+    /// The value that the selected operation stores.
+    pub(super) fn value(&self) -> &[u8] {
+        self.pair.value()
+    }
+
+    /// Ends the batch: what its GETs fetched, in order.
+    ///
+    /// # Errors
+    /// If the job asks for verification and one of them is not what was stored.
+    pub(super) fn finish(&mut self, fetched: &[Option<Vec<u8>>]) -> Result<(), Failure> {
+        let now = Instant::now();
+        let size = self.batch.end - self.batch.start;
+        self.phase.record(nanos(now - self.began), size);
+        self.tally.last_reply = Some(now);
+        self.tally.done += size;
+        self.left -= size;
+        if self.phase.job.workload.verify { self.verify(fetched) } else { Ok(()) }
+    }
+
+    fn turn(&mut self) -> Turn {
+        if self.left == 0 || self.phase.failed() {
+            return Turn::End;
+        }
+        let first = self.batch.end;
+        self.pair.set(first);
+        let mut began = Instant::now();
+        if self.phase.deadline.is_some_and(|deadline| began >= deadline) {
+            return Turn::End;
+        }
+        if let Some(due) = self.due(first) {
+            // What is due after the end is not waited for.
+            if self.phase.deadline.is_some_and(|deadline| due >= deadline) {
+                return Turn::End;
+            }
+            if began < due {
+                return Turn::Wait(due);
+            }
+            self.tally.max_lag = self.tally.max_lag.max(began - due);
+            // Had it been begun in time, it would have had to wait from then on.
+            began = due;
+        }
+        self.began = began;
+        self.batch = first..first + self.left.min(u64::from(self.phase.job.workload.pipeline));
+        self.tally.begun = self.batch.end;
+        Turn::Begin
+    }
+
+    /// When the batch that begins with this index is due; `None` in a closed loop.
+    ///
+    /// Batches are dealt out to the workers in turn, so that with a pipeline of 1 worker w does the operations w,
+    /// w + workers, w + 2 × workers and so on.
+    fn due(&self, index: u64) -> Option<Instant> {
+        let schedule = self.phase.schedule?;
+        let pipeline = u64::from(self.phase.job.workload.pipeline);
+        let round = index / pipeline;
+        let batch = round * u64::from(self.phase.job.workers) + u64::from(self.number);
+        Some(schedule.due(batch * pipeline))
+    }
+
+    fn verify(&mut self, fetched: &[Option<Vec<u8>>]) -> Result<(), Failure> {
+        let batch = self.batch();
+        if fetched.len() as u64 != batch.end - batch.start {
+            let error = format!("{} replies to {} GETs", fetched.len(), batch.end - batch.start);
+            return Err(Failure::new(FailureKind::Verification, error));
+        }
+        for (index, fetched) in batch.zip(fetched) {
+            self.pair.set(index);
+            if fetched.as_deref() != Some(self.pair.value()) {
+                return Err(self.mismatch(fetched.as_deref()));
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn mismatch(&self, fetched: Option<&[u8]>) -> Failure {
+        let got = fetched.map_or_else(|| "nothing".to_owned(), shown);
+        let (key, stored) = (shown(self.key()), shown(self.value()));
+        Failure::new(
+            FailureKind::Verification,
+            format!("GET of {key} returned {got} where {stored} was stored"),
+        )
+    }
+}
+
+impl Drop for Worker {
+    /// However a worker ends, what it did is known.
+    fn drop(&mut self) {
+        self.phase.hand_in(std::mem::take(&mut self.tally));
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Bytes as text, with what is not printable escaped and what is too long left out.
+fn shown(bytes: &[u8]) -> String {
+    let more = if bytes.len() > SHOWN_BYTES { format!("… ({} bytes)", bytes.len()) } else { String::new() };
+    format!("\"{}\"{more}", bytes[..bytes.len().min(SHOWN_BYTES)].escape_ascii())
+}

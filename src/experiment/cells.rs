@@ -1,0 +1,432 @@
+//! What must hold of cells: that a mode can do what a cell asks of it, that no cell stands in two matrices, that
+//! their number can be counted. Asks [`super::grid`] about regions and never walks through cells.
+
+use std::collections::HashMap;
+
+use super::axes::MOST_EXACT;
+use super::diagnose::{Findings, Place};
+use super::grid::{Budget, Cut, Grid, TooTangled};
+use super::matrix::{Column, Draft};
+use super::tables::Names;
+use super::{
+    Amount, BuiltinMode, Factor, Level, Link, MAX_WORKERS, ServerSpec, Split, Warmup, largest_divisor,
+};
+use crate::units::Nanos;
+
+/// An exclusion of more levels than this is no help.
+const LONGEST_HELP: usize = 20;
+
+/// Checks the cells of every matrix, and all of them against each other.
+pub(super) struct CellChecks<'a> {
+    pub(super) findings: &'a mut Findings,
+    pub(super) names: &'a Names<'a>,
+    pub(super) budget: Budget,
+}
+
+/// Two factors of which some levels do not go together.
+struct Conflict<'a> {
+    /// A finding for each level of this factor; it is where the caret stands.
+    one: Factor,
+    other: Factor,
+    /// Whether the levels do not go together.
+    forbids: &'a dyn Fn(&Level, &Level) -> bool,
+    /// What is wrong with them.
+    says: &'a dyn Fn(&Level, &Level) -> String,
+    /// Only in cells of this level.
+    only: Option<Level>,
+    /// What to do if nothing can be excluded.
+    help: String,
+}
+
+impl CellChecks<'_> {
+    /// All checks of one matrix by itself. Returns the number of its cells.
+    pub(super) fn matrix(&mut self, draft: &Draft<'_>) -> u128 {
+        let before = self.findings.len();
+        let answered = self.conflicts(draft).and_then(|()| draft.grid.count(&mut self.budget));
+        match answered {
+            Ok(0) if self.findings.len() == before => {
+                self.findings.error(&draft.place, "no cell is left: `exclude` matches all of them");
+                0
+            }
+            Ok(cells) => cells,
+            Err(TooTangled) => {
+                self.findings
+                    .error(
+                        &draft.place,
+                        "the exclusions of this matrix overlap in too many ways to be checked",
+                    )
+                    .help("write fewer and larger ones, or several matrices");
+                0
+            }
+        }
+    }
+
+    fn conflicts(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
+        self.abilities(draft)?;
+        self.servers(draft)?;
+        self.amounts(draft)?;
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Hosts,
+                other: Factor::Link,
+                forbids: &|hosts, link| {
+                    matches!(hosts, Level::Hosts(pair) if pair.client != pair.server)
+                        && *link == Level::Link(Link::Unix)
+                },
+                says: &|hosts, _| format!("a Unix socket does not lead from one host to another: `{hosts}`"),
+                only: None,
+                help: "use workload.link = \"tcp\", or one host".to_owned(),
+            },
+        )
+    }
+
+    /// What a built-in mode cannot do. A mode with a driver of its own says so itself, before it measures.
+    fn abilities(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
+        let asks_pipeline = |level: &Level| matches!(level, Level::Pipeline(2..));
+        let asks_rate = |level: &Level| matches!(level, Level::Rate(_));
+        self.ability(
+            draft,
+            Factor::Pipeline,
+            &asks_pipeline,
+            |mode| mode.can_pipeline,
+            "more than one operation in a round trip",
+        )?;
+        self.ability(draft, Factor::Rate, &asks_rate, |mode| mode.can_rate, "a rate")
+    }
+
+    fn ability(
+        &mut self,
+        draft: &Draft<'_>,
+        factor: Factor,
+        asks: &dyn Fn(&Level) -> bool,
+        can: fn(&BuiltinMode) -> bool,
+        what: &str,
+    ) -> Result<(), TooTangled> {
+        let builtin = self.names.builtin;
+        let cannot = |level: &Level| matches!(level, Level::Mode(name) if builtin.iter().any(|mode| mode.name == name && !can(mode)));
+        let able: Vec<_> =
+            builtin.iter().filter(|mode| can(mode)).map(|mode| format!("`{}`", mode.name)).collect();
+        let help = match able.as_slice() {
+            [] => "no built-in mode can".to_owned(),
+            able => format!("built-in modes that can: {}", able.join(", ")),
+        };
+        let asked = draft.column(factor);
+        let first = asked.levels.iter().position(|level| level.as_ref().is_some_and(asks));
+        if let Some(first) = first
+            && draft.column(Factor::Mode).levels.iter().flatten().all(cannot)
+        {
+            let name = factor.name();
+            self.findings
+                .error(draft.place_of(&asked, first), format!("no mode of this matrix uses `{name}`"))
+                .related(draft.place_of(&draft.column(Factor::Mode), 0), format!("no mode here does {what}"))
+                .help(help);
+            return Ok(());
+        }
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Mode,
+                other: factor,
+                forbids: &|mode, level| asks(level) && cannot(mode),
+                says: &|mode, level| {
+                    let (key, value) = level.in_file();
+                    format!("the mode `{mode}` cannot do {what}, but a cell has {key} = {value}")
+                },
+                only: None,
+                help,
+            },
+        )
+    }
+
+    /// What a server that somebody else runs cannot be told.
+    fn servers(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
+        let names = self.names;
+        let external = |level: &Level| matches!(level, Level::Server(name) if matches!(names.servers.get(name), Some(ServerSpec::External { .. })));
+        for (factor, why) in [
+            (Factor::ServerArgs, "has its arguments already"),
+            (Factor::Lifetime, "is not started or stopped"),
+            (Factor::Link, "is reached over TCP only"),
+        ] {
+            self.conflict(
+                draft,
+                &Conflict {
+                    one: Factor::Server,
+                    other: factor,
+                    forbids: &|server, level| external(server) && *level != Level::Link(Link::Tcp),
+                    says: &|server, level| {
+                        let (key, value) = level.in_file();
+                        format!("the server `{server}`, which somebody else runs, {why}: {key} = {value}")
+                    },
+                    only: None,
+                    help: "use a server with `program`".to_owned(),
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// What must hold between the amount of work, who does it, and the time there is.
+    fn amounts(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Amount,
+                other: Factor::Workers,
+                forbids: &|amount, workers| match (amount, workers) {
+                    (Level::Amount(Amount::Operations(n)), Level::Workers(workers)) => {
+                        *n < u64::from(*workers)
+                    }
+                    _ => false,
+                },
+                says: &|amount, workers| format!("{amount} are too few for {workers} workers"),
+                only: None,
+                help: "every worker needs at least one operation".to_owned(),
+            },
+        )?;
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Split,
+                other: Factor::Amount,
+                forbids: &|split, amount| {
+                    *split == Level::Split(Split::Divisor)
+                        && matches!(amount, Level::Amount(Amount::Duration(_)))
+                },
+                says: &|_, amount| {
+                    format!("the split \"divisor\" divides operations; {amount} has none to divide")
+                },
+                only: None,
+                help: "use workload.operations, or split = \"even\"".to_owned(),
+            },
+        )?;
+        self.divisors(draft)?;
+        let (timeout, timeout_place) = draft.timeout();
+        let limit = format!("the timeout of {timeout}");
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Amount,
+                other: Factor::Warmup,
+                forbids: &|amount, warmup| {
+                    let (Level::Amount(amount), Level::Warmup(warmup)) = (amount, warmup) else {
+                        return false;
+                    };
+                    let measured = if let Amount::Duration(time) = amount { *time } else { Nanos(0) };
+                    let warm = if let Warmup::Duration(time) = warmup { *time } else { Nanos(0) };
+                    measured.0.saturating_add(warm.0) >= timeout.0
+                },
+                says: &|amount, warmup| match amount {
+                    Level::Amount(Amount::Duration(_)) => {
+                        format!("{amount} of measuring after {warmup} of warm-up do not fit into {limit}")
+                    }
+                    _ => format!("a warm-up of {warmup} does not fit into {limit}"),
+                },
+                only: None,
+                help: match timeout_place {
+                    Some(_) => "raise `timeout` in [run]".to_owned(),
+                    None => "raise the timeout: timeout = \"…\" in [run]".to_owned(),
+                },
+            },
+        )
+    }
+
+    /// With the split "divisor" there can be many more workers than were asked for.
+    fn divisors(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
+        let divisor = Level::Split(Split::Divisor);
+        if !draft.column(Factor::Split).levels.contains(&Some(divisor.clone())) {
+            return Ok(());
+        }
+        let mut most = HashMap::new();
+        for level in draft.column(Factor::Amount).levels.into_iter().flatten() {
+            if let Level::Amount(Amount::Operations(n)) = level {
+                most.insert(n, largest_divisor(n, MAX_WORKERS));
+            }
+        }
+        self.conflict(draft, &Conflict {
+            one: Factor::Amount,
+            other: Factor::Workers,
+            forbids: &|amount, workers| match (amount, workers) {
+                // Fewer operations than workers is said already.
+                (Level::Amount(Amount::Operations(n)), Level::Workers(workers)) => {
+                    *n >= u64::from(*workers) && most.get(n).is_some_and(|most| workers > most)
+                }
+                _ => false,
+            },
+            says: &|amount, workers| {
+                format!("no worker count from {workers} to {MAX_WORKERS} divides {amount}, as the split \"divisor\" needs")
+            },
+            only: Some(divisor.clone()),
+            help: "choose a number of operations with more divisors, or split = \"even\"".to_owned(),
+        })
+    }
+
+    /// Notes each level of one factor that a cell brings together with one of another that it does not go with.
+    fn conflict(&mut self, draft: &Draft<'_>, conflict: &Conflict<'_>) -> Result<(), TooTangled> {
+        let (one, other) = (draft.column(conflict.one), draft.column(conflict.other));
+        let mut whole = draft.grid.whole();
+        if let Some(only) = &conflict.only {
+            let column = draft.column(only.factor());
+            let index = column.levels.iter().position(|level| level.as_ref() == Some(only));
+            match (column.axis, index) {
+                (Some(axis), Some(index)) => whole[axis] = vec![index as u32],
+                (None, Some(_)) => {}
+                (_, None) => return Ok(()),
+            }
+        }
+        for (i, level) in one.levels.iter().enumerate() {
+            let Some(level) = level else { continue };
+            let bad = other.levels.iter().zip(0..).filter_map(|(other, at)| {
+                other.as_ref().is_some_and(|other| (conflict.forbids)(level, other)).then_some(at)
+            });
+            let bad: Vec<u32> = bad.collect();
+            let mut region = whole.clone();
+            if let Some(axis) = one.axis {
+                region[axis] = vec![i as u32];
+            }
+            match other.axis {
+                Some(axis) => region[axis].clone_from(&bad),
+                None if bad.is_empty() => continue,
+                None => {}
+            }
+            let Some(cell) = draft.grid.find(region, &mut self.budget)? else { continue };
+            let at = other.axis.map_or(0, |axis| cell[axis] as usize);
+            let example = other.levels[at].as_ref().expect("only levels that are set conflict");
+            let help = exclusion(&one, i, &other, &bad, conflict.only.as_ref())
+                .unwrap_or_else(|| conflict.help.clone());
+            let finding = self.findings.error(draft.place_of(&one, i), (conflict.says)(level, example));
+            let second = draft.place_of(&other, at);
+            if second != draft.place_of(&one, i) && *second != draft.place {
+                finding.related(second, "together with this");
+            }
+            finding.help(help);
+        }
+        Ok(())
+    }
+
+    /// Notes every two matrices that have a cell in common.
+    pub(super) fn duplicates(&mut self, drafts: &[Draft<'_>]) {
+        for (i, second) in drafts.iter().enumerate() {
+            for first in &drafts[..i] {
+                if self.findings.is_full() {
+                    return;
+                }
+                match common_cell(first, second, &mut self.budget) {
+                    Ok(None) => {}
+                    Ok(Some(cell)) => {
+                        self.findings
+                            .error(&second.place, "this matrix has a cell of another one")
+                            .label(format!("the cell with {cell}"))
+                            .related(&first.place, "is already here")
+                            .help("take it out of one of them, with `exclude` or fewer levels");
+                    }
+                    Err(TooTangled) => {
+                        self.findings
+                            .error(
+                                &second.place,
+                                "the exclusions are too tangled to find cells that stand twice",
+                            )
+                            .help("write fewer and larger ones");
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Notes a plan whose trials cannot be counted exactly by everybody who reads their numbers.
+    pub(super) fn trials(&mut self, cells: u128, repetitions: u32, place: &Place) {
+        let trials = cells.saturating_mul(u128::from(repetitions));
+        if trials > u128::from(MOST_EXACT) {
+            self.findings.error(place, format!("the plan has {trials} trials; 2^53 is the limit"));
+        }
+    }
+}
+
+/// The line that takes the conflicting cells out, unless it would take out all cells.
+fn exclusion(
+    one: &Column,
+    level: usize,
+    other: &Column,
+    bad: &[u32],
+    only: Option<&Level>,
+) -> Option<String> {
+    let varied = |column: &Column| column.axis.is_some() && column.levels.len() > 1;
+    if bad.len() > LONGEST_HELP {
+        return None;
+    }
+    let mut entries = Vec::new();
+    if varied(one) {
+        entries.push(vec![one.levels[level].as_ref()?.in_file()]);
+    }
+    if varied(other) && bad.len() < other.levels.len() {
+        entries
+            .push(bad.iter().filter_map(|&at| Some(other.levels[at as usize].as_ref()?.in_file())).collect());
+    }
+    if entries.is_empty() {
+        return None;
+    }
+    entries.extend(only.map(|level| vec![level.in_file()]));
+    let entries: Vec<_> = entries
+        .iter()
+        .filter_map(|levels| {
+            let (key, first) = levels.first()?;
+            let all: Vec<_> = levels.iter().map(|(_, value)| value.as_str()).collect();
+            // A list of strings as the only level of `server.args` is one level; as one of many it is a list again.
+            Some(if all.len() == 1 {
+                format!("{key} = {first}")
+            } else {
+                format!("{key} = [{}]", all.join(", "))
+            })
+        })
+        .collect();
+    Some(format!("leave these cells out: exclude = [{{ {} }}]", entries.join(", ")))
+}
+
+/// The levels of a cell that two matrices have in common, if there is one.
+///
+/// Only factors that at least one of them varies can tell their cells apart: the rest comes from the same tables.
+fn common_cell(a: &Draft<'_>, b: &Draft<'_>, budget: &mut Budget) -> Result<Option<String>, TooTangled> {
+    let mut factors: Vec<_> = a.axes.iter().chain(&b.axes).map(|axis| axis.factor).collect();
+    factors.sort_unstable();
+    factors.dedup();
+    let mut common: Vec<Vec<Option<Level>>> = Vec::new();
+    // For each side and each of its axes: which factor it is, and the number that each level has among the common.
+    let mut renumbered: [HashMap<usize, (usize, HashMap<u32, u32>)>; 2] = Default::default();
+    for (at, &factor) in factors.iter().enumerate() {
+        let columns = [a.column(factor), b.column(factor)];
+        let in_b: HashMap<_, u32> = columns[1].levels.iter().zip(0..).collect();
+        let mut levels = Vec::new();
+        for (level, index_a) in columns[0].levels.iter().zip(0u32..) {
+            let Some(&index_b) = in_b.get(level) else { continue };
+            for (side, index) in [(0, index_a), (1, index_b)] {
+                if let Some(axis) = columns[side].axis {
+                    let (_, numbers) = renumbered[side].entry(axis).or_insert_with(|| (at, HashMap::new()));
+                    numbers.insert(index, levels.len() as u32);
+                }
+            }
+            levels.push(level.clone());
+        }
+        if levels.is_empty() {
+            return Ok(None);
+        }
+        common.push(levels);
+    }
+    let mut grid = Grid { sizes: common.iter().map(Vec::len).collect(), excludes: Vec::new() };
+    for (draft, renumbered) in [a, b].into_iter().zip(&renumbered) {
+        for cut in &draft.grid.excludes {
+            let translated = cut.iter().map(|(axis, levels)| {
+                let (at, numbers) = &renumbered[axis];
+                let mut levels: Vec<_> =
+                    levels.iter().filter_map(|level| numbers.get(level).copied()).collect();
+                levels.sort_unstable();
+                (*at, levels)
+            });
+            grid.excludes.push(translated.collect::<Cut>());
+        }
+    }
+    let Some(cell) = grid.find(grid.whole(), budget)? else { return Ok(None) };
+    let levels = cell.iter().zip(&common).filter_map(|(&index, levels)| levels[index as usize].as_ref());
+    let named: Vec<_> = levels.map(Level::in_file).map(|(key, value)| format!("{key} = {value}")).collect();
+    Ok(Some(named.join(", ")))
+}

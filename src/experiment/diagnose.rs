@@ -1,0 +1,315 @@
+//! What is wrong with an experiment file, where, and how to mend it. Collects and renders; never decides what is an
+//! error.
+
+use std::fmt;
+use std::ops::Range;
+
+use annotate_snippets::{
+    Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str,
+};
+
+use super::Source;
+
+/// More findings than this help nobody; the rest is counted.
+pub(super) const MOST_FINDINGS: usize = 100;
+
+/// A line longer than this is shown without its far ends.
+const LONG_LINE: usize = 400;
+
+/// All that is wrong with an experiment file and the files it includes, in the order of the text. Never empty.
+#[derive(Clone, Debug)]
+pub struct Diagnostics {
+    texts: Vec<Text>,
+    findings: Vec<Finding>,
+    /// Findings that are counted but not kept.
+    more: usize,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What is wrong: one sentence, lower case, no full stop.
+    pub message: String,
+    /// What stands under the caret.
+    pub label: Option<String>,
+    /// How to mend it.
+    pub help: Option<String>,
+    place: Option<Place>,
+    /// Other places that matter, each with its label.
+    related: Vec<(Place, String)>,
+    source: usize,
+}
+
+/// Where a finding is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location<'a> {
+    /// The file, as [`Source::name`] says.
+    pub file: &'a str,
+    /// Bytes of the file.
+    pub span: Range<usize>,
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1.
+    pub column: usize,
+}
+
+/// A span of one of the files: 0 is the experiment file, the others are what it includes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) source: usize,
+    pub(super) span: Range<usize>,
+}
+
+impl Finding {
+    pub(super) fn label(&mut self, label: impl Into<String>) -> &mut Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    pub(super) fn help(&mut self, help: impl Into<String>) -> &mut Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub(super) fn related(&mut self, place: &Place, label: impl Into<String>) -> &mut Self {
+        self.related.push((place.clone(), label.into()));
+        self
+    }
+}
+
+/// Collects findings while the files are read.
+pub(super) struct Findings {
+    texts: Vec<Text>,
+    list: Vec<Finding>,
+}
+
+impl Findings {
+    pub(super) fn new<'a>(sources: impl IntoIterator<Item = &'a Source>) -> Self {
+        Self { texts: sources.into_iter().map(Text::new).collect(), list: Vec::new() }
+    }
+
+    /// Notes an error at `place`.
+    pub(super) fn error(&mut self, place: &Place, message: impl Into<String>) -> &mut Finding {
+        self.note(place.source, Some(place.clone()), message.into())
+    }
+
+    /// Notes an error of a whole file.
+    pub(super) fn error_in(&mut self, source: usize, message: impl Into<String>) -> &mut Finding {
+        self.note(source, None, message.into())
+    }
+
+    fn note(&mut self, source: usize, place: Option<Place>, message: String) -> &mut Finding {
+        self.list.push(Finding { message, label: None, help: None, place, related: Vec::new(), source });
+        self.list.last_mut().expect("a finding has just been pushed")
+    }
+
+    /// These bytes of a file are never shown.
+    pub(super) fn hide(&mut self, source: usize, secrets: Vec<Range<usize>>) {
+        self.texts[source].secrets = secrets;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= MOST_FINDINGS
+    }
+
+    /// `Err` with everything found, in the order of the text; `Ok` if nothing was.
+    pub(super) fn into_result(self) -> Result<(), Diagnostics> {
+        let Self { texts, list: mut findings } = self;
+        if findings.is_empty() {
+            return Ok(());
+        }
+        findings
+            .sort_by_key(|finding| (finding.source, finding.place.as_ref().map(|place| place.span.start)));
+        findings.dedup();
+        let more = findings.len().saturating_sub(MOST_FINDINGS);
+        findings.truncate(MOST_FINDINGS);
+        Err(Diagnostics { texts, findings, more })
+    }
+}
+
+impl Diagnostics {
+    /// At most a hundred findings, in the order of the text.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// Where a finding of these diagnostics is; the start of its file if it is about the whole of it.
+    #[must_use]
+    pub fn location(&self, finding: &Finding) -> Location<'_> {
+        let text = &self.texts[finding.source];
+        let span = finding.place.as_ref().map_or(0..0, |place| text.clamp(&place.span));
+        let (line, column) = text.position(span.start);
+        Location { file: &text.name, span, line, column }
+    }
+
+    /// As a terminal shows it: for every finding its message, file, line, column, the line itself, a caret and help.
+    #[must_use]
+    pub fn render(&self, colour: bool) -> String {
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let mut out = String::new();
+        for finding in &self.findings {
+            out += &renderer.render(&[self.group(finding)]);
+            out += "\n\n";
+        }
+        out += &match (self.findings.len() + self.more, self.more) {
+            (1, _) => "1 error".to_owned(),
+            (n, 0) => format!("{n} errors"),
+            (_, more) => format!("{} errors … and {more} more", self.findings.len()),
+        };
+        out
+    }
+
+    fn group<'a>(&'a self, finding: &'a Finding) -> Group<'a> {
+        let title = Level::ERROR.primary_title(normalize_untrusted_str(&finding.message));
+        let mut group = match &finding.place {
+            Some(place) => self.point(
+                title.elements(std::iter::empty::<Origin<'_>>()),
+                place,
+                finding.label.as_deref(),
+                true,
+            ),
+            None => title.element(Origin::path(&*self.texts[finding.source].name)),
+        };
+        for (place, label) in &finding.related {
+            group = self.point(group, place, Some(label), false);
+        }
+        if let Some(help) = &finding.help {
+            group = group.element(Level::HELP.message(normalize_untrusted_str(help)));
+        }
+        group
+    }
+
+    /// Adds the line of a place with a mark under it.
+    fn point<'a>(&'a self, group: Group<'a>, place: &Place, label: Option<&str>, primary: bool) -> Group<'a> {
+        let kind = if primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+        let text = &self.texts[place.source];
+        let window = text.window(&place.span);
+        let mark: Annotation<'_> = kind.span(window.mark).label(label.map(normalize_untrusted_str));
+        let snippet = Snippet::source(window.line).line_start(window.number).annotation(mark);
+        if window.cut {
+            // The column that the snippet would print is one of the cut line.
+            let (line, column) = text.position(place.span.start);
+            let origin = Origin::path(&*text.name).line(line).char_column(column);
+            return group.element(origin).element(snippet);
+        }
+        group.element(snippet.path(&*text.name))
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+/// A file as far as it can be shown.
+#[derive(Clone, Debug)]
+struct Text {
+    name: String,
+    /// Bytes that are no UTF-8 are replaced; up to the first of them the offsets are those of the file.
+    text: String,
+    lines: Vec<usize>,
+    secrets: Vec<Range<usize>>,
+}
+
+/// One line of a text, or a part of it, and what to mark there.
+struct Window {
+    number: usize,
+    line: String,
+    mark: Range<usize>,
+    cut: bool,
+}
+
+impl Text {
+    fn new(source: &Source) -> Self {
+        let text = String::from_utf8_lossy(&source.bytes).into_owned();
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { name: source.name.clone(), text, lines, secrets: Vec::new() }
+    }
+
+    /// The same span, inside the text and on the boundaries of characters.
+    fn clamp(&self, span: &Range<usize>) -> Range<usize> {
+        let start = self.text.floor_char_boundary(span.start);
+        start..self.text.ceil_char_boundary(span.end).max(start)
+    }
+
+    /// The index of the line that holds an offset.
+    fn line(&self, offset: usize) -> usize {
+        self.lines.partition_point(|&start| start <= offset) - 1
+    }
+
+    fn position(&self, offset: usize) -> (usize, usize) {
+        let offset = self.text.floor_char_boundary(offset);
+        let line = self.line(offset);
+        (line + 1, self.text[self.lines[line]..offset].chars().count() + 1)
+    }
+
+    /// The first line of a span: a mark over many lines hides more than it shows.
+    fn window(&self, span: &Range<usize>) -> Window {
+        let span = self.clamp(span);
+        let line = self.line(span.start);
+        let start = self.lines[line];
+        let end = self.lines.get(line + 1).map_or(self.text.len(), |&next| next - 1);
+        let mark = span.start..span.end.min(end).max(span.start);
+        let cut = end - start > LONG_LINE;
+        let shown = if cut {
+            let from = self.text.floor_char_boundary(mark.start.saturating_sub(LONG_LINE / 4).max(start));
+            from..self.text.ceil_char_boundary((from + LONG_LINE).min(end))
+        } else {
+            start..end
+        };
+        let mark = mark.start - shown.start..mark.end.min(shown.end) - shown.start;
+        Window { number: line + 1, line: self.masked(&shown), mark, cut }
+    }
+
+    /// A part of the text with an asterisk for every byte of a secret.
+    fn masked(&self, part: &Range<usize>) -> String {
+        let mut out = String::with_capacity(part.len());
+        for (at, c) in self.text[part.clone()].char_indices() {
+            let at = part.start + at;
+            if self.secrets.iter().any(|secret| secret.contains(&at)) {
+                out.extend(std::iter::repeat_n('*', c.len_utf8()));
+            } else {
+                out.push(c);
+            }
+        }
+        out
+    }
+}
+
+/// The candidate that somebody who wrote `word` may have meant.
+pub(super) fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Comparing is quadratic in the lengths, and nobody mistypes a name of a hundred letters.
+    if word.len() > 100 {
+        return None;
+    }
+    let tolerated = (word.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| {
+            (strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase()), candidate)
+        })
+        .filter(|(distance, _)| *distance <= tolerated)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// "did you mean …?" if something is close, or else all there is.
+pub(super) fn suggest<'a>(
+    word: &str,
+    what: &str,
+    candidates: impl IntoIterator<Item = &'a str> + Clone,
+) -> String {
+    if let Some(meant) = closest(word, candidates.clone()) {
+        return format!("did you mean `{meant}`?");
+    }
+    let all: Vec<_> = candidates.into_iter().take(30).map(|name| format!("`{name}`")).collect();
+    format!("{what}: {}", all.join(", "))
+}

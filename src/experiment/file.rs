@@ -1,0 +1,240 @@
+//! The experiment file, field for field, as serde reads it and as the JSON Schema describes it. What is absent is
+//! `None` here; what a value means is decided elsewhere. The comments are the descriptions that an editor shows.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::forms::{ArgLists, At, Hosts, Many, Password, PlacementForm, RepetitionsForm, Time, WarmupForm};
+use super::sweep::Numbers;
+use super::{Lifetime, Link, Order, Split, WorkloadKind};
+
+/// An experiment on ways of talking to Redis: what is varied, what is measured, and how the run is carried out.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "an experiment file")]
+pub(super) struct File {
+    /// The name of the experiment; results go to `results/<name>/`. Letters, digits, `.`, `_` and `-`.
+    #[schemars(required)]
+    pub(super) name: Option<At<String>>,
+    /// What the experiment is to answer; shown in the report.
+    pub(super) question: Option<At<String>>,
+    /// Files with more `[mode.*]`, `[server.*]` and `[host.*]` tables; paths relative to this file.
+    pub(super) include: Option<At<Vec<At<String>>>>,
+    /// What every trial does, where no matrix says otherwise.
+    pub(super) workload: Option<At<Workload>>,
+    /// Servers by name. `redis` always exists.
+    pub(super) server: BTreeMap<String, At<Server>>,
+    /// Hosts by name. `local` always exists.
+    pub(super) host: BTreeMap<String, At<Host>>,
+    /// Modes with a driver of their own, by name. Built-in modes need no table.
+    pub(super) mode: BTreeMap<String, At<Mode>>,
+    /// Every combination of the lists of a matrix is a cell; several matrices are a union.
+    #[schemars(required)]
+    pub(super) matrix: Vec<At<Matrix>>,
+    /// How the run is carried out.
+    pub(super) run: Option<At<Run>>,
+}
+
+/// A file that experiments include: modes, servers and hosts, nothing else.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a file to include")]
+pub(super) struct Included {
+    pub(super) server: BTreeMap<String, At<Server>>,
+    pub(super) host: BTreeMap<String, At<Host>>,
+    pub(super) mode: BTreeMap<String, At<Mode>>,
+}
+
+/// What every trial does, where no matrix says otherwise.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a table [workload]")]
+pub(super) struct Workload {
+    /// What one operation is. "set-get": a SET followed by a GET of the same key.
+    pub(super) kind: Option<At<WorkloadKind>>,
+    /// Operations per trial, shared among the workers; 20000 if neither this nor `duration` is given.
+    pub(super) operations: Option<At<u64>>,
+    /// Instead of `operations`: how long a trial measures.
+    pub(super) duration: Option<At<Time>>,
+    /// Bytes of each value; if absent, a value is the decimal index of the operation.
+    pub(super) value_bytes: Option<At<u64>>,
+    /// Operations per round trip; 1 if absent.
+    pub(super) pipeline: Option<At<u64>>,
+    /// Operations per second over all workers (open loop); if absent, as fast as they go.
+    pub(super) rate: Option<At<u64>>,
+    /// Whether every GET must return what its SET stored; true if absent.
+    pub(super) verify: Option<At<bool>>,
+    /// How operations are shared among workers; "even" if absent.
+    pub(super) split: Option<At<Split>>,
+    /// How the client reaches the server; "tcp" if absent.
+    pub(super) link: Option<At<Link>>,
+}
+
+/// A server: one that orchestrate starts (`program`) or one that somebody else runs (`address`).
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a table [server.NAME]")]
+pub(super) struct Server {
+    /// The program, looked up on the server host's PATH; "redis-server" if absent.
+    pub(super) program: Option<At<String>>,
+    /// Its arguments, without port, sockets and directory; no persistence if absent.
+    pub(super) args: Option<At<Vec<At<String>>>>,
+    /// How long one process serves; "run" if absent.
+    pub(super) lifetime: Option<At<Lifetime>>,
+    /// HOST:PORT of a server that somebody else runs. It is never configured or stopped.
+    pub(super) address: Option<At<String>>,
+    /// The password of a server that somebody else runs, by the environment variable that holds it.
+    pub(super) password: Option<At<Password>>,
+    /// Whether FLUSHALL is permitted on a server that somebody else runs, if it was empty at first sight.
+    pub(super) allow_flush: Option<At<bool>>,
+}
+
+/// A machine and the way to reach it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a table [host.NAME]")]
+pub(super) struct Host {
+    /// How to reach an agent there.
+    #[schemars(required)]
+    pub(super) transport: Option<At<TransportWord>>,
+    /// ssh: the destination; user, port and key live in ~/.ssh/config.
+    pub(super) target: Option<At<String>>,
+    /// Where other hosts reach a server started here.
+    pub(super) address: Option<At<String>>,
+    /// slurm: options for srun.
+    pub(super) options: Option<At<Vec<At<String>>>>,
+    /// command: the words that stand before the agent's own command, such as ["docker", "exec", "-i", "box"].
+    pub(super) prefix: Option<At<Vec<At<String>>>>,
+}
+
+/// A way to reach an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum TransportWord {
+    /// A child process.
+    Local,
+    /// The system's OpenSSH.
+    Ssh,
+    /// srun.
+    Slurm,
+    /// Any program that hands over a standard input and output.
+    Command,
+}
+
+/// A mode with a driver of its own.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a table [mode.NAME]")]
+pub(super) struct Mode {
+    /// Program and arguments of the driver. A program with a slash is looked up from the directory of this file.
+    #[schemars(required)]
+    pub(super) command: Option<At<Vec<At<String>>>>,
+}
+
+/// Every combination of these lists is a cell.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a table [[matrix]]")]
+pub(super) struct Matrix {
+    /// Where client and server run; "local" if absent.
+    pub(super) hosts: Option<At<Many<Hosts>>>,
+    /// Servers by name; "redis" if absent.
+    pub(super) servers: Option<At<Many<String>>>,
+    /// Modes by name; all built-in modes if absent.
+    pub(super) modes: Option<At<Many<String>>>,
+    /// Concurrent workers; 1 if absent.
+    pub(super) workers: Option<At<Numbers>>,
+    /// Settings of [workload] to vary.
+    pub(super) workload: Option<At<WorkloadFactors>>,
+    /// Settings of the server to vary.
+    pub(super) server: Option<At<ServerFactors>>,
+    /// Settings of [run] to vary.
+    pub(super) run: Option<At<RunFactors>>,
+    /// Cells that do not exist: those that have, for every factor of an entry, one of its levels.
+    pub(super) exclude: Option<At<Vec<At<Exclude>>>>,
+}
+
+/// Levels of factors; a cell that has one of each does not exist.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a table such as { modes = \"sync\", workers = 1 }")]
+pub(super) struct Exclude {
+    /// Where client and server run.
+    pub(super) hosts: Option<At<Many<Hosts>>>,
+    /// Servers by name.
+    pub(super) servers: Option<At<Many<String>>>,
+    /// Modes by name.
+    pub(super) modes: Option<At<Many<String>>>,
+    /// Concurrent workers.
+    pub(super) workers: Option<At<Numbers>>,
+    /// Settings of [workload].
+    pub(super) workload: Option<At<WorkloadFactors>>,
+    /// Settings of the server.
+    pub(super) server: Option<At<ServerFactors>>,
+    /// Settings of [run].
+    pub(super) run: Option<At<RunFactors>>,
+}
+
+/// Settings of [workload] as factors.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "settings of [workload], such as workload.value_bytes = [16, 1024]"
+)]
+pub(super) struct WorkloadFactors {
+    /// Operations per trial, shared among the workers.
+    pub(super) operations: Option<At<Numbers>>,
+    /// How long a trial measures.
+    pub(super) duration: Option<At<Many<Time>>>,
+    /// Bytes of each value.
+    pub(super) value_bytes: Option<At<Numbers>>,
+    /// Operations per round trip.
+    pub(super) pipeline: Option<At<Numbers>>,
+    /// Operations per second over all workers (open loop).
+    pub(super) rate: Option<At<Numbers>>,
+    /// Whether every GET must return what its SET stored.
+    pub(super) verify: Option<At<Many<bool>>>,
+    /// How operations are shared among workers.
+    pub(super) split: Option<At<Many<Split>>>,
+    /// How the client reaches the server.
+    pub(super) link: Option<At<Many<Link>>>,
+}
+
+/// Settings of a server as factors.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "settings of the server, such as server.lifetime = \"trial\""
+)]
+pub(super) struct ServerFactors {
+    /// Arguments in place of the server's own; a list of lists.
+    pub(super) args: Option<At<ArgLists>>,
+    /// How long one process serves.
+    pub(super) lifetime: Option<At<Many<Lifetime>>>,
+}
+
+/// Settings of [run] as factors.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "settings of [run], such as run.placement = \"split\"")]
+pub(super) struct RunFactors {
+    /// On which CPUs client and server run.
+    pub(super) placement: Option<At<Many<PlacementForm>>>,
+    /// What is done before the measured part.
+    pub(super) warmup: Option<At<Many<WarmupForm>>>,
+}
+
+/// How the run is carried out.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, expecting = "a table [run]")]
+pub(super) struct Run {
+    /// How often every cell is executed; 5 if absent.
+    pub(super) repetitions: Option<At<RepetitionsForm>>,
+    /// The order of trials; "shuffled-blocks" if absent.
+    pub(super) order: Option<At<Order>>,
+    /// Everything random follows from it; 20170309 if absent.
+    pub(super) seed: Option<At<u64>>,
+    /// On which CPUs client and server run; "free" if absent.
+    pub(super) placement: Option<At<PlacementForm>>,
+    /// What is done before the measured part and not counted; "500ms" if absent.
+    pub(super) warmup: Option<At<WarmupForm>>,
+    /// How long one trial may take; "60s" if absent.
+    pub(super) timeout: Option<At<Time>>,
+    /// How often a failed trial is tried again; 1 if absent.
+    pub(super) retries: Option<At<u32>>,
+}

@@ -1,0 +1,533 @@
+//! Values that may be written in more than one way: one or a list, a name or a table, a number or a sweep. Each
+//! reads every way it knows and says in words what it expects; none of them knows what a value is for.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{
+    Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
+};
+
+use crate::units::Nanos;
+
+/// What [`Password`] says of a literal secret. The reader of the file knows it by this text.
+pub(super) const LITERAL_SECRET: &str = "a secret must not stand in the file";
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) span: Range<usize>,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = toml::Spanned::<T>::deserialize(deserializer)?;
+        Ok(Self { span: spanned.span(), value: spanned.into_inner() })
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for At<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+/// One value, or a list of them.
+#[derive(Clone, Debug)]
+pub(super) enum Many<T> {
+    One(T),
+    List(Vec<At<T>>),
+}
+
+impl<T: Clone> Many<T> {
+    /// Every value with its place; `whole` is that of all of this.
+    pub(super) fn items(&self, whole: &Range<usize>) -> Vec<At<T>> {
+        match self {
+            Self::One(value) => vec![At { value: value.clone(), span: whole.clone() }],
+            Self::List(list) => list.clone(),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ManyVisitor(PhantomData))
+    }
+}
+
+struct ManyVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ManyVisitor<T> {
+    type Value = Many<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one value or a list")
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
+        T::deserialize(value.into_deserializer()).map(Many::One)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+        T::deserialize(value.into_deserializer()).map(Many::One)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+        T::deserialize(value.into_deserializer()).map(Many::One)
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+        T::deserialize(value.into_deserializer()).map(Many::One)
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<Self::Value, E> {
+        T::deserialize(value.into_deserializer()).map(Many::One)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Many::One)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Many::List)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Many<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Many_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1, "uniqueItems": true }] })
+    }
+}
+
+/// Where client and server run: one name for both, or one for each.
+#[derive(Clone, Debug)]
+pub(super) enum Hosts {
+    Both(String),
+    Each(EachHost),
+}
+
+/// A host for the client and one for the server.
+#[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table { client, server }")]
+pub(super) struct EachHost {
+    /// Where the driver runs.
+    pub(super) client: At<String>,
+    /// Where the server runs.
+    pub(super) server: At<String>,
+}
+
+impl<'de> Deserialize<'de> for Hosts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct HostsVisitor;
+
+        impl<'de> Visitor<'de> for HostsVisitor {
+            type Value = Hosts;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a host or { client = \"…\", server = \"…\" }")
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<Hosts, E> {
+                Ok(Hosts::Both(name.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Hosts, A::Error> {
+                EachHost::deserialize(MapAccessDeserializer::new(map)).map(Hosts::Each)
+            }
+        }
+
+        deserializer.deserialize_any(HostsVisitor)
+    }
+}
+
+impl JsonSchema for Hosts {
+    fn schema_name() -> Cow<'static, str> {
+        "Hosts".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let each = generator.subschema_for::<EachHost>();
+        json_schema!({
+            "description": "A host for both client and server, or one for each.",
+            "anyOf": [{ "type": "string" }, each]
+        })
+    }
+}
+
+/// Arguments of a server as a factor: a list of lists, or one list of words, which is one level.
+#[derive(Clone, Debug)]
+pub(super) enum ArgLists {
+    One(Vec<String>),
+    Many(Vec<At<Vec<String>>>),
+}
+
+/// An element of [`ArgLists`].
+enum Arg {
+    Word(String),
+    Words(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for Arg {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ArgVisitor;
+
+        impl<'de> Visitor<'de> for ArgVisitor {
+            type Value = Arg;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of strings, or a string where the whole list is one level")
+            }
+
+            fn visit_str<E: Error>(self, word: &str) -> Result<Arg, E> {
+                Ok(Arg::Word(word.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Arg, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Arg::Words)
+            }
+        }
+
+        deserializer.deserialize_any(ArgVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for ArgLists {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let elements = Vec::<At<Arg>>::deserialize(deserializer)?;
+        // An empty list is no level at all, as everywhere; one level without arguments is `[[]]`.
+        if matches!(elements.first(), None | Some(At { value: Arg::Words(_), .. })) {
+            elements
+                .into_iter()
+                .map(|At { value, span }| match value {
+                    Arg::Words(value) => Ok(At { value, span }),
+                    Arg::Word(word) => Err(mixed::<D::Error>(&word)),
+                })
+                .collect::<Result<_, _>>()
+                .map(Self::Many)
+        } else {
+            elements
+                .into_iter()
+                .map(|At { value, .. }| match value {
+                    Arg::Word(word) => Ok(word),
+                    Arg::Words(_) => Err(mixed::<D::Error>("[…]")),
+                })
+                .collect::<Result<_, _>>()
+                .map(Self::One)
+        }
+    }
+}
+
+fn mixed<E: Error>(found: &str) -> E {
+    E::custom(format!("strings and lists are mixed: found `{found}`, expected all of one kind"))
+}
+
+impl JsonSchema for ArgLists {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "ArgLists".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let words = json_schema!({ "type": "array", "items": { "type": "string" } });
+        json_schema!({ "anyOf": [words, { "type": "array", "items": words, "minItems": 1, "uniqueItems": true }] })
+    }
+}
+
+/// On which CPUs client and server run: a word, or lists of CPUs.
+#[derive(Clone, Debug)]
+pub(super) enum PlacementForm {
+    Word(PlacementWord),
+    Cpus(Cpus),
+}
+
+/// A placement by its name.
+#[derive(Clone, Copy, Debug, serde::Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum PlacementWord {
+    /// Wherever the scheduler puts them.
+    Free,
+    /// Both on one CPU.
+    SameCore,
+    /// The server on one CPU, the client on the others.
+    Split,
+}
+
+/// A placement by the numbers of CPUs.
+#[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table { server, client }")]
+pub(super) struct Cpus {
+    /// The server's CPUs.
+    pub(super) server: At<Vec<u32>>,
+    /// The client's CPUs.
+    pub(super) client: At<Vec<u32>>,
+}
+
+impl<'de> Deserialize<'de> for PlacementForm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PlacementVisitor;
+
+        impl<'de> Visitor<'de> for PlacementVisitor {
+            type Value = PlacementForm;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"free\", \"same-core\", \"split\" or { server = [0], client = [1] }")
+            }
+
+            fn visit_str<E: Error>(self, word: &str) -> Result<PlacementForm, E> {
+                PlacementWord::deserialize(word.into_deserializer()).map(PlacementForm::Word)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<PlacementForm, A::Error> {
+                Cpus::deserialize(MapAccessDeserializer::new(map)).map(PlacementForm::Cpus)
+            }
+        }
+
+        deserializer.deserialize_any(PlacementVisitor)
+    }
+}
+
+impl JsonSchema for PlacementForm {
+    fn schema_name() -> Cow<'static, str> {
+        "Placement".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let word = generator.subschema_for::<PlacementWord>();
+        let cpus = generator.subschema_for::<Cpus>();
+        json_schema!({ "description": "On which CPUs client and server run.", "anyOf": [word, cpus] })
+    }
+}
+
+/// A span of time with its unit, such as "10s".
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Time(pub(super) Nanos);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TimeVisitor;
+
+        impl Visitor<'_> for TimeVisitor {
+            type Value = Time;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration with its unit, such as \"10s\"")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Time, E> {
+                text.parse().map(Time).map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_any(TimeVisitor)
+    }
+}
+
+impl JsonSchema for Time {
+    fn schema_name() -> Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A span of time with its unit.",
+            "type": "string",
+            "examples": ["500ms", "10s", "1m 30s"]
+        })
+    }
+}
+
+/// A span of time, or a number of operations.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum WarmupForm {
+    Time(Nanos),
+    Operations(u64),
+}
+
+impl<'de> Deserialize<'de> for WarmupForm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WarmupVisitor;
+
+        impl Visitor<'_> for WarmupVisitor {
+            type Value = WarmupForm;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration such as \"500ms\", or a whole number of operations")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<WarmupForm, E> {
+                text.parse().map(WarmupForm::Time).map_err(E::custom)
+            }
+
+            fn visit_i64<E: Error>(self, value: i64) -> Result<WarmupForm, E> {
+                let operations = u64::try_from(value);
+                operations
+                    .map(WarmupForm::Operations)
+                    .map_err(|_| E::invalid_value(Unexpected::Signed(value), &self))
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<WarmupForm, E> {
+                Ok(WarmupForm::Operations(value))
+            }
+        }
+
+        deserializer.deserialize_any(WarmupVisitor)
+    }
+}
+
+impl JsonSchema for WarmupForm {
+    fn schema_name() -> Cow<'static, str> {
+        "Warmup".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (time, operations) = (generator.subschema_for::<Time>(), generator.subschema_for::<u64>());
+        json_schema!({ "description": "How long, or how many operations.", "anyOf": [time, operations] })
+    }
+}
+
+/// A number of repetitions, or the precision to reach.
+#[derive(Clone, Debug)]
+pub(super) enum RepetitionsForm {
+    Fixed(u64),
+    Until(Until),
+}
+
+/// Whole blocks are added until the interval of every cell's median is narrow enough.
+#[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table { min, max, until }")]
+pub(super) struct Until {
+    /// At least this often.
+    pub(super) min: At<u32>,
+    /// At most this often.
+    pub(super) max: At<u32>,
+    /// Half the width of the 95% interval over the median, such as "2%".
+    pub(super) until: At<String>,
+}
+
+impl<'de> Deserialize<'de> for RepetitionsForm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct RepetitionsVisitor;
+
+        impl<'de> Visitor<'de> for RepetitionsVisitor {
+            type Value = RepetitionsForm;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number or { min = 6, max = 30, until = \"2%\" }")
+            }
+
+            fn visit_i64<E: Error>(self, value: i64) -> Result<RepetitionsForm, E> {
+                let fixed = u64::try_from(value);
+                fixed
+                    .map(RepetitionsForm::Fixed)
+                    .map_err(|_| E::invalid_value(Unexpected::Signed(value), &self))
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<RepetitionsForm, E> {
+                Ok(RepetitionsForm::Fixed(value))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RepetitionsForm, A::Error> {
+                Until::deserialize(MapAccessDeserializer::new(map)).map(RepetitionsForm::Until)
+            }
+        }
+
+        deserializer.deserialize_any(RepetitionsVisitor)
+    }
+}
+
+impl JsonSchema for RepetitionsForm {
+    fn schema_name() -> Cow<'static, str> {
+        "Repetitions".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let until = generator.subschema_for::<Until>();
+        json_schema!({
+            "description": "How often every cell is executed.",
+            "anyOf": [{ "type": "integer", "minimum": 1, "maximum": u32::MAX }, until]
+        })
+    }
+}
+
+/// The environment variable that holds a password.
+#[derive(Clone, Debug)]
+pub(super) struct Password(pub(super) PasswordEnv);
+
+/// Where a password is to be found.
+#[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table { env = \"NAME\" }")]
+pub(super) struct PasswordEnv {
+    /// The name of an environment variable of `orchestrate`.
+    pub(super) env: At<String>,
+}
+
+impl<'de> Deserialize<'de> for Password {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PasswordVisitor;
+
+        impl<'de> Visitor<'de> for PasswordVisitor {
+            type Value = Password;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("{ env = \"NAME\" }")
+            }
+
+            fn visit_str<E: Error>(self, _: &str) -> Result<Password, E> {
+                Err(E::custom(LITERAL_SECRET))
+            }
+
+            fn visit_i64<E: Error>(self, _: i64) -> Result<Password, E> {
+                Err(E::custom(LITERAL_SECRET))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Password, A::Error> {
+                PasswordEnv::deserialize(MapAccessDeserializer::new(map)).map(Password)
+            }
+        }
+
+        deserializer.deserialize_any(PasswordVisitor)
+    }
+}
+
+impl JsonSchema for Password {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Password".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<PasswordEnv>()
+    }
+}

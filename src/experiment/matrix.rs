@@ -1,0 +1,227 @@
+//! One `[[matrix]]`: its factors, with the defaults of those not given, and its exclusions as cuts of the grid.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::axes::{DraftAxis, Factors, place};
+use super::diagnose::{Findings, Place};
+use super::file;
+use super::forms::At;
+use super::grid::{Cut, Grid};
+use super::tables::Names;
+use super::{Amount, Axis, Exclude, Factor, Level, Matrix, Settings};
+use crate::units::Nanos;
+
+/// A list of more exclusions than this is better written as another matrix.
+const MOST_EXCLUDES: usize = 1_000;
+
+/// What the cells of every matrix have in common before any level is applied.
+#[derive(Debug)]
+pub(super) struct Base {
+    pub(super) settings: Settings,
+    /// Where the file says so; a default has no place.
+    pub(super) places: BTreeMap<Factor, Place>,
+    /// How long one trial may take, and where the file says so.
+    pub(super) timeout: (Nanos, Option<Place>),
+}
+
+/// A matrix with the places of everything in it.
+#[derive(Debug)]
+pub(super) struct Draft<'a> {
+    pub(super) place: Place,
+    base: &'a Base,
+    pub(super) axes: Vec<DraftAxis>,
+    excludes: Vec<Exclude>,
+    pub(super) grid: Grid,
+}
+
+/// The levels that a factor has in a matrix, whether it is an axis or not.
+pub(super) struct Column {
+    pub(super) factor: Factor,
+    pub(super) axis: Option<usize>,
+    /// `None` where a setting without a default is not set.
+    pub(super) levels: Vec<Option<Level>>,
+}
+
+impl<'a> Draft<'a> {
+    /// Reads a matrix. `None` if something is wrong with it, which is noted; `damaged` if something was before.
+    pub(super) fn new(
+        findings: &mut Findings,
+        table: &At<file::Matrix>,
+        names: &Names<'_>,
+        base: &'a Base,
+        damaged: bool,
+    ) -> Option<Self> {
+        let before = findings.len();
+        let here = place(&table.span);
+        let mut axes = Factors::from(&table.value).axes(findings, names, damaged);
+        if table.value.modes.is_none() && !damaged {
+            if names.builtin.is_empty() {
+                findings.error(&here, "this matrix names no modes");
+            }
+            let levels = names.builtin.iter().map(|mode| Level::Mode(mode.name.to_owned()));
+            axes.insert(
+                0,
+                DraftAxis {
+                    factor: Factor::Mode,
+                    place: here.clone(),
+                    levels: levels.collect(),
+                    places: vec![here.clone(); names.builtin.len()],
+                },
+            );
+        }
+        let sound = findings.len() == before && !damaged;
+        let (mut excludes, mut cuts) = (Vec::new(), Vec::new());
+        if let Some(list) = &table.value.exclude {
+            if list.value.len() > MOST_EXCLUDES {
+                findings
+                    .error(&place(&list.span), format!("`exclude` has more than {MOST_EXCLUDES} entries"));
+                return None;
+            }
+            for entry in &list.value {
+                let entry_axes = Factors::from(&entry.value).axes(findings, names, damaged);
+                // Whether a level is missing can only be said if none is missing because of another error.
+                if sound && let Some((exclude, cut)) = exclusion(findings, entry, &entry_axes, &axes) {
+                    excludes.push(exclude);
+                    cuts.push(cut);
+                }
+            }
+        }
+        let grid = Grid { sizes: axes.iter().map(|axis| axis.levels.len()).collect(), excludes: cuts };
+        (findings.len() == before && !damaged).then_some(Self { place: here, base, axes, excludes, grid })
+    }
+
+    pub(super) fn column(&self, factor: Factor) -> Column {
+        let axis = self.axes.iter().position(|axis| axis.factor == factor);
+        let levels = match axis {
+            Some(axis) => self.axes[axis].levels.iter().cloned().map(Some).collect(),
+            None => vec![Level::of(factor, &self.base.settings)],
+        };
+        Column { factor, axis, levels }
+    }
+
+    /// Where the file says this level of a column; the matrix itself if it is a default.
+    pub(super) fn place_of(&self, column: &Column, level: usize) -> &Place {
+        match column.axis {
+            Some(axis) => &self.axes[axis].places[level],
+            None => self.base.places.get(&column.factor).unwrap_or(&self.place),
+        }
+    }
+
+    pub(super) fn timeout(&self) -> &(Nanos, Option<Place>) {
+        &self.base.timeout
+    }
+
+    /// The matrix without its places.
+    pub(super) fn finish(self) -> Matrix {
+        let axes = self.axes.into_iter().map(|axis| Axis { factor: axis.factor, levels: axis.levels });
+        let axes: Vec<Axis> = axes.collect();
+        let mut base = self.base.settings.clone();
+        // There is no mode to begin with; that of the first cell is as good as any.
+        if let Some(mode) = axes.iter().find(|axis| axis.factor == Factor::Mode) {
+            mode.levels[0].apply(&mut base);
+        }
+        Matrix { base, axes, exclude: self.excludes }
+    }
+}
+
+/// An exclusion, if every factor and level in it is one of the matrix.
+fn exclusion(
+    findings: &mut Findings,
+    entry: &At<file::Exclude>,
+    given: &[DraftAxis],
+    axes: &[DraftAxis],
+) -> Option<(Exclude, Cut)> {
+    let before = findings.len();
+    if given.is_empty() {
+        findings.error(&place(&entry.span), "an exclusion that names nothing would leave nothing");
+        return None;
+    }
+    let (mut levels, mut cut) = (Vec::new(), Cut::new());
+    for part in given {
+        let name = part.factor.name();
+        let Some(axis) = axes.iter().position(|axis| axis.factor == part.factor) else {
+            let varied: Vec<_> = axes.iter().map(|axis| format!("`{}`", axis.factor.name())).collect();
+            findings
+                .error(
+                    &part.place,
+                    format!("this exclusion matches nothing: the matrix does not list `{name}`"),
+                )
+                .help(format!("the factors of this matrix are {}", varied.join(", ")));
+            continue;
+        };
+        let known: HashMap<&Level, u32> = axes[axis].levels.iter().zip(0..).collect();
+        let mut indices = Vec::new();
+        for (level, here) in part.levels.iter().zip(&part.places) {
+            match known.get(level) {
+                Some(&index) => indices.push(index),
+                None => {
+                    let all: Vec<_> =
+                        axes[axis].levels.iter().take(30).map(|level| format!("`{level}`")).collect();
+                    findings
+                        .error(
+                            here,
+                            format!("this exclusion matches nothing: no cell has the level `{level}`"),
+                        )
+                        .help(format!("the levels of `{name}` in this matrix are {}", all.join(", ")));
+                }
+            }
+        }
+        indices.sort_unstable();
+        levels.push((part.factor, part.levels.clone()));
+        cut.push((axis, indices));
+    }
+    (findings.len() == before).then_some((Exclude { levels }, cut))
+}
+
+impl Level {
+    /// The level of a factor that these settings have; `None` if it is not set at all.
+    pub(super) fn of(factor: Factor, settings: &Settings) -> Option<Self> {
+        let workload = &settings.workload;
+        match factor {
+            Factor::Hosts => Some(Self::Hosts(settings.hosts.clone())),
+            Factor::Server => Some(Self::Server(settings.server.clone())),
+            Factor::Mode => Some(Self::Mode(settings.mode.clone())),
+            Factor::Workers => Some(Self::Workers(settings.workers)),
+            Factor::Amount => Some(Self::Amount(workload.amount)),
+            Factor::ValueBytes => workload.value_bytes.map(Self::ValueBytes),
+            Factor::Pipeline => Some(Self::Pipeline(workload.pipeline)),
+            Factor::Rate => workload.rate.map(Self::Rate),
+            Factor::Verify => Some(Self::Verify(workload.verify)),
+            Factor::Split => Some(Self::Split(workload.split)),
+            Factor::Link => Some(Self::Link(workload.link)),
+            Factor::ServerArgs => settings.server_args.clone().map(Self::ServerArgs),
+            Factor::Lifetime => settings.lifetime.map(Self::Lifetime),
+            Factor::Placement => Some(Self::Placement(settings.placement.clone())),
+            Factor::Warmup => Some(Self::Warmup(settings.warmup)),
+        }
+    }
+
+    /// The key and the value that name this level in an experiment file.
+    pub(super) fn in_file(&self) -> (&'static str, String) {
+        let key = match self {
+            Self::Amount(Amount::Operations(_)) => "workload.operations",
+            Self::Amount(Amount::Duration(_)) => "workload.duration",
+            other => other.factor().name(),
+        };
+        let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        let value = match self {
+            Self::Hosts(hosts) if hosts.client == hosts.server => text(&hosts.client),
+            Self::Hosts(hosts) => {
+                format!("{{ client = {}, server = {} }}", text(&hosts.client), text(&hosts.server))
+            }
+            Self::Amount(Amount::Operations(n)) => n.to_string(),
+            Self::Rate(n) => n.to_string(),
+            Self::ServerArgs(args) => {
+                let args: Vec<_> = args.iter().map(|arg| text(arg)).collect();
+                format!("[{}]", args.join(", "))
+            }
+            Self::Workers(_) | Self::ValueBytes(_) | Self::Pipeline(_) | Self::Verify(_) => self.to_string(),
+            Self::Placement(super::Placement::Cpus { server, client }) => {
+                format!("{{ server = {server:?}, client = {client:?} }}")
+            }
+            Self::Warmup(super::Warmup::Operations(n)) => n.to_string(),
+            other => text(&other.to_string()),
+        };
+        (key, value)
+    }
+}

@@ -1,0 +1,314 @@
+//! The whole way from files to an [`Experiment`]: what was read, what it means, and what is wrong with it, all at once.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::de::DeTable;
+
+use super::axes::{
+    both_amounts, duration, operations, pipeline, place, placement, rate, value_bytes, warmup,
+};
+use super::cells::CellChecks;
+use super::diagnose::{Diagnostics, Findings, Place};
+use super::file::{self, File, Included};
+use super::forms::{At, RepetitionsForm, Until};
+use super::grid::Budget;
+use super::matrix::{Base, Draft};
+use super::read::{Document, read};
+use super::source::{Source, resolved_text};
+use super::tables::{Names, TablesOf, is_safe_name};
+use super::{
+    Amount, BuiltinMode, Experiment, Factor, HostPair, Link, Order, Placement, Repetitions, RunSpec,
+    Settings, Split, Warmup, Workload, WorkloadKind,
+};
+use crate::units::Nanos;
+
+/// More tables than this are better written as lists.
+const MOST_MATRICES: usize = 200;
+
+/// Levels that may be looked at in all questions about cells; about a second.
+const BUDGET: u64 = 50_000_000;
+
+/// Reads an experiment file together with the files it includes, which are given in the order of
+/// [`includes`](super::includes). `builtin` are the modes that need no table.
+///
+/// # Errors
+/// Everything that is wrong with the files, each with its place. Broken syntax hides what depends on meaning: that is
+/// said only of files that can be read.
+pub fn parse(main: &Source, included: &[Source], builtin: &[BuiltinMode]) -> Result<Experiment, Diagnostics> {
+    let mut findings = Findings::new(std::iter::once(main).chain(included));
+    let document: Document<File> = read(&mut findings, 0, main);
+    let parts: Vec<Document<Included>> =
+        included.iter().zip(1..).map(|(source, index)| read(&mut findings, index, source)).collect();
+    let legible = !document.damage.is_total() && !parts.iter().any(|part| part.damage.is_total());
+    let experiment = legible.then(|| {
+        let mut files = vec![TablesOf {
+            source: 0,
+            directory: &main.directory,
+            damage: &document.damage,
+            servers: &document.content.server,
+            hosts: &document.content.host,
+            modes: &document.content.mode,
+        }];
+        files.extend(included.iter().zip(&parts).zip(1..).map(|((source, part), index)| TablesOf {
+            source: index,
+            directory: &source.directory,
+            damage: &part.damage,
+            servers: &part.content.server,
+            hosts: &part.content.host,
+            modes: &part.content.mode,
+        }));
+        let names = Names::new(&mut findings, &files, builtin);
+        if let (Some(include), false) = (&document.content.include, included.is_empty()) {
+            joinable(&mut findings, include, main, included);
+        }
+        experiment(&mut findings, &document, names)
+    });
+    findings.into_result()?;
+    Ok(experiment.flatten().expect("an experiment without an error is complete"))
+}
+
+/// What is kept of a run must be one text; tables written inline cannot be continued by those of another file.
+fn joinable(findings: &mut Findings, include: &At<Vec<At<String>>>, main: &Source, included: &[Source]) {
+    if findings.len() == 0 && DeTable::parse(&resolved_text(main, included)).is_err() {
+        findings
+            .error(&place(&include.span), "the included tables cannot be joined to those of this file")
+            .help("write modes, servers and hosts under headers such as [mode.NAME], not inline");
+    }
+}
+
+fn experiment(findings: &mut Findings, document: &Document<File>, names: Names<'_>) -> Option<Experiment> {
+    let Document { content: file, damage } = document;
+    let before = findings.len();
+    let name = name(findings, file.name.as_ref(), damage.affects("name"));
+    let base = base(findings, file);
+    let run = run(findings, file.run.as_ref().map(|run| &run.value));
+    if file.matrix.is_empty() && !damage.affects_any("matrix") {
+        findings
+            .error_in(0, "there is no [[matrix]]: nothing to run")
+            .help("a table [[matrix]] alone runs every built-in mode once with one worker");
+    }
+    if file.matrix.len() > MOST_MATRICES {
+        let place = place(&file.matrix[MOST_MATRICES].span);
+        findings.error(&place, format!("more than {MOST_MATRICES} [[matrix]] tables"));
+        return None;
+    }
+    let common = damage.affects("workload") || damage.affects("run") || findings.len() != before;
+    let mut drafts = Vec::new();
+    for (i, table) in file.matrix.iter().enumerate() {
+        amount_twice(findings, file, &table.value);
+        drafts.extend(Draft::new(findings, table, &names, &base, damage.affects(&format!("matrix.{i}"))));
+    }
+    // What the cells have in common is wrong, so that every cell would be.
+    if !common {
+        let mut checks = CellChecks { findings, names: &names, budget: Budget(BUDGET) };
+        let mut cells: u128 = 0;
+        for draft in &drafts {
+            cells = cells.saturating_add(checks.matrix(draft));
+        }
+        checks.duplicates(&drafts);
+        if let Some(first) = drafts.first() {
+            checks.trials(cells, most_repetitions(run.repetitions), &first.place);
+        }
+    }
+    Some(Experiment {
+        name: name?,
+        question: file.question.as_ref().map(|question| question.value.clone()),
+        matrices: drafts.into_iter().map(Draft::finish).collect(),
+        servers: names.servers,
+        hosts: names.hosts,
+        modes: names.modes,
+        run,
+    })
+}
+
+fn name(findings: &mut Findings, name: Option<&At<String>>, damaged: bool) -> Option<String> {
+    let Some(name) = name else {
+        if !damaged {
+            findings
+                .error_in(0, "the experiment has no name")
+                .help("write name = \"…\" at the top; results go to results/<name>/");
+        }
+        return None;
+    };
+    if !is_safe_name(&name.value) {
+        findings
+            .error(&place(&name.span), "this is no name of an experiment")
+            .label("results go to a directory of this name")
+            .help("a name begins with a letter or a digit and goes on with letters, digits, `.`, `_` or `-`");
+        return None;
+    }
+    Some(name.value.clone())
+}
+
+/// A matrix that varies one of operations and duration where [workload] gives the other.
+fn amount_twice(findings: &mut Findings, file: &File, matrix: &file::Matrix) {
+    let (Some(workload), Some(factors)) = (&file.workload, &matrix.workload) else { return };
+    if let (Some(operations), Some(duration)) = (&workload.value.operations, &factors.value.duration) {
+        both_amounts(findings, &place(&operations.span), &place(&duration.span));
+    }
+    if let (Some(duration), Some(operations)) = (&workload.value.duration, &factors.value.operations) {
+        both_amounts(findings, &place(&operations.span), &place(&duration.span));
+    }
+}
+
+/// The settings of every cell before any level is applied.
+fn base(findings: &mut Findings, file: &File) -> Base {
+    let mut base = Base {
+        settings: Settings {
+            hosts: HostPair::same("local"),
+            server: "redis".to_owned(),
+            mode: String::new(),
+            workers: 1,
+            workload: Workload {
+                kind: WorkloadKind::SetGet,
+                amount: Amount::Operations(20_000),
+                value_bytes: None,
+                pipeline: 1,
+                rate: None,
+                verify: true,
+                split: Split::Even,
+                link: Link::Tcp,
+            },
+            server_args: None,
+            lifetime: None,
+            placement: Placement::Free,
+            warmup: Warmup::Duration(Nanos::from_millis(500)),
+        },
+        places: BTreeMap::new(),
+        timeout: (Nanos::from_secs(60), None),
+    };
+    if let Some(At { value: table, .. }) = &file.workload {
+        workload(findings, table, &mut base);
+    }
+    if let Some(At { value: table, .. }) = &file.run {
+        let Base { settings, places, timeout } = &mut base;
+        set(
+            findings,
+            places,
+            Factor::Placement,
+            table.placement.as_ref(),
+            &mut settings.placement,
+            placement,
+        );
+        set(findings, places, Factor::Warmup, table.warmup.as_ref(), &mut settings.warmup, warmup);
+        if let Some(At { value: time, span }) = &table.timeout {
+            if time.0 == Nanos(0) {
+                findings.error(&place(span), "no trial can end within no time");
+            }
+            *timeout = (time.0, Some(place(span)));
+        }
+    }
+    base
+}
+
+fn workload(findings: &mut Findings, table: &file::Workload, base: &mut Base) {
+    let Base { settings: Settings { workload, .. }, places, .. } = base;
+    if let (Some(operations), Some(duration)) = (&table.operations, &table.duration) {
+        both_amounts(findings, &place(&operations.span), &place(&duration.span));
+    }
+    if let Some(kind) = &table.kind {
+        workload.kind = kind.value;
+    }
+    set(findings, places, Factor::Amount, table.operations.as_ref(), &mut workload.amount, |&n| {
+        operations(n)
+    });
+    set(findings, places, Factor::Amount, table.duration.as_ref(), &mut workload.amount, duration);
+    let some_bytes = |&n: &u64| value_bytes(n).map(Some);
+    set(
+        findings,
+        places,
+        Factor::ValueBytes,
+        table.value_bytes.as_ref(),
+        &mut workload.value_bytes,
+        some_bytes,
+    );
+    set(findings, places, Factor::Pipeline, table.pipeline.as_ref(), &mut workload.pipeline, |&n| {
+        pipeline(n)
+    });
+    set(findings, places, Factor::Rate, table.rate.as_ref(), &mut workload.rate, |&n| rate(n).map(Some));
+    set(findings, places, Factor::Verify, table.verify.as_ref(), &mut workload.verify, |&verify| Ok(verify));
+    set(findings, places, Factor::Split, table.split.as_ref(), &mut workload.split, |&split| Ok(split));
+    set(findings, places, Factor::Link, table.link.as_ref(), &mut workload.link, |&link| Ok(link));
+}
+
+/// Puts what the file says in place of a default, or notes why it cannot be.
+fn set<T, U>(
+    findings: &mut Findings,
+    places: &mut BTreeMap<Factor, Place>,
+    factor: Factor,
+    given: Option<&At<T>>,
+    setting: &mut U,
+    meaning: impl Fn(&T) -> Result<U, String>,
+) {
+    let Some(At { value, span }) = given else { return };
+    match meaning(value) {
+        Ok(value) => {
+            *setting = value;
+            places.insert(factor, place(span));
+        }
+        Err(message) => {
+            findings.error(&place(span), message);
+        }
+    }
+}
+
+fn run(findings: &mut Findings, table: Option<&file::Run>) -> RunSpec {
+    let default = file::Run::default();
+    let table = table.unwrap_or(&default);
+    RunSpec {
+        repetitions: table
+            .repetitions
+            .as_ref()
+            .and_then(|form| repetitions(findings, form))
+            .unwrap_or(Repetitions::Fixed(5)),
+        order: table.order.as_ref().map_or(Order::ShuffledBlocks, |order| order.value),
+        seed: table.seed.as_ref().map_or(20_170_309, |seed| seed.value),
+        timeout: table.timeout.as_ref().map_or(Nanos::from_secs(60), |timeout| timeout.value.0),
+        retries: table.retries.as_ref().map_or(1, |retries| retries.value),
+    }
+}
+
+fn repetitions(findings: &mut Findings, form: &At<RepetitionsForm>) -> Option<Repetitions> {
+    match &form.value {
+        RepetitionsForm::Fixed(n) => match u32::try_from(*n) {
+            Ok(n @ 1..) => Some(Repetitions::Fixed(n)),
+            _ => {
+                findings.error(&place(&form.span), "`repetitions` is from 1 to 4294967295");
+                None
+            }
+        },
+        RepetitionsForm::Until(until) => repetitions_until(findings, until),
+    }
+}
+
+fn repetitions_until(findings: &mut Findings, until: &Until) -> Option<Repetitions> {
+    let before = findings.len();
+    let mut wrong = |span: &Range<usize>, message: &str| {
+        findings.error(&place(span), message);
+    };
+    let (min, max) = (until.min.value, until.max.value);
+    if min == 0 {
+        wrong(&until.min.span, "`min` is at least 1");
+    }
+    if min > max {
+        wrong(&until.max.span, "`max` is smaller than `min`");
+    }
+    let percent = until.until.value.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    match percent {
+        Some(percent) if percent > 0.0 && percent < 100.0 => {
+            (findings.len() == before).then_some(Repetitions::Until { min, max, precision: percent / 100.0 })
+        }
+        _ => {
+            wrong(&until.until.span, "`until` is a percentage between 0% and 100%, such as \"2%\"");
+            None
+        }
+    }
+}
+
+const fn most_repetitions(repetitions: Repetitions) -> u32 {
+    match repetitions {
+        Repetitions::Fixed(n) => n,
+        Repetitions::Until { max, .. } => max,
+    }
+}

@@ -1,0 +1,104 @@
+//! Experiment files as text: what they include, and one text that stands for all of them. Reads no file; that is the
+//! caller's part.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnose::{Diagnostics, Findings, Place};
+
+/// The tables that an included file may hold.
+pub(super) const FAMILIES: [&str; 3] = ["mode", "server", "host"];
+
+/// The bytes of a file and where they come from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The file as messages show it.
+    pub name: String,
+    /// What relative paths in it are relative to.
+    pub directory: PathBuf,
+    /// All of it.
+    pub bytes: Vec<u8>,
+}
+
+/// The files that an experiment file includes, in its order, joined to its directory. Empty if the file cannot be
+/// read as TOML: [`super::parse`] then says why.
+#[must_use]
+pub fn includes(main: &Source) -> Vec<PathBuf> {
+    let Some((_, table)) = readable(main) else { return Vec::new() };
+    include_list(&table).into_iter().map(|(_, path)| main.directory.join(path)).collect()
+}
+
+impl Diagnostics {
+    /// Says that a file could not be read; `index` counts [`includes`].
+    #[must_use]
+    pub fn missing_include(main: &Source, index: usize, why: &str) -> Self {
+        let mut findings = Findings::new([main]);
+        let include = readable(main).and_then(|(_, table)| include_list(&table).into_iter().nth(index));
+        match include {
+            Some((span, path)) => findings
+                .error(&Place { source: 0, span }, format!("cannot read the included file `{path}`: {why}"))
+                .help("paths are relative to the directory of the file that includes them"),
+            None => findings.error_in(0, format!("cannot read an included file: {why}")),
+        };
+        findings.into_result().expect_err("a finding was noted")
+    }
+}
+
+/// The file as it was run: one text without `include` that means the same, but for the directories where commands are
+/// looked up. `main` and `included` must have been parsed without an error; otherwise the text is that of `main`.
+#[must_use]
+pub fn resolved_text(main: &Source, included: &[Source]) -> String {
+    let Some((text, table)) = readable(main) else {
+        return String::from_utf8_lossy(&main.bytes).into_owned();
+    };
+    let mut out = match table.get_key_value("include") {
+        Some((key, value)) => comment_out(text, &(key.span().start..value.span().end)),
+        None => text.to_owned(),
+    };
+    for source in included {
+        if !out.ends_with('\n') {
+            out.push('\n');
+        }
+        out += &format!("\n# included from {}\n", source.name.escape_debug());
+        out += &tables_of(source).unwrap_or_default();
+    }
+    out
+}
+
+fn readable(source: &Source) -> Option<(&str, DeTable<'_>)> {
+    let text = std::str::from_utf8(&source.bytes).ok()?;
+    Some((text, DeTable::parse(text).ok()?.into_inner()))
+}
+
+fn include_list(table: &DeTable<'_>) -> Vec<(Range<usize>, String)> {
+    let list = table.get("include").and_then(|value| value.get_ref().as_array());
+    let item = |value: &Spanned<DeValue<'_>>| Some((value.span(), value.get_ref().as_str()?.to_owned()));
+    list.into_iter().flat_map(|list| list.iter()).filter_map(item).collect()
+}
+
+/// Puts `# ` before every line that the span touches. A key of the root and its value share their lines with nothing
+/// but blanks and a comment.
+fn comment_out(text: &str, span: &Range<usize>) -> String {
+    let start = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = text[span.end..].find('\n').map_or(text.len(), |newline| span.end + newline);
+    let commented: Vec<_> = text[start..end].split('\n').map(|line| format!("# {line}")).collect();
+    format!("{}{}{}", &text[..start], commented.join("\n"), &text[end..])
+}
+
+/// The tables of an included file, each under its own header. The text itself could not be appended as it is: keys
+/// before its first header would fall into the last table of the file that includes it.
+fn tables_of(source: &Source) -> Option<String> {
+    let table: toml::Table = std::str::from_utf8(&source.bytes).ok()?.parse().ok()?;
+    let mut out = String::new();
+    for family in FAMILIES {
+        for (name, value) in table.get(family).and_then(toml::Value::as_table).into_iter().flatten() {
+            let one = toml::Table::from_iter([(name.clone(), value.clone())]);
+            let one = toml::Table::from_iter([(family.to_owned(), one.into())]);
+            out += &toml::to_string(&one).ok()?;
+        }
+    }
+    Some(out)
+}

@@ -1,0 +1,382 @@
+//! The named tables of an experiment and of what it includes: servers, hosts and modes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::diagnose::{Findings, Place, suggest};
+use super::file::{self, TransportWord};
+use super::forms::At;
+use super::read::{Damage, is_secret_option};
+use super::{BuiltinMode, HostSpec, Lifetime, ModeSpec, ServerSpec, Transport};
+
+/// Whether a name can be a component of a path and a word in a table as it is.
+pub(super) fn is_safe_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+        && name.len() <= 100
+}
+
+/// The tables of one file.
+pub(super) struct TablesOf<'a> {
+    /// The number of the file in the findings' texts.
+    pub(super) source: usize,
+    pub(super) directory: &'a Path,
+    pub(super) damage: &'a Damage,
+    pub(super) servers: &'a BTreeMap<String, At<file::Server>>,
+    pub(super) hosts: &'a BTreeMap<String, At<file::Host>>,
+    pub(super) modes: &'a BTreeMap<String, At<file::Mode>>,
+}
+
+/// Every name that a matrix may use.
+pub(super) struct Names<'a> {
+    pub(super) builtin: &'a [BuiltinMode],
+    pub(super) servers: BTreeMap<String, ServerSpec>,
+    pub(super) hosts: BTreeMap<String, HostSpec>,
+    pub(super) modes: BTreeMap<String, ModeSpec>,
+    /// Names whose tables are wrong, and families of which a whole file is: to call them undefined would be wrong.
+    doubtful: BTreeSet<(Family, Option<String>)>,
+}
+
+/// A kind of named table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Family {
+    Server,
+    Host,
+    Mode,
+}
+
+impl Family {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Host => "host",
+            Self::Mode => "mode",
+        }
+    }
+}
+
+impl<'a> Names<'a> {
+    /// Reads the tables of all files together.
+    pub(super) fn new(findings: &mut Findings, files: &[TablesOf<'_>], builtin: &'a [BuiltinMode]) -> Self {
+        let mut names = Self {
+            builtin,
+            servers: BTreeMap::new(),
+            hosts: BTreeMap::from([(
+                "local".to_owned(),
+                HostSpec { transport: Transport::Local, address: None },
+            )]),
+            modes: BTreeMap::new(),
+            doubtful: BTreeSet::new(),
+        };
+        let mut seen = BTreeMap::new();
+        for file in files {
+            for (name, table) in file.servers {
+                let place = Place { source: file.source, span: table.span.clone() };
+                if names.admit(findings, &mut seen, Family::Server, name, &place, file.damage) {
+                    let spec = server(findings, file.source, &table.value);
+                    names.keep(Family::Server, name, spec, |names| &mut names.servers);
+                }
+            }
+            for (name, table) in file.hosts {
+                let place = Place { source: file.source, span: table.span.clone() };
+                if names.admit(findings, &mut seen, Family::Host, name, &place, file.damage) {
+                    let spec = host(findings, file.source, &place, &table.value);
+                    names.keep(Family::Host, name, spec, |names| &mut names.hosts);
+                }
+            }
+            for (name, table) in file.modes {
+                let place = Place { source: file.source, span: table.span.clone() };
+                if names.admit(findings, &mut seen, Family::Mode, name, &place, file.damage) {
+                    let spec = mode(findings, file.source, &place, &table.value, file.directory);
+                    names.keep(Family::Mode, name, spec, |names| &mut names.modes);
+                }
+            }
+            names.doubt_damage(file.damage);
+        }
+        names.servers.entry("redis".to_owned()).or_insert_with(|| ServerSpec::Managed {
+            program: DEFAULT_PROGRAM.to_owned(),
+            args: default_args(),
+            lifetime: Lifetime::Run,
+        });
+        names
+    }
+
+    /// Whether a table of this name may be read. If not, why not is noted and the name is doubtful.
+    fn admit(
+        &mut self,
+        findings: &mut Findings,
+        seen: &mut BTreeMap<(Family, String), Place>,
+        family: Family,
+        name: &str,
+        place: &Place,
+        damage: &Damage,
+    ) -> bool {
+        let what = family.name();
+        if let Some(first) = seen.get(&(family, name.to_owned())) {
+            findings
+                .error(place, format!("the {what} `{name}` is defined twice"))
+                .label("again here")
+                .related(first, "first here");
+            return false;
+        }
+        seen.insert((family, name.to_owned()), place.clone());
+        if damage.affects(&format!("{what}.{name}")) {
+            self.doubtful.insert((family, Some(name.to_owned())));
+            return false;
+        }
+        if !is_safe_name(name) {
+            findings.error(place, format!("`{name}` is no name for a {what}")).help(
+                "a name begins with a letter or a digit and goes on with letters, digits, `.`, `_` or `-`",
+            );
+        } else if family == Family::Host && name == "local" {
+            findings
+                .error(place, "the host `local` always exists and cannot be redefined")
+                .help("give this host another name");
+        } else if family == Family::Mode && self.builtin.iter().any(|mode| mode.name == name) {
+            findings.error(place, format!("`{name}` is a built-in mode")).help("give this mode another name");
+        } else {
+            return true;
+        }
+        self.doubtful.insert((family, Some(name.to_owned())));
+        false
+    }
+
+    fn keep<T>(
+        &mut self,
+        family: Family,
+        name: &str,
+        spec: Option<T>,
+        map: impl FnOnce(&mut Self) -> &mut BTreeMap<String, T>,
+    ) {
+        match spec {
+            Some(spec) => {
+                map(self).insert(name.to_owned(), spec);
+            }
+            None => {
+                self.doubtful.insert((family, Some(name.to_owned())));
+            }
+        }
+    }
+
+    fn doubt_damage(&mut self, damage: &Damage) {
+        for family in [Family::Server, Family::Host, Family::Mode] {
+            if damage.affects(family.name()) {
+                self.doubtful.insert((family, None));
+            }
+            for name in damage.names_in(family.name()) {
+                self.doubtful.insert((family, Some(name.to_owned())));
+            }
+        }
+    }
+
+    /// Whether a name exists; if it does not, that is noted. A doubtful name passes: its table has its own finding.
+    pub(super) fn check(&self, findings: &mut Findings, family: Family, name: &str, place: &Place) -> bool {
+        let all = self.all(family);
+        if all.contains(&name)
+            || self.doubtful.contains(&(family, None))
+            || self.doubtful.contains(&(family, Some(name.to_owned())))
+        {
+            return true;
+        }
+        let what = family.name();
+        findings.error(place, format!("there is no {what} `{name}`")).help(suggest(
+            name,
+            &format!("every {what} there is"),
+            all.iter().copied(),
+        ));
+        false
+    }
+
+    fn all(&self, family: Family) -> Vec<&str> {
+        match family {
+            Family::Server => self.servers.keys().map(String::as_str).collect(),
+            Family::Host => self.hosts.keys().map(String::as_str).collect(),
+            Family::Mode => {
+                let builtin = self.builtin.iter().map(|mode| mode.name);
+                builtin.chain(self.modes.keys().map(String::as_str)).collect()
+            }
+        }
+    }
+}
+
+const DEFAULT_PROGRAM: &str = "redis-server";
+
+fn default_args() -> Vec<String> {
+    ["--save", "", "--appendonly", "no"].map(str::to_owned).to_vec()
+}
+
+/// Notes every secret among the arguments of a server. True if there was none.
+pub(super) fn check_args(findings: &mut Findings, source: usize, args: &[At<String>]) -> bool {
+    let before = findings.len();
+    for arg in args {
+        if is_secret_option(&arg.value) {
+            findings
+                .error(&Place { source, span: arg.span.clone() }, "a secret is written literally")
+                .help("a server that orchestrate starts needs none: it listens on loopback, or gets a random password");
+        }
+    }
+    findings.len() == before
+}
+
+fn server(findings: &mut Findings, source: usize, table: &file::Server) -> Option<ServerSpec> {
+    let Some(address) = &table.address else { return managed(findings, source, table) };
+    let before = findings.len();
+    let at = |span: &std::ops::Range<usize>| Place { source, span: span.clone() };
+    let managed_keys = [
+        ("program", table.program.as_ref().map(|at| &at.span)),
+        ("args", table.args.as_ref().map(|at| &at.span)),
+        ("lifetime", table.lifetime.as_ref().map(|at| &at.span)),
+    ];
+    for (key, span) in managed_keys {
+        let Some(span) = span else { continue };
+        findings
+            .error(&at(span), format!("a server has `{key}` or `address`, not both"))
+            .related(&at(&address.span), "a server that somebody else runs")
+            .help("`program`, `args` and `lifetime` are for a server that orchestrate starts");
+    }
+    let endpoint = host_and_port(&address.value);
+    if endpoint.is_none() {
+        findings
+            .error(&at(&address.span), "this is no address")
+            .help("write HOST:PORT, such as \"10.0.0.5:6379\"");
+    }
+    let password_env = table.password.as_ref().map(|password| &password.value.0.env);
+    if let Some(env) = password_env
+        && !is_variable(&env.value)
+    {
+        findings.error(&at(&env.span), format!("`{}` is no name of an environment variable", env.value));
+    }
+    let (host, port) = endpoint?;
+    let external = ServerSpec::External {
+        host,
+        port,
+        password_env: password_env.map(|env| env.value.clone()),
+        allow_flush: table.allow_flush.as_ref().is_some_and(|flush| flush.value),
+    };
+    (findings.len() == before).then_some(external)
+}
+
+fn managed(findings: &mut Findings, source: usize, table: &file::Server) -> Option<ServerSpec> {
+    let before = findings.len();
+    let external_keys = [
+        ("password", table.password.as_ref().map(|at| &at.span)),
+        ("allow_flush", table.allow_flush.as_ref().map(|at| &at.span)),
+    ];
+    for (key, span) in external_keys {
+        let Some(span) = span else { continue };
+        findings
+            .error(&Place { source, span: span.clone() }, format!("`{key}` goes with `address`"))
+            .help("it is for a server that somebody else runs");
+    }
+    if let Some(program) = &table.program
+        && program.value.trim().is_empty()
+    {
+        findings.error(&Place { source, span: program.span.clone() }, "`program` is empty");
+    }
+    let args = table.args.as_ref().map(|args| args.value.as_slice());
+    check_args(findings, source, args.unwrap_or_default());
+    let spec = ServerSpec::Managed {
+        program: table.program.as_ref().map_or(DEFAULT_PROGRAM.to_owned(), |program| program.value.clone()),
+        args: args.map_or_else(default_args, |args| args.iter().map(|arg| arg.value.clone()).collect()),
+        lifetime: table.lifetime.as_ref().map_or(Lifetime::Run, |lifetime| lifetime.value),
+    };
+    (findings.len() == before).then_some(spec)
+}
+
+/// `HOST:PORT`; an IPv6 address stands in brackets.
+fn host_and_port(address: &str) -> Option<(String, u16)> {
+    let (host, port) = address.rsplit_once(':')?;
+    let port: u16 = port.parse().ok().filter(|&port| port > 0)?;
+    let host = match host.strip_prefix('[') {
+        Some(inner) => inner.strip_suffix(']').filter(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok())?,
+        None => host,
+    };
+    let bracketed = address.starts_with('[');
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    (bracketed || (!host.is_empty() && host.chars().all(plain))).then(|| (host.to_owned(), port))
+}
+
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn host(findings: &mut Findings, source: usize, place: &Place, table: &file::Host) -> Option<HostSpec> {
+    let before = findings.len();
+    let Some(transport) = &table.transport else {
+        findings
+            .error(place, "this host has no `transport`")
+            .help("one of \"local\", \"ssh\", \"slurm\", \"command\"");
+        return None;
+    };
+    let keys = [
+        ("target", TransportWord::Ssh, "\"ssh\"", table.target.as_ref().map(|at| &at.span)),
+        ("options", TransportWord::Slurm, "\"slurm\"", table.options.as_ref().map(|at| &at.span)),
+        ("prefix", TransportWord::Command, "\"command\"", table.prefix.as_ref().map(|at| &at.span)),
+    ];
+    for (key, of, word, span) in keys {
+        if let Some(span) = span
+            && of != transport.value
+        {
+            findings
+                .error(&Place { source, span: span.clone() }, format!("`{key}` goes with transport = {word}"))
+                .related(&Place { source, span: transport.span.clone() }, "this transport has no use for it");
+        }
+    }
+    let needs = |findings: &mut Findings, key: &str, example: &str| {
+        let here = Place { source, span: transport.span.clone() };
+        findings
+            .error(&here, format!("this transport needs `{key}`"))
+            .help(format!("such as {key} = {example}"));
+    };
+    let words = |list: &Option<At<Vec<At<String>>>>| -> Vec<String> {
+        list.iter().flat_map(|list| &list.value).map(|word| word.value.clone()).collect()
+    };
+    let transport = match transport.value {
+        TransportWord::Local => Transport::Local,
+        TransportWord::Ssh => {
+            let target = table.target.as_ref();
+            match target {
+                None => needs(findings, "target", "\"user@host\""),
+                // ssh would take it for an option, and some of its options run programs.
+                Some(at) if at.value.is_empty() || at.value.starts_with('-') => {
+                    let here = Place { source, span: at.span.clone() };
+                    findings.error(&here, "this is no destination for ssh");
+                }
+                Some(_) => {}
+            }
+            Transport::Ssh { target: target.map_or_else(String::new, |at| at.value.clone()) }
+        }
+        TransportWord::Slurm => Transport::Slurm { options: words(&table.options) },
+        TransportWord::Command => {
+            let prefix = words(&table.prefix);
+            if prefix.first().is_none_or(|program| program.is_empty()) {
+                needs(findings, "prefix", "[\"docker\", \"exec\", \"-i\", \"box\"]");
+            }
+            Transport::Command { prefix }
+        }
+    };
+    let address = table.address.as_ref().map(|address| address.value.clone());
+    (findings.len() == before).then_some(HostSpec { transport, address })
+}
+
+fn mode(
+    findings: &mut Findings,
+    source: usize,
+    place: &Place,
+    table: &file::Mode,
+    directory: &Path,
+) -> Option<ModeSpec> {
+    let Some(command) = &table.command else {
+        findings
+            .error(place, "this mode has no `command`")
+            .help("such as command = [\"./my_driver\", \"--pipelined\"]");
+        return None;
+    };
+    if command.value.first().is_none_or(|program| program.value.trim().is_empty()) {
+        findings.error(&Place { source, span: command.span.clone() }, "`command` names no program");
+        return None;
+    }
+    let command = command.value.iter().map(|word| word.value.clone()).collect();
+    Some(ModeSpec { command, directory: directory.to_owned() })
+}

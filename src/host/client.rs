@@ -1,0 +1,256 @@
+//! The coordinator's end of the line to one agent: calls and their answers, notices, and the lease.
+
+use std::collections::HashMap;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdin, Command};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::codec::{FramedRead, LinesCodec};
+use tracing::{debug, warn};
+
+use crate::protocol::{
+    AgentError, AgentLine, Call, Hello, MAX_LINE, Notice, Outcome, PROTOCOL, Ping, Request, Welcome,
+};
+use crate::units::Nanos;
+
+/// How long an agent works on without hearing from its coordinator.
+pub const LEASE: Nanos = Nanos::from_secs(30);
+/// How long an agent may take to stop its servers once its input is closed.
+const GOODBYE: Duration = Duration::from_secs(10);
+
+/// A line to one agent. Calls may overlap.
+#[derive(Debug)]
+pub struct AgentClient {
+    host: String,
+    line: Arc<Line>,
+    child: Child,
+    pinger: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Line {
+    input: tokio::sync::Mutex<Option<ChildStdin>>,
+    next: AtomicU64,
+    /// `None` once the agent's output has ended: nobody will answer any more.
+    pending: Mutex<Option<HashMap<u64, oneshot::Sender<Outcome>>>>,
+}
+
+/// Why a call brought no reply.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The agent says no.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// The agent is not there any more.
+    #[error("the agent on host `{host}` went away")]
+    Lost {
+        /// Its host.
+        host: String,
+    },
+    /// The agent answered something that is no answer to this call.
+    #[error("the agent on host `{host}` answered `{call}` with something else: {source}")]
+    Malformed {
+        /// Its host.
+        host: String,
+        /// [`Call::NAME`].
+        call: &'static str,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// Why there is no line to an agent.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Its command does not start.
+    #[error("failed to start the agent on host `{host}` with `{command}`: {source}")]
+    Spawn {
+        /// Its host.
+        host: String,
+        /// What was tried.
+        command: String,
+        /// What came back.
+        source: std::io::Error,
+    },
+    /// It speaks another version of the protocol.
+    #[error("the agent on host `{host}` speaks protocol {theirs}, this program speaks {PROTOCOL}")]
+    Version {
+        /// Its host.
+        host: String,
+        /// Its version.
+        theirs: u32,
+    },
+    /// It did not greet.
+    #[error("host `{host}`: {source}")]
+    Greeting {
+        /// Its host.
+        host: String,
+        /// What came back.
+        source: CallError,
+    },
+}
+
+impl AgentClient {
+    /// Starts an agent with `command` and greets it. `holder` is what the host's lock is to say of us; what the
+    /// agent says unasked goes to `notices`.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub async fn connect(
+        host: &str,
+        mut command: Command,
+        holder: String,
+        notices: mpsc::UnboundedSender<Notice>,
+    ) -> Result<(Self, Welcome), ConnectError> {
+        // A process group of its own: Ctrl-C at the terminal is for the coordinator alone, which then closes the
+        // agent's input.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let mut child = command.spawn().map_err(|source| ConnectError::Spawn {
+            host: host.to_owned(),
+            command: format!("{:?}", command.as_std()),
+            source,
+        })?;
+        let (Some(input), Some(output), Some(errors)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            unreachable!("all three are piped");
+        };
+        let line = Arc::new(Line {
+            input: tokio::sync::Mutex::new(Some(input)),
+            next: AtomicU64::new(1),
+            pending: Mutex::new(Some(HashMap::new())),
+        });
+        tokio::spawn(log_errors(host.to_owned(), errors));
+        tokio::spawn(hear(host.to_owned(), output, Arc::clone(&line), notices));
+        let pinger = tokio::spawn(keep_alive(host.to_owned(), Arc::clone(&line)));
+        let client = Self { host: host.to_owned(), line, child, pinger };
+        let hello =
+            Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned(), holder, lease: LEASE };
+        match client.call(hello).await {
+            Ok(welcome) if welcome.protocol == PROTOCOL => Ok((client, welcome)),
+            Ok(Welcome { protocol: theirs, .. }) => {
+                Err(ConnectError::Version { host: host.to_owned(), theirs })
+            }
+            Err(source) => Err(ConnectError::Greeting { host: host.to_owned(), source }),
+        }
+    }
+
+    /// Makes a call and waits for its reply.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn call<C: Call>(&self, call: C) -> Result<C::Reply, CallError> {
+        self.line.call(&self.host, call).await
+    }
+
+    /// Whether nobody will answer any more.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.line.pending().is_none()
+    }
+
+    /// Closes the agent's input, upon which it stops all that it started, and waits for its end.
+    pub async fn close(mut self) {
+        self.pinger.abort();
+        self.line.input.lock().await.take();
+        if tokio::time::timeout(GOODBYE, self.child.wait()).await.is_err() {
+            warn!(host = self.host, "the agent did not end when its input was closed: killing it");
+            // Its children die with it where the system can arrange that (parent-death signal).
+            if let Err(error) = self.child.kill().await {
+                warn!(host = self.host, %error, "failed to kill the agent");
+            }
+        }
+    }
+}
+
+impl Line {
+    fn pending(&self) -> std::sync::MutexGuard<'_, Option<HashMap<u64, oneshot::Sender<Outcome>>>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn call<C: Call>(&self, host: &str, call: C) -> Result<C::Reply, CallError> {
+        let lost = || CallError::Lost { host: host.to_owned() };
+        let malformed = |source| CallError::Malformed { host: host.to_owned(), call: C::NAME, source };
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let args = serde_json::to_value(&call).map_err(malformed)?;
+        let mut text =
+            serde_json::to_vec(&Request { id, call: C::NAME.to_owned(), args }).map_err(malformed)?;
+        text.push(b'\n');
+        let (answer, answered) = oneshot::channel();
+        self.pending().as_mut().ok_or_else(lost)?.insert(id, answer);
+        {
+            let mut input = self.input.lock().await;
+            let input = input.as_mut().ok_or_else(lost)?;
+            input.write_all(&text).await.map_err(|_| lost())?;
+        }
+        match answered.await {
+            Ok(Outcome::Ok(value)) => serde_json::from_value(value).map_err(malformed),
+            Ok(Outcome::Error(error)) => Err(error.into()),
+            Err(_) => Err(lost()),
+        }
+    }
+}
+
+/// Hands every line of the agent to whom it concerns, until the agent's output ends.
+async fn hear(
+    host: String,
+    output: tokio::process::ChildStdout,
+    line: Arc<Line>,
+    notices: mpsc::UnboundedSender<Notice>,
+) {
+    let mut lines = FramedRead::new(output, LinesCodec::new_with_max_length(MAX_LINE));
+    loop {
+        let text = match lines.next().await {
+            Some(Ok(text)) => text,
+            Some(Err(error)) => {
+                warn!(host, %error, "the agent's output cannot be read");
+                break;
+            }
+            None => break,
+        };
+        match serde_json::from_str(&text) {
+            Ok(AgentLine::Response(response)) => {
+                let waiting = line.pending().as_mut().and_then(|pending| pending.remove(&response.id));
+                match waiting {
+                    // Whoever asked may have stopped waiting: an aborted trial.
+                    Some(waiting) => drop(waiting.send(response.result)),
+                    None => warn!(host, id = response.id, "the agent answered what nobody asked"),
+                }
+            }
+            // Nobody may be listening any more, at the end of a run.
+            Ok(AgentLine::Notice(notice)) => drop(notices.send(notice)),
+            Err(error) => {
+                warn!(host, %error, "the agent printed something that is no answer");
+                break;
+            }
+        }
+    }
+    // Everybody who still waits hears that the agent is lost.
+    line.pending().take();
+}
+
+/// Renews the lease until the agent is lost.
+async fn keep_alive(host: String, line: Arc<Line>) {
+    let mut every = tokio::time::interval(LEASE.duration() / 3);
+    every.tick().await;
+    loop {
+        every.tick().await;
+        if let Err(error) = line.call(&host, Ping {}).await {
+            debug!(host, %error, "no answer to a ping");
+            return;
+        }
+    }
+}
+
+/// Keeps what the agent says on its standard error in the log.
+async fn log_errors(host: String, errors: tokio::process::ChildStderr) {
+    let mut lines = BufReader::new(errors).lines();
+    while let Ok(Some(text)) = lines.next_line().await {
+        warn!(host, "agent: {text}");
+    }
+}

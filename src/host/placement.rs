@@ -1,0 +1,233 @@
+//! On which CPUs a server and its client run: a pure plan, and the system calls that carry it out.
+
+use std::io;
+
+use rustix::process::Pid;
+
+use crate::experiment::Placement;
+
+/// Why processes cannot be bound here; `None` if they can.
+pub const OBSTACLE: Option<&str> = if cfg!(target_os = "linux") {
+    None
+} else if cfg!(target_os = "macos") {
+    Some("macOS does not bind processes to CPUs")
+} else {
+    Some("binding processes to CPUs is supported on Linux only")
+};
+
+/// The CPUs that this program may use, and which of them are threads of one core.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Topology {
+    /// Ascending.
+    pub allowed: Vec<u32>,
+    /// Groups of CPUs that share a core. A CPU in no group has a core of its own.
+    pub cores: Vec<Vec<u32>>,
+}
+
+/// Where the two sides go. Neither is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sides {
+    /// The server's CPUs.
+    pub server: Vec<u32>,
+    /// The client's CPUs.
+    pub client: Vec<u32>,
+}
+
+/// Decides where the two sides go.
+///
+/// Where the plan is free to choose, the server gets the last CPU, because the first ones tend to serve the
+/// interrupts of devices; the same machine always gives the same answer.
+///
+/// # Errors
+/// A sentence that says why the machine cannot do it.
+pub fn plan(placement: &Placement, topology: &Topology) -> Result<Sides, String> {
+    let Topology { allowed, cores } = topology;
+    let Some(&last) = allowed.last() else { return Err("no CPU is allowed to this process".to_owned()) };
+    match placement {
+        Placement::Free => Ok(Sides { server: allowed.clone(), client: allowed.clone() }),
+        Placement::SameCore => Ok(Sides { server: vec![last], client: vec![last] }),
+        Placement::Split => {
+            let shares_core = |cpu: u32| cores.iter().any(|core| core.contains(&cpu) && core.contains(&last));
+            let others: Vec<u32> = allowed.iter().copied().filter(|&cpu| cpu != last).collect();
+            let apart: Vec<u32> = others.iter().copied().filter(|&cpu| !shares_core(cpu)).collect();
+            let client = if apart.is_empty() { others } else { apart };
+            if client.is_empty() {
+                return Err(format!(
+                    "placement \"split\" needs two CPUs, and only CPU {last} is allowed to this process"
+                ));
+            }
+            Ok(Sides { server: vec![last], client })
+        }
+        Placement::Cpus { server, client } => {
+            for (side, cpus) in [("server", server), ("client", client)] {
+                if cpus.is_empty() {
+                    return Err(format!("the placement names no CPU for the {side}"));
+                }
+                if let Some(cpu) = cpus.iter().find(|cpu| !allowed.contains(cpu)) {
+                    return Err(format!(
+                        "the placement puts the {side} on CPU {cpu}, but this process may only use {}",
+                        list(allowed)
+                    ));
+                }
+            }
+            Ok(Sides { server: server.clone(), client: client.clone() })
+        }
+    }
+}
+
+/// `CPU 3`, `CPUs 0–2, 5`.
+fn list(cpus: &[u32]) -> String {
+    let ranges: Vec<String> = cpus
+        .chunk_by(|a, b| a + 1 == *b)
+        .map(|run| match run {
+            [first, .., last] => format!("{first}–{last}"),
+            _ => run[0].to_string(),
+        })
+        .collect();
+    format!("CPU{} {}", if cpus.len() == 1 { "" } else { "s" }, ranges.join(", "))
+}
+
+/// Reads a list as the Linux kernel prints it: `0-3,8,10-11`.
+fn parse_list(text: &str) -> Option<Vec<u32>> {
+    let mut cpus = Vec::new();
+    for part in text.trim().split(',').filter(|part| !part.is_empty()) {
+        match part.split_once('-') {
+            Some((first, last)) => cpus.extend(first.parse::<u32>().ok()?..=last.parse().ok()?),
+            None => cpus.push(part.parse().ok()?),
+        }
+    }
+    Some(cpus)
+}
+
+impl Topology {
+    /// What this process may use now.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    #[cfg(target_os = "linux")]
+    pub fn here() -> io::Result<Self> {
+        let set = rustix::thread::sched_getaffinity(None)?;
+        let allowed: Vec<u32> = (0..rustix::thread::CpuSet::MAX_CPU)
+            .filter(|&cpu| set.is_set(cpu))
+            .map(|cpu| cpu as u32)
+            .collect();
+        let mut cores: Vec<Vec<u32>> = allowed
+            .iter()
+            .filter_map(|cpu| {
+                let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list");
+                parse_list(&std::fs::read_to_string(path).ok()?)
+            })
+            .collect();
+        cores.dedup();
+        Ok(Self { allowed, cores })
+    }
+
+    /// Nothing is known where nothing can be bound.
+    ///
+    /// # Errors
+    /// Always.
+    #[cfg(not(target_os = "linux"))]
+    pub fn here() -> io::Result<Self> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, OBSTACLE.unwrap_or("not supported")))
+    }
+}
+
+/// Binds a thread, or the calling one, to `cpus`. Makes one system call and allocates nothing, so that it may be
+/// called between fork and exec.
+///
+/// # Errors
+/// What the system call says.
+#[cfg(target_os = "linux")]
+pub fn bind(thread: Option<Pid>, cpus: &[u32]) -> io::Result<()> {
+    use rustix::thread::CpuSet;
+    let mut set = CpuSet::new();
+    for &cpu in cpus {
+        let cpu = cpu as usize;
+        if cpu >= CpuSet::MAX_CPU {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        set.set(cpu);
+    }
+    Ok(rustix::thread::sched_setaffinity(thread, &set)?)
+}
+
+/// Cannot be done here.
+///
+/// # Errors
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub fn bind(_thread: Option<Pid>, _cpus: &[u32]) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Binds every thread of a running process to `cpus`. Threads that it starts later inherit the binding.
+///
+/// # Errors
+/// When the process is gone or may not be bound.
+pub fn bind_process(pid: u32, cpus: &[u32]) -> io::Result<()> {
+    for entry in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        let thread = entry?.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+        match bind(thread, cpus) {
+            // A thread may end while we look at it.
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
+            done => done?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topology(allowed: &[u32], cores: &[&[u32]]) -> Topology {
+        Topology { allowed: allowed.to_vec(), cores: cores.iter().map(|core| core.to_vec()).collect() }
+    }
+
+    fn split(allowed: &[u32], cores: &[&[u32]]) -> Result<Sides, String> {
+        plan(&Placement::Split, &topology(allowed, cores))
+    }
+
+    #[test]
+    fn same_core_is_the_last_cpu_that_is_allowed() {
+        let sides = plan(&Placement::SameCore, &topology(&[0, 1, 5], &[])).unwrap();
+        assert_eq!(sides, Sides { server: vec![5], client: vec![5] });
+    }
+
+    #[test]
+    fn split_keeps_the_client_off_the_servers_core_while_other_cores_exist() {
+        let both = split(&[0, 1, 2, 3], &[&[0, 2], &[1, 3]]).unwrap();
+        assert_eq!(both, Sides { server: vec![3], client: vec![0, 2] });
+        let one_core = split(&[0, 1], &[&[0, 1]]).unwrap();
+        assert_eq!(one_core, Sides { server: vec![1], client: vec![0] });
+    }
+
+    #[test]
+    fn a_machine_with_one_cpu_cannot_split() {
+        insta::assert_snapshot!(
+            split(&[4], &[&[4]]).unwrap_err(),
+            @r#"placement "split" needs two CPUs, and only CPU 4 is allowed to this process"#
+        );
+    }
+
+    #[test]
+    fn free_undoes_an_earlier_binding() {
+        let sides = plan(&Placement::Free, &topology(&[0, 1], &[])).unwrap();
+        assert_eq!(sides, Sides { server: vec![0, 1], client: vec![0, 1] });
+    }
+
+    #[test]
+    fn cpus_that_are_not_allowed_are_refused() {
+        let placement = Placement::Cpus { server: vec![0], client: vec![1, 9] };
+        insta::assert_snapshot!(
+            plan(&placement, &topology(&[0, 1, 2, 5], &[])).unwrap_err(),
+            @"the placement puts the client on CPU 9, but this process may only use CPUs 0–2, 5"
+        );
+    }
+
+    #[test]
+    fn the_kernels_lists_are_read() {
+        assert_eq!(parse_list("0-2,8\n"), Some(vec![0, 1, 2, 8]));
+        assert_eq!(parse_list("zero"), None);
+    }
+}

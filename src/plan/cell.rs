@@ -1,0 +1,96 @@
+//! The identity of a cell: a hash of all that changes what is measured, and of nothing else.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::experiment::{Experiment, HostPair, Lifetime, Placement, ServerSpec, Settings, Warmup, Workload};
+
+/// One combination of levels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// Stays the same as long as what is measured stays the same.
+    pub id: CellId,
+    /// What is measured.
+    pub settings: Settings,
+}
+
+/// The identity of a cell; written as 16 hexadecimal digits.
+///
+/// The first 64 bits of the SHA-256 of the cell's settings, servers and drivers written out in full. So a default
+/// that is spelled out, a list that grows, or another timeout changes no identity, and a changed command line does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CellId(u64);
+
+/// What is hashed. A new field must be skipped at the value that it had before it existed: otherwise every cell
+/// ever measured gets another identity.
+#[derive(Serialize)]
+struct Identity<'a> {
+    hosts: &'a HostPair,
+    server: &'a str,
+    server_is: ServerIs<'a>,
+    mode: &'a str,
+    command: Option<&'a [String]>,
+    workers: u32,
+    workload: &'a Workload,
+    placement: &'a Placement,
+    warmup: &'a Warmup,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum ServerIs<'a> {
+    Managed { program: &'a str, args: &'a [String], lifetime: Lifetime },
+    External { host: &'a str, port: u16 },
+}
+
+impl CellId {
+    /// The identity of the cell with these settings.
+    #[must_use]
+    pub fn of(experiment: &Experiment, settings: &Settings) -> Self {
+        let server_is = match &experiment.servers[&settings.server] {
+            ServerSpec::Managed { program, args, lifetime } => ServerIs::Managed {
+                program,
+                args: settings.server_args.as_ref().unwrap_or(args),
+                lifetime: settings.lifetime.unwrap_or(*lifetime),
+            },
+            ServerSpec::External { host, port, .. } => ServerIs::External { host, port: *port },
+        };
+        let identity = Identity {
+            hosts: &settings.hosts,
+            server: &settings.server,
+            server_is,
+            mode: &settings.mode,
+            command: experiment.modes.get(&settings.mode).map(|mode| mode.command.as_slice()),
+            workers: settings.workers,
+            workload: &settings.workload,
+            placement: &settings.placement,
+            warmup: &settings.warmup,
+        };
+        let text = serde_json::to_vec(&identity).expect("settings are plain data");
+        let digest = Sha256::digest(text);
+        Self(u64::from_be_bytes(digest[..8].try_into().expect("a SHA-256 has 32 bytes")))
+    }
+
+    /// As a number.
+    #[must_use]
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for CellId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl FromStr for CellId {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u64::from_str_radix(text, 16).map(Self)
+    }
+}

@@ -1,0 +1,213 @@
+//! Plans are built by hand here, so that these tests do not depend on the file format.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Cell, CellId, NeededServer, Plan, PlannedTrial};
+use crate::experiment::{
+    Amount, Axis, Exclude, Experiment, Factor, HostPair, HostSpec, Level, Lifetime, Link, Matrix, Order,
+    Placement, Repetitions, RunSpec, ServerSpec, Settings, Split, Transport, Warmup, Workload, WorkloadKind,
+};
+use crate::units::Nanos;
+
+fn base() -> Settings {
+    Settings {
+        hosts: HostPair::same("local"),
+        server: "redis".into(),
+        mode: "sync".into(),
+        workers: 1,
+        workload: Workload {
+            kind: WorkloadKind::SetGet,
+            amount: Amount::Operations(20_000),
+            value_bytes: None,
+            pipeline: 1,
+            rate: None,
+            verify: true,
+            split: Split::Even,
+            link: Link::Tcp,
+        },
+        server_args: None,
+        lifetime: None,
+        placement: Placement::Free,
+        warmup: Warmup::Operations(0),
+    }
+}
+
+fn workers(levels: impl IntoIterator<Item = u32>) -> Axis {
+    Axis { factor: Factor::Workers, levels: levels.into_iter().map(Level::Workers).collect() }
+}
+
+fn modes(levels: &[&str]) -> Axis {
+    Axis { factor: Factor::Mode, levels: levels.iter().map(|m| Level::Mode((*m).to_owned())).collect() }
+}
+
+fn experiment(matrices: Vec<Matrix>) -> Experiment {
+    Experiment {
+        name: "test".into(),
+        question: None,
+        servers: BTreeMap::from([(
+            "redis".to_owned(),
+            ServerSpec::Managed { program: "redis-server".into(), args: vec![], lifetime: Lifetime::Run },
+        )]),
+        hosts: BTreeMap::from([(
+            "local".to_owned(),
+            HostSpec { transport: Transport::Local, address: None },
+        )]),
+        modes: BTreeMap::new(),
+        matrices,
+        run: RunSpec {
+            repetitions: Repetitions::Fixed(3),
+            order: Order::ShuffledBlocks,
+            seed: 7,
+            timeout: Nanos::from_secs(60),
+            retries: 1,
+        },
+    }
+}
+
+fn matrix(axes: Vec<Axis>, exclude: Vec<Exclude>) -> Matrix {
+    Matrix { base: base(), axes, exclude }
+}
+
+fn exclude(levels: &[(Factor, Level)]) -> Exclude {
+    Exclude { levels: levels.iter().map(|(f, l)| (*f, vec![l.clone()])).collect() }
+}
+
+fn small() -> Experiment {
+    let without =
+        exclude(&[(Factor::Mode, Level::Mode("multiplexed".into())), (Factor::Workers, Level::Workers(1))]);
+    experiment(vec![
+        matrix(vec![modes(&["async", "multiplexed"]), workers([1, 10, 100])], vec![without]),
+        matrix(vec![modes(&["sync"]), workers([1])], vec![]),
+    ])
+}
+
+fn names(cells: impl Iterator<Item = Cell>) -> Vec<String> {
+    cells.map(|cell| format!("{}×{}", cell.settings.mode, cell.settings.workers)).collect()
+}
+
+#[test]
+fn cells_are_the_union_of_the_matrices_less_what_is_excluded() {
+    let experiment = small();
+    let plan = Plan::new(&experiment);
+    assert_eq!(
+        names(plan.cells()),
+        ["async×1", "async×10", "async×100", "multiplexed×10", "multiplexed×100", "sync×1"]
+    );
+    assert_eq!((plan.cell_count(), plan.trial_count()), (6, 18));
+}
+
+#[test]
+fn each_repetition_runs_every_cell_once_in_a_newly_shuffled_order() {
+    let experiment = small();
+    let plan = Plan::new(&experiment);
+    let trials: Vec<PlannedTrial> = plan.trials().collect();
+    let positions: Vec<u64> = trials.iter().map(|trial| trial.position).collect();
+    assert_eq!(positions, (1..=18).collect::<Vec<_>>());
+    let block =
+        |r: u32| -> Vec<CellId> { trials.iter().filter(|t| t.repetition == r).map(|t| t.cell.id).collect() };
+    let all: BTreeSet<CellId> = plan.cells().map(|cell| cell.id).collect();
+    for repetition in 1..=3 {
+        assert_eq!(block(repetition).into_iter().collect::<BTreeSet<_>>(), all);
+    }
+    assert_ne!(block(1), block(2));
+    assert_eq!(trials, Plan::new(&experiment).trials().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_sequential_order_is_the_order_of_the_file_again_and_again() {
+    let mut experiment = small();
+    experiment.run.order = Order::Sequential;
+    let plan = Plan::new(&experiment);
+    let cells: Vec<CellId> = plan.cells().map(|cell| cell.id).collect();
+    let trials: Vec<CellId> = plan.trials().map(|trial| trial.cell.id).collect();
+    assert_eq!(trials, cells.repeat(3));
+}
+
+#[test]
+fn counting_by_algebra_agrees_with_counting_one_by_one() {
+    let overlapping = [
+        exclude(&[(Factor::Mode, Level::Mode("a".into()))]),
+        exclude(&[(Factor::Workers, Level::Workers(2))]),
+        exclude(&[(Factor::Mode, Level::Mode("b".into())), (Factor::Pipeline, Level::Pipeline(4))]),
+        exclude(&[(Factor::Workers, Level::Workers(3)), (Factor::Pipeline, Level::Pipeline(4))]),
+    ];
+    let axes = || {
+        let pipeline =
+            Axis { factor: Factor::Pipeline, levels: [1, 4, 16].into_iter().map(Level::Pipeline).collect() };
+        vec![modes(&["a", "b", "c"]), workers(1..=5), pipeline]
+    };
+    for chosen in 0..16_usize {
+        let excludes =
+            overlapping.iter().enumerate().filter(|(i, _)| chosen >> i & 1 == 1).map(|(_, e)| e.clone());
+        let experiment = experiment(vec![matrix(axes(), excludes.collect())]);
+        let plan = Plan::new(&experiment);
+        assert_eq!(plan.cell_count(), plan.cells().count() as u64, "excludes {chosen:04b}");
+    }
+}
+
+#[test]
+fn a_huge_plan_is_counted_and_begun_at_once() {
+    let values = Axis { factor: Factor::ValueBytes, levels: (1..=60_000).map(Level::ValueBytes).collect() };
+    let not = exclude(&[(Factor::Workers, Level::Workers(2)), (Factor::ValueBytes, Level::ValueBytes(5))]);
+    let experiment = experiment(vec![matrix(vec![workers(1..=9_999), values], vec![not])]);
+    let plan = Plan::new(&experiment);
+    assert_eq!(plan.cell_count(), 9_999 * 60_000 - 1);
+    assert_eq!(plan.trials().take(3).count(), 3);
+    assert_eq!(plan.hosts(), BTreeSet::from(["local".to_owned()]));
+    assert_eq!(plan.estimate().0 / 1_000_000_000, 3 * (9_999 * 60_000 - 1) * 101 / 100);
+}
+
+#[test]
+fn identity_ignores_what_is_not_measured_and_sees_what_is() {
+    let before = small();
+    let id = |experiment: &Experiment, settings: &Settings| CellId::of(experiment, settings);
+    let first = id(&before, &base());
+
+    let mut run = before.clone();
+    run.run = RunSpec {
+        repetitions: Repetitions::Fixed(99),
+        order: Order::Sequential,
+        seed: 1,
+        timeout: Nanos::from_secs(1),
+        retries: 9,
+    };
+    run.matrices.pop();
+    assert_eq!(id(&run, &base()), first);
+
+    // A default that is spelled out is the same cell.
+    let spelled = Settings { server_args: Some(vec![]), lifetime: Some(Lifetime::Run), ..base() };
+    assert_eq!(id(&before, &spelled), first);
+
+    let mut server = before.clone();
+    server.servers.insert(
+        "redis".into(),
+        ServerSpec::Managed {
+            program: "redis-server".into(),
+            args: vec!["--io-threads".into()],
+            lifetime: Lifetime::Run,
+        },
+    );
+    assert_ne!(id(&server, &base()), first);
+    assert_ne!(id(&before, &Settings { placement: Placement::Split, ..base() }), first);
+    assert_ne!(id(&before, &Settings { warmup: Warmup::Operations(1), ..base() }), first);
+}
+
+#[test]
+fn the_identity_of_a_cell_never_changes() {
+    insta::assert_snapshot!(CellId::of(&small(), &base()), @"2bab032ad21abff4");
+}
+
+#[test]
+fn only_servers_that_some_cell_uses_are_needed() {
+    let mut experiment = small();
+    let spare = experiment.servers["redis"].clone();
+    experiment.servers.insert("spare".into(), spare);
+    let servers = Axis {
+        factor: Factor::Server,
+        levels: vec![Level::Server("redis".into()), Level::Server("spare".into())],
+    };
+    let never = exclude(&[(Factor::Server, Level::Server("spare".into()))]);
+    experiment.matrices = vec![matrix(vec![servers, workers([1])], vec![never])];
+    let needed = NeededServer { host: "local".into(), server: "redis".into(), args: None };
+    assert_eq!(Plan::new(&experiment).servers(), BTreeSet::from([needed]));
+}

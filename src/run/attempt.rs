@@ -1,0 +1,309 @@
+//! One attempt at one trial, step by step as `docs/measurement.md` tells it: server up, driver ready, reset, go,
+//! sample, verify.
+
+use std::time::Instant;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tracing::info;
+
+use crate::experiment::{Amount, Link, ModeSpec, ServerSpec, Settings};
+use crate::host::client::CallError;
+use crate::plan::PlannedTrial;
+use crate::protocol::{
+    AgentErrorKind, HostFacts, Job, JobWorkload, Notice, PROTOCOL, Program, ServerReset, ServerSample,
+    ServerUp, TrialAbort, TrialGo, TrialPrepare, TrialResult,
+};
+use crate::record::{ClientLabel, HostLabel, LinkKind, Measured, Status, TrialRecord};
+use crate::run::fleet::{Fleet, is_unavailable, server_key};
+use crate::run::{Event, Observer, RunError, check, stop_requested};
+use crate::units::Nanos;
+
+/// How an attempt ended, and what follows for the run.
+pub(super) struct Ended {
+    pub(super) record: TrialRecord,
+    /// Whether another attempt at the same trial may end better.
+    pub(super) may_succeed_again: bool,
+    /// Why the whole run cannot go on.
+    pub(super) fatal: Option<RunError>,
+}
+
+/// Why an attempt did not end well.
+struct Failure {
+    status: Status,
+    error: String,
+    may_succeed_again: bool,
+    fatal: Option<RunError>,
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        let kind = match &error {
+            CallError::Agent(error) => error.kind,
+            CallError::Lost { .. } => AgentErrorKind::Failed,
+            CallError::Malformed { .. } => AgentErrorKind::Protocol,
+        };
+        let status = match kind {
+            AgentErrorKind::TimedOut => Status::TimedOut,
+            AgentErrorKind::Aborted => Status::Interrupted,
+            _ => Status::Failed,
+        };
+        let may_succeed_again = !matches!(kind, AgentErrorKind::Unsupported | AgentErrorKind::Protocol);
+        Self { status, error: error.to_string(), may_succeed_again, fatal: None }
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        Self {
+            status: Status::Failed,
+            error: error.to_string(),
+            may_succeed_again: false,
+            fatal: Some(error),
+        }
+    }
+}
+
+/// Makes one attempt. Whatever happens, there is a record of it.
+pub(super) async fn attempt(
+    fleet: &mut Fleet<'_>,
+    trial: &PlannedTrial,
+    attempt: u32,
+    observer: &mut dyn Observer,
+    stop: &watch::Receiver<bool>,
+) -> Ended {
+    let begun = Instant::now();
+    let mut record = blank(fleet, trial, attempt);
+    let name = format!("{}-{}.{attempt}", trial.cell.id, trial.repetition);
+    let outcome = tokio::select! {
+        biased;
+        () = stop_requested(stop.clone()) => Err(Failure {
+            status: Status::Interrupted,
+            error: "the run was stopped".to_owned(),
+            may_succeed_again: false,
+            fatal: None,
+        }),
+        outcome = carry_out(fleet, trial, &name, &mut record, observer) => outcome,
+    };
+    if matches!(&outcome, Err(failure) if failure.status == Status::Interrupted) {
+        let client = fleet.client(&trial.cell.settings.hosts.client);
+        if let Err(error) = client.call(TrialAbort { trial: name }).await {
+            info!(%error, "the interrupted trial could not be aborted");
+        }
+    }
+    record.took_ns = begun.elapsed().into();
+    match outcome {
+        Ok(measured) => {
+            record.status = Status::Ok;
+            record.flags = check::flags(&record, &measured, fleet.facts(&record.settings.hosts.client));
+            record.measured = Some(measured);
+            Ended { record, may_succeed_again: false, fatal: None }
+        }
+        Err(failure) => {
+            record.status = failure.status;
+            record.error = Some(failure.error);
+            Ended { record, may_succeed_again: failure.may_succeed_again, fatal: failure.fatal }
+        }
+    }
+}
+
+/// The steps of a trial. What becomes known on the way is put into `record`.
+async fn carry_out(
+    fleet: &mut Fleet<'_>,
+    trial: &PlannedTrial,
+    name: &str,
+    record: &mut TrialRecord,
+    observer: &mut dyn Observer,
+) -> Result<Measured, Failure> {
+    let settings = &trial.cell.settings;
+    let (client_host, server_host) = (&settings.hosts.client, &settings.hosts.server);
+    let deadline = Instant::now() + fleet.experiment.run.timeout.duration();
+    let left = || Nanos::from(deadline.saturating_duration_since(Instant::now()));
+    let key = server_key(&settings.server, settings.server_args.as_deref());
+
+    fleet.reach(client_host).await?;
+    fleet.reach(server_host).await?;
+    let up = match fleet.serve(settings).await {
+        Err(error) if is_unavailable(&error) => {
+            let (host, server, reason) = (server_host.clone(), settings.server.clone(), error.to_string());
+            return Err(RunError::Server { host, server, reason }.into());
+        }
+        up => up?,
+    };
+    record.server = Some(up.identity.clone());
+
+    let prepare = TrialPrepare {
+        trial: name.to_owned(),
+        program: program(fleet.experiment.modes.get(&settings.mode)),
+        job: job(fleet, trial, &up, record.attempt),
+        placement: settings.placement.clone(),
+        server_key: (client_host == server_host).then(|| key.clone()),
+        timeout: left(),
+    };
+    let asked = prepare.job.workload.clone();
+    let prepared = fleet.client(client_host).call(prepare).await?;
+    record.client = Some(ClientLabel {
+        client: prepared.ready.client,
+        runtime: prepared.ready.runtime,
+        workers: prepared.ready.workers,
+        placement: prepared.placement,
+    });
+
+    fleet.client(server_host).call(ServerReset { key: key.clone() }).await?;
+    let result =
+        go(fleet, client_host, TrialGo { trial: name.to_owned(), timeout: left() }, observer).await?;
+    let counts = fleet.client(server_host).call(ServerSample { key }).await?;
+
+    check::verify(&asked, &result, &counts, up.flushes).map_err(|disagreement| Failure {
+        status: Status::Failed,
+        error: disagreement.to_string(),
+        may_succeed_again: true,
+        fatal: None,
+    })?;
+    let (latency, latency_summary) = check::latency(&result).map_err(|error| Failure {
+        status: Status::Failed,
+        error,
+        may_succeed_again: false,
+        fatal: None,
+    })?;
+    Ok(Measured {
+        elapsed_ns: result.done.elapsed_ns,
+        operations: result.done.operations,
+        errors: result.done.errors,
+        latency,
+        latency_summary,
+        client_cpu_ns: result.cpu_ns,
+        client_peak_rss_bytes: result.peak_rss_bytes,
+        server: counts,
+        foreign_cpu_ns: result.foreign_cpu_ns,
+        steal_ns: result.steal_ns,
+        wall_ns: result.wall_ns,
+        max_lag_ns: result.done.max_lag_ns,
+        load1: result.load1,
+    })
+}
+
+/// Lets the driver work, and hands on what it says meanwhile.
+async fn go(
+    fleet: &mut Fleet<'_>,
+    host: &str,
+    go: TrialGo,
+    observer: &mut dyn Observer,
+) -> Result<TrialResult, Failure> {
+    let (client, notices) = fleet.client_and_notices(host);
+    let result = client.call(go);
+    tokio::pin!(result);
+    loop {
+        tokio::select! {
+            biased;
+            result = &mut result => return Ok(result?),
+            Some(notice) = notices.recv() => match notice {
+                Notice::Progress { operations, .. } => {
+                    observer.on(Event::Progress { operations }).map_err(RunError::Keep)?;
+                }
+                Notice::Stderr { trial, line } => info!(trial, "driver: {line}"),
+            },
+        }
+    }
+}
+
+fn program(mode: Option<&ModeSpec>) -> Program {
+    mode.map_or(Program::BuiltIn, |mode| Program::Command {
+        argv: mode.command.clone(),
+        directory: mode.directory.display().to_string(),
+    })
+}
+
+fn job(fleet: &Fleet<'_>, trial: &PlannedTrial, up: &ServerUp, attempt: u32) -> Job {
+    let settings = &trial.cell.settings;
+    let workload = &settings.workload;
+    let (operations, duration_ns) = match workload.amount {
+        Amount::Operations(n) => (Some(n), None),
+        Amount::Duration(d) => (None, Some(d)),
+    };
+    let mut server = up.endpoint.clone();
+    if workload.link == Link::Tcp {
+        server.unix_socket = None;
+    }
+    Job {
+        protocol: PROTOCOL,
+        mode: settings.mode.clone(),
+        server,
+        workload: JobWorkload {
+            kind: workload.kind,
+            operations,
+            duration_ns,
+            value_bytes: workload.value_bytes,
+            pipeline: workload.pipeline,
+            rate: workload.rate,
+            verify: workload.verify,
+        },
+        workers: workload.split.workers(workload.amount, settings.workers),
+        // On a server of our own the prefix is always the same: keys of trial 10,000 must not be longer, and
+        // so dearer, than those of trial 1.
+        key_prefix: if up.flushes {
+            "t:".to_owned()
+        } else {
+            format!("{}:{}.{attempt}:", fleet.equipment.token, trial.position)
+        },
+        warmup: settings.warmup,
+        seed: fleet.experiment.run.seed ^ u64::from(trial.repetition),
+        delete_keys: !up.flushes,
+    }
+}
+
+/// The record of an attempt of which nothing is known yet.
+fn blank(fleet: &Fleet<'_>, trial: &PlannedTrial, attempt: u32) -> TrialRecord {
+    let settings = &trial.cell.settings;
+    let label = |host: &str| host_label(host, fleet.facts(host));
+    let (link, server_host) = match &fleet.experiment.servers[&settings.server] {
+        ServerSpec::External { host, .. } if !is_loopback(host) => (
+            LinkKind::Network,
+            HostLabel { name: host.clone(), os: String::new(), arch: String::new(), cpu: String::new() },
+        ),
+        _ => (link_kind(settings), label(&settings.hosts.server)),
+    };
+    TrialRecord {
+        cell: trial.cell.id.to_string(),
+        repetition: trial.repetition,
+        position: trial.position,
+        attempt,
+        status: Status::Failed,
+        error: None,
+        flags: Vec::new(),
+        started_at: Timestamp::now(),
+        took_ns: Nanos(0),
+        settings: settings.clone(),
+        client_host: label(&settings.hosts.client),
+        server_host,
+        link,
+        rtt_us: None,
+        server: None,
+        client: None,
+        measured: None,
+    }
+}
+
+fn link_kind(settings: &Settings) -> LinkKind {
+    match settings.workload.link {
+        Link::Unix => LinkKind::Unix,
+        Link::Tcp if settings.hosts.client == settings.hosts.server => LinkKind::Loopback,
+        Link::Tcp => LinkKind::Network,
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn host_label(name: &str, facts: &HostFacts) -> HostLabel {
+    HostLabel {
+        name: if name == "local" { facts.hostname.clone() } else { name.to_owned() },
+        os: format!("{} ({})", facts.os, facts.kernel),
+        arch: facts.arch.clone(),
+        cpu: match &facts.cpu {
+            Some(model) => format!("{model} × {}", facts.cpus),
+            None => format!("{} CPUs", facts.cpus),
+        },
+    }
+}

@@ -1,0 +1,243 @@
+//! The server has the last word: what a driver claims is held against what the server counted and what the agent
+//! saw. Pure decisions, no message is sent here.
+
+use crate::experiment::{Amount, Placement};
+use crate::latency;
+use crate::protocol::{AppliedPlacement, HostFacts, JobWorkload, Latency, ServerCounts, TrialResult};
+use crate::record::{Flag, LatencySummary, Measured, TrialRecord};
+
+/// The share of a CPU from which on a thread counts as saturated.
+const SATURATED: f64 = 0.9;
+/// CPU time of others, as a share of one CPU, from which on a trial is flagged.
+const FOREIGN: f64 = 0.1;
+/// Stolen time, as a share of all CPUs, from which on a trial is flagged.
+const STOLEN: f64 = 0.02;
+/// How far the agent's clock may be from the driver's, as a share of the elapsed time …
+const CLOCKS_APART: f64 = 0.1;
+/// … and what passing messages may cost in any case, in seconds.
+const MESSAGES: f64 = 0.005;
+/// How late, in seconds, the last operation of an open loop may start before the schedule counts as missed.
+const BEHIND: f64 = 0.010;
+
+/// A claim that is not true, or cannot be.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(super) enum Disagreement {
+    #[error("the driver claims {claimed} operations, the job asked for {asked}")]
+    Operations { claimed: u64, asked: u64 },
+    #[error("the driver ended after {elapsed:.3} s, the job asked for {asked:.3} s")]
+    EndedEarly { elapsed: f64, asked: f64 },
+    #[error("the driver claims {elapsed:.6} s, the agent's clock saw only {wall:.6} s")]
+    LongerThanSeen { elapsed: f64, wall: f64 },
+    #[error("{errors} of {operations} operations failed, says the driver")]
+    Errors { errors: u64, operations: u64 },
+    #[error("the driver claims {operations} operations, the server counted {sets} SET and {gets} GET calls")]
+    Calls { operations: u64, sets: u64, gets: u64 },
+    #[error("the server failed or rejected {0} of the calls")]
+    FailedCalls(u64),
+    #[error("{0} GETs found no key")]
+    Misses(u64),
+    #[error("{found} keys are there afterwards that were not before, {expected} were expected")]
+    Keys { found: i64, expected: i64 },
+    #[error("the driver's latencies count {latencies} operations of {operations}")]
+    Latencies { latencies: u64, operations: u64 },
+}
+
+/// Holds a driver's claim against what the server counted. `flushes` is false on a server where the driver was to
+/// delete its keys.
+///
+/// # Errors
+/// The first disagreement.
+pub(super) fn verify(
+    asked: &JobWorkload,
+    result: &TrialResult,
+    counts: &ServerCounts,
+    flushes: bool,
+) -> Result<(), Disagreement> {
+    let done = &result.done;
+    let operations = done.operations;
+    let (elapsed, wall) = (done.elapsed_ns.as_secs_f64(), result.wall_ns.as_secs_f64());
+    match asked.amount() {
+        Some(Amount::Operations(asked)) if operations != asked => {
+            return Err(Disagreement::Operations { claimed: operations, asked });
+        }
+        Some(Amount::Duration(asked)) if elapsed < asked.as_secs_f64() * (1.0 - CLOCKS_APART) => {
+            return Err(Disagreement::EndedEarly { elapsed, asked: asked.as_secs_f64() });
+        }
+        _ => {}
+    }
+    if elapsed > wall + MESSAGES {
+        return Err(Disagreement::LongerThanSeen { elapsed, wall });
+    }
+    if done.errors > 0 {
+        return Err(Disagreement::Errors { errors: done.errors, operations });
+    }
+    if (counts.set_calls, counts.get_calls) != (operations, operations) {
+        return Err(Disagreement::Calls { operations, sets: counts.set_calls, gets: counts.get_calls });
+    }
+    if counts.failed_calls > 0 {
+        return Err(Disagreement::FailedCalls(counts.failed_calls));
+    }
+    if counts.keyspace_misses > 0 {
+        return Err(Disagreement::Misses(counts.keyspace_misses));
+    }
+    let expected = if flushes { operations.cast_signed() } else { 0 };
+    if counts.keys_added != expected {
+        return Err(Disagreement::Keys { found: counts.keys_added, expected });
+    }
+    Ok(())
+}
+
+/// The latencies of a trial in the form in which they are kept, and their summary.
+///
+/// # Errors
+/// If they cannot be read or do not belong to the operations that the driver claims.
+pub(super) fn latency(result: &TrialResult) -> Result<(Option<Latency>, Option<LatencySummary>), String> {
+    let Some(latencies) = &result.done.latency else { return Ok((None, None)) };
+    let histogram = latency::decode(latencies).map_err(|error| format!("the driver's latencies: {error}"))?;
+    let operations = result.done.operations;
+    if histogram.len() != operations {
+        return Err(Disagreement::Latencies { latencies: histogram.len(), operations }.to_string());
+    }
+    Ok((Some(latency::encode(&histogram)), Some(latency::summary(&histogram))))
+}
+
+/// What a reader must know of an attempt that ended well.
+pub(super) fn flags(record: &TrialRecord, measured: &Measured, client_host: &HostFacts) -> Vec<Flag> {
+    let elapsed = measured.elapsed_ns.as_secs_f64();
+    let wall = measured.wall_ns.as_secs_f64();
+    let share = |time: Option<crate::units::Nanos>| time.map_or(0.0, |time| time.as_secs_f64() / wall);
+    let applied = record.client.as_ref().map(|client| &client.placement);
+    let client_cpus = match applied {
+        Some(AppliedPlacement::Pinned { client, .. }) => client.len(),
+        _ => client_host.cpus as usize,
+    };
+    let server_share = share(measured.server.main_thread_cpu_ns);
+    let client_share = share(measured.client_cpu_ns);
+    let mut flags = Vec::new();
+    let mut flag = |which, when| {
+        if when {
+            flags.push(which);
+        }
+    };
+    flag(Flag::ClientBound, client_share > SATURATED * client_threads(record, client_cpus));
+    flag(Flag::ServerBound, server_share > SATURATED);
+    flag(Flag::ForeignLoad, share(measured.foreign_cpu_ns) > FOREIGN);
+    flag(Flag::Throttled, share(measured.steal_ns) > STOLEN * f64::from(client_host.cpus));
+    flag(Flag::BehindSchedule, measured.max_lag_ns.is_some_and(|lag| lag.as_secs_f64() > BEHIND));
+    flag(Flag::ClockDisagrees, wall - elapsed > CLOCKS_APART * wall + MESSAGES);
+    flag(Flag::Persistence, record.server.as_ref().is_some_and(|server| server.persistence));
+    flag(
+        Flag::NotPlaced,
+        record.settings.placement != Placement::Free
+            && !matches!(applied, Some(AppliedPlacement::Pinned { .. })),
+    );
+    flags
+}
+
+/// How many CPUs the threads of a client can have.
+fn client_threads(record: &TrialRecord, cpus: usize) -> f64 {
+    let _ = record;
+    cpus as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Disagreement, verify};
+    use crate::experiment::WorkloadKind;
+    use crate::protocol::{Done, JobWorkload, ServerCounts, TrialResult};
+    use crate::units::Nanos;
+
+    fn asked() -> JobWorkload {
+        JobWorkload {
+            kind: WorkloadKind::SetGet,
+            operations: Some(100),
+            duration_ns: None,
+            value_bytes: None,
+            pipeline: 1,
+            rate: None,
+            verify: true,
+        }
+    }
+
+    fn claimed() -> TrialResult {
+        TrialResult {
+            done: Done {
+                elapsed_ns: Nanos::from_millis(900),
+                operations: 100,
+                errors: 0,
+                latency: None,
+                max_lag_ns: None,
+            },
+            wall_ns: Nanos::from_millis(901),
+            cpu_ns: None,
+            total_cpu_ns: Nanos(0),
+            peak_rss_bytes: 0,
+            foreign_cpu_ns: None,
+            steal_ns: None,
+            load1: None,
+        }
+    }
+
+    fn counted() -> ServerCounts {
+        ServerCounts { set_calls: 100, get_calls: 100, keys_added: 100, ..ServerCounts::default() }
+    }
+
+    #[test]
+    fn a_claim_that_the_server_confirms_is_accepted() {
+        assert_eq!(verify(&asked(), &claimed(), &counted(), true), Ok(()));
+        let deleted = ServerCounts { keys_added: 0, ..counted() };
+        assert_eq!(verify(&asked(), &claimed(), &deleted, false), Ok(()));
+    }
+
+    #[test]
+    fn whatever_the_driver_says_the_server_has_the_last_word() {
+        let verdict = |counts| verify(&asked(), &claimed(), &counts, true).unwrap_err();
+        assert_eq!(
+            verdict(ServerCounts { get_calls: 99, ..counted() }),
+            Disagreement::Calls { operations: 100, sets: 100, gets: 99 }
+        );
+        assert_eq!(verdict(ServerCounts { keyspace_misses: 1, ..counted() }), Disagreement::Misses(1));
+        assert_eq!(verdict(ServerCounts { failed_calls: 2, ..counted() }), Disagreement::FailedCalls(2));
+        assert_eq!(
+            verdict(ServerCounts { keys_added: 7, ..counted() }),
+            Disagreement::Keys { found: 7, expected: 100 }
+        );
+        // Keys that a driver should have deleted.
+        assert_eq!(
+            verify(&asked(), &claimed(), &counted(), false),
+            Err(Disagreement::Keys { found: 100, expected: 0 })
+        );
+    }
+
+    #[test]
+    fn a_claim_that_contradicts_the_job_or_the_clock_is_refused() {
+        let verdict = |change: fn(&mut TrialResult)| {
+            let mut result = claimed();
+            change(&mut result);
+            let counts = ServerCounts {
+                set_calls: result.done.operations,
+                get_calls: result.done.operations,
+                keys_added: result.done.operations.cast_signed(),
+                ..ServerCounts::default()
+            };
+            verify(&asked(), &result, &counts, true).unwrap_err()
+        };
+        assert_eq!(
+            verdict(|result| result.done.operations = 99),
+            Disagreement::Operations { claimed: 99, asked: 100 }
+        );
+        assert_eq!(
+            verdict(|result| result.done.errors = 1),
+            Disagreement::Errors { errors: 1, operations: 100 }
+        );
+        assert_eq!(
+            verdict(|result| result.wall_ns = Nanos::from_millis(500)),
+            Disagreement::LongerThanSeen { elapsed: 0.9, wall: 0.5 }
+        );
+        let timed = JobWorkload { operations: None, duration_ns: Some(Nanos::from_secs(2)), ..asked() };
+        assert_eq!(
+            verify(&timed, &claimed(), &counted(), true),
+            Err(Disagreement::EndedEarly { elapsed: 0.9, asked: 2.0 })
+        );
+    }
+}

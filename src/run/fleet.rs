@@ -1,0 +1,168 @@
+//! The agents of a run, by host, and the servers that they keep up.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use tokio::sync::mpsc;
+
+use crate::experiment::{BuiltinMode, Experiment, ServerSpec, Settings};
+use crate::host::agent_command;
+use crate::host::client::{AgentClient, CallError};
+use crate::plan::Plan;
+use crate::protocol::{AgentErrorKind, Endpoint, HostFacts, Launch, Notice, ServerStart, ServerUp};
+use crate::run::{Event, Observer, RunError};
+
+/// What a run needs from the world around it.
+#[derive(Clone, Debug)]
+pub struct Equipment {
+    /// This program, to be started as an agent.
+    pub program: PathBuf,
+    /// What a host's lock is to say of this run.
+    pub holder: String,
+    /// What the keys of this run begin with on a server that is not flushed.
+    pub token: String,
+    /// The passwords that the file names, by their environment variable.
+    pub passwords: BTreeMap<String, String>,
+    /// The modes that need no driver of their own.
+    pub builtin: &'static [BuiltinMode],
+}
+
+/// The agents of a run.
+pub(super) struct Fleet<'e> {
+    pub(super) experiment: &'e Experiment,
+    pub(super) equipment: Equipment,
+    posts: BTreeMap<String, Post>,
+}
+
+/// One agent and what it says.
+struct Post {
+    client: AgentClient,
+    facts: HostFacts,
+    notices: mpsc::UnboundedReceiver<Notice>,
+}
+
+impl<'e> Fleet<'e> {
+    pub(super) const fn new(experiment: &'e Experiment, equipment: Equipment) -> Self {
+        Self { experiment, equipment, posts: BTreeMap::new() }
+    }
+
+    /// Sees to it, before anything is measured, that every host and every server of the plan can be had.
+    pub(super) async fn muster(
+        &mut self,
+        plan: &Plan<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
+        for host in plan.hosts() {
+            self.reach(&host).await?;
+            observer.on(Event::HostReady { host: &host, facts: self.facts(&host) })?;
+        }
+        for needed in plan.servers() {
+            let start = ServerStart {
+                key: server_key(&needed.server, needed.args.as_deref()),
+                launch: self.launch(&needed.server, needed.args.as_deref()),
+                fresh: false,
+            };
+            let up = self.client(&needed.host).call(start).await.map_err(|error| RunError::Server {
+                host: needed.host.clone(),
+                server: needed.server.clone(),
+                reason: error.to_string(),
+            })?;
+            let (host, server) = (&needed.host, &needed.server);
+            observer.on(Event::ServerReady { host, server, identity: &up.identity })?;
+        }
+        Ok(())
+    }
+
+    /// Sees to it that there is a line to the agent on `host`; an agent that went away is started anew.
+    pub(super) async fn reach(&mut self, host: &str) -> Result<(), RunError> {
+        if self.posts.get(host).is_some_and(|post| !post.client.is_lost()) {
+            return Ok(());
+        }
+        if let Some(lost) = self.posts.remove(host) {
+            lost.client.close().await;
+        }
+        let spec = &self.experiment.hosts[host];
+        let command = agent_command(host, spec, &self.equipment.program)?;
+        let (notify, notices) = mpsc::unbounded_channel();
+        let (client, welcome) =
+            AgentClient::connect(host, command, self.equipment.holder.clone(), notify).await?;
+        self.posts.insert(host.to_owned(), Post { client, facts: welcome.facts, notices });
+        Ok(())
+    }
+
+    /// The line to a host that was reached.
+    pub(super) fn client(&self, host: &str) -> &AgentClient {
+        &self.posts[host].client
+    }
+
+    /// What a host that was reached is.
+    pub(super) fn facts(&self, host: &str) -> &HostFacts {
+        &self.posts[host].facts
+    }
+
+    /// The line to a host that was reached, together with what its agent says unasked.
+    pub(super) fn client_and_notices(
+        &mut self,
+        host: &str,
+    ) -> (&AgentClient, &mut mpsc::UnboundedReceiver<Notice>) {
+        let post = self.posts.get_mut(host).expect("the host was reached");
+        (&post.client, &mut post.notices)
+    }
+
+    /// Sees to it that the server of a trial is up.
+    pub(super) async fn serve(&self, settings: &Settings) -> Result<ServerUp, CallError> {
+        let args = settings.server_args.as_deref();
+        let fresh = match &self.experiment.servers[&settings.server] {
+            ServerSpec::Managed { lifetime, .. } => {
+                settings.lifetime.unwrap_or(*lifetime) == crate::experiment::Lifetime::Trial
+            }
+            ServerSpec::External { .. } => false,
+        };
+        let start = ServerStart {
+            key: server_key(&settings.server, args),
+            launch: self.launch(&settings.server, args),
+            fresh,
+        };
+        self.client(&settings.hosts.server).call(start).await
+    }
+
+    fn launch(&self, server: &str, args_instead: Option<&[String]>) -> Launch {
+        match &self.experiment.servers[server] {
+            ServerSpec::Managed { program, args, .. } => Launch::Managed {
+                program: program.clone(),
+                args: args_instead.map_or_else(|| args.clone(), <[String]>::to_vec),
+            },
+            ServerSpec::External { host, port, password_env, allow_flush } => Launch::External {
+                endpoint: Endpoint {
+                    host: host.clone(),
+                    port: *port,
+                    unix_socket: None,
+                    password: password_env
+                        .as_ref()
+                        .and_then(|name| self.equipment.passwords.get(name).cloned()),
+                },
+                allow_flush: *allow_flush,
+            },
+        }
+    }
+
+    /// Tells every agent to stop what it started, and waits until they have.
+    pub(super) async fn disband(self) {
+        for post in self.posts.into_values() {
+            post.client.close().await;
+        }
+    }
+}
+
+/// What a server process is called between coordinator and agent: one process for every command line.
+pub(super) fn server_key(server: &str, args_instead: Option<&[String]>) -> String {
+    match args_instead {
+        None => server.to_owned(),
+        Some(args) => format!("{server} {}", args.join(" ")),
+    }
+}
+
+/// Whether a call that failed means that a host or a server cannot be had at all.
+pub(super) fn is_unavailable(error: &CallError) -> bool {
+    matches!(error, CallError::Agent(error) if error.kind == AgentErrorKind::Unavailable)
+}

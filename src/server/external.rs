@@ -1,0 +1,120 @@
+//! A server that somebody else runs: looked at, never configured or stopped, and flushed only if its owner allows it
+//! and it was empty at first sight.
+
+use redis::ConnectionAddr;
+use redis::aio::MultiplexedConnection;
+
+use super::info::{self, Counters};
+use super::persistence::Persistence;
+use super::{connect, said};
+use crate::protocol::{AgentError, AgentErrorKind, Endpoint, ServerIdentity};
+
+/// A connection to somebody else's server.
+pub(super) struct External {
+    name: String,
+    pub(super) endpoint: Endpoint,
+    allow_flush: bool,
+    /// Whether FLUSHALL may be sent. Decided at first sight and never widened.
+    pub(super) flushes: bool,
+    pub(super) identity: ServerIdentity,
+    pub(super) baseline: Counters,
+    connection: MultiplexedConnection,
+}
+
+impl External {
+    /// The first sight.
+    pub(super) async fn meet(key: &str, endpoint: &Endpoint, allow_flush: bool) -> Result<Self, AgentError> {
+        let name = format!("server `{key}` at {}:{}", endpoint.host, endpoint.port);
+        let unavailable = |what: &str, error: &redis::RedisError| {
+            AgentError::new(AgentErrorKind::Unavailable, format!("{name} {what}: {}", said(error)))
+        };
+        let mut connection =
+            reach(endpoint).await.map_err(|error| unavailable("cannot be reached", &error))?;
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("INFO").arg("all").cmd("DBSIZE");
+        let (info, _): (String, u64) = pipeline
+            .query_async(&mut connection)
+            .await
+            .map_err(|error| unavailable("did not answer INFO and DBSIZE", &error))?;
+        let baseline = Counters::parse(&info).map_err(|field| {
+            AgentError::new(AgentErrorKind::Unavailable, format!("{name} has no `{field}` in its INFO"))
+        })?;
+        let identity = info::identity(&info).ok_or_else(|| {
+            AgentError::new(AgentErrorKind::Unavailable, format!("{name} does not tell its version"))
+        })?;
+        // INFO counts the keys of all databases, DBSIZE only those of one; FLUSHALL would remove all of them.
+        let flushes = allow_flush && baseline.is_empty();
+        Ok(Self { name, endpoint: endpoint.clone(), allow_flush, flushes, identity, baseline, connection })
+    }
+
+    /// Whether this is the server that `endpoint` and `allow_flush` describe.
+    pub(super) fn is(&self, endpoint: &Endpoint, allow_flush: bool) -> bool {
+        self.endpoint == *endpoint && self.allow_flush == allow_flush
+    }
+
+    /// Notes whether it persists; one that does not tell is not checked.
+    pub(super) async fn look_at_persistence(&mut self) -> Result<(), AgentError> {
+        let get = |name: &'static str| {
+            let mut connection = self.connection.clone();
+            async move {
+                redis::cmd("CONFIG").arg("GET").arg(name).query_async::<Vec<String>>(&mut connection).await
+            }
+        };
+        match tokio::try_join!(get("save"), get("appendonly")) {
+            Ok((save, appendonly)) => {
+                let answer = |reply: Vec<String>| reply.into_iter().nth(1).unwrap_or_default();
+                self.identity.persistence = Persistence::answered(&answer(save), &answer(appendonly)).is_on();
+            }
+            // A managed service refuses CONFIG; the connection itself must still be good.
+            Err(error) if error.is_io_error() || error.is_timeout() => {
+                self.connection =
+                    reach(&self.endpoint).await.map_err(|error| self.failed("is gone", &error))?;
+            }
+            Err(error) => tracing::info!("{} does not tell whether it persists: {}", self.name, said(&error)),
+        }
+        Ok(())
+    }
+
+    /// Empties it if that is permitted, and takes the baseline.
+    pub(super) async fn reset(&mut self) -> Result<(), AgentError> {
+        if self.flushes {
+            let mut pipeline = redis::pipe();
+            pipeline.cmd("FLUSHALL").arg("SYNC").ignore();
+            pipeline
+                .query_async::<()>(&mut self.connection)
+                .await
+                .map_err(|error| self.failed("did not answer FLUSHALL", &error))?;
+        }
+        self.baseline = self.count().await?;
+        if self.flushes && !self.baseline.is_empty() {
+            let message =
+                format!("{} holds keys right after FLUSHALL: somebody else writes to it", self.name);
+            return Err(AgentError::new(AgentErrorKind::Failed, message));
+        }
+        Ok(())
+    }
+
+    /// Everything counted until now, by whomever.
+    pub(super) async fn count(&mut self) -> Result<Counters, AgentError> {
+        let info: String = redis::cmd("INFO")
+            .arg("all")
+            .query_async(&mut self.connection)
+            .await
+            .map_err(|error| self.failed("did not answer INFO", &error))?;
+        Counters::parse(&info).map_err(|field| {
+            AgentError::new(AgentErrorKind::Failed, format!("{} has no `{field}` in its INFO", self.name))
+        })
+    }
+
+    fn failed(&self, what: &str, error: &redis::RedisError) -> AgentError {
+        AgentError::new(AgentErrorKind::Failed, format!("{} {what}: {}", self.name, said(error)))
+    }
+}
+
+async fn reach(endpoint: &Endpoint) -> redis::RedisResult<MultiplexedConnection> {
+    let address = match &endpoint.unix_socket {
+        Some(path) => ConnectionAddr::Unix(path.into()),
+        None => ConnectionAddr::Tcp(endpoint.host.clone(), endpoint.port),
+    };
+    connect(address, endpoint.password.as_deref()).await
+}

@@ -1,0 +1,181 @@
+//! Reads what a server says of itself: the text of `INFO`. Pure.
+
+use crate::protocol::{ServerCounts, ServerIdentity};
+use crate::units::Nanos;
+
+/// The value of a field such as `redis_version`.
+pub(super) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim_end)
+}
+
+/// What the server is; `persistence` is not in INFO and left off.
+///
+/// Valkey reports a Redis version for compatibility, so its own name and version come first.
+pub(super) fn identity(info: &str) -> Option<ServerIdentity> {
+    let name = field(info, "server_name").unwrap_or("redis");
+    let version = field(info, &format!("{name}_version")).or_else(|| field(info, "redis_version"))?;
+    Some(ServerIdentity {
+        name: name.to_owned(),
+        version: version.to_owned(),
+        allocator: field(info, "mem_allocator").map(str::to_owned),
+        persistence: false,
+    })
+}
+
+/// Everything that is counted, at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Counters {
+    set_calls: u64,
+    get_calls: u64,
+    failed_calls: u64,
+    keyspace_misses: u64,
+    keys: i64,
+    cpu: Nanos,
+    main_thread_cpu: Option<Nanos>,
+    memory_bytes: u64,
+}
+
+impl Counters {
+    /// Reads the reply to `INFO all`. Errors with the name of a field that is missing.
+    pub(super) fn parse(info: &str) -> Result<Self, &'static str> {
+        let (set, get) = (Command::parse(info, "set"), Command::parse(info, "get"));
+        let cpu = |user: &'static str, system: &'static str| {
+            Some(Nanos(seconds(field(info, user)?)?.0 + seconds(field(info, system)?)?.0))
+        };
+        let number = |name| field(info, name).and_then(|value| value.parse().ok()).ok_or(name);
+        Ok(Self {
+            set_calls: set.calls,
+            get_calls: get.calls,
+            failed_calls: set.failed + get.failed,
+            keyspace_misses: number("keyspace_misses")?,
+            keys: keys(info),
+            cpu: cpu("used_cpu_user", "used_cpu_sys").ok_or("used_cpu_user")?,
+            main_thread_cpu: cpu("used_cpu_user_main_thread", "used_cpu_sys_main_thread"),
+            memory_bytes: number("used_memory")?,
+        })
+    }
+
+    /// Whether there is no key in any database.
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys == 0
+    }
+
+    /// What was counted since `baseline`. Somebody else's server may have been reset or restarted in between; then
+    /// counts that ran backwards are 0.
+    pub(super) fn since(&self, baseline: &Self) -> ServerCounts {
+        let cpu = |now: Nanos, then: Nanos| Nanos(now.0.saturating_sub(then.0));
+        ServerCounts {
+            set_calls: self.set_calls.saturating_sub(baseline.set_calls),
+            get_calls: self.get_calls.saturating_sub(baseline.get_calls),
+            failed_calls: self.failed_calls.saturating_sub(baseline.failed_calls),
+            keyspace_misses: self.keyspace_misses.saturating_sub(baseline.keyspace_misses),
+            keys_added: self.keys - baseline.keys,
+            cpu_ns: cpu(self.cpu, baseline.cpu),
+            main_thread_cpu_ns: self
+                .main_thread_cpu
+                .zip(baseline.main_thread_cpu)
+                .map(|(now, then)| cpu(now, then)),
+            memory_bytes: self.memory_bytes,
+        }
+    }
+}
+
+/// One line of commandstats; a command that was never called has none.
+#[derive(Default)]
+struct Command {
+    calls: u64,
+    failed: u64,
+}
+
+impl Command {
+    fn parse(info: &str, command: &str) -> Self {
+        let mut stats = Self::default();
+        for pair in field(info, &format!("cmdstat_{command}")).unwrap_or_default().split(',') {
+            let Some((name, value)) = pair.split_once('=') else { continue };
+            let value = value.parse().unwrap_or(0);
+            match name {
+                "calls" => stats.calls = value,
+                // Servers before 6.2 do not tell these two.
+                "rejected_calls" | "failed_calls" => stats.failed += value,
+                _ => {}
+            }
+        }
+        stats
+    }
+}
+
+/// Keys in all databases: the sum over lines such as `db0:keys=1,expires=0,avg_ttl=0`.
+fn keys(info: &str) -> i64 {
+    let keyspace = info.split_once("# Keyspace").map_or("", |(_, keyspace)| keyspace);
+    keyspace
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("db")?.split_once(":keys=")?.1.split(',').next()?.parse::<i64>().ok()
+        })
+        .sum()
+}
+
+/// A decimal number of seconds, of which the server prints six decimal places.
+fn seconds(text: &str) -> Option<Nanos> {
+    let seconds: f64 = text.parse().ok()?;
+    (seconds >= 0.0).then(|| Nanos((seconds * 1e9).round() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Captured from Redis 7.0.15 and shortened.
+    const REDIS: &str = "# Server\r\nredis_version:7.0.15\r\nprocess_id:12654\r\ntcp_port:0\r\n\r\n\
+        # Memory\r\nused_memory:965960\r\nused_memory_human:943.32K\r\nmem_allocator:jemalloc-5.3.0\r\n\r\n\
+        # Stats\r\nkeyspace_hits:10\r\nkeyspace_misses:2\r\n\r\n\
+        # CPU\r\nused_cpu_sys:0.001000\r\nused_cpu_user:0.003486\r\nused_cpu_sys_children:0.000000\r\n\
+        used_cpu_sys_main_thread:0.000500\r\nused_cpu_user_main_thread:0.003357\r\n\r\n\
+        # Commandstats\r\ncmdstat_setex:calls=99,usec=1,usec_per_call=1.00,rejected_calls=0,failed_calls=0\r\n\
+        cmdstat_set:calls=10,usec=27,usec_per_call=27.00,rejected_calls=1,failed_calls=2\r\n\
+        cmdstat_get:calls=12,usec=6,usec_per_call=6.00,rejected_calls=0,failed_calls=4\r\n\r\n\
+        # Keyspace\r\ndb0:keys=8,expires=0,avg_ttl=0\r\ndb3:keys=2,expires=0,avg_ttl=0\r\n";
+
+    #[test]
+    fn counts_are_read_from_info() {
+        let counts = Counters::parse(REDIS).unwrap().since(&Counters::default());
+        assert_eq!(
+            counts,
+            ServerCounts {
+                set_calls: 10,
+                get_calls: 12,
+                failed_calls: 7,
+                keyspace_misses: 2,
+                keys_added: 10,
+                cpu_ns: Nanos(4_486_000),
+                // The baseline is one that does not tell it.
+                main_thread_cpu_ns: None,
+                memory_bytes: 965_960,
+            }
+        );
+    }
+
+    #[test]
+    fn counts_are_differences_to_the_baseline() {
+        let baseline = Counters::parse(REDIS).unwrap();
+        let later = REDIS.replace("keys=8", "keys=5").replace("set:calls=10", "set:calls=15");
+        let counts = Counters::parse(&later).unwrap().since(&baseline);
+        assert_eq!((counts.set_calls, counts.get_calls, counts.keys_added), (5, 0, -3));
+        assert_eq!(counts.main_thread_cpu_ns, Some(Nanos(0)));
+    }
+
+    #[test]
+    fn a_field_that_is_missing_is_named() {
+        assert_eq!(Counters::parse(&REDIS.replace("keyspace_misses", "other")), Err("keyspace_misses"));
+    }
+
+    #[test]
+    fn valkey_is_called_by_its_own_name() {
+        let redis = identity(REDIS).unwrap();
+        assert_eq!((redis.name.as_str(), redis.version.as_str()), ("redis", "7.0.15"));
+        assert_eq!(redis.allocator.as_deref(), Some("jemalloc-5.3.0"));
+        let info = "# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:9.1.2\r\n";
+        let valkey = identity(info).unwrap();
+        assert_eq!((valkey.name.as_str(), valkey.version.as_str()), ("valkey", "9.1.2"));
+    }
+}

@@ -1,0 +1,387 @@
+//! A server process that we start: command line, readiness, persistence, stop.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use redis::ConnectionAddr;
+use redis::aio::MultiplexedConnection;
+use tokio::time::Instant;
+
+use super::home::{Home, SOCKET, ServerDirectory};
+use super::info::{self, Counters};
+use super::persistence::Persistence;
+use super::{connect, said};
+use crate::host::child::{self, Child};
+use crate::host::placement;
+use crate::protocol::{AgentError, AgentErrorKind, Endpoint, ServerIdentity};
+
+const READY_WITHIN: Duration = Duration::from_secs(10);
+const GONE_WITHIN: Duration = Duration::from_secs(1);
+/// Between two looks whether the server listens.
+const GLANCE: Duration = Duration::from_micros(500);
+/// Between choosing a port and binding it somebody else may take it.
+const PORT_ATTEMPTS: usize = 5;
+const LOG: &str = "log";
+const LOG_LINES: usize = 5;
+
+/// A server process of ours. Killed, and its directory removed, on drop.
+pub(super) struct Managed {
+    /// As in messages: ``server `redis` ``.
+    name: String,
+    program: String,
+    args: Vec<String>,
+    pub(super) endpoint: Endpoint,
+    pub(super) identity: ServerIdentity,
+    pub(super) baseline: Counters,
+    connection: MultiplexedConnection,
+    bound_to: Option<Vec<u32>>,
+    death: Option<String>,
+    // In this order: the process goes before its directory does.
+    child: Child,
+    directory: ServerDirectory,
+}
+
+enum Start {
+    Up(Box<Managed>),
+    PortTaken,
+}
+
+impl Managed {
+    /// Starts a process and waits until it answers.
+    pub(super) async fn start(
+        key: &str,
+        program: &str,
+        args: &[String],
+        home: &mut Home,
+    ) -> Result<Self, AgentError> {
+        Self::start_on_one_of(std::iter::repeat_with(free_port).take(PORT_ATTEMPTS), key, program, args, home)
+            .await
+    }
+
+    async fn start_on_one_of(
+        ports: impl Iterator<Item = io::Result<u16>>,
+        key: &str,
+        program: &str,
+        args: &[String],
+        home: &mut Home,
+    ) -> Result<Self, AgentError> {
+        for port in ports {
+            let port = port.map_err(|error| {
+                AgentError::new(AgentErrorKind::Failed, format!("no free port on 127.0.0.1: {error}"))
+            })?;
+            match Self::start_on(port, key, program, args, home).await? {
+                Start::Up(server) => return Ok(*server),
+                Start::PortTaken => tracing::info!("port {port} was taken before {program} could have it"),
+            }
+        }
+        Err(AgentError::new(
+            AgentErrorKind::Failed,
+            format!(
+                "failed to start {program}: every port that was free a moment ago was taken by another program"
+            ),
+        ))
+    }
+
+    async fn start_on(
+        port: u16,
+        key: &str,
+        program: &str,
+        args: &[String],
+        home: &mut Home,
+    ) -> Result<Start, AgentError> {
+        let failed = |what: String| AgentError::new(AgentErrorKind::Failed, what);
+        let io_failed =
+            |error: io::Error| failed(format!("cannot prepare a directory for {program}: {error}"));
+        let directory = home.for_a_server().map_err(io_failed)?;
+        let socket = directory.path().join(SOCKET);
+        let log = File::create(directory.path().join(LOG)).map_err(io_failed)?;
+        let mut command = Command::new(program);
+        command
+            .args(args)
+            // Ours come last and so win over the file's: where a server listens and writes is not up to the file.
+            .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--daemonize", "no", "--logfile", ""])
+            .args(["--unixsocketperm", "700", "--unixsocket"])
+            .arg(&socket)
+            .arg("--dir")
+            .arg(directory.path())
+            .current_dir(directory.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().map_err(io_failed)?)
+            .stderr(log);
+        let mut child = Child::spawn(&mut command, None).map_err(|error| cannot_start(program, &error))?;
+
+        let address = ConnectionAddr::Unix(socket.clone());
+        let deadline = Instant::now() + READY_WITHIN;
+        let mut connection = loop {
+            if child.has_exited() {
+                let ended = child.end().map_err(io_failed)?;
+                let log = log_tail(directory.path());
+                if log.contains("Address already in use") {
+                    return Ok(Start::PortTaken);
+                }
+                return Err(failed(format!(
+                    "failed to start {program}: it ended with {}{log}",
+                    child::describe(ended.status)
+                )));
+            }
+            if Instant::now() > deadline {
+                let log = log_tail(directory.path());
+                return Err(failed(format!(
+                    "failed to start {program}: it did not answer within {}s{log}",
+                    READY_WITHIN.as_secs()
+                )));
+            }
+            match tokio::time::timeout_at(deadline, connect(address.clone(), None)).await {
+                Ok(Ok(connection)) => break connection,
+                _ => tokio::select! {
+                    () = child.exited() => {}
+                    () = tokio::time::sleep(GLANCE) => {}
+                },
+            }
+        };
+
+        let name = format!("server `{key}`");
+        let info: String =
+            redis::cmd("INFO").arg("all").query_async(&mut connection).await.map_err(|error| {
+                failed(format!("{name} did not answer INFO: {}{}", said(&error), log_tail(directory.path())))
+            })?;
+        // The socket lies in a directory that is ours alone, so this is a check of our own work.
+        if info::field(&info, "process_id") != Some(child.pid().to_string().as_str()) {
+            return Err(failed(format!("{name} is not the process that was started: {}", child.pid())));
+        }
+        let endpoint = Endpoint {
+            host: Ipv4Addr::LOCALHOST.to_string(),
+            port,
+            unix_socket: socket.to_str().map(str::to_owned),
+            password: None,
+        };
+        let identity =
+            info::identity(&info).ok_or_else(|| failed(format!("{name} does not tell its version")))?;
+        Ok(Start::Up(Box::new(Self {
+            name,
+            program: program.to_owned(),
+            args: args.to_vec(),
+            endpoint,
+            identity,
+            baseline: Counters::default(),
+            connection,
+            bound_to: None,
+            death: None,
+            child,
+            directory,
+        })))
+    }
+
+    /// Whether this is what one would get by starting `program` with `args`.
+    pub(super) fn is(&self, program: &str, args: &[String]) -> bool {
+        self.program == program && self.args == args
+    }
+
+    /// Its process number, as long as it lives.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.death.is_none().then(|| self.child.pid())
+    }
+
+    /// How it died, if it did: ``server `redis` died: signal 9 (SIGKILL): …``.
+    pub(super) fn death(&mut self) -> Option<&str> {
+        if self.death.is_none() && self.child.has_exited() {
+            let how = match self.child.end() {
+                Ok(ended) => child::describe(ended.status),
+                Err(error) => error.to_string(),
+            };
+            self.death = Some(format!("{} died: {how}{}", self.name, log_tail(self.directory.path())));
+        }
+        self.death.as_deref()
+    }
+
+    /// Sees to it that the server persists what its command line says and nothing else.
+    pub(super) async fn check_persistence(&mut self) -> Result<(), AgentError> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("CONFIG").arg("GET").arg("save").cmd("CONFIG").arg("GET").arg("appendonly");
+        let answer: (Vec<String>, Vec<String>) = match pipeline.query_async(&mut self.connection).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.explain("CONFIG GET", &error)),
+        };
+        let ([_, save], [_, appendonly]) = (&answer.0[..], &answer.1[..]) else {
+            return Err(self.failed("does not tell whether it persists"));
+        };
+        let (asked, answer) = (Persistence::asked(&self.args), Persistence::answered(save, appendonly));
+        self.identity.persistence = answer.is_on();
+        match asked.disagreement(&answer) {
+            None => Ok(()),
+            Some(what) => Err(self.failed(&format!("persists otherwise than its args say: {what}"))),
+        }
+    }
+
+    /// Empties it, resets its statistics, and takes the baseline, in one round trip.
+    pub(super) async fn reset(&mut self) -> Result<(), AgentError> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("FLUSHALL").arg("SYNC").ignore();
+        pipeline.cmd("DBSIZE").cmd("CONFIG").arg("RESETSTAT").ignore().cmd("INFO").arg("all");
+        let (keys, info): (u64, String) = match pipeline.query_async(&mut self.connection).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.explain("FLUSHALL, CONFIG RESETSTAT and INFO", &error)),
+        };
+        if keys != 0 {
+            return Err(
+                self.failed(&format!("holds {keys} keys right after FLUSHALL: somebody else writes to it"))
+            );
+        }
+        self.baseline = self.counters(&info)?;
+        Ok(())
+    }
+
+    /// Everything counted until now.
+    pub(super) async fn count(&mut self) -> Result<Counters, AgentError> {
+        let info: String = match redis::cmd("INFO").arg("all").query_async(&mut self.connection).await {
+            Ok(info) => info,
+            Err(error) => return Err(self.explain("INFO", &error)),
+        };
+        self.counters(&info)
+    }
+
+    fn counters(&self, info: &str) -> Result<Counters, AgentError> {
+        Counters::parse(info).map_err(|field| self.failed(&format!("has no `{field}` in its INFO")))
+    }
+
+    /// Binds all its threads to `cpus`; costs nothing if they are bound so already.
+    pub(super) fn bind(&mut self, cpus: &[u32]) -> Result<(), AgentError> {
+        if self.bound_to.as_deref() != Some(cpus) {
+            placement::bind_process(self.child.pid(), cpus)
+                .map_err(|error| self.failed(&format!("cannot be bound to CPUs {cpus:?}: {error}")))?;
+            self.bound_to = Some(cpus.to_vec());
+        }
+        Ok(())
+    }
+
+    /// Stops it. Nothing is saved: its directory goes with it.
+    pub(super) async fn stop(mut self) {
+        let asked = async {
+            // It answers by closing the connection, which is an error to the library.
+            let _: redis::RedisResult<()> =
+                redis::cmd("SHUTDOWN").arg("NOSAVE").query_async(&mut self.connection).await;
+            self.child.exited().await;
+        };
+        if self.death.is_none() && tokio::time::timeout(GONE_WITHIN, asked).await.is_err() {
+            tracing::warn!("{} did not stop when it was asked to, and is killed", self.name);
+        }
+    }
+
+    fn failed(&self, what: &str) -> AgentError {
+        AgentError::new(AgentErrorKind::Failed, format!("{} {what}", self.name))
+    }
+
+    /// A server that does not answer has often died; then that is the reason.
+    fn explain(&mut self, command: &str, error: &redis::RedisError) -> AgentError {
+        match self.death() {
+            Some(death) => AgentError::new(AgentErrorKind::Failed, death),
+            None => {
+                let log = log_tail(self.directory.path());
+                self.failed(&format!("did not answer {command}: {}{log}", said(error)))
+            }
+        }
+    }
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+fn cannot_start(program: &str, error: &io::Error) -> AgentError {
+    let message = if error.kind() == io::ErrorKind::NotFound {
+        let package =
+            if program.contains("valkey") { ("valkey", "valkey") } else { ("redis-server", "redis") };
+        format!(
+            "there is no `{program}` on this host's PATH; install it (apt install {}, pkg install {}, brew install {}) \
+             or name its path as `program`",
+            package.0, package.1, package.1
+        )
+    } else {
+        format!("cannot execute `{program}`: {error}")
+    };
+    AgentError::new(AgentErrorKind::Unavailable, message)
+}
+
+/// The last lines of a server's log, as the end of a sentence; empty if it wrote none.
+fn log_tail(directory: &Path) -> String {
+    const AT_MOST: u64 = 4096;
+    let read = || -> io::Result<String> {
+        let mut log = File::open(directory.join(LOG))?;
+        let end = log.metadata()?.len();
+        log.seek(SeekFrom::Start(end.saturating_sub(AT_MOST)))?;
+        let mut bytes = Vec::new();
+        log.take(AT_MOST).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let text = read().unwrap_or_default();
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let last = &lines[lines.len().saturating_sub(LOG_LINES)..];
+    if last.is_empty() { String::new() } else { format!("; its log ends: {}", last.join(" / ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn off() -> Vec<String> {
+        ["--save", "", "--appendonly", "no"].map(str::to_owned).to_vec()
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn a_port_that_somebody_else_took_is_no_failure() {
+        block_on(async {
+            let tmp = tempfile::tempdir().unwrap();
+            let mut home = Home::create(tmp.path()).unwrap();
+            let somebody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            let taken = somebody.local_addr().unwrap().port();
+            let ports = [Ok(taken), free_port()].into_iter();
+            let server =
+                Managed::start_on_one_of(ports, "redis", "redis-server", &off(), &mut home).await.unwrap();
+            assert_ne!(server.endpoint.port, taken);
+            std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, server.endpoint.port)).unwrap();
+        });
+    }
+
+    #[test]
+    fn a_server_that_ends_at_once_says_why() {
+        block_on(async {
+            let tmp = tempfile::tempdir().unwrap();
+            let mut home = Home::create(tmp.path()).unwrap();
+            let args = ["--no-such-option".to_owned(), "1".to_owned()];
+            let Err(error) = Managed::start("redis", "redis-server", &args, &mut home).await else {
+                panic!("it started")
+            };
+            assert!(
+                error.message.starts_with("failed to start redis-server: it ended with exit status 1"),
+                "{error}"
+            );
+            assert!(
+                error.message.contains("no-such-option"),
+                "the last lines of its log are missing: {error}"
+            );
+        });
+    }
+
+    #[test]
+    fn a_stopped_server_leaves_nothing_behind() {
+        block_on(async {
+            let tmp = tempfile::tempdir().unwrap();
+            let mut home = Home::create(tmp.path()).unwrap();
+            let server = Managed::start("redis", "redis-server", &off(), &mut home).await.unwrap();
+            let (pid, path) = (server.child.pid(), server.directory.path().to_owned());
+            server.stop().await;
+            let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
+            assert!(rustix::process::test_kill_process(pid).is_err());
+            assert!(!path.exists());
+        });
+    }
+}

@@ -1,0 +1,288 @@
+//! The main job, end to end, with the real program, a real redis-server and real signals.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::process::ExitStatus;
+
+use common::{Sandbox, signal, stderr, stdout, wait_until};
+use rustix::process::Signal;
+use serde_json::Value;
+
+/// Forty trials of a few milliseconds.
+const MANY: &str = r#"
+name = "many"
+[workload]
+operations = 200
+[[matrix]]
+modes = ["sync", "async"]
+workers = [1, 4]
+[run]
+repetitions = 10
+warmup = 0
+placement = "free"
+"#;
+
+/// One long trial after another.
+const LONG: &str = r#"
+name = "long"
+[workload]
+duration = "2s"
+[[matrix]]
+modes = ["sync"]
+[run]
+repetitions = 2
+warmup = 0
+"#;
+
+fn code(status: ExitStatus) -> i32 {
+    status.code().expect("the program ended by itself")
+}
+
+/// What a run must look like when it is complete: every planned trial is there, and ended well, exactly once.
+fn expect_each_trial_once(sandbox: &Sandbox, experiment: &str, trials: usize) {
+    let attempts = sandbox.attempts(experiment);
+    let ok: Vec<&Value> = attempts.iter().filter(|attempt| attempt["status"] == "ok").collect();
+    let names: BTreeSet<(String, u64)> = ok
+        .iter()
+        .map(|attempt| {
+            (attempt["cell"].as_str().unwrap().to_owned(), attempt["repetition"].as_u64().unwrap())
+        })
+        .collect();
+    assert_eq!((ok.len(), names.len()), (trials, trials));
+    let rows = sandbox.rows(experiment, "trials.csv");
+    assert_eq!(rows.len(), attempts.len(), "a row for every attempt");
+}
+
+#[test]
+fn a_run_leaves_tidy_files_a_table_and_nobody_behind() {
+    let sandbox = Sandbox::new();
+    sandbox.write("many.toml", MANY);
+    let output = sandbox.output(&["many.toml"]);
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
+    expect_each_trial_once(&sandbox, "many", 40);
+    sandbox.expect_nobody_left();
+
+    let run = sandbox.runs("many").pop().unwrap();
+    for file in [
+        "experiment.toml",
+        "run.json",
+        "trials.csv",
+        "summary.csv",
+        "latency.csv",
+        "datapackage.json",
+        "run.log",
+    ] {
+        assert!(run.join(file).is_file(), "{file} is missing");
+    }
+    for row in sandbox.rows("many", "trials.csv") {
+        assert_eq!(row["status"], "ok");
+        assert_eq!(row["operations"], "200");
+        assert_eq!(row["server_calls"], "400");
+        let (ops, elapsed): (f64, f64) =
+            (row["ops_per_s"].parse().unwrap(), row["elapsed_s"].parse().unwrap());
+        assert!((ops * elapsed - 200.0).abs() < 1e-6);
+        let littles_law: f64 = row["littles_law"].parse().unwrap();
+        assert!((0.3..1.05).contains(&littles_law), "Little's law gives {littles_law}");
+    }
+    let summary = sandbox.rows("many", "summary.csv");
+    assert_eq!(summary.len(), 4);
+    assert!(summary.iter().all(|row| row["n"] == "10"));
+    let table = stdout(&output);
+    for word in ["Mode", "Workers", "Best", "Worst", "Stdev", "trials.csv"] {
+        assert!(table.contains(word), "no {word} in:\n{table}");
+    }
+}
+
+#[test]
+fn ctrl_c_keeps_what_is_done_and_the_same_command_does_the_rest() {
+    let sandbox = Sandbox::new();
+    sandbox.write("many.toml", MANY);
+    let mut first = sandbox.start(&["many.toml"]);
+    wait_until("some trials are done", || (sandbox.attempts("many").len() >= 5).then_some(()));
+    signal(first.id().cast_signed(), Signal::INT);
+    assert_eq!(code(first.wait().unwrap()), 130);
+    sandbox.expect_nobody_left();
+    let done = sandbox.attempts("many").iter().filter(|attempt| attempt["status"] == "ok").count();
+    assert!((5..40).contains(&done), "{done} trials were done");
+
+    let second = sandbox.output(&["many.toml"]);
+    assert_eq!(code(second.status), 0, "{}", stderr(&second));
+    let said = format!("{done} of 40 trials were done");
+    assert!(stderr(&second).contains(&said), "{}", stderr(&second));
+    assert_eq!(sandbox.runs("many").len(), 1);
+    expect_each_trial_once(&sandbox, "many", 40);
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn an_interrupted_trial_is_a_row_and_is_done_again() {
+    let sandbox = Sandbox::new();
+    sandbox.write("long.toml", LONG);
+    let mut first = sandbox.start(&["long.toml"]);
+    wait_until("a driver is at work", || sandbox.process(" driver"));
+    signal(first.id().cast_signed(), Signal::INT);
+    assert_eq!(code(first.wait().unwrap()), 130);
+    sandbox.expect_nobody_left();
+    let statuses: Vec<String> =
+        sandbox.rows("long", "trials.csv").into_iter().map(|mut row| row.remove("status").unwrap()).collect();
+    assert_eq!(statuses, ["interrupted"]);
+
+    assert_eq!(code(sandbox.output(&["long.toml"]).status), 0);
+    expect_each_trial_once(&sandbox, "long", 2);
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once_and_still_leaves_nobody() {
+    let sandbox = Sandbox::new();
+    sandbox.write("long.toml", LONG);
+    let mut first = sandbox.start(&["long.toml"]);
+    wait_until("a driver is at work", || sandbox.process(" driver"));
+    signal(first.id().cast_signed(), Signal::INT);
+    signal(first.id().cast_signed(), Signal::TERM);
+    assert_eq!(code(first.wait().unwrap()), 130);
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn a_killed_coordinator_leaves_nobody_and_the_same_command_does_the_rest() {
+    let sandbox = Sandbox::new();
+    sandbox.write("many.toml", MANY);
+    let mut first = sandbox.start(&["many.toml"]);
+    wait_until("some trials are done", || (sandbox.attempts("many").len() >= 5).then_some(()));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    sandbox.expect_nobody_left();
+
+    let second = sandbox.output(&["many.toml"]);
+    assert_eq!(code(second.status), 0, "{}", stderr(&second));
+    assert_eq!(sandbox.runs("many").len(), 1);
+    expect_each_trial_once(&sandbox, "many", 40);
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn a_killed_server_costs_one_attempt_and_the_run_completes() {
+    let sandbox = Sandbox::new();
+    sandbox.write("long.toml", LONG);
+    let mut run = sandbox.start(&["long.toml"]);
+    wait_until("a driver is at work", || sandbox.process(" driver"));
+    let server = wait_until("the server is up", || sandbox.process("redis-server"));
+    signal(server, Signal::KILL);
+    assert_eq!(code(run.wait().unwrap()), 0);
+
+    let rows = sandbox.rows("long", "trials.csv");
+    let failed: Vec<&BTreeMap<String, String>> = rows.iter().filter(|row| row["status"] != "ok").collect();
+    assert_eq!((rows.len(), failed.len()), (3, 1), "{rows:?}");
+    assert!(failed[0]["error"].contains("signal 9"), "{}", failed[0]["error"]);
+    assert_eq!(failed[0]["ops_per_s"], "", "nothing is invented for a failed attempt");
+    expect_each_trial_once(&sandbox, "long", 2);
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn a_killed_agent_costs_one_attempt_and_the_run_completes() {
+    let sandbox = Sandbox::new();
+    sandbox.write("long.toml", LONG);
+    let mut run = sandbox.start(&["long.toml"]);
+    wait_until("a driver is at work", || sandbox.process(" driver"));
+    signal(sandbox.process(" agent").unwrap(), Signal::KILL);
+    assert_eq!(code(run.wait().unwrap()), 0);
+    expect_each_trial_once(&sandbox, "long", 2);
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn two_coordinators_cannot_share_a_host_and_the_second_says_who_holds_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write("long.toml", LONG);
+    sandbox.write("other.toml", &LONG.replace("\"long\"", "\"other\""));
+    let mut first = sandbox.start(&["long.toml"]);
+    wait_until("a driver is at work", || sandbox.process(" driver"));
+    let same = sandbox.output(&["long.toml"]);
+    assert_eq!(code(same.status), 3, "{}", stderr(&same));
+    assert!(stderr(&same).contains(&format!("pid {}", first.id())), "{}", stderr(&same));
+    let other = sandbox.output(&["other.toml"]);
+    assert_eq!(code(other.status), 3, "{}", stderr(&other));
+    assert!(stderr(&other).contains("long"), "{}", stderr(&other));
+    signal(first.id().cast_signed(), Signal::INT);
+    first.wait().unwrap();
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn a_longer_list_joins_the_run_and_a_changed_setting_asks_for_a_fresh_one() {
+    let sandbox = Sandbox::new();
+    sandbox.write("many.toml", MANY);
+    let mut first = sandbox.start(&["many.toml"]);
+    wait_until("some trials are done", || (sandbox.attempts("many").len() >= 5).then_some(()));
+    signal(first.id().cast_signed(), Signal::INT);
+    assert_eq!(code(first.wait().unwrap()), 130);
+
+    sandbox.write("many.toml", &MANY.replace("operations = 200", "operations = 300"));
+    let refused = sandbox.output(&["many.toml"]);
+    assert_eq!(code(refused.status), 2, "{}", stderr(&refused));
+    for word in ["operations", "200", "300", "--fresh"] {
+        assert!(stderr(&refused).contains(word), "no {word} in: {}", stderr(&refused));
+    }
+
+    sandbox.write("many.toml", &MANY.replace("workers = [1, 4]", "workers = [1, 4, 8]"));
+    let longer = sandbox.output(&["many.toml"]);
+    assert_eq!(code(longer.status), 0, "{}", stderr(&longer));
+    expect_each_trial_once(&sandbox, "many", 60);
+
+    let fresh = sandbox.output(&["--fresh", "many.toml"]);
+    assert_eq!(code(fresh.status), 0, "{}", stderr(&fresh));
+    assert_eq!(sandbox.runs("many").len(), 2);
+    expect_each_trial_once(&sandbox, "many", 60);
+}
+
+#[test]
+fn the_csv_files_can_be_written_anew_from_the_journal() {
+    let sandbox = Sandbox::new();
+    sandbox.write("many.toml", MANY);
+    assert_eq!(code(sandbox.output(&["many.toml"]).status), 0);
+    let run = sandbox.runs("many").pop().unwrap();
+    let files = ["trials.csv", "summary.csv", "latency.csv", "datapackage.json"];
+    let before: Vec<Vec<u8>> = files.map(|file| fs::read(run.join(file)).unwrap()).into();
+    for file in files {
+        fs::remove_file(run.join(file)).unwrap();
+    }
+    let export = sandbox.output(&["export", run.to_str().unwrap()]);
+    assert_eq!(code(export.status), 0, "{}", stderr(&export));
+    let after: Vec<Vec<u8>> = files.map(|file| fs::read(run.join(file)).unwrap()).into();
+    assert!(before == after);
+}
+
+#[test]
+fn a_mode_that_always_fails_is_rows_with_reasons_and_exit_code_1() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "broken.toml",
+        "name = \"broken\"\n[mode.liar]\ncommand = [\"false\"]\n[[matrix]]\nmodes = [\"liar\", \"sync\"]\n\
+         workload.operations = 50\n[run]\nrepetitions = 1\nwarmup = 0\nretries = 2\n",
+    );
+    let output = sandbox.output(&["broken.toml"]);
+    assert_eq!(code(output.status), 1, "{}", stderr(&output));
+    let rows = sandbox.rows("broken", "trials.csv");
+    let failed: Vec<_> = rows.iter().filter(|row| row["mode"] == "liar").collect();
+    assert_eq!(failed.len(), 3);
+    assert!(failed.iter().all(|row| row["status"] == "failed" && !row["error"].is_empty()));
+    assert_eq!(rows.iter().filter(|row| row["status"] == "ok").count(), 1);
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn a_server_that_is_not_there_is_exit_code_3_before_anything_runs() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "gone.toml",
+        "name = \"gone\"\n[server.redis]\nprogram = \"no-such-server\"\n[[matrix]]\nmodes = \"sync\"\n",
+    );
+    let output = sandbox.output(&["gone.toml"]);
+    assert_eq!(code(output.status), 3);
+    assert!(stderr(&output).contains("no-such-server"), "{}", stderr(&output));
+    assert_eq!(sandbox.attempts("gone").len(), 0);
+    sandbox.expect_nobody_left();
+}
