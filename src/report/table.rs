@@ -73,9 +73,9 @@ impl Layout {
             columns.push(Column { name: "", number: false });
         }
 
-        let decimals = decimals(cells.iter().filter_map(|cell| cell.throughput.map(|t| t.worst)));
+        let decimals = digits_after(cells.iter().filter_map(|cell| cell.throughput.map(|t| t.worst)));
         let stdev_decimals =
-            decimals.max(self::decimals(cells.iter().filter_map(|cell| cell.throughput?.stdev)));
+            decimals.max(digits_after(cells.iter().filter_map(|cell| cell.throughput?.stdev)));
         let row = |cell: &CellSummary| {
             let of = |value: fn(&Throughput) -> Option<f64>, decimals: usize| {
                 let value = cell.throughput.as_ref().and_then(value);
@@ -159,7 +159,7 @@ fn or(value: Option<impl ToString>, absent: &str) -> String {
 
 /// So many that the smallest number shows three digits or more, and never more than two: one trial does not repeat
 /// another to the hundredth.
-fn decimals(values: impl Iterator<Item = f64>) -> usize {
+fn digits_after(values: impl Iterator<Item = f64>) -> usize {
     match values.fold(f64::INFINITY, f64::min) {
         smallest if smallest >= 100.0 => 0,
         smallest if smallest >= 10.0 => 1,

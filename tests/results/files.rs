@@ -8,6 +8,7 @@ use std::time::Instant;
 use orchestrate::analysis::summary::CellSummary;
 use orchestrate::record::{Flag, Status};
 use orchestrate::results::columns::{Column, cells, trials};
+use orchestrate::results::provenance::Provenance;
 use orchestrate::results::rebuild::rebuild;
 use proptest::prelude::*;
 
@@ -203,6 +204,15 @@ fn rebuilding_twice_makes_the_same_files_that_everybody_may_read() {
     }
     let files: Vec<_> = fs::read_dir(&run.path).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert_eq!(files.len(), names.len() + [".lock", "experiment.toml", "journal.jsonl"].len(), "{files:?}");
+}
+
+#[test]
+fn who_took_part_is_written_down_apart_from_the_numbers() {
+    let run = Run::of(&[ok(&settings("sync", 1), 1, 8_600.0), ok(&settings("async", 9), 1, 8_600.0)]);
+    let provenance = rebuild(&run.path).unwrap().provenance;
+    let text = fs::read_to_string(run.path.join("run.json")).unwrap();
+    assert_eq!(serde_json::from_str::<Provenance>(&text).unwrap(), provenance);
+    insta::assert_snapshot!("run.json", text);
 }
 
 #[test]
