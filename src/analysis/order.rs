@@ -1,7 +1,5 @@
 //! The order in which a reader expects cells: as in the file, whatever order the trials were executed in.
 
-use std::cmp::Ordering;
-
 use crate::analysis::summary::CellSummary;
 use crate::experiment::{Amount, Experiment, Factor, Level};
 
@@ -27,30 +25,29 @@ pub fn modes(experiment: &Experiment) -> Vec<String> {
 
 /// Sorts by everything else that may vary, then by mode in the order of `modes` (unknown ones last), then by workers.
 pub fn sort(cells: &mut [CellSummary], modes: &[String]) {
-    cells.sort_by(|a, b| compare(a, b, modes));
-}
-
-fn compare(a: &CellSummary, b: &CellSummary, modes: &[String]) -> Ordering {
-    let rank = |cell: &CellSummary| {
-        let mode = &cell.label.settings.mode;
-        modes.iter().position(|known| known == mode).unwrap_or(modes.len())
-    };
-    let (x, y) = (&a.label.settings, &b.label.settings);
-    x.hosts
-        .cmp(&y.hosts)
-        .then_with(|| x.server.cmp(&y.server))
-        .then_with(|| x.server_args.cmp(&y.server_args))
-        .then_with(|| a.label.link.to_string().cmp(&b.label.link.to_string()))
-        .then_with(|| x.placement.to_string().cmp(&y.placement.to_string()))
-        .then_with(|| amount(x.workload.amount).cmp(&amount(y.workload.amount)))
-        .then_with(|| x.workload.value_bytes.cmp(&y.workload.value_bytes))
-        .then_with(|| x.workload.pipeline.cmp(&y.workload.pipeline))
-        .then_with(|| x.workload.rate.cmp(&y.workload.rate))
-        .then_with(|| rank(a).cmp(&rank(b)))
-        .then_with(|| x.mode.cmp(&y.mode))
-        .then_with(|| x.workers.cmp(&y.workers))
-        // What is left are settings without a natural order; the identity keeps the result the same every time.
-        .then_with(|| a.cell.cmp(&b.cell))
+    cells.sort_by_cached_key(|cell| {
+        let settings = &cell.label.settings;
+        let workload = &settings.workload;
+        let server = (
+            settings.hosts.clone(),
+            settings.server.clone(),
+            settings.server_args.clone(),
+            settings.lifetime.map(|lifetime| lifetime.to_string()),
+            workload.link.to_string(),
+            settings.placement.to_string(),
+        );
+        let load = (
+            amount(workload.amount),
+            workload.value_bytes,
+            workload.pipeline,
+            workload.rate,
+            workload.verify,
+            workload.split.to_string(),
+            settings.warmup.to_string(),
+        );
+        let rank = modes.iter().position(|mode| *mode == settings.mode).unwrap_or(modes.len());
+        (server, load, rank, settings.mode.clone(), settings.workers)
+    });
 }
 
 /// Numbers of operations before durations, each ascending.

@@ -93,13 +93,9 @@ impl LatencyProfile {
     /// The profile of `histogram`; `None` if it is empty.
     #[must_use]
     pub fn of(histogram: &Histogram<u64>) -> Option<Self> {
-        let at = |quantile: f64| {
-            // The histogram's own answer for 0 is the end of the first bucket, not the smallest value.
-            if quantile == 0.0 { histogram.min() } else { histogram.value_at_quantile(quantile) }
-        };
         (!histogram.is_empty()).then(|| Self {
             summary: latency::summary(histogram),
-            quantiles: QUANTILES.iter().map(|&quantile| (quantile, at(quantile))).collect(),
+            quantiles: QUANTILES.iter().map(|&q| (q, latency::quantile(histogram, q))).collect(),
             count: histogram.len(),
         })
     }

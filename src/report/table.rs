@@ -4,7 +4,6 @@
 //! row before quoting it is marked in the row and said below the table.
 
 use std::collections::{BTreeSet, HashSet};
-use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
@@ -32,12 +31,7 @@ pub fn text(cells: &[CellSummary]) -> String {
     for (column, drawn) in layout.columns.iter().zip(table.column_iter_mut()) {
         drawn.set_cell_alignment(if column.number { CellAlignment::Right } else { CellAlignment::Left });
     }
-    let mut text = table.trim_fmt();
-    for note in layout.notes {
-        write!(text, "\n{note}").expect("writing to a string does not fail");
-    }
-    text.push('\n');
-    text
+    format!("{}\n\n{}\n", table.trim_fmt(), layout.notes.join("\n"))
 }
 
 /// The same in Markdown.
@@ -51,10 +45,7 @@ pub fn markdown(cells: &[CellSummary]) -> String {
     for row in layout.rows {
         text += &line(row.iter().map(|field| field.replace('|', "\\|")).collect());
     }
-    for note in layout.notes {
-        write!(text, "\n{note}\n").expect("writing to a string does not fail");
-    }
-    text
+    text + "\n" + &layout.notes.join("\n\n") + "\n"
 }
 
 struct Layout {
@@ -82,9 +73,9 @@ impl Layout {
             columns.push(Column { name: "", number: false });
         }
 
-        let decimals = decimals(cells.iter().filter_map(|cell| cell.throughput.map(|t| t.worst)));
+        let decimals = digits_after(cells.iter().filter_map(|cell| cell.throughput.map(|t| t.worst)));
         let stdev_decimals =
-            decimals.max(self::decimals(cells.iter().filter_map(|cell| cell.throughput?.stdev)));
+            decimals.max(digits_after(cells.iter().filter_map(|cell| cell.throughput?.stdev)));
         let row = |cell: &CellSummary| {
             let of = |value: fn(&Throughput) -> Option<f64>, decimals: usize| {
                 let value = cell.throughput.as_ref().and_then(value);
@@ -168,7 +159,7 @@ fn or(value: Option<impl ToString>, absent: &str) -> String {
 
 /// So many that the smallest number shows three digits or more, and never more than two: one trial does not repeat
 /// another to the hundredth.
-fn decimals(values: impl Iterator<Item = f64>) -> usize {
+fn digits_after(values: impl Iterator<Item = f64>) -> usize {
     match values.fold(f64::INFINITY, f64::min) {
         smallest if smallest >= 100.0 => 0,
         smallest if smallest >= 10.0 => 1,

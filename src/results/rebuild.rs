@@ -105,10 +105,7 @@ fn merged(lookup: &Lookup, spans: &[Span]) -> Result<Option<Histogram<u64>>, Res
             trial: format!("{}-{}", record.cell, record.repetition),
             source,
         })?;
-        merged
-            .get_or_insert_with(|| Histogram::new(3).expect("three significant digits are allowed"))
-            .add(latencies)
-            .expect("a histogram that resizes itself takes every value");
+        latency::merge(merged.get_or_insert_with(latency::empty), &latencies);
     }
     Ok(merged)
 }

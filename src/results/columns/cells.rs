@@ -61,7 +61,7 @@ pub fn latency_columns<'s>() -> Vec<Column<QuantileRow<'s>>> {
         .required(),
         Column::<QuantileRow<'_>>::number(
             "latency_us",
-            "Time from request to last reply of an operation; from one histogram over all trials of the cell.",
+            "Time from the request to the last reply of an operation; from one histogram over all trials of the cell.",
             |_, row| micros(row.nanos).into(),
         )
         .unit("µs")
@@ -78,9 +78,11 @@ pub fn summary_columns() -> Vec<SummaryColumn> {
     columns.extend(throughput());
     columns.extend(latency());
     columns.extend([
-        SummaryColumn::number("littles_law", "Mean of the same over the trials.", |_, row| {
-            row.littles_law.into()
-        }),
+        SummaryColumn::number(
+            "littles_law",
+            "Mean of the trials' littles_law: near 1 if the latencies are honest; closed loop only.",
+            |_, row| row.littles_law.into(),
+        ),
         SummaryColumn::text("flags", "What to mind about this cell: words separated by spaces.", |_, row| {
             flags(row).into()
         }),
@@ -98,15 +100,21 @@ fn throughput() -> Vec<SummaryColumn> {
             .required(),
         SummaryColumn::number("best_ops_per_s", "Highest throughput of the n.", |_, row| of(row, |t| t.best))
             .unit("operations/s"),
-        SummaryColumn::number("worst_ops_per_s", "Lowest of the same.", |_, row| of(row, |t| t.worst))
-            .unit("operations/s"),
-        SummaryColumn::number("mean_ops_per_s", "Arithmetic mean of the same.", |_, row| of(row, |t| t.mean))
-            .unit("operations/s"),
-        SummaryColumn::number("median_ops_per_s", "Median of the same.", |_, row| of(row, |t| t.median))
-            .unit("operations/s"),
+        SummaryColumn::number("worst_ops_per_s", "Lowest throughput of the n.", |_, row| {
+            of(row, |t| t.worst)
+        })
+        .unit("operations/s"),
+        SummaryColumn::number("mean_ops_per_s", "Arithmetic mean of the throughput of the n.", |_, row| {
+            of(row, |t| t.mean)
+        })
+        .unit("operations/s"),
+        SummaryColumn::number("median_ops_per_s", "Median of the throughput of the n.", |_, row| {
+            of(row, |t| t.median)
+        })
+        .unit("operations/s"),
         SummaryColumn::number(
             "stdev_ops_per_s",
-            "Sample standard deviation (n − 1) of the same; missing where n is 1.",
+            "Sample standard deviation (n − 1) of the throughput of the n; missing where n is 1.",
             |_, row| of(row, |t| t.stdev),
         )
         .unit("operations/s"),
@@ -120,23 +128,23 @@ fn latency() -> Vec<SummaryColumn> {
     vec![
         SummaryColumn::number(
             "latency_mean_us",
-            "Mean time from request to last reply of an operation, over all trials of the cell.",
+            "Mean latency: time from the request to the last reply of an operation; over all trials of the cell.",
             |_, row| profile(row, |latency| latency.summary.mean_ns / 1e3),
         )
         .unit("µs"),
-        SummaryColumn::number("latency_p50_us", "Median of the same.", |_, row| {
+        SummaryColumn::number("latency_p50_us", "Median of the same latencies.", |_, row| {
             profile(row, |latency| micros(latency.summary.p50_ns))
         })
         .unit("µs"),
-        SummaryColumn::number("latency_p90_us", "90th percentile of the same.", |_, row| {
+        SummaryColumn::number("latency_p90_us", "90th percentile of the same latencies.", |_, row| {
             profile(row, |latency| micros(latency.summary.p90_ns))
         })
         .unit("µs"),
-        SummaryColumn::number("latency_p99_us", "99th percentile of the same.", |_, row| {
+        SummaryColumn::number("latency_p99_us", "99th percentile of the same latencies.", |_, row| {
             profile(row, |latency| micros(latency.summary.p99_ns))
         })
         .unit("µs"),
-        SummaryColumn::number("latency_p999_us", "99.9th percentile of the same.", |_, row| {
+        SummaryColumn::number("latency_p999_us", "99.9th percentile of the same latencies.", |_, row| {
             profile(row, |latency| micros(latency.summary.p999_ns))
         })
         .unit("µs"),

@@ -1,7 +1,7 @@
 //! Columns that more than one table has: what was compared with what, in the same words everywhere.
 
 use crate::analysis::summary::CellSummary;
-use crate::experiment::{Amount, HostPair, Placement, Settings, Warmup};
+use crate::experiment::{Amount, Placement, Settings, Warmup};
 use crate::protocol::{AppliedPlacement, ServerIdentity};
 use crate::record::{ClientLabel, HostLabel, LinkKind, TrialRecord};
 use crate::results::columns::{Column, Kind, Value};
@@ -82,16 +82,15 @@ pub(super) fn hosts<Row: AboutCell>() -> Vec<Column<Row>> {
             (&row.subject().client_host.name).into()
         })
         .required(),
-        Column::<Row>::text("client_os", "Its operating system.", |_, row| (&row.subject().client_host.os).into()),
-        Column::<Row>::text("client_arch", "Its architecture.", |_, row| (&row.subject().client_host.arch).into()),
-        Column::<Row>::text("client_cpu", "Its CPU: model and number.", |_, row| (&row.subject().client_host.cpu).into()),
+        Column::<Row>::text("client_os", "Operating system of the client's machine.", |_, row| (&row.subject().client_host.os).into()),
+        Column::<Row>::text("client_arch", "Architecture of the client's machine.", |_, row| (&row.subject().client_host.arch).into()),
+        Column::<Row>::text("client_cpu", "CPU, model and number, of the client's machine.", |_, row| (&row.subject().client_host.cpu).into()),
         Column::<Row>::text("server_host", "The machine that the server ran on.", |_, row| {
             (&row.subject().server_host.name).into()
         })
         .required(),
-        Column::<Row>::text("server_os", "Its operating system.", |_, row| (&row.subject().server_host.os).into()),
-        Column::<Row>::text("server_arch", "Its architecture.", |_, row| (&row.subject().server_host.arch).into()),
-        Column::<Row>::text("server_cpu", "Its CPU: model and number.", |_, row| (&row.subject().server_host.cpu).into()),
+        Column::<Row>::text("server_os", "Operating system of the server's machine.", |_, row| (&row.subject().server_host.os).into()),
+        Column::<Row>::text("server_arch", "Architecture of the server's machine.", |_, row| (&row.subject().server_host.arch).into()),
         Column::<Row>::text(
             "link",
             "How the client reached the server: TCP within a machine, a Unix socket, or TCP between machines.",
@@ -199,16 +198,16 @@ fn placed(asked: &Placement, applied: Option<&AppliedPlacement>) -> String {
     }
 }
 
-/// The other settings that a cell may differ in from its neighbour.
+/// The server's CPU, and the other settings that a cell may differ in from its neighbour.
 pub(super) fn other_settings<Row: AboutCell>() -> Vec<Column<Row>> {
     vec![
+        Column::<Row>::text("server_cpu", "CPU, model and number, of the server's machine.", |_, row| {
+            (&row.subject().server_host.cpu).into()
+        }),
         Column::<Row>::text(
             "hosts",
             "Client and server host by their names in the experiment's file; one name if they are the same.",
-            |_, row| {
-                let HostPair { client, server } = &row.subject().settings.hosts;
-                if client == server { client.into() } else { format!("{client}>{server}").into() }
-            },
+            |_, row| row.subject().settings.hosts.to_string().into(),
         )
         .required(),
         Column::<Row>::integer(

@@ -89,27 +89,29 @@ fn speed() -> Vec<TrialColumn> {
         .unit("operations/s"),
         TrialColumn::number(
             "latency_mean_us",
-            "Mean time from request to last reply of an operation.",
+            "Mean latency: time from the request to the last reply of an operation.",
             |_, row| latency(row, |latency| latency.mean_ns / 1e3),
         )
         .unit("µs"),
-        TrialColumn::number("latency_p50_us", "Median of the same.", |_, row| {
+        TrialColumn::number("latency_p50_us", "Median latency of an operation.", |_, row| {
             latency(row, |latency| micros(latency.p50_ns))
         })
         .unit("µs"),
-        TrialColumn::number("latency_p90_us", "90th percentile of the same.", |_, row| {
+        TrialColumn::number("latency_p90_us", "90th percentile of the latency of an operation.", |_, row| {
             latency(row, |latency| micros(latency.p90_ns))
         })
         .unit("µs"),
-        TrialColumn::number("latency_p99_us", "99th percentile of the same.", |_, row| {
+        TrialColumn::number("latency_p99_us", "99th percentile of the latency of an operation.", |_, row| {
             latency(row, |latency| micros(latency.p99_ns))
         })
         .unit("µs"),
-        TrialColumn::number("latency_p999_us", "99.9th percentile of the same.", |_, row| {
-            latency(row, |latency| micros(latency.p999_ns))
-        })
+        TrialColumn::number(
+            "latency_p999_us",
+            "99.9th percentile of the latency of an operation.",
+            |_, row| latency(row, |latency| micros(latency.p999_ns)),
+        )
         .unit("µs"),
-        TrialColumn::number("latency_max_us", "Largest of the same.", |_, row| {
+        TrialColumn::number("latency_max_us", "Largest latency of an operation.", |_, row| {
             latency(row, |latency| micros(latency.max_ns))
         })
         .unit("µs"),
