@@ -352,10 +352,9 @@ fn every_setting_may_be_a_factor_and_stands_in_its_row() {
 name = "factors"
 [server.second]
 args = ["--save", "", "--appendonly", "no", "--io-threads", "1"]
-[workload]
-operations = 120
 [[matrix]]
 modes = ["sync-pipe", "async-pipe"]
+workload.operations = 120
 servers = ["redis", "second"]
 workload.pipeline = [1, 4]
 workload.link = ["tcp", "unix"]
@@ -368,6 +367,7 @@ workload.rate = 2_000
 [[matrix]]
 modes = "async"
 workers = 7
+workload.operations = 120
 workload.split = "divisor"
 server.lifetime = "trial"
 [run]
