@@ -1,5 +1,9 @@
 //! The real program, end to end: what it prints, what it keeps, and what it leaves behind.
 
+// `cfg(test)` tells clippy that helpers in here are test code too.
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
 mod run;
+#[cfg(test)]
 mod sandbox;
