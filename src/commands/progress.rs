@@ -144,12 +144,12 @@ fn flags(record: &TrialRecord) -> String {
     record.flags.iter().map(|flag| format!(" [{}]", flag.word())).collect()
 }
 
-/// A duration as one says it: `under 1s`, `45s`, `12m 5s`, `3h 20m`, `6d 4h`.
+/// A duration as one says it: `45s`, `12m 5s`, `3h 20m`, `6d 4h`.
 pub(super) fn rough(duration: Duration) -> String {
     let secs = duration.as_secs();
     let (days, hours, minutes) = (secs / 86_400, secs / 3_600 % 24, secs / 60 % 60);
     match secs {
-        0 => "under 1s".to_owned(),
+        0 => "1s".to_owned(),
         1..60 => format!("{secs}s"),
         60..3_600 => format!("{minutes}m {}s", secs % 60),
         3_600..86_400 => format!("{hours}h {minutes}m"),
@@ -167,6 +167,6 @@ mod tests {
     fn durations_are_said_as_people_say_them() {
         let said: Vec<String> =
             [0, 45, 725, 12_000, 532_800].map(|secs| rough(Duration::from_secs(secs))).into();
-        assert_eq!(said, ["under 1s", "45s", "12m 5s", "3h 20m", "6d 4h"]);
+        assert_eq!(said, ["1s", "45s", "12m 5s", "3h 20m", "6d 4h"]);
     }
 }
