@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use orchestrate::experiment::{
-    Amount, BuiltinMode, Diagnostics, Experiment, Factor, Level, Source, Split, includes, parse,
+    Amount, BuiltinMode, Diagnostics, Experiment, Factor, Level, Source, Split, Threads, includes, parse,
     resolved_text, schema,
 };
 use orchestrate::units::Nanos;
@@ -15,7 +15,15 @@ const COMPLETE: &str = include_str!("experiment_file/complete.toml");
 const PYTHON: &str = include_str!("experiment_file/python.toml");
 
 const fn mode(name: &'static str, can_pipeline: bool, can_rate: bool) -> BuiltinMode {
-    BuiltinMode { name, summary: "", client: "", concurrency: "", can_pipeline, can_rate }
+    BuiltinMode {
+        name,
+        summary: "",
+        client: "",
+        concurrency: "",
+        threads: Threads::One,
+        can_pipeline,
+        can_rate,
+    }
 }
 
 const MODES: [BuiltinMode; 5] = [

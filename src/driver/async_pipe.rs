@@ -5,21 +5,22 @@ use redis::aio::MultiplexedConnection;
 use redis::pipe;
 
 use super::failure::Failure;
-use super::tasks::{self, Sockets, Threads};
+use super::tasks::{self, Flavour, Sockets};
 use super::worker::Worker;
 use super::{CLIENT, Driver};
-use crate::experiment::BuiltinMode;
+use crate::experiment::{BuiltinMode, Threads};
 
 pub(super) const DRIVER: Driver = Driver {
     mode: BuiltinMode {
         name: "async-pipe",
         summary: "asynchronous connections on one thread, SET and GET in one pipeline",
         client: CLIENT,
-        concurrency: "a task and a connection for each worker, one thread",
+        concurrency: "a task each, one thread",
+        threads: Threads::One,
         can_pipeline: true,
         can_rate: true,
     },
-    connect: |job| tasks::connect(job, Threads::One, Sockets::OneEach, work),
+    connect: |job| tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, work),
 };
 
 async fn work(mut connection: MultiplexedConnection, mut worker: Worker) -> Result<(), Failure> {

@@ -4,21 +4,22 @@ use redis::AsyncCommands as _;
 use redis::aio::MultiplexedConnection;
 
 use super::failure::Failure;
-use super::tasks::{self, Sockets, Threads};
+use super::tasks::{self, Flavour, Sockets};
 use super::worker::Worker;
 use super::{CLIENT, Driver};
-use crate::experiment::BuiltinMode;
+use crate::experiment::{BuiltinMode, Threads};
 
 pub(super) const DRIVER: Driver = Driver {
     mode: BuiltinMode {
         name: "async",
         summary: "asynchronous connections on one thread, SET and then GET",
         client: CLIENT,
-        concurrency: "a task and a connection for each worker, one thread",
+        concurrency: "a task each, one thread",
+        threads: Threads::One,
         can_pipeline: false,
         can_rate: true,
     },
-    connect: |job| tasks::connect(job, Threads::One, Sockets::OneEach, work),
+    connect: |job| tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, work),
 };
 
 pub(super) async fn work(mut connection: MultiplexedConnection, mut worker: Worker) -> Result<(), Failure> {

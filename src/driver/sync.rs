@@ -5,14 +5,15 @@ use redis::{Commands as _, Connection};
 use super::failure::Failure;
 use super::worker::Worker;
 use super::{CLIENT, Driver, threads};
-use crate::experiment::BuiltinMode;
+use crate::experiment::{BuiltinMode, Threads};
 
 pub(super) const DRIVER: Driver = Driver {
     mode: BuiltinMode {
         name: "sync",
         summary: "blocking connections, SET and then GET",
         client: CLIENT,
-        concurrency: "a thread and a connection for each worker",
+        concurrency: "a thread each",
+        threads: Threads::PerWorker,
         can_pipeline: false,
         can_rate: true,
     },

@@ -15,13 +15,13 @@ use super::phase::Phase;
 use super::worker::Worker;
 use crate::protocol::Job;
 
-/// Where the tasks run.
+/// Where the tasks run, in the words of tokio.
 #[derive(Clone, Copy)]
-pub(super) enum Threads {
+pub(super) enum Flavour {
     /// All on one thread.
-    One,
+    CurrentThread,
     /// On one thread for every CPU that this process may use, as its affinity stands when it starts.
-    All,
+    MultiThread,
 }
 
 /// How the tasks are connected.
@@ -44,7 +44,7 @@ struct Tasks<W> {
 /// Connects a task for every worker of the job; `work` is what it then does until the worker has no more.
 pub(super) fn connect<W, F>(
     job: &Job,
-    threads: Threads,
+    flavour: Flavour,
     sockets: Sockets,
     work: W,
 ) -> Result<Box<dyn Crew>, Failure>
@@ -54,9 +54,9 @@ where
 {
     allow_open_files(job.workers);
     let server = Server::new(&job.server)?;
-    let (mut builder, name) = match threads {
-        Threads::One => (Builder::new_current_thread(), "current-thread".to_owned()),
-        Threads::All => {
+    let (mut builder, name) = match flavour {
+        Flavour::CurrentThread => (Builder::new_current_thread(), "current-thread".to_owned()),
+        Flavour::MultiThread => {
             let count = available_parallelism().map_or(1, NonZero::get);
             let mut builder = Builder::new_multi_thread();
             builder.worker_threads(count);

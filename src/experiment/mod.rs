@@ -66,12 +66,37 @@ pub struct BuiltinMode {
     pub summary: &'static str,
     /// Client library and version.
     pub client: &'static str,
-    /// How workers are carried.
+    /// How workers are carried, in a few words.
     pub concurrency: &'static str,
+    /// How many threads do the work.
+    pub threads: Threads,
     /// Whether more than one operation may share a round trip (`workload.pipeline` above 1).
     pub can_pipeline: bool,
     /// Whether it keeps to `workload.rate`.
     pub can_rate: bool,
+}
+
+/// How many threads of a client do the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// One, however many workers there are.
+    One,
+    /// One for each worker.
+    PerWorker,
+    /// One for each CPU that the client may use.
+    PerCpu,
+}
+
+impl Threads {
+    /// How many CPUs they can keep busy, if the client may use `cpus`.
+    #[must_use]
+    pub fn can_use(self, workers: u32, cpus: u32) -> u32 {
+        match self {
+            Self::One => 1,
+            Self::PerWorker => workers.min(cpus),
+            Self::PerCpu => cpus,
+        }
+    }
 }
 
 /// Every combination of the levels of its axes, less what is excluded.

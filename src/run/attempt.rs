@@ -95,7 +95,9 @@ pub(super) async fn attempt(
     match outcome {
         Ok(measured) => {
             record.status = Status::Ok;
-            record.flags = check::flags(&record, &measured, fleet.facts(&record.settings.hosts.client));
+            let mode = fleet.equipment.builtin.iter().find(|mode| mode.name == record.settings.mode);
+            let client_host = fleet.facts(&record.settings.hosts.client);
+            record.flags = check::flags(&record, &measured, client_host, mode.map(|mode| mode.threads));
             record.measured = Some(measured);
             Ended { record, may_succeed_again: false, fatal: None }
         }

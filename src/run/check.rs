@@ -1,7 +1,7 @@
 //! The server has the last word: what a driver claims is held against what the server counted and what the agent
 //! saw. Pure decisions, no message is sent here.
 
-use crate::experiment::{Amount, Placement};
+use crate::experiment::{Amount, Placement, Threads};
 use crate::latency;
 use crate::protocol::{AppliedPlacement, HostFacts, JobWorkload, Latency, ServerCounts, TrialResult};
 use crate::record::{Flag, LatencySummary, Measured, TrialRecord};
@@ -101,16 +101,24 @@ pub(super) fn latency(result: &TrialResult) -> Result<(Option<Latency>, Option<L
     Ok((Some(latency::encode(&histogram)), Some(latency::summary(&histogram))))
 }
 
-/// What a reader must know of an attempt that ended well.
-pub(super) fn flags(record: &TrialRecord, measured: &Measured, client_host: &HostFacts) -> Vec<Flag> {
+/// What a reader must know of an attempt that ended well. `threads` is what is known of the client's: of somebody
+/// else's driver nothing, and then it may have as many as there are CPUs.
+pub(super) fn flags(
+    record: &TrialRecord,
+    measured: &Measured,
+    client_host: &HostFacts,
+    threads: Option<Threads>,
+) -> Vec<Flag> {
     let elapsed = measured.elapsed_ns.as_secs_f64();
     let wall = measured.wall_ns.as_secs_f64();
     let share = |time: Option<crate::units::Nanos>| time.map_or(0.0, |time| time.as_secs_f64() / wall);
     let applied = record.client.as_ref().map(|client| &client.placement);
     let client_cpus = match applied {
-        Some(AppliedPlacement::Pinned { client, .. }) => client.len(),
-        _ => client_host.cpus as usize,
+        Some(AppliedPlacement::Pinned { client, .. }) => client.len() as u32,
+        _ => client_host.cpus,
     };
+    let workers = record.client.as_ref().map_or(1, |client| client.workers);
+    let usable = threads.unwrap_or(Threads::PerCpu).can_use(workers, client_cpus);
     let server_share = share(measured.server.main_thread_cpu_ns);
     let client_share = share(measured.client_cpu_ns);
     let mut flags = Vec::new();
@@ -119,7 +127,7 @@ pub(super) fn flags(record: &TrialRecord, measured: &Measured, client_host: &Hos
             flags.push(which);
         }
     };
-    flag(Flag::ClientBound, client_share > SATURATED * client_threads(record, client_cpus));
+    flag(Flag::ClientBound, client_share > SATURATED * f64::from(usable));
     flag(Flag::ServerBound, server_share > SATURATED);
     flag(Flag::ForeignLoad, share(measured.foreign_cpu_ns) > FOREIGN);
     flag(Flag::Throttled, share(measured.steal_ns) > STOLEN * f64::from(client_host.cpus));
@@ -132,12 +140,6 @@ pub(super) fn flags(record: &TrialRecord, measured: &Measured, client_host: &Hos
             && !matches!(applied, Some(AppliedPlacement::Pinned { .. })),
     );
     flags
-}
-
-/// How many CPUs the threads of a client can have.
-fn client_threads(record: &TrialRecord, cpus: usize) -> f64 {
-    let _ = record;
-    cpus as f64
 }
 
 #[cfg(test)]
