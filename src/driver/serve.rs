@@ -157,51 +157,40 @@ fn parse_go(line: &str) -> Result<(), Failure> {
 
 // ---------------------------------------------------------------------------------------- what is done
 
-/// Connects, does the work, and tidies up. `await_go` is called in between, when all workers are warm.
+/// Connects, warms up, does the work. `await_go` is called in between, when all workers are warm.
 fn carry_out(
     job: &Job,
     driver: &Driver,
     await_go: impl FnOnce(Ready) -> Result<(), Failure>,
 ) -> Result<Done, Failure> {
     let mut crew = (driver.connect)(job)?;
-    let ready =
-        Ready { client: driver.mode.client.to_owned(), runtime: crew.runtime(), workers: job.workers };
-    let mut tallies = Vec::new();
-    let result = warm_up_and_measure(job, crew.as_mut(), || await_go(ready), &mut tallies);
-    if !job.delete_keys {
-        return result;
-    }
-    // After a failure too; but then it is that failure that is told.
-    let deleted = delete(job, &tallies);
-    result.and_then(|done| deleted.map(|()| done))
-}
-
-/// Adds what every worker did, in either part, to `tallies`.
-fn warm_up_and_measure(
-    job: &Job,
-    crew: &mut dyn Crew,
-    await_go: impl FnOnce() -> Result<(), Failure>,
-    tallies: &mut Vec<Tally>,
-) -> Result<Done, Failure> {
-    let mut work = |phase: Arc<Phase>| {
-        crew.work(&phase);
-        let outcome = phase.into_outcome();
-        tallies.extend(outcome.tallies.iter().cloned());
-        outcome
-    };
     let warmup = match job.warmup {
         Warmup::Operations(operations) => Amount::Operations(operations),
         Warmup::Duration(duration) => Amount::Duration(duration),
     };
-    if !matches!(warmup, Amount::Operations(0) | Amount::Duration(Nanos(0)))
-        && let Some(failure) = work(Phase::warmup(job, warmup)).failure
-    {
-        return Err(failure.while_trying("warm-up"));
+    if !matches!(warmup, Amount::Operations(0) | Amount::Duration(Nanos(0))) {
+        let outcome = work(job, crew.as_mut(), Phase::warmup(job, warmup));
+        outcome.map_err(|failure| failure.while_trying("warm-up"))?;
     }
-
-    await_go()?;
+    let ready =
+        Ready { client: driver.mode.client.to_owned(), runtime: crew.runtime(), workers: job.workers };
+    await_go(ready)?;
     let start = Instant::now();
-    summarise(job, start, work(Phase::measured(job, amount(job)?, start)))
+    let outcome = work(job, crew.as_mut(), Phase::measured(job, amount(job)?, start))?;
+    Ok(summarise(job, start, &outcome))
+}
+
+/// Has the crew work through a phase, and deletes its keys where the server is not flushed: those of the warm-up
+/// before `ready`, so that they are not there when the server's keys are counted before the measured part.
+fn work(job: &Job, crew: &mut dyn Crew, phase: Arc<Phase>) -> Result<Outcome, Failure> {
+    crew.work(&phase);
+    let mut outcome = phase.into_outcome();
+    // After a failure too; but then it is that failure that is told.
+    let deleted = if job.delete_keys { delete(job, &outcome.tallies) } else { Ok(()) };
+    match outcome.failure.take() {
+        Some(failure) => Err(failure),
+        None => deleted.map(|()| outcome),
+    }
 }
 
 fn amount(job: &Job) -> Result<Amount, Failure> {
@@ -210,20 +199,17 @@ fn amount(job: &Job) -> Result<Amount, Failure> {
     })
 }
 
-fn summarise(job: &Job, start: Instant, outcome: Outcome) -> Result<Done, Failure> {
-    if let Some(failure) = outcome.failure {
-        return Err(failure);
-    }
+fn summarise(job: &Job, start: Instant, outcome: &Outcome) -> Done {
     let tallies = || outcome.tallies.iter();
     let end = tallies().filter_map(|tally| tally.last_reply).max().unwrap_or(start);
     let max_lag = tallies().map(|tally| tally.max_lag).max().unwrap_or(Duration::ZERO);
-    Ok(Done {
+    Done {
         elapsed_ns: (end - start).into(),
         operations: tallies().map(|tally| tally.done).sum(),
         errors: 0,
         latency: Some(latency::encode(&outcome.latencies)),
         max_lag_ns: job.workload.rate.map(|_| max_lag.into()),
-    })
+    }
 }
 
 /// Deletes, by name and on a connection of its own, every key that may have been written.
