@@ -4,10 +4,10 @@
 //! differs tenfold. A mean or a median of such a cell describes nothing that ever happened.
 
 /// The upper group must begin at this multiple of the end of the lower one, or more.
-const FACTOR: f64 = 1.5;
+pub const FACTOR: f64 = 1.5;
 
 /// The gap between the groups must be this multiple of the spread within them, or more.
-const CONTRAST: f64 = 2.0;
+pub const CONTRAST: f64 = 2.0;
 
 /// Two far-apart groups of positive values.
 #[derive(Clone, Copy, Debug, PartialEq)]
