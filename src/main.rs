@@ -4,5 +4,5 @@ use std::io;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    orchestrate::driver::serve(io::BufReader::new(io::stdin()), io::stdout())
+    orchestrate::driver::serve(io::stdin().lock(), io::stdout())
 }

@@ -6,6 +6,7 @@
 
 mod connect;
 mod failure;
+mod input;
 mod keys;
 mod pace;
 mod phase;

@@ -1,4 +1,5 @@
-//! Workers that are threads: one blocking connection each, on a pool of exactly as many threads.
+//! Workers that are threads: one blocking connection each, on a pool of exactly as many threads. The thread that has
+//! nothing else to do is one of them, so that one worker needs no second thread.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,10 +27,10 @@ struct Threads {
 pub(super) fn connect(job: &Job, work: Work) -> Result<Box<dyn Crew>, Failure> {
     allow_open_files(job.workers);
     let server = Server::new(&job.server)?;
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(job.workers as usize)
-        .build()
-        .map_err(|error| Failure::new(FailureKind::Other, format!("failed to start the threads: {error}")))?;
+    let pool =
+        ThreadPoolBuilder::new().num_threads(job.workers as usize).use_current_thread().build().map_err(
+            |error| Failure::new(FailureKind::Other, format!("failed to start the threads: {error}")),
+        )?;
     let connections = pool
         .broadcast(|thread| {
             server.connect().map(Mutex::new).map_err(|failure| of_worker(thread.index() as u32, failure))
