@@ -33,7 +33,7 @@ pub(super) fn connect(job: &Job, work: Work) -> Result<Box<dyn Crew>, Failure> {
         )?;
     let connections = pool
         .broadcast(|thread| {
-            server.connect().map(Mutex::new).map_err(|failure| of_worker(thread.index() as u32, failure))
+            server.connect().map(Mutex::new).map_err(|failure| failure.of_worker(thread.index() as u32))
         })
         .into_iter()
         .collect::<Result<_, _>>()?;
@@ -52,12 +52,8 @@ impl Crew for Threads {
             let number = thread.index() as u32;
             let mut worker = Worker::new(phase, number);
             if let Err(failure) = (self.work)(&mut connection, &mut worker) {
-                phase.fail(of_worker(number, failure));
+                phase.fail(failure.of_worker(number));
             }
         });
     }
-}
-
-fn of_worker(number: u32, failure: Failure) -> Failure {
-    failure.while_trying(format_args!("worker {number}"))
 }
