@@ -22,6 +22,11 @@ impl Failure {
     pub(super) fn while_trying(self, what: impl std::fmt::Display) -> Self {
         Self { error: format!("{what}: {}", self.error), ..self }
     }
+
+    /// Says whose failure it is.
+    pub(super) fn of_worker(self, number: u32) -> Self {
+        self.while_trying(format_args!("worker {number}"))
+    }
 }
 
 impl From<RedisError> for Failure {

@@ -1,11 +1,12 @@
 //! The built-in modes, one file each, and the driver that carries one of them out for one trial.
 //!
-//! [`serve`] is the whole of `orchestrate driver`: it reads a job, connects, warms up, waits for `go`, works, and says
-//! what it did. A mode's own file holds the loop that one worker runs and nothing else; connecting, keys, pacing,
+//! [`serve()`] is the whole of `orchestrate driver`: it reads a job, connects, warms up, waits for `go`, works, and
+//! says what it did. A mode's own file holds the loop that one worker runs and nothing else; connecting, keys, pacing,
 //! timing and verification are common to all. A driver never starts or configures a server.
 
 mod connect;
 mod failure;
+mod input;
 mod keys;
 mod pace;
 mod phase;

@@ -119,9 +119,10 @@ impl Phase {
     /// What was done, once every worker has ended.
     pub(super) fn into_outcome(self: Arc<Self>) -> Outcome {
         let phase = Arc::into_inner(self).expect("every worker has ended");
-        let mut latencies = latency::empty();
-        for histogram in phase.latencies {
-            latency::merge(&mut latencies, &histogram.borrow());
+        let mut histograms = phase.latencies.into_iter().map(RefCell::into_inner);
+        let mut latencies = histograms.next().unwrap_or_else(latency::empty);
+        for histogram in histograms {
+            latency::merge(&mut latencies, &histogram);
         }
         Outcome {
             failure: phase.failure.into_inner().unwrap_or_else(PoisonError::into_inner),

@@ -1,21 +1,20 @@
 //! The driver's side of the protocol: a job comes in, `ready`, `done` or `failed` go out.
 
-use std::io::{self, BufRead, Read as _, Write};
+use std::io::{self, BufRead, StdinLock, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
 use super::connect::Server;
 use super::failure::Failure;
+use super::input::{await_go, end_when_closed, read_line, work_is_over};
 use super::phase::{Outcome, Phase, Tally};
 use super::{Crew, DRIVERS, Driver};
 use crate::experiment::{Amount, Warmup, WorkloadKind};
 use crate::latency;
-use crate::protocol::{Done, DriverEvent, FailureKind, Go, Job, MAX_LINE, PROTOCOL, Ready};
+use crate::protocol::{Done, DriverEvent, FailureKind, Job, PROTOCOL, Ready};
 use crate::units::Nanos;
 
 /// So many keys are deleted by one command.
@@ -26,19 +25,18 @@ const DELETE_BATCH: usize = 1000;
 /// Prints `ready`, and `done` or `failed`, as [`crate::protocol`] has them, and returns success after `done`. It
 /// prints no `progress`: looking at the workers while they work would take CPU time from what is measured.
 ///
-/// When `input` closes before the work is done, **the process exits** at once, whatever it is doing; that leaves
-/// nothing behind but, on a server that is not flushed, the keys of the unfinished work.
-pub fn serve(mut input: impl BufRead + Send + 'static, mut output: impl Write) -> ExitCode {
-    let ended = Arc::new(AtomicBool::new(false));
+/// When the standard input closes before the work is done, **the process exits** at once, whatever it is doing; that
+/// leaves nothing behind but, on a server that is not flushed, the keys of the unfinished work.
+pub fn serve(mut input: StdinLock<'static>, mut output: impl Write) -> ExitCode {
     let result = read_job(&mut input).and_then(|job| {
         let driver = choose(&job)?;
-        let go = watch(input, Arc::clone(&ended));
+        end_when_closed()?;
         carry_out(&job, driver, |ready| {
             print(&mut output, &DriverEvent::Ready(ready))?;
-            go.recv().expect("the thread that watches the input sends something or ends the process")
+            await_go(&mut input)
         })
     });
-    ended.store(true, Ordering::SeqCst);
+    work_is_over();
     let (event, code) = match result {
         Ok(done) => (DriverEvent::Done(done), ExitCode::SUCCESS),
         Err(Failure { kind, error }) => (DriverEvent::Failed { kind, error }, ExitCode::FAILURE),
@@ -113,46 +111,6 @@ fn choose(job: &Job) -> Result<&'static Driver, Failure> {
         return Err(unsupported(format!("`{}` cannot keep to a rate (asked for {rate}/s)", job.mode)));
     }
     Ok(driver)
-}
-
-/// Reads a line that is not too long; `None` at the end of the input.
-fn read_line(input: &mut impl BufRead) -> Result<Option<String>, Failure> {
-    let mut line = String::new();
-    let read = input.take(MAX_LINE as u64 + 1).read_line(&mut line);
-    let read =
-        read.map_err(|error| Failure::new(FailureKind::Protocol, format!("cannot read a line: {error}")))?;
-    if line.trim_end_matches('\n').len() > MAX_LINE {
-        return Err(Failure::new(FailureKind::Protocol, format!("a line is longer than {MAX_LINE} bytes")));
-    }
-    Ok((read > 0).then_some(line))
-}
-
-/// Reads on from a thread of its own: hands `go` over, and ends the process when the input closes before the work
-/// has `ended`.
-fn watch(mut input: impl BufRead + Send + 'static, ended: Arc<AtomicBool>) -> Receiver<Result<(), Failure>> {
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        if let Some(line) = read_line(&mut input).transpose() {
-            // The other end is gone only if the work has ended in a failure.
-            let _ = sender.send(line.and_then(|line| parse_go(&line)));
-            // Whatever else comes is nobody's business, but that nothing comes any more is.
-            let _ = io::copy(&mut input, &mut io::sink());
-        }
-        if !ended.load(Ordering::SeqCst) {
-            std::process::exit(1);
-        }
-    });
-    receiver
-}
-
-fn parse_go(line: &str) -> Result<(), Failure> {
-    match serde_json::from_str(line) {
-        Ok(Go { go: true }) => Ok(()),
-        _ => Err(Failure::new(
-            FailureKind::Protocol,
-            format!("expected {{\"go\":true}}, got {}", line.trim_end()),
-        )),
-    }
 }
 
 // ---------------------------------------------------------------------------------------- what is done

@@ -82,7 +82,7 @@ async fn connect_each(server: &Server, workers: u32) -> Result<Vec<MultiplexedCo
         .collect();
     let mut connections = Vec::with_capacity(pending.len());
     for (number, connected) in pending.into_iter().enumerate() {
-        connections.push(outcome(connected.await).map_err(|failure| of_worker(number as u32, failure))?);
+        connections.push(outcome(connected.await).map_err(|failure| failure.of_worker(number as u32))?);
     }
     Ok(connections)
 }
@@ -104,7 +104,7 @@ where
                 let phase = Arc::clone(phase);
                 self.runtime.spawn(async move {
                     if let Err(failure) = work.await {
-                        phase.fail(of_worker(number, failure));
+                        phase.fail(failure.of_worker(number));
                     }
                 })
             })
@@ -120,8 +120,4 @@ where
 /// A task that panicked takes this thread with it.
 fn outcome<T>(joined: Result<T, JoinError>) -> T {
     joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
-}
-
-fn of_worker(number: u32, failure: Failure) -> Failure {
-    failure.while_trying(format_args!("worker {number}"))
 }

@@ -1,4 +1,5 @@
-//! Workers that are threads: one blocking connection each, on a pool of exactly as many threads.
+//! Workers that are threads: one blocking connection each, on a pool of exactly as many threads. The thread that has
+//! nothing else to do is one of them, so that one worker needs no second thread.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,13 +27,13 @@ struct Threads {
 pub(super) fn connect(job: &Job, work: Work) -> Result<Box<dyn Crew>, Failure> {
     allow_open_files(job.workers);
     let server = Server::new(&job.server)?;
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(job.workers as usize)
-        .build()
-        .map_err(|error| Failure::new(FailureKind::Other, format!("failed to start the threads: {error}")))?;
+    let pool =
+        ThreadPoolBuilder::new().num_threads(job.workers as usize).use_current_thread().build().map_err(
+            |error| Failure::new(FailureKind::Other, format!("failed to start the threads: {error}")),
+        )?;
     let connections = pool
         .broadcast(|thread| {
-            server.connect().map(Mutex::new).map_err(|failure| of_worker(thread.index() as u32, failure))
+            server.connect().map(Mutex::new).map_err(|failure| failure.of_worker(thread.index() as u32))
         })
         .into_iter()
         .collect::<Result<_, _>>()?;
@@ -51,12 +52,8 @@ impl Crew for Threads {
             let number = thread.index() as u32;
             let mut worker = Worker::new(phase, number);
             if let Err(failure) = (self.work)(&mut connection, &mut worker) {
-                phase.fail(of_worker(number, failure));
+                phase.fail(failure.of_worker(number));
             }
         });
     }
-}
-
-fn of_worker(number: u32, failure: Failure) -> Failure {
-    failure.while_trying(format_args!("worker {number}"))
 }
