@@ -299,7 +299,6 @@ impl Observer for Keeper<'_> {
                 debug!(cell = %trial.cell.id, trial.repetition, trial.position, attempt, "attempt begins");
                 self.progress.attempt_begins(trial, attempt);
             }
-            Event::Progress { operations } => debug!(operations, "progress"),
             Event::AttemptEnded { record, again } => {
                 let Kept::Here(_, journal) = &mut self.kept else {
                     unreachable!("trials begin after the journal does");

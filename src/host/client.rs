@@ -168,6 +168,17 @@ impl AgentClient {
     }
 }
 
+impl Drop for AgentClient {
+    /// Whoever drops a line without [`AgentClient::close`] (a run that was stopped while it connected) does not wait,
+    /// but the agent must hear that it is over all the same.
+    fn drop(&mut self) {
+        self.pinger.abort();
+        if let Ok(mut input) = self.line.input.try_lock() {
+            input.take();
+        }
+    }
+}
+
 impl Line {
     fn pending(&self) -> std::sync::MutexGuard<'_, Option<HashMap<u64, oneshot::Sender<Outcome>>>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
@@ -240,9 +251,14 @@ async fn keep_alive(host: String, line: Arc<Line>) {
     every.tick().await;
     loop {
         every.tick().await;
-        if let Err(error) = line.call(&host, Ping {}).await {
-            debug!(host, %error, "no answer to a ping");
-            return;
+        match tokio::time::timeout(LEASE.duration(), line.call(&host, Ping {})).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return debug!(host, %error, "no answer to a ping"),
+            Err(_) => {
+                warn!(host, "the agent has not answered for {LEASE}: it counts as lost");
+                line.pending().take();
+                return;
+            }
         }
     }
 }

@@ -7,16 +7,16 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tracing::info;
 
-use crate::experiment::{Amount, Link, ModeSpec, ServerSpec, Settings};
+use crate::experiment::{Amount, HostPair, Link, ModeSpec, ServerSpec, Settings};
 use crate::host::client::CallError;
 use crate::plan::PlannedTrial;
 use crate::protocol::{
-    AgentErrorKind, HostFacts, Job, JobWorkload, Notice, PROTOCOL, Program, ServerReset, ServerSample,
+    AgentErrorKind, HostFacts, Job, JobWorkload, PROTOCOL, Program, ServerCounts, ServerReset, ServerSample,
     ServerUp, TrialAbort, TrialGo, TrialPrepare, TrialResult,
 };
 use crate::record::{ClientLabel, HostLabel, LinkKind, Measured, Status, TrialRecord};
 use crate::run::fleet::{Fleet, is_unavailable, server_key};
-use crate::run::{Event, Observer, RunError, check, stop_requested};
+use crate::run::{RunError, check, stop_requested};
 use crate::units::Nanos;
 
 /// How an attempt ended, and what follows for the run.
@@ -34,6 +34,14 @@ struct Failure {
     error: String,
     may_succeed_again: bool,
     fatal: Option<RunError>,
+}
+
+impl Failure {
+    /// Says which keys the driver may not have deleted, on a server that is not flushed.
+    fn with_keys_left(mut self, prefix: &str) -> Self {
+        self.error.push_str(&format!("; keys that begin with `{prefix}` may be left on the server"));
+        self
+    }
 }
 
 impl From<CallError> for Failure {
@@ -69,7 +77,6 @@ pub(super) async fn attempt(
     fleet: &mut Fleet<'_>,
     trial: &PlannedTrial,
     attempt: u32,
-    observer: &mut dyn Observer,
     stop: &watch::Receiver<bool>,
 ) -> Ended {
     let begun = Instant::now();
@@ -83,13 +90,15 @@ pub(super) async fn attempt(
             may_succeed_again: false,
             fatal: None,
         }),
-        outcome = carry_out(fleet, trial, &name, &mut record, observer) => outcome,
+        outcome = carry_out(fleet, trial, &name, &mut record) => outcome,
     };
-    if matches!(&outcome, Err(failure) if failure.status == Status::Interrupted) {
-        let client = fleet.client(&trial.cell.settings.hosts.client);
-        if let Err(error) = client.call(TrialAbort { trial: name }).await {
-            info!(%error, "the interrupted trial could not be aborted");
-        }
+    // Whatever went wrong, and wherever: a driver that waits for its `go` must not be in the way of the next trial. To
+    // abort a trial that is over, or was never begun, is no error.
+    if outcome.is_err()
+        && let Some(client) = fleet.client(&trial.cell.settings.hosts.client)
+        && let Err(error) = client.call(TrialAbort { trial: name }).await
+    {
+        info!(%error, "the trial could not be aborted");
     }
     record.took_ns = begun.elapsed().into();
     match outcome {
@@ -115,7 +124,6 @@ async fn carry_out(
     trial: &PlannedTrial,
     name: &str,
     record: &mut TrialRecord,
-    observer: &mut dyn Observer,
 ) -> Result<Measured, Failure> {
     let settings = &trial.cell.settings;
     let (client_host, server_host) = (&settings.hosts.client, &settings.hosts.server);
@@ -133,6 +141,10 @@ async fn carry_out(
         up => up?,
     };
     record.server = Some(up.identity.clone());
+    if settings.workload.link == Link::Unix && up.endpoint.unix_socket.is_none() {
+        let error = "the server has no Unix socket whose path could be told".to_owned();
+        return Err(Failure { status: Status::Failed, error, may_succeed_again: false, fatal: None });
+    }
 
     let prepare = TrialPrepare {
         trial: name.to_owned(),
@@ -143,7 +155,28 @@ async fn carry_out(
         timeout: left(),
     };
     let asked = prepare.job.workload.clone();
-    let prepared = fleet.client(client_host).call(prepare).await?;
+    let leaves = (!up.flushes).then(|| prepare.job.key_prefix.clone());
+    measure(fleet, settings, prepare, &key, record, left)
+        .await
+        .and_then(|(result, counts)| accept(&asked, &result, counts, up.flushes))
+        .map_err(|failure| match leaves {
+            Some(prefix) => failure.with_keys_left(&prefix),
+            None => failure,
+        })
+}
+
+/// The steps that a server takes part in: ready, reset, go, sample.
+async fn measure(
+    fleet: &Fleet<'_>,
+    settings: &Settings,
+    prepare: TrialPrepare,
+    key: &str,
+    record: &mut TrialRecord,
+    left: impl Fn() -> Nanos,
+) -> Result<(TrialResult, ServerCounts), Failure> {
+    let HostPair { client: client_host, server: server_host } = &settings.hosts;
+    let trial = prepare.trial.clone();
+    let prepared = fleet.call(client_host, prepare).await?;
     record.client = Some(ClientLabel {
         client: prepared.ready.client,
         runtime: prepared.ready.runtime,
@@ -151,18 +184,26 @@ async fn carry_out(
         placement: prepared.placement,
     });
 
-    fleet.client(server_host).call(ServerReset { key: key.clone() }).await?;
-    let result =
-        go(fleet, client_host, TrialGo { trial: name.to_owned(), timeout: left() }, observer).await?;
-    let counts = fleet.client(server_host).call(ServerSample { key }).await?;
+    fleet.call(server_host, ServerReset { key: key.to_owned() }).await?;
+    let result = fleet.call(client_host, TrialGo { trial, timeout: left() }).await?;
+    let counts = fleet.call(server_host, ServerSample { key: key.to_owned() }).await?;
+    Ok((result, counts))
+}
 
-    check::verify(&asked, &result, &counts, up.flushes).map_err(|disagreement| Failure {
+/// Holds the driver's claim against the server's counts; what stands up to it is measured.
+fn accept(
+    asked: &JobWorkload,
+    result: &TrialResult,
+    counts: ServerCounts,
+    flushes: bool,
+) -> Result<Measured, Failure> {
+    check::verify(asked, result, &counts, flushes).map_err(|disagreement| Failure {
         status: Status::Failed,
         error: disagreement.to_string(),
         may_succeed_again: true,
         fatal: None,
     })?;
-    let (latency, latency_summary) = check::latency(&result).map_err(|error| Failure {
+    let (latency, latency_summary) = check::latency(result).map_err(|error| Failure {
         status: Status::Failed,
         error,
         may_succeed_again: false,
@@ -183,30 +224,6 @@ async fn carry_out(
         max_lag_ns: result.done.max_lag_ns,
         load1: result.load1,
     })
-}
-
-/// Lets the driver work, and hands on what it says meanwhile.
-async fn go(
-    fleet: &mut Fleet<'_>,
-    host: &str,
-    go: TrialGo,
-    observer: &mut dyn Observer,
-) -> Result<TrialResult, Failure> {
-    let (client, notices) = fleet.client_and_notices(host);
-    let result = client.call(go);
-    tokio::pin!(result);
-    loop {
-        tokio::select! {
-            biased;
-            result = &mut result => return Ok(result?),
-            Some(notice) = notices.recv() => match notice {
-                Notice::Progress { operations, .. } => {
-                    observer.on(Event::Progress { operations }).map_err(RunError::Keep)?;
-                }
-                Notice::Stderr { trial, line } => info!(trial, "driver: {line}"),
-            },
-        }
-    }
 }
 
 fn program(mode: Option<&ModeSpec>) -> Program {

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use tokio::sync::mpsc;
+use tracing::{debug, info};
 
 use crate::experiment::{BuiltinMode, Experiment, ServerSpec, Settings};
 use crate::host::agent_command;
 use crate::host::client::{AgentClient, CallError};
 use crate::plan::Plan;
-use crate::protocol::{AgentErrorKind, Endpoint, HostFacts, Launch, Notice, ServerStart, ServerUp};
+use crate::protocol::{AgentErrorKind, Call, Endpoint, HostFacts, Launch, Notice, ServerStart, ServerUp};
 use crate::run::{Event, Observer, RunError};
 
 /// What a run needs from the world around it.
@@ -31,19 +32,14 @@ pub struct Equipment {
 pub(super) struct Fleet<'e> {
     pub(super) experiment: &'e Experiment,
     pub(super) equipment: Equipment,
-    posts: BTreeMap<String, Post>,
-}
-
-/// One agent and what it says.
-struct Post {
-    client: AgentClient,
-    facts: HostFacts,
-    notices: mpsc::UnboundedReceiver<Notice>,
+    agents: BTreeMap<String, AgentClient>,
+    /// What the hosts are. Stays when an agent goes away.
+    facts: BTreeMap<String, HostFacts>,
 }
 
 impl<'e> Fleet<'e> {
     pub(super) const fn new(experiment: &'e Experiment, equipment: Equipment) -> Self {
-        Self { experiment, equipment, posts: BTreeMap::new() }
+        Self { experiment, equipment, agents: BTreeMap::new(), facts: BTreeMap::new() }
     }
 
     /// Sees to it, before anything is measured, that every host and every server of the plan can be had.
@@ -62,7 +58,7 @@ impl<'e> Fleet<'e> {
                 launch: self.launch(&needed.server, needed.args.as_deref()),
                 fresh: false,
             };
-            let up = self.client(&needed.host).call(start).await.map_err(|error| RunError::Server {
+            let up = self.call(&needed.host, start).await.map_err(|error| RunError::Server {
                 host: needed.host.clone(),
                 server: needed.server.clone(),
                 reason: error.to_string(),
@@ -75,38 +71,39 @@ impl<'e> Fleet<'e> {
 
     /// Sees to it that there is a line to the agent on `host`; an agent that went away is started anew.
     pub(super) async fn reach(&mut self, host: &str) -> Result<(), RunError> {
-        if self.posts.get(host).is_some_and(|post| !post.client.is_lost()) {
+        if self.agents.get(host).is_some_and(|agent| !agent.is_lost()) {
             return Ok(());
         }
-        if let Some(lost) = self.posts.remove(host) {
-            lost.client.close().await;
+        if let Some(lost) = self.agents.remove(host) {
+            lost.close().await;
         }
         let spec = &self.experiment.hosts[host];
         let command = agent_command(host, spec, &self.equipment.program)?;
         let (notify, notices) = mpsc::unbounded_channel();
         let (client, welcome) =
             AgentClient::connect(host, command, self.equipment.holder.clone(), notify).await?;
-        self.posts.insert(host.to_owned(), Post { client, facts: welcome.facts, notices });
+        tokio::spawn(log_notices(host.to_owned(), notices));
+        self.agents.insert(host.to_owned(), client);
+        self.facts.insert(host.to_owned(), welcome.facts);
         Ok(())
     }
 
-    /// The line to a host that was reached.
-    pub(super) fn client(&self, host: &str) -> &AgentClient {
-        &self.posts[host].client
+    /// The line to a host, if there is one at the moment.
+    pub(super) fn client(&self, host: &str) -> Option<&AgentClient> {
+        self.agents.get(host)
+    }
+
+    /// Makes a call to the agent on a host that was reached.
+    pub(super) async fn call<C: Call>(&self, host: &str, call: C) -> Result<C::Reply, CallError> {
+        match self.client(host) {
+            Some(client) => client.call(call).await,
+            None => Err(CallError::Lost { host: host.to_owned() }),
+        }
     }
 
     /// What a host that was reached is.
     pub(super) fn facts(&self, host: &str) -> &HostFacts {
-        &self.posts[host].facts
-    }
-
-    /// The line to a host that was reached, together with what its agent says unasked.
-    pub(super) fn client_and_notices(
-        &mut self,
-        host: &str,
-    ) -> (&AgentClient, &mut mpsc::UnboundedReceiver<Notice>) {
-        let post = self.posts.get_mut(host).expect("the host was reached");
-        (&post.client, &mut post.notices)
+        &self.facts[host]
     }
 
     /// Sees to it that the server of a trial is up.
@@ -123,7 +120,7 @@ impl<'e> Fleet<'e> {
             launch: self.launch(&settings.server, args),
             fresh,
         };
-        self.client(&settings.hosts.server).call(start).await
+        self.call(&settings.hosts.server, start).await
     }
 
     fn launch(&self, server: &str, args_instead: Option<&[String]>) -> Launch {
@@ -148,8 +145,8 @@ impl<'e> Fleet<'e> {
 
     /// Tells every agent to stop what it started, and waits until they have.
     pub(super) async fn disband(self) {
-        for post in self.posts.into_values() {
-            post.client.close().await;
+        for agent in self.agents.into_values() {
+            agent.close().await;
         }
     }
 }
@@ -158,7 +155,18 @@ impl<'e> Fleet<'e> {
 pub(super) fn server_key(server: &str, args_instead: Option<&[String]>) -> String {
     match args_instead {
         None => server.to_owned(),
-        Some(args) => format!("{server} {}", args.join(" ")),
+        // With the quotes of `Debug`, so that `["a b"]` and `["a", "b"]` are two servers.
+        Some(args) => format!("{server} {args:?}"),
+    }
+}
+
+/// Keeps in the log what drivers say beside the protocol, whenever they say it.
+async fn log_notices(host: String, mut notices: mpsc::UnboundedReceiver<Notice>) {
+    while let Some(notice) = notices.recv().await {
+        match notice {
+            Notice::Progress { trial, operations } => debug!(host, trial, operations, "progress"),
+            Notice::Stderr { trial, line } => info!(host, trial, "driver: {line}"),
+        }
     }
 }
 

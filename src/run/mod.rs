@@ -6,6 +6,7 @@ mod check;
 mod fleet;
 
 use std::io;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -45,11 +46,6 @@ pub enum Event<'a> {
         trial: &'a PlannedTrial,
         /// From 1.
         attempt: u32,
-    },
-    /// The driver's own word on how far it is.
-    Progress {
-        /// Operations since the measured part began.
-        operations: u64,
     },
     /// An attempt ended; it counts once the observer has returned.
     AttemptEnded {
@@ -158,14 +154,15 @@ async fn execute(
         if done {
             continue;
         }
-        for attempt in attempts + 1..=attempts + 1 + retries {
+        let last = attempts.saturating_add(1).saturating_add(retries);
+        for attempt in attempts.saturating_add(1)..=last {
             if *stop.borrow() {
                 return Ok(End::Interrupted);
             }
             observer.on(Event::AttemptBegins { trial: &trial, attempt })?;
-            let ended = attempt::attempt(fleet, &trial, attempt, observer, stop).await;
+            let ended = attempt::attempt(fleet, &trial, attempt, stop).await;
             let ok = ended.record.status == Status::Ok;
-            let again = !ok && ended.may_succeed_again && attempt <= attempts + retries;
+            let again = !ok && ended.may_succeed_again && attempt < last;
             observer.on(Event::AttemptEnded { record: &ended.record, again })?;
             if let Some(fatal) = ended.fatal {
                 return Err(fatal);
@@ -177,9 +174,20 @@ async fn execute(
                 failed += u64::from(!ok);
                 break;
             }
+            pause(attempt - attempts, stop).await;
         }
     }
     Ok(End::Complete { failed })
+}
+
+/// Lets a server or a host come to itself before the next attempt: a tenth of a second, and twice as long each time up
+/// to some seconds.
+async fn pause(failures: u32, stop: &watch::Receiver<bool>) {
+    let pause = Duration::from_millis(100 << failures.saturating_sub(1).min(6));
+    tokio::select! {
+        () = stop_requested(stop.clone()) => {}
+        () = tokio::time::sleep(pause) => {}
+    }
 }
 
 /// Returns when somebody asks for an end; never, when nobody can any more.

@@ -11,10 +11,11 @@ use crate::protocol::{AgentError, AgentErrorKind, Endpoint, ServerIdentity};
 
 /// A connection to somebody else's server.
 pub(super) struct External {
+    key: String,
     name: String,
     pub(super) endpoint: Endpoint,
     allow_flush: bool,
-    /// Whether FLUSHALL may be sent. Decided at first sight and never widened.
+    /// Whether FLUSHALL may be sent. Decided at first sight of a server process and never widened.
     pub(super) flushes: bool,
     pub(super) identity: ServerIdentity,
     pub(super) baseline: Counters,
@@ -44,7 +45,16 @@ impl External {
         })?;
         // INFO counts the keys of all databases, DBSIZE only those of one; FLUSHALL would remove all of them.
         let flushes = allow_flush && baseline.is_empty();
-        Ok(Self { name, endpoint: endpoint.clone(), allow_flush, flushes, identity, baseline, connection })
+        Ok(Self {
+            key: key.to_owned(),
+            name,
+            endpoint: endpoint.clone(),
+            allow_flush,
+            flushes,
+            identity,
+            baseline,
+            connection,
+        })
     }
 
     /// Whether this is the server that `endpoint` and `allow_flush` describe.
@@ -66,9 +76,10 @@ impl External {
                 self.identity.persistence = Persistence::answered(&answer(save), &answer(appendonly)).is_on();
             }
             // A managed service refuses CONFIG; the connection itself must still be good.
+            // What answers there now may be another server, or the same one after a restart, with keys that are
+            // dear to somebody: it is met anew, and a permission to flush is not carried over to it.
             Err(error) if error.is_io_error() || error.is_timeout() => {
-                self.connection =
-                    reach(&self.endpoint).await.map_err(|error| self.failed("is gone", &error))?;
+                *self = Self::meet(&self.key, &self.endpoint, self.allow_flush && self.flushes).await?;
             }
             Err(error) => tracing::info!("{} does not tell whether it persists: {}", self.name, said(&error)),
         }
