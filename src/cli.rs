@@ -13,8 +13,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
 #[command(
     name = "orchestrate",
     version,
-    args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
+    subcommand_precedence_over_arg = true,
     arg_required_else_help = true,
     after_help = "Exit codes: 0 complete, 1 some trials failed, 2 the file or the command line is wrong, \
                   3 a host or a server cannot be had, 130 interrupted."

@@ -466,6 +466,12 @@ pub struct ServerCounts {
     pub get_calls: u64,
     /// Calls of SET and GET that the server failed or rejected.
     pub failed_calls: u64,
+    /// Calls of scripts and functions, within which a driver could have SETs and GETs counted that cross no wire.
+    #[serde(default)]
+    pub script_calls: u64,
+    /// Time that the server spent in executing SET and GET: the least that any client can have taken.
+    #[serde(default)]
+    pub executing_ns: Nanos,
     /// Reads of keys that were not there.
     pub keyspace_misses: u64,
     /// Keys now, less keys at the reset.

@@ -98,7 +98,7 @@ fn a_name_and_a_matrix_are_enough() {
 fn axes_stand_in_the_order_of_the_file_and_defaults_before_them() {
     let order =
         |text: &str| -> Vec<Factor> { good(text).matrices[0].axes.iter().map(|axis| axis.factor).collect() };
-    let text = "name='n'\n[[matrix]]\nworkload.rate = 5\nworkers = [1, 2]\nworkload.value_bytes = 3\nmodes = 'sync'\n";
+    let text = "name='n'\n[[matrix]]\nworkload.rate = 5_000\nworkers = [1, 2]\nworkload.value_bytes = 3\nmodes = 'sync'\n";
     assert_eq!(order(text), [Factor::Rate, Factor::Workers, Factor::ValueBytes, Factor::Mode]);
     let text = "name='n'\n[[matrix]]\nhosts = 'local'\n[matrix.run]\nwarmup = 7\n[matrix.workload]\noperations = 9\n";
     assert_eq!(order(text), [Factor::Mode, Factor::Hosts, Factor::Warmup, Factor::Amount]);
@@ -172,7 +172,7 @@ fn a_plan_of_many_cells_is_checked_without_walking_through_them() {
     let sweep = "{ from = 1, to = 1000, step = 1 }";
     let text = format!(
         "name='n'\n[[matrix]]\nmodes = ['sync', 'async']\nworkers = {sweep}\nworkload.value_bytes = {sweep}\n\
-         workload.rate = {sweep}\nrun.warmup = [0, 1]\nexclude = [{{ workers = 7, workload.rate = 3 }}]\n",
+         workload.rate = {sweep}\nrun.warmup = [0, 1]\nexclude = [{{ workers = 7, workload.rate = 3 }}]\n[run]\ntimeout = '6h'\n",
     );
     let started = Instant::now();
     good(&text);
@@ -390,10 +390,10 @@ fn a_mode_is_a_command_with_a_name_of_its_own() {
 fn what_a_mode_cannot_do_is_refused_by_name() {
     insta::assert_snapshot!(complaints(&[
         "[[matrix]]\nmodes = ['sync', 'sync-pipe']\nworkload.pipeline = [1, 4, 16]\n",
-        "[workload]\nrate = 5\n[[matrix]]\nmodes = ['sync', 'sync-pipe']\nworkers = [1, 2]\n",
+        "[workload]\nrate = 5_000\n[[matrix]]\nmodes = ['sync', 'sync-pipe']\nworkers = [1, 2]\n",
         "[[matrix]]\nmodes = 'sync'\nworkload.pipeline = [1, 4]\n",
         "[mode.own]\ncommand = ['x']\n[[matrix]]\nmodes = ['own', 'sync']\nworkload.pipeline = 4\n",
-        "[workload]\nrate = 5\n[[matrix]]\nmodes = ['async-pipe', 'sync-pipe']\n",
+        "[workload]\nrate = 5_000\n[[matrix]]\nmodes = ['async-pipe', 'sync-pipe']\n",
     ]));
 }
 
@@ -428,12 +428,21 @@ fn no_cell_stands_in_two_matrices() {
 }
 
 #[test]
+fn work_that_cannot_be_done_in_time_or_never_fills_a_pipeline_is_an_error() {
+    insta::assert_snapshot!(complaints(&[
+        "[workload]\noperations = 2_000\nrate = 100\n[[matrix]]\nmodes = 'sync'\n[run]\ntimeout = '2s'\n",
+        "[workload]\noperations = 100\n[[matrix]]\nmodes = 'sync-pipe'\nworkload.pipeline = [64, 1000]\n",
+        "[[matrix]]\nmodes = 'sync'\n[run]\nretries = 4_294_967_295\n",
+    ]));
+}
+
+#[test]
 fn a_plan_can_be_counted() {
     let sweep = "{ from = 1, to = 1000, step = 1 }";
     let text = format!(
         "[[matrix]]\nmodes = 'sync'\nworkers = {sweep}\nworkload.value_bytes = {sweep}\nworkload.rate = {sweep}\n\
          workload.operations = {{ from = 1001, to = 2000, step = 1 }}\nrun.warmup = [1, 2, 3]\n\
-         server.args = [[], ['a'], ['b'], ['c']]\n[run]\nrepetitions = 1_000\n",
+         server.args = [[], ['a'], ['b'], ['c']]\n[run]\nrepetitions = 1_000\ntimeout = '1h'\n",
     );
     insta::assert_snapshot!(complaints(&[&text]));
 }

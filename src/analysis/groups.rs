@@ -9,6 +9,9 @@ pub const FACTOR: f64 = 1.5;
 /// The gap between the groups must be this multiple of the spread within them, or more.
 pub const CONTRAST: f64 = 2.0;
 
+/// The same where one value between the groups is left out. Evenly spaced values reach 2.
+pub const CONTRAST_WITHOUT_ONE: f64 = 4.0;
+
 /// Two far-apart groups of positive values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TwoGroups {
@@ -28,6 +31,10 @@ pub struct TwoGroups {
 /// the distance between them, for none or one 0. A mean and not a range, because a trial in the middle of which the
 /// scheduler changes its mind lies between the groups and would hide them.
 ///
+/// Where that finds none, and there are five values or more, it is tried again without one of those that have two on
+/// either side: a single trial that changed sides halfway must not hide the groups. They must be
+/// [`CONTRAST_WITHOUT_ONE`] times their spread apart then, and the one left out belongs to neither.
+///
 /// So one of three trials at a tenth of the others is enough, and so are two trials that differ by half. Evenly
 /// spaced values are never two groups from three values up, and neither are values within a factor of 1.5.
 ///
@@ -40,10 +47,18 @@ pub fn two_groups(values: &[f64]) -> Option<TwoGroups> {
         return None;
     }
     let gaps = sorted.windows(2).map(|pair| pair[1] / pair[0]);
-    let (cut, gap) = gaps.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
-    let (lower, upper) = sorted.split_at(cut + 1);
+    let (cut, _) = gaps.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    apart(&sorted[..=cut], &sorted[cut + 1..], CONTRAST).or_else(|| {
+        (2..sorted.len().saturating_sub(2))
+            .find_map(|between| apart(&sorted[..between], &sorted[between + 1..], CONTRAST_WITHOUT_ONE))
+    })
+}
+
+/// These two groups, if they are far enough apart. Both are sorted, and neither is empty.
+fn apart(lower: &[f64], upper: &[f64], contrast: f64) -> Option<TwoGroups> {
+    let gap = upper[0] / lower[lower.len() - 1];
     let spread = spread(lower).max(spread(upper));
-    (gap >= FACTOR && gap.ln() >= CONTRAST * spread).then(|| TwoGroups {
+    (gap >= FACTOR && gap.ln() >= contrast * spread).then(|| TwoGroups {
         lower: lower.len(),
         upper: upper.len(),
         factor: middle(upper) / middle(lower),
@@ -97,6 +112,19 @@ mod tests {
     fn a_trial_that_changed_sides_halfway_does_not_hide_the_groups() {
         let groups = two_groups(&[8.0, 8.1, 7.9, 25.0, 70.0, 71.0, 69.0, 70.0, 72.0]).unwrap();
         assert_eq!((groups.lower, groups.upper), (3, 6));
+    }
+
+    #[test]
+    fn nor_does_it_among_five() {
+        for values in [
+            [7.0, 7.1, 20.0, 70.0, 71.0],
+            [7.0, 7.0, 25.0, 70.0, 70.0],
+            [7.0, 8.0, 20.0, 66.0, 70.0],
+            [5.9, 5.9, 18.0, 78.0, 78.0],
+        ] {
+            let groups = two_groups(&values).unwrap();
+            assert_eq!((groups.lower, groups.upper), (2, 2), "{values:?}");
+        }
     }
 
     #[test]

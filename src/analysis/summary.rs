@@ -108,7 +108,9 @@ impl LatencyProfile {
 pub fn littles_law(record: &TrialRecord) -> Option<f64> {
     let (measured, client) = (record.measured.as_ref()?, record.client.as_ref()?);
     let mean_s = measured.latency_summary?.mean_ns / 1e9;
-    let in_flight = f64::from(client.workers) * f64::from(record.settings.workload.pipeline);
+    // A worker cannot have more operations in flight than it has at all.
+    let share = measured.operations.div_ceil(u64::from(client.workers)).max(1);
+    let in_flight = client.workers as f64 * u64::from(record.settings.workload.pipeline).min(share) as f64;
     record.settings.workload.rate.is_none().then(|| measured.ops_per_s() * mean_s / in_flight)
 }
 

@@ -14,7 +14,9 @@ pub(super) fn check(args: &CheckArgs, talk: &TalkArgs) -> Result<Exit, Failure> 
             Ok(loaded) => {
                 let plan = Plan::new(&loaded.experiment);
                 let (cells, trials) = (plan.cell_count(), plan.trial_count());
-                console::say(talk, &format!("{}: {cells} cells, {trials} trials", file.display()));
+                let s = |n: u64| if n == 1 { "" } else { "s" };
+                let (cs, ts) = (s(cells), s(trials));
+                console::say(talk, &format!("{}: {cells} cell{cs}, {trials} trial{ts}", file.display()));
             }
             // All errors of all files at once, too.
             Err(Failure::File(diagnostics)) => {

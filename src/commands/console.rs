@@ -20,15 +20,36 @@ pub(super) fn colour() -> bool {
     anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
 }
 
-/// `error: …`, with all causes, as the last word.
+/// `error: …`, with all causes. Many of our errors tell their cause themselves: it is not told twice.
 pub(super) fn error(error: &anyhow::Error) -> String {
     let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
-    format!("{red}error{red:#}: {error:#}")
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    format!("{red}error{red:#}: {text}")
+}
+
+/// The last word, on standard error.
+pub(super) fn fail(talk: &TalkArgs, text: &str) {
+    let text = if talk.json_logs {
+        let message = anstream::adapter::strip_str(text.trim_end()).to_string();
+        let time = jiff::Timestamp::now();
+        serde_json::json!({"timestamp": time, "level": "ERROR", "fields": {"message": message}}).to_string()
+    } else {
+        text.trim_end().to_owned()
+    };
+    // Nobody is left to be told if this fails.
+    let _ = writeln!(anstream::stderr(), "{text}");
 }
 
 /// A line that is not part of the result.
 pub(super) fn say(talk: &TalkArgs, text: &str) {
-    if !talk.quiet {
+    if talk.json_logs {
+        tracing::info!("{text}");
+    } else if !talk.quiet {
         // Nobody is left to be told if this fails.
         let _ = writeln!(anstream::stderr(), "{text}");
     }
@@ -42,6 +63,8 @@ pub(super) struct RunLog(Arc<Mutex<Sink>>);
 enum Sink {
     Early(Vec<u8>),
     File(File),
+    /// The file cannot be written. The log is for people; the run does without it.
+    Nowhere,
 }
 
 impl Default for Sink {
@@ -58,8 +81,8 @@ impl RunLog {
         let file = File::options().create(true).append(true).open(path);
         match file.and_then(|mut file| file.write_all(early).map(|()| file)) {
             Ok(file) => *sink = Sink::File(file),
-            // The log is for people; the run does without it.
             Err(error) => {
+                *sink = Sink::Nowhere;
                 drop(sink);
                 tracing::warn!(%error, path = %path.display(), "there will be no log");
             }
@@ -72,6 +95,7 @@ impl Write for &RunLog {
         match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             Sink::Early(early) => early.write(text),
             Sink::File(file) => file.write(text),
+            Sink::Nowhere => Ok(text.len()),
         }
     }
 

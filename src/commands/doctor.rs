@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use anstyle::{AnsiColor, Style};
 
+use crate::analysis::order;
 use crate::cli::DoctorArgs;
 use crate::commands::load::load;
 use crate::commands::{Exit, Failure};
@@ -97,7 +98,8 @@ fn programs(experiment: Option<&Experiment>) -> Vec<Finding> {
                     servers.insert(program.clone());
                 }
             }
-            for mode in experiment.modes.values() {
+            let used = order::modes(experiment);
+            for mode in used.iter().filter_map(|name| experiment.modes.get(name)) {
                 if let Some(program) = mode.command.first() {
                     let from_file = program.contains('/');
                     drivers.insert(if from_file {
@@ -229,6 +231,9 @@ fn install(program: &str) -> String {
     let package = match program {
         "redis-server" => "redis",
         "valkey-server" => "valkey",
+        path if path.contains('/') => {
+            return format!("see whether it is there and may be executed: ls -l {path}");
+        }
         other => return format!("install `{other}`, or put its directory on PATH"),
     };
     if cfg!(target_os = "macos") {

@@ -15,8 +15,9 @@ mod plan;
 mod progress;
 mod run;
 mod schema;
+mod signals;
 
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -70,18 +71,23 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|word| word == "driver") && std::env::args_os().len() == 2 {
         return driver::driver();
     }
-    let exit = dispatch(Cli::parse()).unwrap_or_else(|failure| {
-        let colour = console::colour();
-        let (text, exit) = match failure {
-            // Somebody who pipes a listing into `head` has seen enough.
-            Failure::Unavailable(error) if is_broken_pipe(&error) => return Exit::Complete,
-            Failure::File(diagnostics) => (diagnostics.render(colour), Exit::Wrong),
-            Failure::Wrong(error) => (console::error(&error), Exit::Wrong),
-            Failure::Unavailable(error) => (console::error(&error), Exit::Unavailable),
-        };
-        // Nobody is left to be told if this fails.
-        let _ = writeln!(anstream::stderr(), "{}", text.trim_end());
-        exit
+    let cli = Cli::parse();
+    let talk = cli.talk.clone();
+    let exit = dispatch(cli).unwrap_or_else(|failure| match failure {
+        // Somebody who pipes a listing into `head` has seen enough.
+        Failure::Unavailable(error) if is_broken_pipe(&error) => Exit::Complete,
+        Failure::File(diagnostics) => {
+            console::fail(&talk, &diagnostics.render(console::colour() && !talk.json_logs));
+            Exit::Wrong
+        }
+        Failure::Wrong(error) => {
+            console::fail(&talk, &console::error(&error));
+            Exit::Wrong
+        }
+        Failure::Unavailable(error) => {
+            console::fail(&talk, &console::error(&error));
+            Exit::Unavailable
+        }
     });
     ExitCode::from(exit as u8)
 }

@@ -9,7 +9,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::TalkArgs;
 use crate::commands::console;
-use crate::plan::PlannedTrial;
+use crate::experiment::{Factor, Settings};
+use crate::plan::{Plan, PlannedTrial};
 use crate::record::{Status, TrialRecord};
 
 /// The line that is rewritten, if there is one. Clones share it.
@@ -48,11 +49,15 @@ pub(super) struct Progress {
     since: Instant,
     /// For the time left before anything was measured.
     estimate: Duration,
+    /// The factors that vary beside mode and workers.
+    others: Vec<Factor>,
 }
 
 impl Progress {
-    /// `done` of `total` trials need nothing more; the whole plan was estimated at `estimate`.
-    pub(super) fn new(bar: Bar, talk: &TalkArgs, done: u64, total: u64, estimate: Duration) -> Self {
+    /// `done` of the plan's trials need nothing more.
+    pub(super) fn new(bar: Bar, talk: &TalkArgs, plan: &Plan<'_>, done: u64) -> Self {
+        let total = plan.trial_count();
+        let named = |factor: &Factor| !matches!(factor, Factor::Mode | Factor::Workers);
         bar.0.set_length(total);
         bar.0.set_position(done);
         let plain = bar.0.is_hidden() && !talk.quiet && !talk.json_logs;
@@ -64,8 +69,15 @@ impl Progress {
             done,
             finished_here: 0,
             since: Instant::now(),
-            estimate,
+            estimate: plan.estimate().duration(),
+            others: plan.varying().into_iter().filter(named).collect(),
         }
+    }
+
+    /// What tells a trial from others: mode, workers, whatever else varies, and the repetition.
+    fn name(&self, settings: &Settings, repetition: u32) -> String {
+        let others = self.others.iter().map(|&factor| format!(" {}", settings.show(factor)));
+        format!("{} ×{}{} #{repetition}", settings.mode, settings.workers, others.collect::<String>())
     }
 
     /// Trials begin: time counts from here.
@@ -75,14 +87,8 @@ impl Progress {
 
     pub(super) fn attempt_begins(&self, trial: &PlannedTrial, attempt: u32) {
         let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-        let settings = &trial.cell.settings;
-        self.bar.0.set_message(format!(
-            "{} ×{} #{}{again} · {}",
-            settings.mode,
-            settings.workers,
-            trial.repetition,
-            self.left()
-        ));
+        let name = self.name(&trial.cell.settings, trial.repetition);
+        self.bar.0.set_message(format!("{name}{again} · {}", self.left()));
         self.bar.0.tick();
     }
 
@@ -107,8 +113,7 @@ impl Progress {
     }
 
     fn line(&self, record: &TrialRecord, again: bool) -> String {
-        let settings = &record.settings;
-        let what = format!("{} ×{} #{}", settings.mode, settings.workers, record.repetition);
+        let what = self.name(&record.settings, record.repetition);
         let outcome = match (&record.measured, &record.error) {
             (Some(measured), _) => {
                 format!("ok  {:.0} ops/s{}", measured.ops_per_s(), flags(record))

@@ -1,24 +1,25 @@
 //! `orchestrate FILE`: runs an experiment, keeps what happens, shows the table.
 
 use std::collections::BTreeMap;
+use std::env::VarError;
 use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
+use crate::analysis::order;
 use crate::analysis::summary::CellSummary;
 use crate::cli::{RunArgs, TalkArgs};
 use crate::commands::console::{self, RunLog, say};
 use crate::commands::load::{Loaded, load, reload};
 use crate::commands::progress::{Bar, Progress};
-use crate::commands::{Exit, Failure};
+use crate::commands::{Exit, Failure, signals};
 use crate::driver::MODES;
-use crate::experiment::{Experiment, Factor, Level, Repetitions, ServerSpec};
+use crate::experiment::{Experiment, ServerSpec, Settings};
 use crate::plan::{CellId, Plan};
 use crate::protocol::HostFacts;
 use crate::record::Status;
@@ -45,18 +46,21 @@ impl From<ResultsError> for Failure {
 
 pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
     let file = args.file.as_deref().ok_or_else(|| Failure::Wrong(anyhow!("no experiment file is named")))?;
+    let bar = Bar::new(talk);
+    let log = RunLog::default();
+    console::log(talk, log.clone(), &bar);
     let loaded = load(file)?;
     let plan = Plan::new(&loaded.experiment);
-    refuse(&plan)?;
+    if plan.cell_count() == 0 {
+        return Err(Failure::Wrong(anyhow!("every cell is excluded: there is nothing to run")));
+    }
     let equipment = equipment(&loaded.experiment)?;
     let resumed = if args.fresh { None } else { unfinished(&args.results, &loaded, &plan, talk)? };
     let finished = resumed.as_ref().map(|resumed| resumed.state.progress.clone()).unwrap_or_default();
     let done = count_done(&plan, &finished);
 
-    let bar = Bar::new(talk);
-    let shown = bar.clone();
-    let log = RunLog::default();
-    console::log(talk, log.clone(), &bar);
+    let (stop, stopped) = watch::channel(false);
+    signals::listen(stop, talk.clone(), bar.clone())?;
     let mut keeper = Keeper {
         plan: &plan,
         text: &loaded.text,
@@ -64,7 +68,7 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
         talk,
         log,
         hosts: BTreeMap::new(),
-        progress: Progress::new(bar, talk, done, plan.trial_count(), plan.estimate().duration()),
+        progress: Progress::new(bar, talk, &plan, done),
         kept: match resumed {
             Some(resumed) => Kept::Earlier(Box::new(resumed)),
             None => Kept::Nothing,
@@ -72,25 +76,8 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
     };
     let past = |cell: CellId, repetition: u32| past(&finished, cell, repetition);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let end = runtime.block_on(async {
-        let (stop, stopped) = watch::channel(false);
-        tokio::spawn(listen(stop, talk.clone(), shown));
-        run::run(&plan, equipment, &past, &mut keeper, stopped).await
-    });
+    let end = runtime.block_on(run::run(&plan, equipment, &past, &mut keeper, stopped));
     conclude(keeper, end)
-}
-
-/// Says no to what parses but cannot be run.
-fn refuse(plan: &Plan<'_>) -> Result<(), Failure> {
-    if plan.cell_count() == 0 {
-        return Err(Failure::Wrong(anyhow!("every cell is excluded: there is nothing to run")));
-    }
-    if let Repetitions::Until { .. } = plan.experiment().run.repetitions {
-        return Err(Failure::Wrong(anyhow!(
-            "`repetitions = {{ …, until = … }}` is not available in this version: name a number"
-        )));
-    }
-    Ok(())
 }
 
 /// What the run needs from the environment.
@@ -98,9 +85,14 @@ fn equipment(experiment: &Experiment) -> Result<Equipment, Failure> {
     let mut passwords = BTreeMap::new();
     for (server, spec) in &experiment.servers {
         if let ServerSpec::External { password_env: Some(name), .. } = spec {
-            let password = std::env::var(name)
-                .with_context(|| format!("server `{server}`: password = {{ env = \"{name}\" }}"))
-                .map_err(Failure::Wrong)?;
+            // The error of the standard library shows what is not UTF-8.
+            let password = std::env::var(name).map_err(|error| {
+                let what = match error {
+                    VarError::NotPresent => "is not set",
+                    VarError::NotUnicode(_) => "is not UTF-8",
+                };
+                Failure::Wrong(anyhow!("server `{server}`: the environment variable {name} {what}"))
+            })?;
             passwords.insert(name.clone(), password);
         }
     }
@@ -134,7 +126,8 @@ fn unfinished(
         say(talk, &format!("{}: cut off a torn line {} of the journal", newest.display(), torn.line));
     }
     let (done, trials) = (count_done(plan, progress), plan.trial_count());
-    if done == trials {
+    if done == trials && resumed.state.is_complete() {
+        say(talk, &format!("{} has all of these trials: starting a new run", newest.display()));
         return Ok(None);
     }
     let changes = differences(&before, &loaded.experiment);
@@ -174,35 +167,6 @@ fn past(progress: &done::Progress, cell: CellId, repetition: u32) -> Past {
 
 fn hostname() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-/// Asks the run to stop at the first signal, and ends the program at the second: agents see their input close then,
-/// and stop what they started.
-async fn listen(stop: watch::Sender<bool>, talk: TalkArgs, bar: Bar) {
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-    else {
-        warn!("signals cannot be heard here: Ctrl-C ends the program at once");
-        return;
-    };
-    for again in [false, true] {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-        if again {
-            std::process::exit(Exit::Interrupted as i32);
-        }
-        bar.suspended(|| {
-            say(
-                &talk,
-                "stopping: the running trial is abandoned, what is done is kept (again to stop at once)",
-            );
-        });
-        // Nobody listens any more when the run has ended by itself.
-        let _ = stop.send(true);
-    }
 }
 
 /// Keeps what happens in a run, and shows it.
@@ -257,31 +221,12 @@ impl Keeper<'_> {
             file_hash: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
             plan_hash: self.plan.hash(),
             seed: experiment.run.seed,
-            modes: modes(experiment),
+            modes: order::modes(experiment),
             hosts: self.hosts.clone(),
             started_at,
             planned_trials: self.plan.trial_count(),
         }
     }
-}
-
-/// Modes in the order of the file.
-fn modes(experiment: &Experiment) -> Vec<String> {
-    let mut modes: Vec<String> = Vec::new();
-    for matrix in &experiment.matrices {
-        let levels =
-            matrix.axes.iter().filter(|axis| axis.factor == Factor::Mode).flat_map(|axis| &axis.levels);
-        let named = levels.filter_map(|level| match level {
-            Level::Mode(mode) => Some(mode),
-            _ => None,
-        });
-        for mode in named.chain([&matrix.base.mode]) {
-            if !modes.contains(mode) {
-                modes.push(mode.clone());
-            }
-        }
-    }
-    modes
 }
 
 impl Observer for Keeper<'_> {
@@ -296,7 +241,8 @@ impl Observer for Keeper<'_> {
             }
             Event::Begin => self.begin().map_err(io::Error::other)?,
             Event::AttemptBegins { trial, attempt } => {
-                debug!(cell = %trial.cell.id, trial.repetition, trial.position, attempt, "attempt begins");
+                let Settings { mode, workers, .. } = &trial.cell.settings;
+                debug!(cell = %trial.cell.id, mode, workers, trial.repetition, trial.position, attempt, "attempt begins");
                 self.progress.attempt_begins(trial, attempt);
             }
             Event::AttemptEnded { record, again } => {
@@ -305,7 +251,8 @@ impl Observer for Keeper<'_> {
                 };
                 journal.trial(record).map_err(io::Error::other)?;
                 let ops_per_s = record.measured.as_ref().map(crate::record::Measured::ops_per_s);
-                info!(cell = record.cell, record.repetition, record.attempt, status = %record.status, ops_per_s, error = record.error, "attempt ended");
+                let Settings { mode, workers, .. } = &record.settings;
+                info!(cell = record.cell, mode, workers, record.repetition, record.attempt, status = %record.status, ops_per_s, error = record.error, "attempt ended");
                 self.progress.attempt_ended(record, again);
             }
         }
@@ -325,16 +272,30 @@ fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Res
     let why = match &end {
         Ok(run::End::Complete { .. }) => EndReason::Complete,
         Ok(run::End::Interrupted) => EndReason::Interrupted,
+        Err(run::RunError::Keep(_)) => EndReason::NotKept,
         Err(_) => EndReason::HostLost,
     };
     let error = end.as_ref().err().map(ToString::to_string);
-    journal.end(&End { why, error, at: Timestamp::now() })?;
-    let rebuilt = rebuild(directory.path())?;
-    show(&keeper, directory.path(), &rebuilt.cells)?;
+    let kept = journal
+        .end(&End { why, error, at: Timestamp::now() })
+        .map_err(ResultsError::from)
+        .and_then(|()| rebuild(directory.path()));
+    match (&end, kept) {
+        (_, Ok(rebuilt)) => {
+            // How the run went does not depend on whether anybody can still read the table.
+            if let Err(error) = show(&keeper, directory.path(), &rebuilt.cells) {
+                info!(%error, "the table could not be printed");
+            }
+        }
+        (Ok(_), Err(error)) => return Err(error.into()),
+        // What ended the run is the cause, and that nothing more can be kept only follows from it.
+        (Err(_), Err(error)) => warn!(%error, "the tables could not be written"),
+    }
     match end {
         Ok(run::End::Complete { failed: 0 }) => Ok(Exit::Complete),
         Ok(run::End::Complete { failed }) => {
-            say(keeper.talk, &format!("{failed} trials failed; the same command tries them again"));
+            let trials = if failed == 1 { "1 trial" } else { &format!("{failed} trials") };
+            say(keeper.talk, &format!("{trials} failed; the same command tries again"));
             Ok(Exit::TrialsFailed)
         }
         Ok(run::End::Interrupted) => {

@@ -2,6 +2,7 @@
 //! their number can be counted. Asks [`super::grid`] about regions and never walks through cells.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::axes::MOST_EXACT;
 use super::diagnose::{Findings, Place};
@@ -187,6 +188,22 @@ impl CellChecks<'_> {
         self.conflict(
             draft,
             &Conflict {
+                one: Factor::Amount,
+                other: Factor::Pipeline,
+                forbids: &|amount, pipeline| match (amount, pipeline) {
+                    (Level::Amount(Amount::Operations(n)), Level::Pipeline(pipeline)) => {
+                        *n < u64::from(*pipeline)
+                    }
+                    _ => false,
+                },
+                says: &|amount, pipeline| format!("{amount} never fill a pipeline of {pipeline}"),
+                only: None,
+                help: "a worker sends at most the operations that it has".to_owned(),
+            },
+        )?;
+        self.conflict(
+            draft,
+            &Conflict {
                 one: Factor::Split,
                 other: Factor::Amount,
                 forbids: &|split, amount| {
@@ -203,6 +220,30 @@ impl CellChecks<'_> {
         self.divisors(draft)?;
         let (timeout, timeout_place) = draft.timeout();
         let limit = format!("the timeout of {timeout}");
+        let help = match timeout_place {
+            Some(_) => "raise `timeout` in [run]".to_owned(),
+            None => "raise the timeout: timeout = \"…\" in [run]".to_owned(),
+        };
+        let due = |amount: &Level, rate: &Level| match (amount, rate) {
+            (Level::Amount(Amount::Operations(n)), Level::Rate(rate)) => {
+                Nanos((*n as f64 / *rate as f64 * 1e9) as u64)
+            }
+            _ => Nanos(0),
+        };
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Amount,
+                other: Factor::Rate,
+                forbids: &|amount, rate| due(amount, rate).0 >= timeout.0,
+                says: &|amount, rate| {
+                    let due = Duration::from_secs(due(amount, rate).0 / 1_000_000_000);
+                    format!("{amount} at {rate} take {}, which does not fit into {limit}", Nanos::from(due))
+                },
+                only: None,
+                help: help.clone(),
+            },
+        )?;
         self.conflict(
             draft,
             &Conflict {
@@ -223,10 +264,7 @@ impl CellChecks<'_> {
                     _ => format!("a warm-up of {warmup} does not fit into {limit}"),
                 },
                 only: None,
-                help: match timeout_place {
-                    Some(_) => "raise `timeout` in [run]".to_owned(),
-                    None => "raise the timeout: timeout = \"…\" in [run]".to_owned(),
-                },
+                help,
             },
         )
     }

@@ -263,7 +263,7 @@ impl fmt::Display for Level {
             Self::Verify(verify) => verify.fmt(f),
             Self::Split(split) => split.fmt(f),
             Self::Link(link) => link.fmt(f),
-            Self::ServerArgs(args) => f.write_str(&args.join(" ")),
+            Self::ServerArgs(args) => f.write_str(&show::words(args)),
             Self::Lifetime(lifetime) => lifetime.fmt(f),
             Self::Placement(placement) => placement.fmt(f),
             Self::Warmup(warmup) => warmup.fmt(f),

@@ -268,9 +268,17 @@ fn run(findings: &mut Findings, table: Option<&file::Run>) -> RunSpec {
         order: table.order.as_ref().map_or(Order::ShuffledBlocks, |order| order.value),
         seed: table.seed.as_ref().map_or(20_170_309, |seed| seed.value),
         timeout: table.timeout.as_ref().map_or(Nanos::from_secs(60), |timeout| timeout.value.0),
-        retries: table.retries.as_ref().map_or(1, |retries| retries.value),
+        retries: table.retries.as_ref().map_or(1, |retries| {
+            if retries.value > MOST_RETRIES {
+                findings.error(&place(&retries.span), format!("`retries` is at most {MOST_RETRIES}"));
+            }
+            retries.value.min(MOST_RETRIES)
+        }),
     }
 }
+
+/// A trial that failed so often will not succeed.
+const MOST_RETRIES: u32 = 1000;
 
 fn repetitions(findings: &mut Findings, form: &At<RepetitionsForm>) -> Option<Repetitions> {
     match &form.value {

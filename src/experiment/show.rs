@@ -22,12 +22,20 @@ impl Settings {
             Factor::Verify => workload.verify.to_string(),
             Factor::Split => workload.split.to_string(),
             Factor::Link => workload.link.to_string(),
-            Factor::ServerArgs => or_absent(self.server_args.as_ref().map(|args| args.join(" "))),
+            Factor::ServerArgs => or_absent(self.server_args.as_deref().map(words)),
             Factor::Lifetime => or_absent(self.lifetime),
             Factor::Placement => self.placement.to_string(),
             Factor::Warmup => self.warmup.to_string(),
         }
     }
+}
+
+/// A command line as one would type it: a word that is empty, or has a space in it, stands in quotes.
+pub(super) fn words(args: &[String]) -> String {
+    let quoted = |word: &String| {
+        if word.is_empty() || word.contains(char::is_whitespace) { format!("{word:?}") } else { word.clone() }
+    };
+    args.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 fn or_absent(value: Option<impl ToString>) -> String {

@@ -114,13 +114,24 @@ impl Journal {
     /// # Errors
     /// When it exists or cannot be written.
     pub fn create(path: &Path, experiment: &str, run_id: &str) -> Result<Self, JournalError> {
-        let file =
-            OpenOptions::new().append(true).create_new(true).open(path).map_err(failed("create", path))?;
+        // The file gets its name when its first line is on the disk: a journal without one would be no journal, and
+        // whoever found it could not go on.
+        let newborn = path.with_extension("new");
+        let file = File::options()
+            .append(true)
+            .create(true)
+            .open(&newborn)
+            .and_then(|file| file.set_len(0).map(|()| file))
+            .map_err(failed("create", &newborn))?;
         let heading =
             Heading { format: FORMAT, experiment: experiment.to_owned(), run_id: run_id.to_owned() };
         let mut journal =
             Self { file, path: path.to_owned(), run_id: run_id.to_owned(), length: 0, buffer: Vec::new() };
         journal.append(&Line::Journal(&heading))?;
+        if path.exists() {
+            return Err(failed("create", path)(io::ErrorKind::AlreadyExists.into()));
+        }
+        std::fs::rename(&newborn, path).map_err(failed("create", path))?;
         // Without this the lines are on the disk after a crash, but the name of the file may not be.
         let directory = path.parent().expect("a path to a file that was just created has a parent");
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed("create", path))?;

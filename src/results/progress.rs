@@ -50,32 +50,22 @@ pub struct Standing {
     pub last: Status,
     /// The number of that attempt; the next one has the next number.
     pub attempts: u32,
-    /// How many of the attempts failed or timed out: an attempt that was interrupted does not use up a retry.
-    pub failures: u32,
 }
 
 impl Progress {
     /// Adds an attempt. One whose cell is no cell's identity belongs to no plan and is not counted.
     pub fn observe(&mut self, record: &TrialRecord) {
         let Ok(cell) = u64::from_str_radix(&record.cell, 16) else { return };
-        let fresh = Standing { last: record.status, attempts: 0, failures: 0 };
+        let fresh = Standing { last: record.status, attempts: 0 };
         let standing = self.trials.entry((cell, record.repetition)).or_insert(fresh);
         standing.last = record.status;
         standing.attempts = standing.attempts.max(record.attempt);
-        standing.failures += u32::from(matches!(record.status, Status::Failed | Status::TimedOut));
     }
 
     /// What became of a trial; `None` if it was never attempted.
     #[must_use]
     pub fn of(&self, cell: u64, repetition: u32) -> Option<Standing> {
         self.trials.get(&(cell, repetition)).copied()
-    }
-
-    /// Whether a trial needs no further attempt: it ended well, or it failed more often than there are retries.
-    #[must_use]
-    pub fn is_done(&self, cell: u64, repetition: u32, retries: u32) -> bool {
-        self.of(cell, repetition)
-            .is_some_and(|standing| standing.last == Status::Ok || standing.failures > retries)
     }
 
     /// How many trials ended well.

@@ -55,6 +55,8 @@ pub enum EndReason {
     Interrupted,
     /// A host or a server could not be had any more.
     HostLost,
+    /// Its results could not be kept.
+    NotKept,
 }
 
 /// The contents of `run.json`: everything about a run but its numbers.

@@ -128,7 +128,11 @@ async fn carry_out(
     let settings = &trial.cell.settings;
     let (client_host, server_host) = (&settings.hosts.client, &settings.hosts.server);
     let deadline = Instant::now() + fleet.experiment.run.timeout.duration();
-    let left = || Nanos::from(deadline.saturating_duration_since(Instant::now()));
+    // In tenths of a second, since these figures stand in messages.
+    let left = || {
+        let left = deadline.saturating_duration_since(Instant::now());
+        Nanos::from_millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX).div_ceil(100) * 100)
+    };
     let key = server_key(&settings.server, settings.server_args.as_deref());
 
     fleet.reach(client_host).await?;

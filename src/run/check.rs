@@ -5,6 +5,7 @@ use crate::experiment::{Amount, Placement, Threads};
 use crate::latency;
 use crate::protocol::{AppliedPlacement, HostFacts, JobWorkload, Latency, ServerCounts, TrialResult};
 use crate::record::{Flag, LatencySummary, Measured, TrialRecord};
+use crate::units::Nanos;
 
 /// The share of a CPU from which on a thread counts as saturated.
 const SATURATED: f64 = 0.9;
@@ -12,6 +13,8 @@ const SATURATED: f64 = 0.9;
 const FOREIGN: f64 = 0.1;
 /// Stolen time, as a share of all CPUs, from which on a trial is flagged.
 const STOLEN: f64 = 0.02;
+/// The least that counts, in seconds, of what the system tells in clock ticks of 10 ms: three of them.
+const TICKS: f64 = 0.030;
 /// How far the agent's clock may be from the driver's, as a share of the elapsed time …
 const CLOCKS_APART: f64 = 0.1;
 /// … and what passing messages may cost in any case, in seconds.
@@ -34,6 +37,12 @@ pub(super) enum Disagreement {
     Calls { operations: u64, sets: u64, gets: u64 },
     #[error("the server failed or rejected {0} of the calls")]
     FailedCalls(u64),
+    #[error("the server ran {0} scripts or functions: calls within them prove nothing")]
+    Scripts(u64),
+    #[error(
+        "the driver claims {elapsed:.6} s, the server alone spent {executing:.6} s in executing its calls"
+    )]
+    ShorterThanExecuted { elapsed: f64, executing: f64 },
     #[error("{0} GETs found no key")]
     Misses(u64),
     #[error("{found} keys are there afterwards that were not before, {expected} were expected")]
@@ -77,6 +86,14 @@ pub(super) fn verify(
     if counts.failed_calls > 0 {
         return Err(Disagreement::FailedCalls(counts.failed_calls));
     }
+    if counts.script_calls > 0 {
+        return Err(Disagreement::Scripts(counts.script_calls));
+    }
+    // Commands are executed one after the other, on the server's main thread. Its clock counts microseconds.
+    let executing = counts.executing_ns.as_secs_f64();
+    if elapsed < executing * (1.0 - CLOCKS_APART) {
+        return Err(Disagreement::ShorterThanExecuted { elapsed, executing });
+    }
     if counts.keyspace_misses > 0 {
         return Err(Disagreement::Misses(counts.keyspace_misses));
     }
@@ -111,7 +128,7 @@ pub(super) fn flags(
 ) -> Vec<Flag> {
     let elapsed = measured.elapsed_ns.as_secs_f64();
     let wall = measured.wall_ns.as_secs_f64();
-    let share = |time: Option<crate::units::Nanos>| time.map_or(0.0, |time| time.as_secs_f64() / wall);
+    let share = |time: Option<Nanos>| time.map_or(0.0, |time| time.as_secs_f64() / wall);
     let applied = record.client.as_ref().map(|client| &client.placement);
     let client_cpus = match applied {
         Some(AppliedPlacement::Pinned { client, .. }) => client.len() as u32,
@@ -129,8 +146,11 @@ pub(super) fn flags(
     };
     flag(Flag::ClientBound, client_share > SATURATED * f64::from(usable));
     flag(Flag::ServerBound, server_share > SATURATED);
-    flag(Flag::ForeignLoad, share(measured.foreign_cpu_ns) > FOREIGN);
-    flag(Flag::Throttled, share(measured.steal_ns) > STOLEN * f64::from(client_host.cpus));
+    let ticks = |time: Option<Nanos>| time.is_some_and(|time| time.as_secs_f64() >= TICKS);
+    let foreign = measured.foreign_cpu_ns;
+    flag(Flag::ForeignLoad, share(foreign) > FOREIGN && ticks(foreign));
+    let stolen = STOLEN * f64::from(client_host.cpus);
+    flag(Flag::Throttled, share(measured.steal_ns) > stolen && ticks(measured.steal_ns));
     flag(Flag::BehindSchedule, measured.max_lag_ns.is_some_and(|lag| lag.as_secs_f64() > BEHIND));
     flag(Flag::ClockDisagrees, wall - elapsed > CLOCKS_APART * wall + MESSAGES);
     flag(Flag::Persistence, record.server.as_ref().is_some_and(|server| server.persistence));
@@ -197,6 +217,11 @@ mod tests {
         assert_eq!(
             verdict(ServerCounts { get_calls: 99, ..counted() }),
             Disagreement::Calls { operations: 100, sets: 100, gets: 99 }
+        );
+        assert_eq!(verdict(ServerCounts { script_calls: 1, ..counted() }), Disagreement::Scripts(1));
+        assert_eq!(
+            verdict(ServerCounts { executing_ns: Nanos::from_secs(2), ..counted() }),
+            Disagreement::ShorterThanExecuted { elapsed: 0.9, executing: 2.0 }
         );
         assert_eq!(verdict(ServerCounts { keyspace_misses: 1, ..counted() }), Disagreement::Misses(1));
         assert_eq!(verdict(ServerCounts { failed_calls: 2, ..counted() }), Disagreement::FailedCalls(2));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use tokio::sync::mpsc;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::experiment::{BuiltinMode, Experiment, ServerSpec, Settings};
 use crate::host::agent_command;
@@ -63,6 +63,12 @@ impl<'e> Fleet<'e> {
                 server: needed.server.clone(),
                 reason: error.to_string(),
             })?;
+            if let ServerSpec::External { allow_flush: true, .. } = self.experiment.servers[&needed.server]
+                && !up.flushes
+            {
+                let server = &needed.server;
+                warn!(server, "allow_flush is not used: the server is not empty; drivers delete their keys");
+            }
             let (host, server) = (&needed.host, &needed.server);
             observer.on(Event::ServerReady { host, server, identity: &up.identity })?;
         }

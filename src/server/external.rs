@@ -105,6 +105,15 @@ impl External {
         Ok(())
     }
 
+    /// Leaves it as it was found: empty, where it may be flushed.
+    pub(super) async fn leave(mut self) {
+        if self.flushes
+            && let Err(error) = self.reset().await
+        {
+            tracing::warn!("{} is left with keys of the last trial: {error}", self.name);
+        }
+    }
+
     /// Everything counted until now, by whomever.
     pub(super) async fn count(&mut self) -> Result<Counters, AgentError> {
         let info: String = redis::cmd("INFO")

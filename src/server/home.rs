@@ -28,7 +28,7 @@ pub(super) struct Home {
 impl Home {
     /// Creates a directory below `tmp`, or below `/tmp` if that name is too long for a socket.
     pub(super) fn create(tmp: &Path) -> io::Result<Self> {
-        let tmp = if tmp.as_os_str().len() > LONGEST { Path::new("/tmp") } else { tmp };
+        let tmp = place(tmp);
         let directory = tempfile::Builder::new()
             .prefix(PREFIX)
             .permissions(Permissions::from_mode(0o700))
@@ -48,6 +48,11 @@ impl Home {
         fs::create_dir(&path)?;
         Ok(ServerDirectory(path))
     }
+}
+
+/// Where directories go: below `tmp`, or below `/tmp` if that name is too long for a socket.
+fn place(tmp: &Path) -> &Path {
+    if tmp.as_os_str().len() > LONGEST { Path::new("/tmp") } else { tmp }
 }
 
 /// One server's directory; removed on drop.
@@ -71,7 +76,7 @@ impl Drop for ServerDirectory {
 /// Removes the directories of agents that died without a chance to do it, and stops the servers they left behind
 /// (there are some only where no parent-death signal exists).
 pub(super) fn sweep(tmp: &Path) {
-    let Ok(entries) = fs::read_dir(tmp) else { return };
+    let Ok(entries) = fs::read_dir(place(tmp)) else { return };
     let me = rustix::process::geteuid().as_raw();
     for entry in entries.flatten() {
         let path = entry.path();

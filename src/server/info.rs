@@ -28,6 +28,8 @@ pub(super) struct Counters {
     set_calls: u64,
     get_calls: u64,
     failed_calls: u64,
+    script_calls: u64,
+    executing: Nanos,
     keyspace_misses: u64,
     keys: i64,
     cpu: Nanos,
@@ -47,6 +49,8 @@ impl Counters {
             set_calls: set.calls,
             get_calls: get.calls,
             failed_calls: set.failed + get.failed,
+            script_calls: SCRIPTS.iter().map(|name| Command::parse(info, name).calls).sum(),
+            executing: Nanos((set.usec + get.usec) * 1_000),
             keyspace_misses: number("keyspace_misses")?,
             keys: keys(info),
             cpu: cpu("used_cpu_user", "used_cpu_sys").ok_or("used_cpu_user")?,
@@ -68,6 +72,8 @@ impl Counters {
             set_calls: self.set_calls.saturating_sub(baseline.set_calls),
             get_calls: self.get_calls.saturating_sub(baseline.get_calls),
             failed_calls: self.failed_calls.saturating_sub(baseline.failed_calls),
+            script_calls: self.script_calls.saturating_sub(baseline.script_calls),
+            executing_ns: cpu(self.executing, baseline.executing),
             keyspace_misses: self.keyspace_misses.saturating_sub(baseline.keyspace_misses),
             keys_added: self.keys - baseline.keys,
             cpu_ns: cpu(self.cpu, baseline.cpu),
@@ -80,10 +86,14 @@ impl Counters {
     }
 }
 
+/// The commands that run a script or a function.
+const SCRIPTS: [&str; 6] = ["eval", "evalsha", "eval_ro", "evalsha_ro", "fcall", "fcall_ro"];
+
 /// One line of commandstats; a command that was never called has none.
 #[derive(Default)]
 struct Command {
     calls: u64,
+    usec: u64,
     failed: u64,
 }
 
@@ -95,6 +105,7 @@ impl Command {
             let value = value.parse().unwrap_or(0);
             match name {
                 "calls" => stats.calls = value,
+                "usec" => stats.usec = value,
                 // Servers before 6.2 do not tell these two.
                 "rejected_calls" | "failed_calls" => stats.failed += value,
                 _ => {}
@@ -133,6 +144,7 @@ mod tests {
         used_cpu_sys_main_thread:0.000500\r\nused_cpu_user_main_thread:0.003357\r\n\r\n\
         # Commandstats\r\ncmdstat_setex:calls=99,usec=1,usec_per_call=1.00,rejected_calls=0,failed_calls=0\r\n\
         cmdstat_set:calls=10,usec=27,usec_per_call=27.00,rejected_calls=1,failed_calls=2\r\n\
+        cmdstat_eval:calls=3,usec=9,usec_per_call=3.00,rejected_calls=0,failed_calls=0\r\n\
         cmdstat_get:calls=12,usec=6,usec_per_call=6.00,rejected_calls=0,failed_calls=4\r\n\r\n\
         # Keyspace\r\ndb0:keys=8,expires=0,avg_ttl=0\r\ndb3:keys=2,expires=0,avg_ttl=0\r\n";
 
@@ -145,6 +157,8 @@ mod tests {
                 set_calls: 10,
                 get_calls: 12,
                 failed_calls: 7,
+                script_calls: 3,
+                executing_ns: Nanos(33_000),
                 keyspace_misses: 2,
                 keys_added: 10,
                 cpu_ns: Nanos(4_486_000),

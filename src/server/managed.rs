@@ -103,7 +103,13 @@ impl Managed {
         let directory = home.for_a_server().map_err(io_failed)?;
         let socket = directory.path().join(SOCKET);
         let log = File::create(directory.path().join(LOG)).map_err(io_failed)?;
-        let mut command = Command::new(program);
+        // A path is relative to where the agent was started, not to the server's own directory.
+        let executable = if program.contains('/') {
+            std::path::absolute(program).map_err(io_failed)?
+        } else {
+            program.into()
+        };
+        let mut command = Command::new(executable);
         command
             .args(args)
             // Ours come last and so win over the file's: where a server listens and writes is not up to the file.

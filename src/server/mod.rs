@@ -184,8 +184,9 @@ impl Servers {
     /// Stops all servers that we started.
     pub async fn stop_all(&mut self) {
         while let Some((_, server)) = self.known.pop_first() {
-            if let Server::Managed(server) = server {
-                server.stop().await;
+            match server {
+                Server::Managed(server) => server.stop().await,
+                Server::External(server) => server.leave().await,
             }
         }
     }
