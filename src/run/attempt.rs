@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tracing::info;
 
-use crate::experiment::{Amount, HostPair, Link, ModeSpec, ServerSpec, Settings};
+use crate::experiment::{Amount, Link, ModeSpec, ServerSpec, Settings};
 use crate::host::client::CallError;
 use crate::plan::PlannedTrial;
 use crate::protocol::{
@@ -34,14 +34,6 @@ struct Failure {
     error: String,
     may_succeed_again: bool,
     fatal: Option<RunError>,
-}
-
-impl Failure {
-    /// Says which keys the driver may not have deleted, on a server that is not flushed.
-    fn with_keys_left(mut self, prefix: &str) -> Self {
-        self.error.push_str(&format!("; keys that begin with `{prefix}` may be left on the server"));
-        self
-    }
 }
 
 impl From<CallError> for Failure {
@@ -82,6 +74,7 @@ pub(super) async fn attempt(
     let begun = Instant::now();
     let mut record = blank(fleet, trial, attempt);
     let name = format!("{}-{}.{attempt}", trial.cell.id, trial.repetition);
+    let mut keys_at_risk = None;
     let outcome = tokio::select! {
         biased;
         () = stop_requested(stop.clone()) => Err(Failure {
@@ -90,7 +83,7 @@ pub(super) async fn attempt(
             may_succeed_again: false,
             fatal: None,
         }),
-        outcome = carry_out(fleet, trial, &name, &mut record) => outcome,
+        outcome = carry_out(fleet, trial, &name, &mut record, &mut keys_at_risk) => outcome,
     };
     // Whatever went wrong, and wherever: a driver that waits for its `go` must not be in the way of the next trial. To
     // abort a trial that is over, or was never begun, is no error.
@@ -112,18 +105,25 @@ pub(super) async fn attempt(
         }
         Err(failure) => {
             record.status = failure.status;
-            record.error = Some(failure.error);
+            record.error = Some(match keys_at_risk {
+                None => failure.error,
+                Some(prefix) => {
+                    format!("{}; keys that begin with `{prefix}` may be left on the server", failure.error)
+                }
+            });
             Ended { record, may_succeed_again: failure.may_succeed_again, fatal: failure.fatal }
         }
     }
 }
 
-/// The steps of a trial. What becomes known on the way is put into `record`.
+/// The steps of a trial. What becomes known on the way is put into `record`; and into `keys_at_risk` what the keys
+/// begin with that stay on the server, for nobody flushes it, if the driver has no chance to delete them.
 async fn carry_out(
     fleet: &mut Fleet<'_>,
     trial: &PlannedTrial,
     name: &str,
     record: &mut TrialRecord,
+    keys_at_risk: &mut Option<String>,
 ) -> Result<Measured, Failure> {
     let settings = &trial.cell.settings;
     let (client_host, server_host) = (&settings.hosts.client, &settings.hosts.server);
@@ -159,27 +159,7 @@ async fn carry_out(
         timeout: left(),
     };
     let asked = prepare.job.workload.clone();
-    let leaves = (!up.flushes).then(|| prepare.job.key_prefix.clone());
-    measure(fleet, settings, prepare, &key, record, left)
-        .await
-        .and_then(|(result, counts)| accept(&asked, &result, counts, up.flushes))
-        .map_err(|failure| match leaves {
-            Some(prefix) => failure.with_keys_left(&prefix),
-            None => failure,
-        })
-}
-
-/// The steps that a server takes part in: ready, reset, go, sample.
-async fn measure(
-    fleet: &Fleet<'_>,
-    settings: &Settings,
-    prepare: TrialPrepare,
-    key: &str,
-    record: &mut TrialRecord,
-    left: impl Fn() -> Nanos,
-) -> Result<(TrialResult, ServerCounts), Failure> {
-    let HostPair { client: client_host, server: server_host } = &settings.hosts;
-    let trial = prepare.trial.clone();
+    *keys_at_risk = (!up.flushes).then(|| prepare.job.key_prefix.clone());
     let prepared = fleet.call(client_host, prepare).await?;
     record.client = Some(ClientLabel {
         client: prepared.ready.client,
@@ -188,10 +168,11 @@ async fn measure(
         placement: prepared.placement,
     });
 
-    fleet.call(server_host, ServerReset { key: key.to_owned() }).await?;
-    let result = fleet.call(client_host, TrialGo { trial, timeout: left() }).await?;
-    let counts = fleet.call(server_host, ServerSample { key: key.to_owned() }).await?;
-    Ok((result, counts))
+    fleet.call(server_host, ServerReset { key: key.clone() }).await?;
+    let go = TrialGo { trial: name.to_owned(), timeout: left() };
+    let result = fleet.call(client_host, go).await?;
+    let counts = fleet.call(server_host, ServerSample { key }).await?;
+    accept(&asked, &result, counts, up.flushes)
 }
 
 /// Holds the driver's claim against the server's counts; what stands up to it is measured.

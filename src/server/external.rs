@@ -77,9 +77,13 @@ impl External {
             }
             // A managed service refuses CONFIG; the connection itself must still be good.
             // What answers there now may be another server, or the same one after a restart, with keys that are
-            // dear to somebody: it is met anew, and a permission to flush is not carried over to it.
+            // dear to somebody: it is met anew, and may be flushed only if it, too, is empty.
             Err(error) if error.is_io_error() || error.is_timeout() => {
-                *self = Self::meet(&self.key, &self.endpoint, self.allow_flush && self.flushes).await?;
+                let met = Self::meet(&self.key, &self.endpoint, self.allow_flush).await?;
+                if self.flushes && !met.flushes {
+                    tracing::warn!("{} is not empty any more: it will not be flushed", self.name);
+                }
+                *self = Self { flushes: met.flushes && self.flushes, ..met };
             }
             Err(error) => tracing::info!("{} does not tell whether it persists: {}", self.name, said(&error)),
         }

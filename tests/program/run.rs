@@ -315,6 +315,23 @@ fn a_server_that_somebody_else_runs_loses_nothing() {
 }
 
 #[test]
+fn keys_that_may_be_left_on_a_foreign_server_are_named() {
+    let sandbox = Sandbox::new();
+    let server = Foreign::start(&[]);
+    sandbox.write("long.toml", &format!("{LONG}\n[server.redis]\naddress = \"127.0.0.1:{}\"\n", server.port));
+    let mut run = sandbox.start(&["long.toml"]);
+    let mut connection = server.connection();
+    let keys = || redis::cmd("DBSIZE").query::<u64>(&mut connection).is_ok_and(|keys| keys > 0).then_some(());
+    wait_until("the driver writes", keys);
+    signal(run.id().cast_signed(), Signal::INT);
+    assert_eq!(code(run.wait().unwrap()), 130);
+    let error = sandbox.rows("long", "trials.csv").remove(0).remove("error").unwrap();
+    let prefix = error.split('`').nth(1).unwrap_or_else(|| panic!("no prefix in: {error}"));
+    let left: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
+    assert!(!left.is_empty() && left.iter().all(|key| key.starts_with(prefix)), "{prefix}: {left:?}");
+}
+
+#[test]
 fn a_password_is_read_from_the_environment_and_stands_nowhere() {
     let sandbox = Sandbox::new();
     let secret = "correct-horse-battery-staple";
