@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::process::ExitStatus;
+use std::process::{Child, ExitStatus};
 
 use crate::sandbox::{Foreign, Sandbox, signal, stderr, stdout, wait_until};
 use rustix::process::Signal;
@@ -33,6 +33,22 @@ modes = ["sync"]
 repetitions = 2
 warmup = 0
 "#;
+
+/// Starts `many.toml` and comes back in the middle of it.
+fn some_trials_done(sandbox: &Sandbox) -> Child {
+    sandbox.write("many.toml", MANY);
+    let run = sandbox.start(&["many.toml"]);
+    wait_until("some trials are done", || (sandbox.attempts("many").len() >= 5).then_some(()));
+    run
+}
+
+/// Starts `long.toml` and comes back in the middle of a trial.
+fn a_driver_at_work(sandbox: &Sandbox) -> Child {
+    sandbox.write("long.toml", LONG);
+    let run = sandbox.start(&["long.toml"]);
+    wait_until("a driver is at work", || sandbox.process(" driver"));
+    run
+}
 
 fn code(status: ExitStatus) -> i32 {
     status.code().expect("the program ended by itself")
@@ -96,9 +112,7 @@ fn a_run_leaves_tidy_files_a_table_and_nobody_behind() {
 #[test]
 fn ctrl_c_keeps_what_is_done_and_the_same_command_does_the_rest() {
     let sandbox = Sandbox::new();
-    sandbox.write("many.toml", MANY);
-    let mut first = sandbox.start(&["many.toml"]);
-    wait_until("some trials are done", || (sandbox.attempts("many").len() >= 5).then_some(()));
+    let mut first = some_trials_done(&sandbox);
     signal(first.id().cast_signed(), Signal::INT);
     assert_eq!(code(first.wait().unwrap()), 130);
     sandbox.expect_nobody_left();
@@ -117,9 +131,7 @@ fn ctrl_c_keeps_what_is_done_and_the_same_command_does_the_rest() {
 #[test]
 fn an_interrupted_trial_is_a_row_and_is_done_again() {
     let sandbox = Sandbox::new();
-    sandbox.write("long.toml", LONG);
-    let mut first = sandbox.start(&["long.toml"]);
-    wait_until("a driver is at work", || sandbox.process(" driver"));
+    let mut first = a_driver_at_work(&sandbox);
     signal(first.id().cast_signed(), Signal::INT);
     assert_eq!(code(first.wait().unwrap()), 130);
     sandbox.expect_nobody_left();
@@ -134,9 +146,7 @@ fn an_interrupted_trial_is_a_row_and_is_done_again() {
 #[test]
 fn a_second_ctrl_c_ends_at_once_and_still_leaves_nobody() {
     let sandbox = Sandbox::new();
-    sandbox.write("long.toml", LONG);
-    let mut first = sandbox.start(&["long.toml"]);
-    wait_until("a driver is at work", || sandbox.process(" driver"));
+    let mut first = a_driver_at_work(&sandbox);
     signal(first.id().cast_signed(), Signal::INT);
     signal(first.id().cast_signed(), Signal::TERM);
     assert_eq!(code(first.wait().unwrap()), 130);
@@ -146,9 +156,7 @@ fn a_second_ctrl_c_ends_at_once_and_still_leaves_nobody() {
 #[test]
 fn a_killed_coordinator_leaves_nobody_and_the_same_command_does_the_rest() {
     let sandbox = Sandbox::new();
-    sandbox.write("many.toml", MANY);
-    let mut first = sandbox.start(&["many.toml"]);
-    wait_until("some trials are done", || (sandbox.attempts("many").len() >= 5).then_some(()));
+    let mut first = some_trials_done(&sandbox);
     first.kill().unwrap();
     first.wait().unwrap();
     sandbox.expect_nobody_left();
@@ -163,9 +171,7 @@ fn a_killed_coordinator_leaves_nobody_and_the_same_command_does_the_rest() {
 #[test]
 fn a_killed_server_costs_one_attempt_and_the_run_completes() {
     let sandbox = Sandbox::new();
-    sandbox.write("long.toml", LONG);
-    let mut run = sandbox.start(&["long.toml"]);
-    wait_until("a driver is at work", || sandbox.process(" driver"));
+    let mut run = a_driver_at_work(&sandbox);
     let server = wait_until("the server is up", || sandbox.process("redis-server"));
     signal(server, Signal::KILL);
     assert_eq!(code(run.wait().unwrap()), 0);
@@ -182,9 +188,7 @@ fn a_killed_server_costs_one_attempt_and_the_run_completes() {
 #[test]
 fn a_killed_agent_costs_one_attempt_and_the_run_completes() {
     let sandbox = Sandbox::new();
-    sandbox.write("long.toml", LONG);
-    let mut run = sandbox.start(&["long.toml"]);
-    wait_until("a driver is at work", || sandbox.process(" driver"));
+    let mut run = a_driver_at_work(&sandbox);
     signal(sandbox.process(" agent").unwrap(), Signal::KILL);
     assert_eq!(code(run.wait().unwrap()), 0);
     expect_each_trial_once(&sandbox, "long", 2);
@@ -212,9 +216,7 @@ fn two_coordinators_cannot_share_a_host_and_the_second_says_who_holds_it() {
 #[test]
 fn a_longer_list_joins_the_run_and_a_changed_setting_asks_for_a_fresh_one() {
     let sandbox = Sandbox::new();
-    sandbox.write("many.toml", MANY);
-    let mut first = sandbox.start(&["many.toml"]);
-    wait_until("some trials are done", || (sandbox.attempts("many").len() >= 5).then_some(()));
+    let mut first = some_trials_done(&sandbox);
     signal(first.id().cast_signed(), Signal::INT);
     assert_eq!(code(first.wait().unwrap()), 130);
 
@@ -436,8 +438,8 @@ for i in range(n):
     command('SET', f'{prefix}0:{i}', str(i)); command('GET', f'{prefix}0:{i}')
 ";
 
-fn with_driver(sandbox: &Sandbox, body: &str) -> std::process::Output {
-    sandbox.write("driver.py", &driver(body));
+fn with_driver(sandbox: &Sandbox, script: &str) -> std::process::Output {
+    sandbox.write("driver.py", script);
     sandbox.write(
         "own.toml",
         "name = \"own\"\n[mode.own]\ncommand = [\"python3\", \"driver.py\"]\n[workload]\noperations = 300\n\
@@ -449,7 +451,7 @@ fn with_driver(sandbox: &Sandbox, body: &str) -> std::process::Output {
 #[test]
 fn an_honest_driver_in_another_language_stands_in_the_same_table() {
     let sandbox = Sandbox::new();
-    let output = with_driver(&sandbox, HONEST);
+    let output = with_driver(&sandbox, &driver(HONEST));
     assert_eq!(code(output.status), 0, "{}", stderr(&output));
     expect_each_trial_once(&sandbox, "own", 4);
 }
@@ -466,7 +468,7 @@ fn whatever_a_driver_claims_the_server_has_the_last_word() {
         (&format!("{HONEST}\ncommand('GET', 'nobody')"), "the server counted 300 SET and 301 GET calls"),
     ] {
         let sandbox = Sandbox::new();
-        let output = with_driver(&sandbox, lie);
+        let output = with_driver(&sandbox, &driver(lie));
         assert_eq!(code(output.status), 1, "{lie}: {}", stderr(&output));
         let rows = sandbox.rows("own", "trials.csv");
         let (lies, others): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row["mode"] == "own");
@@ -483,16 +485,9 @@ fn whatever_a_driver_claims_the_server_has_the_last_word() {
 fn a_server_that_dies_before_go_costs_one_attempt_and_no_other_trial() {
     let sandbox = Sandbox::new();
     // The driver kills the server between its own `ready` and `go`, once.
-    let body = HONEST.to_owned();
     let kill = "import os, pathlib\nonce = pathlib.Path('once')\nif not once.exists():\n    once.touch()\n    \
                 command('SHUTDOWN', 'NOSAVE')\nsay(event=\"ready\"";
-    sandbox.write("driver.py", &driver(&body).replacen("say(event=\"ready\"", kill, 1));
-    sandbox.write(
-        "own.toml",
-        "name = \"own\"\n[mode.own]\ncommand = [\"python3\", \"driver.py\"]\n[workload]\noperations = 300\n\
-         [[matrix]]\nmodes = [\"own\", \"sync\"]\n[run]\nrepetitions = 2\nwarmup = 0\norder = \"sequential\"\n",
-    );
-    let output = sandbox.output(&["own.toml"]);
+    let output = with_driver(&sandbox, &driver(HONEST).replacen("say(event=\"ready\"", kill, 1));
     assert_eq!(code(output.status), 0, "{}", stderr(&output));
     assert_eq!(sandbox.attempts("own").len(), 5, "{}", stderr(&output));
     expect_each_trial_once(&sandbox, "own", 4);
