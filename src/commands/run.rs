@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::env::VarError;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use jiff::Timestamp;
@@ -25,10 +25,10 @@ use crate::protocol::HostFacts;
 use crate::record::Status;
 use crate::report::table;
 use crate::results::differences::differences;
-use crate::results::journal::{Journal, JournalError};
+use crate::results::journal::{self, Journal, JournalError, Reader};
 use crate::results::provenance::{End, EndReason, Session};
 use crate::results::rebuild::rebuild;
-use crate::results::run_dir::{Resumed, RunDir, runs};
+use crate::results::run_dir::{JOURNAL, Resumed, RunDir, runs};
 use crate::results::{ResultsError, progress as done};
 use crate::run::{self, Equipment, Event, Observer, Past};
 
@@ -106,16 +106,20 @@ fn equipment(experiment: &Experiment) -> Result<Equipment, Failure> {
     })
 }
 
-/// The newest run of this experiment, if this plan has trials that are not done there.
+/// The newest run of this experiment on this machine, if this plan has trials that are not done there.
 ///
-/// Only the newest one: whoever finished a newer run has left an older one behind for good.
+/// Only the newest one: whoever finished a newer run has left an older one behind for good. And only of this machine:
+/// results travel in repositories, and numbers of two machines do not belong into one run.
 fn unfinished(
     results: &Path,
     loaded: &Loaded,
     plan: &Plan<'_>,
     talk: &TalkArgs,
 ) -> Result<Option<Resumed>, Failure> {
-    let Some(newest) = runs(results, &loaded.experiment.name)?.into_iter().next() else { return Ok(None) };
+    let here = |run: &PathBuf| begun_on(run).is_none_or(|host| host == hostname());
+    let Some(newest) = runs(results, &loaded.experiment.name)?.into_iter().find(here) else {
+        return Ok(None);
+    };
     let Some(before) = reload(&newest) else {
         say(talk, &format!("{}: cannot be read by this version, starting anew", newest.display()));
         return Ok(None);
@@ -146,6 +150,15 @@ fn unfinished(
          its numbers and new ones cannot stand in one table: use --fresh to start anew, or change the file back",
         newest.display()
     )))
+}
+
+/// The name of the machine that `local` was when a run was begun.
+fn begun_on(run: &Path) -> Option<String> {
+    let first = Reader::open(&run.join(JOURNAL)).ok()?.next()?.ok()?;
+    match first.event {
+        journal::Event::Session(session) => session.hosts.get("local").map(|facts| facts.hostname.clone()),
+        _ => None,
+    }
 }
 
 fn count_done(plan: &Plan<'_>, progress: &done::Progress) -> u64 {

@@ -520,6 +520,26 @@ fn a_run_that_was_killed_before_its_tables_gets_them() {
 }
 
 #[test]
+fn a_run_of_another_machine_is_not_gone_on_with() {
+    let sandbox = Sandbox::new();
+    let mut first = some_trials_done(&sandbox);
+    signal(first.id().cast_signed(), Signal::INT);
+    assert_eq!(code(first.wait().unwrap()), 130);
+    let journal = sandbox.runs("many").pop().unwrap().join("journal.jsonl");
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let text = fs::read_to_string(&journal).unwrap();
+    let elsewhere = text.replace(&format!("\"hostname\":\"{name}\""), "\"hostname\":\"elsewhere\"");
+    assert_ne!(text, elsewhere);
+    fs::write(&journal, &elsewhere).unwrap();
+
+    let second = sandbox.output(&["many.toml"]);
+    assert_eq!(code(second.status), 0, "{}", stderr(&second));
+    assert_eq!(fs::read_to_string(&journal).unwrap(), elsewhere);
+    assert_eq!(sandbox.runs("many").len(), 2);
+    expect_each_trial_once(&sandbox, "many", 40);
+}
+
+#[test]
 fn nohup_is_respected() {
     let sandbox = Sandbox::new();
     sandbox.write("long.toml", LONG);
