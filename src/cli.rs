@@ -16,6 +16,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
     subcommand_negates_reqs = true,
     subcommand_precedence_over_arg = true,
     arg_required_else_help = true,
+    override_usage = "orchestrate [OPTIONS] <FILE>\n       orchestrate [OPTIONS] <COMMAND>",
     after_help = "Exit codes: 0 complete, 1 some trials failed, 2 the file or the command line is wrong, \
                   3 a host or a server cannot be had, 130 interrupted."
 )]
