@@ -341,10 +341,15 @@ fn a_server_that_dies_in_a_trial_is_the_reason_and_is_started_again() {
     let first = agent.call(&redis("redis")).unwrap();
     assert!(first.started);
     let port = first.endpoint.port;
+    let info: String = redis::Client::open(("127.0.0.1", port))
+        .and_then(|client| redis::cmd("INFO").arg("server").query(&mut client.get_connection()?))
+        .unwrap();
+    let pid = info.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap();
+    // Until it is gone, or only waits to be reaped.
     let kill =
-        format!("kill -9 $(redis-cli -p {port} INFO server | tr -d '\\r' | sed -n s/^process_id://p)\n");
-    let wait = format!("while redis-cli -p {port} PING 2>/dev/null | grep -q PONG; do :; done\n");
-    let trial = trial(&[READ, READY, READ, &kill, &wait, "echo 'connection reset' >&2; exit 1"].concat());
+        format!("kill -9 {pid}\nwhile grep -q '^State:.[^Z]' /proc/{pid}/status 2>/dev/null; do :; done\n");
+    let mut trial = trial(&[READ, READY, READ, &kill, "echo 'connection reset' >&2; exit 1"].concat());
+    trial.server_key = Some("redis".to_owned());
     agent.call(&trial).unwrap();
     let error = agent.call(&go(&trial)).unwrap_err();
     assert_eq!(error.kind, AgentErrorKind::Failed);

@@ -30,6 +30,8 @@ pub(super) struct Trials {
 
 struct Trial {
     name: String,
+    /// The server that it uses, if that is on this host.
+    server: Option<String>,
     abort: CancellationToken,
     stage: Stage,
 }
@@ -49,7 +51,7 @@ impl Trials {
 
     /// Places and starts a driver, and brings it to `ready`.
     pub(super) async fn prepare(&self, call: TrialPrepare) -> Result<TrialReady, AgentError> {
-        let work = self.begin(&call.trial)?;
+        let work = self.begin(&call.trial, call.server_key.clone())?;
         let bring_up = async {
             let (placement, cpus) = self.place(&call).await?;
             let builtin = &self.driver_program;
@@ -63,7 +65,7 @@ impl Trials {
                 work.hand_over(driver);
                 Ok(ready)
             }
-            Some(Err(error)) => Err(self.blame_servers(error).await),
+            Some(Err(error)) => Err(self.blame_server(error, work.server.as_deref()).await),
             None => Err(aborted(&call.trial)),
         }
     }
@@ -74,7 +76,7 @@ impl Trials {
         let servers = self.servers.lock().await.pids();
         match work.abort.run_until_cancelled(driver.go(call.timeout, &servers)).await {
             Some(Ok(result)) => Ok(result),
-            Some(Err(error)) => Err(self.blame_servers(error).await),
+            Some(Err(error)) => Err(self.blame_server(error, work.server.as_deref()).await),
             None => Err(aborted(&call.trial)),
         }
     }
@@ -103,7 +105,7 @@ impl Trials {
         *self.current.borrow_mut() = None;
     }
 
-    fn begin(&self, name: &str) -> Result<Work<'_>, AgentError> {
+    fn begin(&self, name: &str, server: Option<String>) -> Result<Work<'_>, AgentError> {
         let mut current = self.current.borrow_mut();
         if let Some(trial) = &*current {
             return Err(AgentError::new(
@@ -112,15 +114,17 @@ impl Trials {
             ));
         }
         let abort = CancellationToken::new();
-        *current = Some(Trial { name: name.to_owned(), abort: abort.clone(), stage: Stage::AtWork });
-        Ok(Work { trials: self, abort, handed_over: false })
+        let name = name.to_owned();
+        *current = Some(Trial { name, server: server.clone(), abort: abort.clone(), stage: Stage::AtWork });
+        Ok(Work { trials: self, server, abort, handed_over: false })
     }
 
     fn resume(&self, name: &str) -> Result<(Work<'_>, Driver), AgentError> {
         match &mut *self.current.borrow_mut() {
             Some(trial) if trial.name == name => match std::mem::replace(&mut trial.stage, Stage::AtWork) {
                 Stage::Ready(driver) => {
-                    Ok((Work { trials: self, abort: trial.abort.clone(), handed_over: false }, *driver))
+                    let (server, abort) = (trial.server.clone(), trial.abort.clone());
+                    Ok((Work { trials: self, server, abort, handed_over: false }, *driver))
                 }
                 Stage::AtWork => Err(AgentError::new(
                     AgentErrorKind::Protocol,
@@ -161,8 +165,10 @@ impl Trials {
     }
 
     /// A driver mostly fails when its server dies; then that is the reason.
-    async fn blame_servers(&self, mut error: AgentError) -> AgentError {
-        for death in self.servers.lock().await.deaths() {
+    async fn blame_server(&self, mut error: AgentError, server: Option<&str>) -> AgentError {
+        if let Some(key) = server
+            && let Some(death) = self.servers.lock().await.death(key)
+        {
             error.message.push_str("; ");
             error.message.push_str(&death);
         }
@@ -173,6 +179,7 @@ impl Trials {
 /// A call at work on the trial. However it ends, the trial is over then, unless the driver was handed over.
 struct Work<'a> {
     trials: &'a Trials,
+    server: Option<String>,
     abort: CancellationToken,
     handed_over: bool,
 }

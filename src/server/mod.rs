@@ -212,13 +212,12 @@ impl Servers {
         self.known.values().filter_map(pid).collect()
     }
 
-    /// How those of our servers died that are dead: ``server `redis` died: signal 9 (SIGKILL); …``.
-    pub fn deaths(&mut self) -> Vec<String> {
-        let death = |server: &mut Server| match server {
+    /// How a server of ours died, if it is dead: ``server `redis` died: signal 9 (SIGKILL); …``.
+    pub fn death(&mut self, key: &str) -> Option<String> {
+        match self.known.get_mut(key)? {
             Server::Managed(server) => server.death().map(str::to_owned),
             Server::External(_) => None,
-        };
-        self.known.values_mut().filter_map(death).collect()
+        }
     }
 
     fn find(&mut self, key: &str) -> Result<&mut Server, AgentError> {
