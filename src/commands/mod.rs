@@ -106,7 +106,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Completions(args)) => completions::completions(&args),
         Some(Command::Man) => man::man(),
         Some(Command::Agent(args)) => agent::agent(args),
-        Some(Command::Driver) => Ok(Exit::Wrong),
+        // Alone it never comes here.
+        Some(Command::Driver) => Err(Failure::Wrong(anyhow::anyhow!("`driver` takes no options"))),
     }
 }
 

@@ -25,18 +25,12 @@ use crate::protocol::HostFacts;
 use crate::record::Status;
 use crate::report::table;
 use crate::results::differences::differences;
-use crate::results::journal::{self, Journal, JournalError, Reader};
+use crate::results::journal::{self, Journal, Reader};
 use crate::results::provenance::{End, EndReason, Session};
 use crate::results::rebuild::rebuild;
 use crate::results::run_dir::{JOURNAL, Resumed, RunDir, runs};
 use crate::results::{ResultsError, progress as done};
 use crate::run::{self, Equipment, Event, Observer, Past};
-
-impl From<JournalError> for Failure {
-    fn from(error: JournalError) -> Self {
-        Self::Unavailable(error.into())
-    }
-}
 
 impl From<ResultsError> for Failure {
     fn from(error: ResultsError) -> Self {
@@ -55,9 +49,14 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
         return Err(Failure::Wrong(anyhow!("every cell is excluded: there is nothing to run")));
     }
     let equipment = equipment(&loaded.experiment)?;
-    let resumed = if args.fresh { None } else { unfinished(&args.results, &loaded, &plan, talk)? };
-    let finished = resumed.as_ref().map(|resumed| resumed.state.progress.clone()).unwrap_or_default();
-    let done = count_done(&plan, &finished);
+    let unfinished = if args.fresh { None } else { unfinished(&args.results, &loaded, &plan, talk)? };
+    let (kept, finished, done) = match unfinished {
+        Some((mut resumed, done)) => {
+            let finished = std::mem::take(&mut resumed.state.progress);
+            (Kept::Earlier(Box::new(resumed)), finished, done)
+        }
+        None => (Kept::Nothing, done::Progress::default(), 0),
+    };
 
     let (stop, stopped) = watch::channel(false);
     signals::listen(stop, talk.clone(), bar.clone())?;
@@ -69,10 +68,7 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
         log,
         hosts: BTreeMap::new(),
         progress: Progress::new(bar, talk, &plan, done),
-        kept: match resumed {
-            Some(resumed) => Kept::Earlier(Box::new(resumed)),
-            None => Kept::Nothing,
-        },
+        kept,
     };
     let past = |cell: CellId, repetition: u32| past(&finished, cell, repetition);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -106,7 +102,8 @@ fn equipment(experiment: &Experiment) -> Result<Equipment, Failure> {
     })
 }
 
-/// The newest run of this experiment on this machine, if this plan has trials that are not done there.
+/// The newest run of this experiment on this machine, if this plan has trials that are not done there, and how many
+/// are.
 ///
 /// Only the newest one: whoever finished a newer run has left an older one behind for good. And only of this machine:
 /// results travel in repositories, and numbers of two machines do not belong into one run.
@@ -115,7 +112,7 @@ fn unfinished(
     loaded: &Loaded,
     plan: &Plan<'_>,
     talk: &TalkArgs,
-) -> Result<Option<Resumed>, Failure> {
+) -> Result<Option<(Resumed, u64)>, Failure> {
     let here = |run: &PathBuf| begun_on(run).is_none_or(|host| host == hostname());
     let Some(newest) = runs(results, &loaded.experiment.name)?.into_iter().find(here) else {
         return Ok(None);
@@ -137,7 +134,7 @@ fn unfinished(
     let changes = differences(&before, &loaded.experiment);
     if changes.is_empty() {
         say(talk, &format!("continuing {}: {done} of {trials} trials were done", newest.display()));
-        return Ok(Some(resumed));
+        return Ok(Some((resumed, done)));
     }
     let before = Plan::new(&before);
     if count_done(&before, progress) == before.trial_count() {

@@ -36,6 +36,13 @@ struct Failure {
     fatal: Option<RunError>,
 }
 
+impl Failure {
+    /// The trial failed, and would again.
+    fn for_good(error: String) -> Self {
+        Self { status: Status::Failed, error, may_succeed_again: false, fatal: None }
+    }
+}
+
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         let kind = match &error {
@@ -55,12 +62,8 @@ impl From<CallError> for Failure {
 
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
-        Self {
-            status: Status::Failed,
-            error: error.to_string(),
-            may_succeed_again: false,
-            fatal: Some(error),
-        }
+        let failure = Self::for_good(error.to_string());
+        Self { fatal: Some(error), ..failure }
     }
 }
 
@@ -146,8 +149,7 @@ async fn carry_out(
     };
     record.server = Some(up.identity.clone());
     if settings.workload.link == Link::Unix && up.endpoint.unix_socket.is_none() {
-        let error = "the server has no Unix socket whose path could be told".to_owned();
-        return Err(Failure { status: Status::Failed, error, may_succeed_again: false, fatal: None });
+        return Err(Failure::for_good("the server has no Unix socket whose path could be told".to_owned()));
     }
 
     let prepare = TrialPrepare {
@@ -188,12 +190,7 @@ fn accept(
         may_succeed_again: true,
         fatal: None,
     })?;
-    let (latency, latency_summary) = check::latency(result).map_err(|error| Failure {
-        status: Status::Failed,
-        error,
-        may_succeed_again: false,
-        fatal: None,
-    })?;
+    let (latency, latency_summary) = check::latency(result).map_err(Failure::for_good)?;
     Ok(Measured {
         elapsed_ns: result.done.elapsed_ns,
         operations: result.done.operations,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
-use crate::experiment::{BuiltinMode, Experiment, ServerSpec, Settings};
+use crate::experiment::{BuiltinMode, Experiment, Lifetime, ServerSpec, Settings};
 use crate::host::agent_command;
 use crate::host::client::{AgentClient, CallError};
 use crate::plan::Plan;
@@ -53,12 +53,8 @@ impl<'e> Fleet<'e> {
             observer.on(Event::HostReady { host: &host, facts: self.facts(&host) })?;
         }
         for needed in plan.servers() {
-            let start = ServerStart {
-                key: server_key(&needed.server, needed.args.as_deref()),
-                launch: self.launch(&needed.server, needed.args.as_deref()),
-                fresh: false,
-            };
-            let up = self.call(&needed.host, start).await.map_err(|error| RunError::Server {
+            let start = self.start(&needed.host, &needed.server, needed.args.as_deref(), false);
+            let up = start.await.map_err(|error| RunError::Server {
                 host: needed.host.clone(),
                 server: needed.server.clone(),
                 reason: error.to_string(),
@@ -114,19 +110,22 @@ impl<'e> Fleet<'e> {
 
     /// Sees to it that the server of a trial is up.
     pub(super) async fn serve(&self, settings: &Settings) -> Result<ServerUp, CallError> {
-        let args = settings.server_args.as_deref();
         let fresh = match &self.experiment.servers[&settings.server] {
-            ServerSpec::Managed { lifetime, .. } => {
-                settings.lifetime.unwrap_or(*lifetime) == crate::experiment::Lifetime::Trial
-            }
+            ServerSpec::Managed { lifetime, .. } => settings.lifetime.unwrap_or(*lifetime) == Lifetime::Trial,
             ServerSpec::External { .. } => false,
         };
-        let start = ServerStart {
-            key: server_key(&settings.server, args),
-            launch: self.launch(&settings.server, args),
-            fresh,
-        };
-        self.call(&settings.hosts.server, start).await
+        self.start(&settings.hosts.server, &settings.server, settings.server_args.as_deref(), fresh).await
+    }
+
+    async fn start(
+        &self,
+        host: &str,
+        server: &str,
+        args_instead: Option<&[String]>,
+        fresh: bool,
+    ) -> Result<ServerUp, CallError> {
+        let (key, launch) = (server_key(server, args_instead), self.launch(server, args_instead));
+        self.call(host, ServerStart { key, launch, fresh }).await
     }
 
     fn launch(&self, server: &str, args_instead: Option<&[String]>) -> Launch {

@@ -122,16 +122,16 @@ pub async fn run(
     equipment: Equipment,
     past: &dyn Fn(CellId, u32) -> Past,
     observer: &mut dyn Observer,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> Result<End, RunError> {
     let mut fleet = Fleet::new(plan.experiment(), equipment);
     let end = tokio::select! {
         biased;
-        _ = stop_requested(stop.clone()) => Ok(false),
+        () = stop_requested(stop.clone()) => Ok(false),
         ready = fleet.muster(plan, observer) => ready.map(|()| true),
     };
     let end = match end {
-        Ok(true) => execute(plan, &mut fleet, past, observer, &mut stop).await,
+        Ok(true) => execute(plan, &mut fleet, past, observer, &stop).await,
         Ok(false) => Ok(End::Interrupted),
         Err(error) => Err(error),
     };
@@ -144,7 +144,7 @@ async fn execute(
     fleet: &mut Fleet<'_>,
     past: &dyn Fn(CellId, u32) -> Past,
     observer: &mut dyn Observer,
-    stop: &mut watch::Receiver<bool>,
+    stop: &watch::Receiver<bool>,
 ) -> Result<End, RunError> {
     observer.on(Event::Begin)?;
     let retries = plan.experiment().run.retries;
