@@ -32,6 +32,7 @@ pub use diagnose::{Diagnostics, Finding, Location};
 pub use parse::parse;
 pub use read::MOST_BYTES as MAX_FILE;
 pub use schema::schema;
+pub(crate) use show::{or_absent, words};
 pub use source::{Source, includes, resolved_text};
 
 /// No cell has more workers than this: each has a connection, and the system a limit of them.
@@ -263,7 +264,7 @@ impl fmt::Display for Level {
             Self::Verify(verify) => verify.fmt(f),
             Self::Split(split) => split.fmt(f),
             Self::Link(link) => link.fmt(f),
-            Self::ServerArgs(args) => f.write_str(&show::words(args)),
+            Self::ServerArgs(args) => f.write_str(&words(args)),
             Self::Lifetime(lifetime) => lifetime.fmt(f),
             Self::Placement(placement) => placement.fmt(f),
             Self::Warmup(warmup) => warmup.fmt(f),

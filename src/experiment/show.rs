@@ -30,14 +30,20 @@ impl Settings {
     }
 }
 
-/// A command line as one would type it: a word that is empty, or has a space in it, stands in quotes.
-pub(super) fn words(args: &[String]) -> String {
+/// A command line as one would type it: a word that is empty, or has a space or a quote in it, stands in quotes. So
+/// two lists of words that differ never look alike.
+pub(crate) fn words(args: &[String]) -> String {
     let quoted = |word: &String| {
-        if word.is_empty() || word.contains(char::is_whitespace) { format!("{word:?}") } else { word.clone() }
+        if word.is_empty() || word.contains(|c: char| c.is_whitespace() || c == '"') {
+            format!("{word:?}")
+        } else {
+            word.clone()
+        }
     };
     args.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
-fn or_absent(value: Option<impl ToString>) -> String {
+/// A value as it is displayed, or the word for its absence.
+pub(crate) fn or_absent(value: Option<impl ToString>) -> String {
     value.map_or_else(|| ABSENT.to_owned(), |value| value.to_string())
 }

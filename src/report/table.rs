@@ -9,6 +9,7 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyl
 
 use crate::analysis::stats::Throughput;
 use crate::analysis::summary::CellSummary;
+use crate::experiment::words;
 use crate::record::Flag;
 
 /// In the order in which printers use them.
@@ -126,7 +127,7 @@ const FACTORS: [Field; 13] = [
     Field::text("Hosts", |cell| cell.label.settings.hosts.to_string()),
     Field::text("Server", |cell| cell.label.settings.server.clone()),
     Field::text("Server args", |cell| {
-        cell.label.settings.server_args.as_ref().map_or_else(|| "its own".to_owned(), |args| args.join(" "))
+        cell.label.settings.server_args.as_ref().map_or_else(|| "its own".to_owned(), |args| words(args))
     }),
     Field::text("Lifetime", |cell| {
         cell.label.settings.lifetime.map_or_else(|| "its own".to_owned(), |lifetime| lifetime.to_string())

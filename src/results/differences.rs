@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::experiment::{Experiment, Factor, Lifetime, ServerSpec};
+use crate::experiment::{Experiment, Factor, Lifetime, ServerSpec, or_absent, words};
 
 /// A setting that measures and was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub fn differences(old: &Experiment, new: &Experiment) -> Vec<Difference> {
     }
     for mode in values(old, Factor::Mode).intersection(&values(new, Factor::Mode)) {
         let command = |experiment: &Experiment| {
-            experiment.modes.get(mode).map_or_else(|| "built-in".to_owned(), |spec| spec.command.join(" "))
+            experiment.modes.get(mode).map_or_else(|| "built-in".to_owned(), |spec| words(&spec.command))
         };
         compare(&format!("mode.{mode}.command"), &command(old), &command(new));
     }
@@ -105,12 +105,8 @@ fn aspects(server: &ServerSpec) -> [(&'static str, String); 4] {
     };
     [
         ("program", or_absent(program)),
-        ("args", or_absent(args.map(|args| args.join(" ")))),
+        ("args", or_absent(args.map(|args| words(args)))),
         ("lifetime", or_absent(lifetime.map(Lifetime::to_string))),
         ("address", or_absent(address)),
     ]
-}
-
-fn or_absent(value: Option<impl ToString>) -> String {
-    value.map_or_else(|| "absent".to_owned(), |value| value.to_string())
 }

@@ -145,6 +145,9 @@ fn a_changed_setting_that_measures_is_a_difference() {
         changes(|e| e.modes.get_mut("mine").unwrap().command.push("--fast".to_owned())),
         ["mode.mine.command: ./driver → ./driver --fast"]
     );
+    // The same letters in other words are another command.
+    let joined = changes(|e| e.modes.get_mut("mine").unwrap().command = vec!["./driver --fast".to_owned()]);
+    assert_eq!(joined, ["mode.mine.command: ./driver → \"./driver --fast\""]);
     let external = ServerSpec::External {
         host: "10.0.0.5".to_owned(),
         port: 6379,
@@ -155,7 +158,7 @@ fn a_changed_setting_that_measures_is_a_difference() {
         changes(|e| e.servers = BTreeMap::from([("redis".to_owned(), external)])),
         [
             "server.redis.program: redis-server → absent",
-            "server.redis.args: --save  → absent",
+            "server.redis.args: --save \"\" → absent",
             "server.redis.lifetime: run → absent",
             "server.redis.address: absent → 10.0.0.5:6379",
         ]
