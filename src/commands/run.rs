@@ -19,7 +19,7 @@ use crate::commands::load::{Loaded, load, reload};
 use crate::commands::progress::{Bar, Progress};
 use crate::commands::{Exit, Failure, signals};
 use crate::driver::MODES;
-use crate::experiment::{Experiment, ServerSpec, Settings};
+use crate::experiment::{Experiment, ServerSpec, Settings, words};
 use crate::plan::{CellId, Plan};
 use crate::protocol::HostFacts;
 use crate::record::Status;
@@ -30,7 +30,7 @@ use crate::results::provenance::{End, EndReason, Session};
 use crate::results::rebuild::rebuild;
 use crate::results::run_dir::{JOURNAL, Resumed, RunDir, runs};
 use crate::results::{ResultsError, progress as done};
-use crate::run::{self, Equipment, Event, Observer, Past};
+use crate::run::{self, Equipment, Event, MissingMode, Observer, Past};
 
 impl From<ResultsError> for Failure {
     fn from(error: ResultsError) -> Self {
@@ -67,6 +67,7 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
         talk,
         log,
         hosts: BTreeMap::new(),
+        skipped: Vec::new(),
         progress: Progress::new(bar, talk, &plan, done),
         kept,
     };
@@ -187,6 +188,7 @@ struct Keeper<'a> {
     talk: &'a TalkArgs,
     log: RunLog,
     hosts: BTreeMap<String, HostFacts>,
+    skipped: Vec<MissingMode>,
     progress: Progress,
     kept: Kept,
 }
@@ -233,6 +235,7 @@ impl Keeper<'_> {
             seed: experiment.run.seed,
             modes: order::modes(experiment),
             hosts: self.hosts.clone(),
+            skipped: self.skipped.iter().map(ToString::to_string).collect(),
             started_at,
             planned_trials: self.plan.trial_count(),
         }
@@ -248,6 +251,14 @@ impl Observer for Keeper<'_> {
             }
             Event::ServerReady { host, server, identity } => {
                 info!(host, server, name = identity.name, version = identity.version, "server ready");
+            }
+            Event::Preparing { host, mode, command } => {
+                info!(host, mode, command = words(command), "preparing");
+                self.progress.prepares(mode, command);
+            }
+            Event::ModeSkipped(missing) => {
+                self.progress.suspended(|| say(self.talk, &format!("skipping {missing}")));
+                self.skipped.push(missing.clone());
             }
             Event::Begin => self.begin().map_err(io::Error::other)?,
             Event::AttemptBegins { trial, attempt } => {
@@ -301,9 +312,18 @@ fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Res
         // What ended the run is the cause, and that nothing more can be kept only follows from it.
         (Err(_), Err(error)) => warn!(%error, "the tables could not be written"),
     }
+    if let Ok(run::End::Complete { skipped, .. }) = end
+        && skipped > 0
+    {
+        let trials = if skipped == 1 { "1 trial was" } else { &format!("{skipped} trials were") };
+        say(
+            keeper.talk,
+            &format!("{trials} skipped; once their modes can be had, the same command adds them"),
+        );
+    }
     match end {
-        Ok(run::End::Complete { failed: 0 }) => Ok(Exit::Complete),
-        Ok(run::End::Complete { failed }) => {
+        Ok(run::End::Complete { failed: 0, .. }) => Ok(Exit::Complete),
+        Ok(run::End::Complete { failed, .. }) => {
             let trials = if failed == 1 { "1 trial" } else { &format!("{failed} trials") };
             say(keeper.talk, &format!("{trials} failed; the same command tries again"));
             Ok(Exit::TrialsFailed)

@@ -6,6 +6,7 @@
 
 mod connect;
 mod failure;
+mod generator;
 mod input;
 mod keys;
 mod pace;
@@ -29,6 +30,7 @@ use crate::protocol::Job;
 use failure::Failure;
 use phase::Phase;
 
+pub use generator::serve_generator;
 pub use serve::serve;
 
 /// Every built-in mode. To add one: write its file, and put it here.

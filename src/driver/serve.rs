@@ -27,11 +27,22 @@ const DELETE_BATCH: usize = 1000;
 ///
 /// When the standard input closes before the work is done, **the process exits** at once, whatever it is doing; that
 /// leaves nothing behind but, on a server that is not flushed, the keys of the unfinished work.
-pub fn serve(mut input: StdinLock<'static>, mut output: impl Write) -> ExitCode {
+pub fn serve(input: StdinLock<'static>, output: impl Write) -> ExitCode {
+    converse(input, output, |job, await_go| carry_out(job, choose(job)?, await_go))
+}
+
+/// To be called when all workers are warm: says so, and comes back with `go`.
+pub(super) type AwaitGo<'a> = dyn FnMut(Ready) -> Result<(), Failure> + 'a;
+
+/// Hears and says what the protocol asks for, whoever it is that does the work.
+pub(super) fn converse(
+    mut input: StdinLock<'static>,
+    mut output: impl Write,
+    carry_out: impl FnOnce(&Job, &mut AwaitGo<'_>) -> Result<Done, Failure>,
+) -> ExitCode {
     let result = read_job(&mut input).and_then(|job| {
-        let driver = choose(&job)?;
         end_when_closed()?;
-        carry_out(&job, driver, |ready| {
+        carry_out(&job, &mut |ready| {
             print(&mut output, &DriverEvent::Ready(ready))?;
             await_go(&mut input)
         })
@@ -85,7 +96,7 @@ fn read_job(input: &mut impl BufRead) -> Result<Job, Failure> {
             Ok(_) => protocol(format!("this is no job: {error}")),
             Err(_) => Failure::new(
                 FailureKind::Unsupported,
-                format!("the built-in modes know no workload of kind `{}`", any.workload.kind),
+                format!("this driver knows no workload of kind `{}`", any.workload.kind),
             ),
         }
     })
@@ -115,12 +126,8 @@ fn choose(job: &Job) -> Result<&'static Driver, Failure> {
 
 // ---------------------------------------------------------------------------------------- what is done
 
-/// Connects, warms up, does the work. `await_go` is called in between, when all workers are warm.
-fn carry_out(
-    job: &Job,
-    driver: &Driver,
-    await_go: impl FnOnce(Ready) -> Result<(), Failure>,
-) -> Result<Done, Failure> {
+/// Connects, warms up, does the work.
+fn carry_out(job: &Job, driver: &Driver, await_go: &mut AwaitGo<'_>) -> Result<Done, Failure> {
     let mut crew = (driver.connect)(job)?;
     let warmup = match job.warmup {
         Warmup::Operations(operations) => Amount::Operations(operations),
@@ -130,9 +137,12 @@ fn carry_out(
         let outcome = work(job, crew.as_mut(), Phase::warmup(job, warmup));
         outcome.map_err(|failure| failure.while_trying("warm-up"))?;
     }
-    let ready =
-        Ready { client: driver.mode.client.to_owned(), runtime: crew.runtime(), workers: job.workers };
-    await_go(ready)?;
+    await_go(Ready {
+        client: driver.mode.client.to_owned(),
+        runtime: crew.runtime(),
+        workers: job.workers,
+        comparability: None,
+    })?;
     let start = Instant::now();
     let outcome = work(job, crew.as_mut(), Phase::measured(job, amount(job)?, start))?;
     Ok(summarise(job, start, &outcome))
@@ -167,6 +177,7 @@ fn summarise(job: &Job, start: Instant, outcome: &Outcome) -> Done {
         errors: 0,
         latency: Some(latency::encode(&outcome.latencies)),
         max_lag_ns: job.workload.rate.map(|_| max_lag.into()),
+        keys: None,
     }
 }
 

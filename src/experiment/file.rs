@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::forms::{At, Many, Table};
 use super::sweep::Numbers;
 use super::values::{ArgLists, Hosts, Password, PlacementForm, RepetitionsForm, Time, WarmupForm};
-use super::{Lifetime, Link, Order, Split, WorkloadKind};
+use super::{Lifetime, Link, LoadGenerator, Order, Split, WorkloadKind};
 
 /// An experiment on ways of talking to Redis: what is varied, what is measured, and how the run is carried out.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -118,13 +118,19 @@ pub(super) enum TransportWord {
     Command,
 }
 
-/// A mode with a driver of its own.
+/// A mode with a driver of its own, or a load generator.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["command"]))]
+#[schemars(extend("anyOf" = [{"required": ["command"]}, {"required": ["load_generator"]}]))]
 pub(super) struct Mode {
     /// Program and arguments of the driver. A program with a slash is looked up from the directory of this file.
     pub(super) command: Option<At<Vec<At<String>>>>,
+    /// The command is no driver but this load generator; without `command` it is looked up on PATH.
+    pub(super) load_generator: Option<At<LoadGenerator>>,
+    /// A command that is run in the directory of this file before anything is measured, such as an installation.
+    pub(super) prepare: Option<At<Vec<At<String>>>>,
+    /// Whether a run goes on without this mode where it cannot be had; false if absent.
+    pub(super) optional: Option<At<bool>>,
 }
 
 /// Every combination of these lists is a cell.

@@ -579,15 +579,63 @@ pub enum Transport {
     },
 }
 
-/// A mode with a driver of its own.
+/// A mode that is not built in: a driver of its own, or a load generator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModeSpec {
     /// Program and arguments, as written in the file. A program with a slash that is not absolute is looked up
     /// from `directory`.
     pub command: Vec<String>,
-    /// The directory of the file that names the mode. Never part of a cell's identity.
+    /// Which load generator the command starts; absent if it starts a driver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_generator: Option<LoadGenerator>,
+    /// What is run in `directory` before anything is measured, such as the installation of a client library; empty
+    /// if there is nothing to prepare. Never part of a cell's identity, and neither is what follows.
+    #[serde(skip)]
+    pub prepare: Vec<String>,
+    /// Whether a run goes on without this mode where it cannot be had.
+    #[serde(skip)]
+    pub optional: bool,
+    /// The directory of the file that names the mode.
     #[serde(skip)]
     pub directory: std::path::PathBuf,
+}
+
+/// A program that makes load by itself and speaks no driver protocol. How each is told what to do, and what it says,
+/// is known to [`crate::driver`].
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub enum LoadGenerator {
+    /// Comes with Redis.
+    #[serde(rename = "redis-benchmark")]
+    RedisBenchmark,
+    /// Comes with Valkey.
+    #[serde(rename = "valkey-benchmark")]
+    ValkeyBenchmark,
+    /// Redis Ltd.'s other one.
+    #[serde(rename = "memtier_benchmark")]
+    Memtier,
+}
+
+impl LoadGenerator {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::RedisBenchmark, Self::ValkeyBenchmark, Self::Memtier];
+
+    /// The word in files, which is also what the program is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RedisBenchmark => "redis-benchmark",
+            Self::ValkeyBenchmark => "valkey-benchmark",
+            Self::Memtier => "memtier_benchmark",
+        }
+    }
+}
+
+impl fmt::Display for LoadGenerator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// How a run is carried out.

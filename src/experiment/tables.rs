@@ -367,16 +367,32 @@ fn mode(
     table: &file::Mode,
     directory: &Path,
 ) -> Option<ModeSpec> {
-    let Some(command) = &table.command else {
-        findings
-            .error(place, "this mode has no `command`")
-            .help("such as command = [\"./my_driver\", \"--pipelined\"]");
-        return None;
-    };
-    if command.value.first().is_none_or(|program| program.value.trim().is_empty()) {
-        findings.error(&Place { source, span: command.span.clone() }, "`command` names no program");
-        return None;
+    let before = findings.len();
+    let words =
+        |list: &At<Vec<At<String>>>| list.value.iter().map(|word| word.value.clone()).collect::<Vec<_>>();
+    for (key, list) in [("command", &table.command), ("prepare", &table.prepare)] {
+        let Some(list) = list else { continue };
+        if list.value.first().is_none_or(|program| program.value.trim().is_empty()) {
+            findings.error(&Place { source, span: list.span.clone() }, format!("`{key}` names no program"));
+        }
     }
-    let command = command.value.iter().map(|word| word.value.clone()).collect();
-    Some(ModeSpec { command, directory: directory.to_owned() })
+    let load_generator = table.load_generator.as_ref().map(|generator| generator.value);
+    let command = match (&table.command, load_generator) {
+        (Some(command), _) => words(command),
+        (None, Some(generator)) => vec![generator.name().to_owned()],
+        (None, None) => {
+            findings
+                .error(place, "this mode has no `command`")
+                .help("such as command = [\"./my_driver\", \"--pipelined\"]");
+            Vec::new()
+        }
+    };
+    let mode = ModeSpec {
+        command,
+        load_generator,
+        prepare: table.prepare.as_ref().map(words).unwrap_or_default(),
+        optional: table.optional.as_ref().is_some_and(|optional| optional.value),
+        directory: directory.to_owned(),
+    };
+    (findings.len() == before).then_some(mode)
 }

@@ -4,15 +4,19 @@
 //! SIGKILL. The parent-death signal follows the *thread* that spawned the child, so children are spawned only from
 //! a thread that lives as long as the program: the agent's single thread.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use wait4::{ResourceUsage, Wait4};
 
 use crate::host::placement;
+use crate::measure::cpu;
 
 /// A child process and its process group.
 #[derive(Debug)]
@@ -57,6 +61,7 @@ impl Child {
         }
         let process = command.spawn()?;
         let pid = Pid::from_child(&process);
+        KNOWN.lock().unwrap_or_else(PoisonError::into_inner).insert(process.id());
         Ok(Self { pid, process: Some(process), deaths })
     }
 
@@ -95,7 +100,10 @@ impl Child {
         // The number cannot belong to anybody else: until the leader is reaped it stays taken. The only possible
         // error is that nobody is left who could be killed.
         let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
-        let reaped = process.wait4()?;
+        let number = self.pid();
+        let reaped = process.wait4();
+        KNOWN.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+        let reaped = reaped?;
         Ok(Ended { status: reaped.status, usage: reaped.rusage })
     }
 }
@@ -134,6 +142,56 @@ fn signal_name(signal: i32) -> Option<&'static str> {
         libc::SIGTERM => "SIGTERM",
         _ => return None,
     })
+}
+
+/// Lets a process that `command` starts be killed when the thread that starts it ends, where the system can.
+pub fn die_with_this_thread(command: &mut Command) {
+    let parent = rustix::process::getpid();
+    #[expect(unsafe_code, reason = "the parent-death signal is set between fork and exec")]
+    // SAFETY: as in `Child::spawn`.
+    unsafe {
+        command.pre_exec(move || die_with(parent));
+    }
+}
+
+/// Whether processes come to this one when their parents die, so that it can end them.
+static ADOPTS: AtomicBool = AtomicBool::new(false);
+/// The children of this process that somebody knows of.
+static KNOWN: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// From now on this process becomes the parent of every descendant whose own parent ends, even of one that has left its
+/// process group and its session: [`end_orphans`] finds them. Linux only; does nothing elsewhere.
+pub fn adopt_orphans() {
+    #[cfg(target_os = "linux")]
+    ADOPTS.store(
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid())).is_ok(),
+        Ordering::Relaxed,
+    );
+}
+
+/// Kills every child of this process that no [`Child`] stands for, and returns their numbers. To be called when nobody
+/// else is starting processes.
+pub fn end_orphans() -> Vec<u32> {
+    let mut ended = Vec::new();
+    if !ADOPTS.load(Ordering::Relaxed) {
+        return ended;
+    }
+    // When an orphan dies its own children come here.
+    loop {
+        let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let orphans: Vec<u32> =
+            cpu::children(std::process::id()).into_iter().filter(|pid| !known.contains(pid)).collect();
+        if orphans.is_empty() {
+            return ended;
+        }
+        for orphan in orphans {
+            if let Some(pid) = Pid::from_raw(orphan.cast_signed()) {
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
+                let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
+                ended.push(orphan);
+            }
+        }
+    }
 }
 
 /// Lets the calling process be killed when its parent dies.

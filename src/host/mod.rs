@@ -5,6 +5,7 @@ pub mod child;
 pub mod client;
 pub mod facts;
 pub mod placement;
+pub mod programs;
 mod transport;
 
 pub use transport::{TransportError, agent_command};

@@ -27,12 +27,36 @@ pub fn process(_pid: u32) -> Option<Nanos> {
     None
 }
 
-/// The time of several processes together; `None` if that of the first one, the one that matters, is not known.
+/// The time of several processes together, and of their children that have ended; `None` if that of the first process,
+/// the one that matters, is not known.
 #[must_use]
 pub fn processes(pids: &[u32]) -> Option<Nanos> {
     let (&first, others) = pids.split_first()?;
-    let others: u64 = others.iter().filter_map(|&pid| process(pid)).map(|time| time.0).sum();
-    Some(Nanos(process(first)?.0 + others))
+    let running: u64 = others.iter().filter_map(|&pid| process(pid)).map(|time| time.0).sum();
+    let ended: u64 = pids.iter().filter_map(|&pid| ended_children(pid)).map(|time| time.0).sum();
+    Some(Nanos(process(first)?.0 + running + ended))
+}
+
+/// User and system time of the children that a process has waited for, in clock ticks (proc(5): cutime and cstime).
+/// `None` where there is no `/proc`.
+fn ended_children(pid: u32) -> Option<Nanos> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field, a name, may contain anything; what comes behind its last bracket begins with the third.
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    let user: u64 = fields.nth(16 - 3)?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(Nanos((user + system) * 1_000_000_000 / rustix::param::clock_ticks_per_second()))
+}
+
+/// The children of a process at this moment; none where the system does not list them.
+#[must_use]
+pub fn children(pid: u32) -> Vec<u32> {
+    let mut all = Vec::new();
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+        let Ok(children) = std::fs::read_to_string(thread.path().join("children")) else { break };
+        all.extend(children.split_ascii_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+    }
+    all
 }
 
 /// A process and all its descendants at this moment, the process first. Only the process itself where the system
@@ -45,11 +69,7 @@ pub fn family(pid: u32) -> Vec<u32> {
     let mut seen = 0;
     while let Some(&parent) = family.get(seen) {
         seen += 1;
-        let Ok(threads) = std::fs::read_dir(format!("/proc/{parent}/task")) else { continue };
-        for thread in threads.flatten() {
-            let Ok(children) = std::fs::read_to_string(thread.path().join("children")) else { break };
-            family.extend(children.split_ascii_whitespace().filter_map(|child| child.parse::<u32>().ok()));
-        }
+        family.extend(children(parent));
     }
     family
 }
@@ -69,6 +89,21 @@ mod tests {
         }
         // Linux has no number above 2^22.
         assert_eq!(process((1 << 22) + 1), None, "a process that is not there has no time");
+    }
+
+    #[test]
+    fn work_of_children_that_have_ended_counts() {
+        let mut shell = std::process::Command::new("sh")
+            .args(["-c", "sh -c 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done'; echo; read line"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Read::read_exact(shell.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+        let (all, own) = (processes(&[shell.id()]).unwrap(), process(shell.id()).unwrap());
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
+        assert!(all.0 >= own.0 + 50_000_000, "{all:?} with children, {own:?} without");
     }
 
     #[test]

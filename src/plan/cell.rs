@@ -6,7 +6,9 @@ use std::str::FromStr;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::experiment::{Experiment, HostPair, Lifetime, Placement, ServerSpec, Settings, Warmup, Workload};
+use crate::experiment::{
+    Experiment, HostPair, Lifetime, LoadGenerator, Placement, ServerSpec, Settings, Warmup, Workload,
+};
 
 /// One combination of levels.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +35,8 @@ struct Identity<'a> {
     server_is: ServerIs<'a>,
     mode: &'a str,
     command: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    load_generator: Option<LoadGenerator>,
     workers: u32,
     workload: &'a Workload,
     placement: &'a Placement,
@@ -58,12 +62,14 @@ impl CellId {
             },
             ServerSpec::External { host, port, .. } => ServerIs::External { host, port: *port },
         };
+        let mode = experiment.modes.get(&settings.mode);
         let identity = Identity {
             hosts: &settings.hosts,
             server: &settings.server,
             server_is,
             mode: &settings.mode,
-            command: experiment.modes.get(&settings.mode).map(|mode| mode.command.as_slice()),
+            command: mode.map(|mode| mode.command.as_slice()),
+            load_generator: mode.and_then(|mode| mode.load_generator),
             workers: settings.workers,
             workload: &settings.workload,
             placement: &settings.placement,

@@ -177,6 +177,16 @@ impl<'e> Plan<'e> {
             .collect()
     }
 
+    /// Every mode that any cell needs, with the host of its client, in the order of hosts and names.
+    #[must_use]
+    pub fn modes(&self) -> BTreeSet<(String, String)> {
+        self.grids
+            .iter()
+            .flat_map(|grid| grid.project(&[Factor::Hosts, Factor::Mode]))
+            .map(|(settings, _)| (settings.hosts.client, settings.mode))
+            .collect()
+    }
+
     /// The factors that have more than one level anywhere in the experiment, in the order of the file.
     #[must_use]
     pub fn varying(&self) -> Vec<Factor> {

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::experiment::{Experiment, Factor, Lifetime, ServerSpec, or_absent, words};
+use crate::experiment::{Experiment, Factor, Lifetime, ModeSpec, ServerSpec, or_absent, words};
 
 /// A setting that measures and was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,10 +69,12 @@ pub fn differences(old: &Experiment, new: &Experiment) -> Vec<Difference> {
         }
     }
     for mode in values(old, Factor::Mode).intersection(&values(new, Factor::Mode)) {
-        let command = |experiment: &Experiment| {
-            experiment.modes.get(mode).map_or_else(|| "built-in".to_owned(), |spec| words(&spec.command))
-        };
+        let [old, new] = [old, new].map(|experiment| experiment.modes.get(mode));
+        let command =
+            |spec: Option<&ModeSpec>| spec.map_or_else(|| "built-in".to_owned(), |spec| words(&spec.command));
         compare(&format!("mode.{mode}.command"), &command(old), &command(new));
+        let generator = |spec: Option<&ModeSpec>| or_absent(spec.and_then(|spec| spec.load_generator));
+        compare(&format!("mode.{mode}.load_generator"), &generator(old), &generator(new));
     }
     differences
 }

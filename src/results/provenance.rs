@@ -28,6 +28,9 @@ pub struct Session {
     pub modes: Vec<String>,
     /// Every host by its name in the file.
     pub hosts: BTreeMap<String, HostFacts>,
+    /// Optional modes whose trials were left out, with the host and the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<String>,
     /// When.
     pub started_at: Timestamp,
     /// Trials in the plan, done or not.

@@ -7,15 +7,16 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tracing::info;
 
-use crate::experiment::{Amount, Link, ModeSpec, ServerSpec, Settings};
+use crate::experiment::{Amount, Link, ServerSpec, Settings};
 use crate::host::client::CallError;
 use crate::plan::PlannedTrial;
 use crate::protocol::{
-    AgentErrorKind, HostFacts, Job, JobWorkload, PROTOCOL, Program, ServerCounts, ServerReset, ServerSample,
-    ServerUp, TrialAbort, TrialGo, TrialPrepare, TrialResult,
+    AgentErrorKind, HostFacts, Job, JobWorkload, PROTOCOL, ServerCounts, ServerReset, ServerSample, ServerUp,
+    TrialAbort, TrialGo, TrialPrepare, TrialResult,
 };
 use crate::record::{ClientLabel, HostLabel, LinkKind, Measured, Status, TrialRecord};
-use crate::run::fleet::{Fleet, is_unavailable, server_key};
+use crate::run::check::Keys;
+use crate::run::fleet::{Fleet, is_unavailable, program, server_key};
 use crate::run::{RunError, check, stop_requested};
 use crate::units::Nanos;
 
@@ -168,13 +169,16 @@ async fn carry_out(
         runtime: prepared.ready.runtime,
         workers: prepared.ready.workers,
         placement: prepared.placement,
+        comparability: prepared.ready.comparability,
     });
+    let differs = record.client.as_ref().is_some_and(|client| client.comparability.is_some());
 
     fleet.call(server_host, ServerReset { key: key.clone() }).await?;
     let go = TrialGo { trial: name.to_owned(), timeout: left() };
     let result = fleet.call(client_host, go).await?;
     let counts = fleet.call(server_host, ServerSample { key }).await?;
-    accept(&asked, &result, counts, up.flushes)
+    let keys = Keys { left: up.flushes, may_differ: differs };
+    accept(&asked, &result, counts, keys)
 }
 
 /// Holds the driver's claim against the server's counts; what stands up to it is measured.
@@ -182,9 +186,9 @@ fn accept(
     asked: &JobWorkload,
     result: &TrialResult,
     counts: ServerCounts,
-    flushes: bool,
+    keys: Keys,
 ) -> Result<Measured, Failure> {
-    check::verify(asked, result, &counts, flushes).map_err(|disagreement| Failure {
+    check::verify(asked, result, &counts, keys).map_err(|disagreement| Failure {
         status: Status::Failed,
         error: disagreement.to_string(),
         may_succeed_again: true,
@@ -205,13 +209,6 @@ fn accept(
         wall_ns: result.wall_ns,
         max_lag_ns: result.done.max_lag_ns,
         load1: result.load1,
-    })
-}
-
-fn program(mode: Option<&ModeSpec>) -> Program {
-    mode.map_or(Program::BuiltIn, |mode| Program::Command {
-        argv: mode.command.clone(),
-        directory: mode.directory.display().to_string(),
     })
 }
 

@@ -22,6 +22,16 @@ const MESSAGES: f64 = 0.005;
 /// How late, in seconds, the last operation of an open loop may start before the schedule counts as missed.
 const BEHIND: f64 = 0.010;
 
+/// What is known beforehand of the keys that a driver writes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Keys {
+    /// Whether they stay on the server, which is flushed, rather than being deleted by the driver.
+    pub(super) left: bool,
+    /// Whether there may be another number of them than one for each operation: the driver has said that it does
+    /// something else than was asked for.
+    pub(super) may_differ: bool,
+}
+
 /// A claim that is not true, or cannot be.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub(super) enum Disagreement {
@@ -45,14 +55,17 @@ pub(super) enum Disagreement {
     ShorterThanExecuted { elapsed: f64, executing: f64 },
     #[error("{0} GETs found no key")]
     Misses(u64),
+    #[error(
+        "the driver claims {claimed} keys for {operations} operations, and did not say beforehand how it differs"
+    )]
+    OtherKeys { claimed: u64, operations: u64 },
     #[error("{found} keys are there afterwards that were not before, {expected} were expected")]
     Keys { found: i64, expected: i64 },
     #[error("the driver's latencies count {latencies} operations of {operations}")]
     Latencies { latencies: u64, operations: u64 },
 }
 
-/// Holds a driver's claim against what the server counted. `flushes` is false on a server where the driver was to
-/// delete its keys.
+/// Holds a driver's claim against what the server counted.
 ///
 /// # Errors
 /// The first disagreement.
@@ -60,7 +73,7 @@ pub(super) fn verify(
     asked: &JobWorkload,
     result: &TrialResult,
     counts: &ServerCounts,
-    flushes: bool,
+    keys: Keys,
 ) -> Result<(), Disagreement> {
     let done = &result.done;
     let operations = done.operations;
@@ -97,7 +110,13 @@ pub(super) fn verify(
     if counts.keyspace_misses > 0 {
         return Err(Disagreement::Misses(counts.keyspace_misses));
     }
-    let expected = if flushes { operations.cast_signed() } else { 0 };
+    let written = match done.keys {
+        Some(claimed) if claimed != operations && !keys.may_differ => {
+            return Err(Disagreement::OtherKeys { claimed, operations });
+        }
+        claimed => claimed.unwrap_or(operations),
+    };
+    let expected = if keys.left { written.cast_signed() } else { 0 };
     if counts.keys_added != expected {
         return Err(Disagreement::Keys { found: counts.keys_added, expected });
     }
@@ -164,10 +183,13 @@ pub(super) fn flags(
 
 #[cfg(test)]
 mod tests {
-    use super::{Disagreement, verify};
+    use super::{Disagreement, Keys, verify};
     use crate::experiment::WorkloadKind;
     use crate::protocol::{Done, JobWorkload, ServerCounts, TrialResult};
     use crate::units::Nanos;
+
+    const LEFT: Keys = Keys { left: true, may_differ: false };
+    const DELETED: Keys = Keys { left: false, may_differ: false };
 
     fn asked() -> JobWorkload {
         JobWorkload {
@@ -189,6 +211,7 @@ mod tests {
                 errors: 0,
                 latency: None,
                 max_lag_ns: None,
+                keys: None,
             },
             wall_ns: Nanos::from_millis(901),
             cpu_ns: None,
@@ -206,14 +229,14 @@ mod tests {
 
     #[test]
     fn a_claim_that_the_server_confirms_is_accepted() {
-        assert_eq!(verify(&asked(), &claimed(), &counted(), true), Ok(()));
+        assert_eq!(verify(&asked(), &claimed(), &counted(), LEFT), Ok(()));
         let deleted = ServerCounts { keys_added: 0, ..counted() };
-        assert_eq!(verify(&asked(), &claimed(), &deleted, false), Ok(()));
+        assert_eq!(verify(&asked(), &claimed(), &deleted, DELETED), Ok(()));
     }
 
     #[test]
     fn whatever_the_driver_says_the_server_has_the_last_word() {
-        let verdict = |counts| verify(&asked(), &claimed(), &counts, true).unwrap_err();
+        let verdict = |counts| verify(&asked(), &claimed(), &counts, LEFT).unwrap_err();
         assert_eq!(
             verdict(ServerCounts { get_calls: 99, ..counted() }),
             Disagreement::Calls { operations: 100, sets: 100, gets: 99 }
@@ -231,8 +254,24 @@ mod tests {
         );
         // Keys that a driver should have deleted.
         assert_eq!(
-            verify(&asked(), &claimed(), &counted(), false),
+            verify(&asked(), &claimed(), &counted(), DELETED),
             Err(Disagreement::Keys { found: 100, expected: 0 })
+        );
+    }
+
+    #[test]
+    fn only_who_says_so_beforehand_writes_other_keys() {
+        let mut one_key = claimed();
+        one_key.done.keys = Some(1);
+        let counts = ServerCounts { keys_added: 1, ..counted() };
+        assert_eq!(verify(&asked(), &one_key, &counts, Keys { may_differ: true, ..LEFT }), Ok(()));
+        assert_eq!(
+            verify(&asked(), &one_key, &counts, LEFT),
+            Err(Disagreement::OtherKeys { claimed: 1, operations: 100 })
+        );
+        assert_eq!(
+            verify(&asked(), &one_key, &counted(), Keys { may_differ: true, ..LEFT }),
+            Err(Disagreement::Keys { found: 100, expected: 1 })
         );
     }
 
@@ -247,7 +286,7 @@ mod tests {
                 keys_added: result.done.operations.cast_signed(),
                 ..ServerCounts::default()
             };
-            verify(&asked(), &result, &counts, true).unwrap_err()
+            verify(&asked(), &result, &counts, LEFT).unwrap_err()
         };
         assert_eq!(
             verdict(|result| result.done.operations = 99),
@@ -263,7 +302,7 @@ mod tests {
         );
         let timed = JobWorkload { operations: None, duration_ns: Some(Nanos::from_secs(2)), ..asked() };
         assert_eq!(
-            verify(&timed, &claimed(), &counted(), true),
+            verify(&timed, &claimed(), &counted(), LEFT),
             Err(Disagreement::EndedEarly { elapsed: 0.9, asked: 2.0 })
         );
     }

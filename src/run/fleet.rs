@@ -1,17 +1,23 @@
 //! The agents of a run, by host, and the servers that they keep up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
-use crate::experiment::{BuiltinMode, Experiment, Lifetime, ServerSpec, Settings};
+use crate::experiment::{BuiltinMode, Experiment, Lifetime, ModeSpec, ServerSpec, Settings};
 use crate::host::agent_command;
 use crate::host::client::{AgentClient, CallError};
 use crate::plan::Plan;
-use crate::protocol::{AgentErrorKind, Call, Endpoint, HostFacts, Launch, Notice, ServerStart, ServerUp};
-use crate::run::{Event, Observer, RunError};
+use crate::protocol::{
+    AgentErrorKind, Call, Endpoint, HostFacts, Launch, ModePrepare, Notice, Program, ServerStart, ServerUp,
+};
+use crate::run::{Event, MissingMode, Observer, RunError};
+use crate::units::Nanos;
+
+/// How long the preparation of a mode may take: a client library may have to be fetched and compiled.
+const PREPARE_WITHIN: Nanos = Nanos::from_secs(600);
 
 /// What a run needs from the world around it.
 #[derive(Clone, Debug)]
@@ -35,14 +41,22 @@ pub(super) struct Fleet<'e> {
     agents: BTreeMap<String, AgentClient>,
     /// What the hosts are. Stays when an agent goes away.
     facts: BTreeMap<String, HostFacts>,
+    /// Optional modes that cannot be had, by host and mode.
+    skipped: BTreeSet<(String, String)>,
 }
 
 impl<'e> Fleet<'e> {
     pub(super) const fn new(experiment: &'e Experiment, equipment: Equipment) -> Self {
-        Self { experiment, equipment, agents: BTreeMap::new(), facts: BTreeMap::new() }
+        Self {
+            experiment,
+            equipment,
+            agents: BTreeMap::new(),
+            facts: BTreeMap::new(),
+            skipped: BTreeSet::new(),
+        }
     }
 
-    /// Sees to it, before anything is measured, that every host and every server of the plan can be had.
+    /// Sees to it, before anything is measured, that every host, every server and every mode of the plan can be had.
     pub(super) async fn muster(
         &mut self,
         plan: &Plan<'_>,
@@ -68,7 +82,50 @@ impl<'e> Fleet<'e> {
             let (host, server) = (&needed.host, &needed.server);
             observer.on(Event::ServerReady { host, server, identity: &up.identity })?;
         }
-        Ok(())
+        self.prepare(plan, observer).await
+    }
+
+    /// Prepares every mode that is not built in. All that cannot be had are told together.
+    async fn prepare(&mut self, plan: &Plan<'_>, observer: &mut dyn Observer) -> Result<(), RunError> {
+        let mut prepared: BTreeMap<_, Option<String>> = BTreeMap::new();
+        let mut missing = Vec::new();
+        for (host, mode) in plan.modes() {
+            let Some(spec) = self.experiment.modes.get(&mode) else { continue };
+            // Modes of one family are mostly prepared by the same command.
+            let what =
+                (host.clone(), spec.prepare.clone(), spec.directory.clone(), spec.command.first().cloned());
+            let reason = match prepared.get(&what) {
+                Some(reason) => reason.clone(),
+                None => {
+                    observer.on(Event::Preparing { host: &host, mode: &mode, command: &spec.prepare })?;
+                    let call = ModePrepare {
+                        mode: mode.clone(),
+                        program: program(Some(spec)),
+                        prepare: spec.prepare.clone(),
+                        timeout: PREPARE_WITHIN,
+                    };
+                    let reason = self.call(&host, call).await.err().map(|error| error.to_string());
+                    prepared.insert(what, reason.clone());
+                    reason
+                }
+            };
+            let Some(reason) = reason else { continue };
+            let absent = MissingMode { host: host.clone(), mode: mode.clone(), reason };
+            if spec.optional {
+                observer.on(Event::ModeSkipped(&absent))?;
+                self.skipped.insert((host, mode));
+            } else {
+                missing.push(absent);
+            }
+        }
+        if missing.is_empty() { Ok(()) } else { Err(RunError::Modes(missing)) }
+    }
+
+    /// Whether a trial is left out because its mode is optional and cannot be had.
+    pub(super) fn skips(&self, settings: &Settings) -> bool {
+        // Nothing is allocated for each trial of a run that skips nothing.
+        !self.skipped.is_empty()
+            && self.skipped.contains(&(settings.hosts.client.clone(), settings.mode.clone()))
     }
 
     /// Sees to it that there is a line to the agent on `host`; an agent that went away is started anew.
@@ -153,6 +210,16 @@ impl<'e> Fleet<'e> {
         for agent in self.agents.into_values() {
             agent.close().await;
         }
+    }
+}
+
+/// What is started to carry out trials of a mode; a built-in one has no table.
+pub(super) fn program(mode: Option<&ModeSpec>) -> Program {
+    let Some(mode) = mode else { return Program::BuiltIn };
+    let (argv, directory) = (mode.command.clone(), mode.directory.display().to_string());
+    match mode.load_generator {
+        Some(generator) => Program::LoadGenerator { generator, argv, directory },
+        None => Program::Command { argv, directory },
     }
 }
 

@@ -38,6 +38,17 @@ pub enum Event<'a> {
         /// What it is.
         identity: &'a ServerIdentity,
     },
+    /// A mode is being prepared on a host, which may take minutes the first time.
+    Preparing {
+        /// The host's name in the file.
+        host: &'a str,
+        /// The mode, or the first of several that are prepared in the same way.
+        mode: &'a str,
+        /// What is run; empty if nothing but the program is looked for.
+        command: &'a [String],
+    },
+    /// An optional mode cannot be had: its trials are left out.
+    ModeSkipped(&'a MissingMode),
     /// Everything that the plan needs is there: trials begin.
     Begin,
     /// An attempt begins.
@@ -74,13 +85,27 @@ pub struct Past {
     pub attempts: u32,
 }
 
+/// A mode that cannot be had on a host.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("host `{host}`: mode `{mode}`: {reason}")]
+pub struct MissingMode {
+    /// The host's name in the file.
+    pub host: String,
+    /// The mode.
+    pub mode: String,
+    /// What came back.
+    pub reason: String,
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Every trial of the plan was executed.
+    /// Every trial of the plan was executed, but for those of optional modes that cannot be had.
     Complete {
         /// Trials of this session that failed in every attempt.
         failed: u64,
+        /// Trials that were left out.
+        skipped: u64,
     },
     /// Somebody asked it to stop.
     Interrupted,
@@ -105,6 +130,9 @@ pub enum RunError {
         /// What came back.
         reason: String,
     },
+    /// Modes cannot be had, and they are not optional.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Modes(Vec<MissingMode>),
     /// What happened cannot be kept.
     #[error("failed to keep a result: {0}")]
     Keep(#[from] io::Error),
@@ -148,10 +176,14 @@ async fn execute(
 ) -> Result<End, RunError> {
     observer.on(Event::Begin)?;
     let retries = plan.experiment().run.retries;
-    let mut failed = 0;
+    let (mut failed, mut skipped) = (0, 0);
     for trial in plan.trials() {
         let Past { done, attempts } = past(trial.cell.id, trial.repetition);
         if done {
+            continue;
+        }
+        if fleet.skips(&trial.cell.settings) {
+            skipped += 1;
             continue;
         }
         let last = attempts.saturating_add(1).saturating_add(retries);
@@ -177,7 +209,7 @@ async fn execute(
             pause(attempt - attempts, stop).await;
         }
     }
-    Ok(End::Complete { failed })
+    Ok(End::Complete { failed, skipped })
 }
 
 /// Lets a server or a host come to itself before the next attempt: a tenth of a second, and twice as long each time up

@@ -169,9 +169,8 @@ fn cost() -> Vec<TrialColumn> {
         }),
         TrialColumn::text(
             "comparability",
-            "What this mode means by its numbers where it is not what the other modes mean.",
-            // The built-in modes and the drivers all mean the same; a peer tool would say here what it does not.
-            |_, _| Value::Missing,
+            "What this client does differently from what was asked for, in its own words; empty if nothing.",
+            |_, row| row.client.as_ref().and_then(|client| client.comparability.as_ref()).into(),
         ),
         TrialColumn::number(
             "load1",

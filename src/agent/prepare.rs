@@ -1,0 +1,80 @@
+//! Before anything is measured: what a mode needs is prepared, and its program is looked for.
+
+use std::ffi::OsStr;
+use std::process::Stdio;
+
+use tokio::process::{ChildStderr, ChildStdout};
+use tokio::time::timeout;
+
+use super::driver::{excerpt, in_directory};
+use super::outbox::Outbox;
+use super::stderr::Stderr;
+use crate::experiment::words;
+use crate::host::child::{self, Child};
+use crate::host::programs;
+use crate::protocol::{AgentError, AgentErrorKind, ModePrepare, Program};
+
+/// Runs what prepares a mode, and looks for the program of its driver on `path`, as a shell would.
+///
+/// # Errors
+/// With what was tried and its last words. What was started is dead then, with its process group.
+pub(super) async fn prepare(call: ModePrepare, path: &OsStr, outbox: Outbox) -> Result<(), AgentError> {
+    let (Program::Command { argv, directory } | Program::LoadGenerator { argv, directory, .. }) =
+        &call.program
+    else {
+        return Ok(());
+    };
+    if !call.prepare.is_empty() {
+        let (name, mut command) = in_directory(&call.prepare, directory)?;
+        command.args(&call.prepare[1..]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let shown = words(&call.prepare);
+        let failed = |kind, what: String| AgentError::new(kind, format!("`{shown}` in {directory} {what}"));
+        let mut child = Child::spawn(&mut command, None).map_err(|error| {
+            failed(AgentErrorKind::Unsupported, format!("cannot be started: `{name}`: {error}"))
+        })?;
+        let what = format!("preparing {}", call.mode);
+        let [stdout, stderr] = follow(&mut child, &what, &outbox)
+            .map_err(|error| failed(AgentErrorKind::Failed, format!("cannot be followed: {error}")))?;
+        let in_time = timeout(call.timeout.duration(), child.exited()).await.is_ok();
+        let ended = child.end();
+        child::end_orphans();
+        let words = [stderr.last_line().await, stdout.last_line().await];
+        let last = words.into_iter().find(|line| !line.is_empty());
+        let last = last.map_or_else(String::new, |line| format!("; its last words: {}", excerpt(&line)));
+        match ended {
+            _ if !in_time => {
+                let what = format!("did not end within {}{last}", call.timeout);
+                return Err(failed(AgentErrorKind::TimedOut, what));
+            }
+            Ok(ended) if ended.status.success() => {}
+            Ok(ended) => {
+                let what = format!("failed: {}{last}", child::describe(ended.status));
+                return Err(failed(AgentErrorKind::Failed, what));
+            }
+            Err(error) => {
+                return Err(failed(AgentErrorKind::Failed, format!("cannot be waited for: {error}")));
+            }
+        }
+    }
+    let (name, located) = in_directory(argv, directory)?;
+    match programs::find(located.get_program(), path) {
+        Some(_) => Ok(()),
+        None if name.contains('/') => Err(AgentError::new(
+            AgentErrorKind::Unsupported,
+            format!("there is no program {}", located.get_program().display()),
+        )),
+        None => {
+            Err(AgentError::new(AgentErrorKind::Unsupported, format!("there is no program `{name}` on PATH")))
+        }
+    }
+}
+
+fn follow(child: &mut Child, what: &str, outbox: &Outbox) -> std::io::Result<[Stderr; 2]> {
+    let process = child.process().ok_or(std::io::ErrorKind::NotFound)?;
+    let stdout = ChildStdout::from_std(process.stdout.take().ok_or(std::io::ErrorKind::NotFound)?)?;
+    let stderr = ChildStderr::from_std(process.stderr.take().ok_or(std::io::ErrorKind::NotFound)?)?;
+    Ok([
+        Stderr::follow(stdout, what.to_owned(), outbox.clone()),
+        Stderr::follow(stderr, what.to_owned(), outbox.clone()),
+    ])
+}

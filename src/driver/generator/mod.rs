@@ -1,0 +1,267 @@
+//! Load generators as clients: the job becomes a command line, and what the program prints becomes a claim like that
+//! of any other driver.
+//!
+//! Such a program connects, works and measures by itself, and knows nothing of `go`: it is started when `go` comes. It
+//! does not do exactly what a job asks for either. What differs is said in [`Ready::comparability`]; what has no
+//! counterpart at all is refused.
+
+mod memtier;
+mod redis_benchmark;
+
+use std::io::{StdinLock, Write};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use super::connect::Server;
+use super::failure::Failure;
+use super::serve::{AwaitGo, converse};
+use crate::experiment::{LoadGenerator, Warmup};
+use crate::host::child;
+use crate::protocol::{Done, FailureKind, Job, Ready};
+
+/// A warm-up that lasts some time is made of runs of about so many operations.
+const WARMUP_OPERATIONS: u64 = 10_000;
+/// Of what a program says of itself, this much is kept.
+const SHOWN_CHARS: usize = 80;
+
+/// How one load generator is told what to do, and what its answer means.
+struct Tool {
+    /// Command-line options for this many operations of the job.
+    options: fn(&Job, u64) -> Vec<String>,
+    /// The number of operations must be a multiple of this.
+    multiple: fn(&Job) -> u64,
+    /// How long it took it to do so many operations, by its own clock, from what it printed; or what is wrong with that.
+    elapsed: fn(&str, u64) -> Result<Duration, String>,
+    /// How many keys are there after so many operations.
+    keys: fn(u64) -> u64,
+    /// What it does differently from what the job asks for.
+    differs: &'static [&'static str],
+}
+
+const fn tool(generator: LoadGenerator) -> &'static Tool {
+    match generator {
+        LoadGenerator::RedisBenchmark | LoadGenerator::ValkeyBenchmark => &redis_benchmark::TOOL,
+        LoadGenerator::Memtier => &memtier::TOOL,
+    }
+}
+
+/// Carries out one job with a load generator: all that `orchestrate driver --load-generator` does. `argv` is the
+/// program and options that come behind those that are written for it.
+///
+/// Speaks the protocol of a driver on `input` and `output`, and returns success after `done`. When the input closes,
+/// **the process exits** at once, and the load generator with it (on Linux and FreeBSD).
+pub fn serve_generator(
+    generator: LoadGenerator,
+    argv: &[String],
+    input: StdinLock<'static>,
+    output: impl Write,
+) -> ExitCode {
+    converse(input, output, |job, await_go| carry_out(job, tool(generator), argv, await_go))
+}
+
+fn carry_out(job: &Job, tool: &Tool, argv: &[String], await_go: &mut AwaitGo<'_>) -> Result<Done, Failure> {
+    let [program, extra @ ..] = argv else {
+        return Err(Failure::new(FailureKind::Protocol, "no load generator is named"));
+    };
+    let operations = operations(job, tool)?;
+    let client = version(program)?;
+    // It would say so itself, but only after `go` and in words of its own.
+    drop(Server::new(&job.server)?.connect()?);
+    let run = |operations: u64| {
+        let options = (tool.options)(job, operations);
+        let printed = print_of(Command::new(program).args(&options).args(extra))?;
+        (tool.elapsed)(&printed, operations).map_err(|error| {
+            Failure::new(FailureKind::Other, format!("`{program}` printed what makes no sense: {error}"))
+        })
+    };
+    warm_up(job, (tool.multiple)(job), run).map_err(|failure| failure.while_trying("warm-up"))?;
+    await_go(Ready {
+        client,
+        runtime: "load generator".to_owned(),
+        workers: job.workers,
+        comparability: Some(differences(tool, job, operations, extra)),
+    })?;
+    let elapsed = run(operations)?;
+    Ok(Done {
+        elapsed_ns: elapsed.into(),
+        operations,
+        errors: 0,
+        latency: None,
+        max_lag_ns: None,
+        keys: Some((tool.keys)(operations)),
+    })
+}
+
+/// How many operations the job asks for, if a load generator can do what it asks for.
+fn operations(job: &Job, tool: &Tool) -> Result<u64, Failure> {
+    let workload = &job.workload;
+    let refuse = |error: &str| Err(Failure::new(FailureKind::Unsupported, error));
+    if job.workers == 0 || workload.pipeline == 0 {
+        return Err(Failure::new(FailureKind::Protocol, "workers and pipeline must be at least 1"));
+    }
+    let Some(operations) = workload.operations else {
+        return refuse("a load generator is given a number of operations, not a duration");
+    };
+    if workload.rate.is_some() {
+        return refuse("load generators have no open loop: they wait for replies, whatever is due");
+    }
+    if job.delete_keys {
+        return refuse("a load generator does not delete its keys, and this server is not to be flushed");
+    }
+    if job.server.password.is_some() {
+        return refuse("the password would stand on the load generator's command line for everybody to see");
+    }
+    let multiple = (tool.multiple)(job);
+    if operations == 0 || !operations.is_multiple_of(multiple) {
+        return Err(Failure::new(
+            FailureKind::Unsupported,
+            format!(
+                "with {} workers and a pipeline of {} it does multiples of {multiple} operations, and {operations} is \
+                 none",
+                job.workers, workload.pipeline
+            ),
+        ));
+    }
+    Ok(operations)
+}
+
+/// Makes the server warm. The process that will be measured cannot be: it is not there yet.
+fn warm_up(job: &Job, multiple: u64, run: impl Fn(u64) -> Result<Duration, Failure>) -> Result<(), Failure> {
+    match job.warmup {
+        Warmup::Operations(0) => Ok(()),
+        Warmup::Operations(operations) => run(operations.next_multiple_of(multiple)).map(drop),
+        Warmup::Duration(duration) => {
+            let end = Instant::now() + duration.duration();
+            while Instant::now() < end {
+                run(WARMUP_OPERATIONS.next_multiple_of(multiple))?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn differences(tool: &Tool, job: &Job, operations: u64, extra: &[String]) -> String {
+    let mut differences: Vec<String> = tool.differs.iter().map(ToString::to_string).collect();
+    if job.workload.value_bytes.is_none() {
+        differences.push(format!("values of {} bytes", value_bytes(job, operations)));
+    }
+    if job.workload.verify {
+        differences.push("answers are not compared".to_owned());
+    }
+    differences.push("connects after go".to_owned());
+    differences.push("is not warm itself".to_owned());
+    differences.push("latencies are of single commands and left out".to_owned());
+    if !extra.is_empty() {
+        differences.push(format!("extra options {}", crate::experiment::words(extra)));
+    }
+    differences.join("; ")
+}
+
+/// The size of values. Where the job wants the index as the value it is that of the largest one: most are as long.
+fn value_bytes(job: &Job, operations: u64) -> u32 {
+    let digits = operations.saturating_sub(1).checked_ilog10().map_or(1, |log| log + 1);
+    job.workload.value_bytes.unwrap_or(digits)
+}
+
+/// How many commands share a round trip. One operation alone takes two round trips, as in modes without a pipeline;
+/// more than one share it with both of their commands, as in modes with one.
+fn commands_per_round_trip(job: &Job) -> u64 {
+    match job.workload.pipeline {
+        1 => 1,
+        pipeline => 2 * u64::from(pipeline),
+    }
+}
+
+/// What a program says of its version, such as `redis-benchmark 7.0.15`.
+fn version(program: &str) -> Result<String, Failure> {
+    let printed = print_of(Command::new(program).arg("--version"))?;
+    // memtier goes on with the libraries that it was built with.
+    let first = printed.lines().next().unwrap_or_default().split(" bits=").next().unwrap_or_default();
+    Ok(first.trim().chars().filter(|c| !c.is_control()).take(SHOWN_CHARS).collect())
+}
+
+/// Runs a program to its end.
+fn print_of(command: &mut Command) -> Result<String, Failure> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    command.stdin(Stdio::null()).stderr(Stdio::inherit());
+    child::die_with_this_thread(command);
+    let output = command.output().map_err(|error| {
+        Failure::new(FailureKind::Unsupported, format!("cannot start load generator `{name}`: {error}"))
+    })?;
+    if !output.status.success() {
+        let how = child::describe(output.status);
+        return Err(Failure::new(FailureKind::Other, format!("load generator `{name}` failed: {how}")));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Where the server is, in the options that `redis-benchmark` has made common.
+fn address(job: &Job, socket: &str) -> Vec<String> {
+    match &job.server.unix_socket {
+        Some(path) => vec![socket.to_owned(), path.clone()],
+        None => vec!["-h".to_owned(), job.server.host.clone(), "-p".to_owned(), job.server.port.to_string()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::WorkloadKind;
+    use crate::protocol::{Endpoint, JobWorkload, PROTOCOL};
+
+    pub(super) fn job() -> Job {
+        Job {
+            protocol: PROTOCOL,
+            mode: "generator".to_owned(),
+            server: Endpoint { host: "127.0.0.1".to_owned(), port: 6379, unix_socket: None, password: None },
+            workload: JobWorkload {
+                kind: WorkloadKind::SetGet,
+                operations: Some(20_000),
+                duration_ns: None,
+                value_bytes: None,
+                pipeline: 1,
+                rate: None,
+                verify: true,
+            },
+            workers: 50,
+            key_prefix: "t:".to_owned(),
+            warmup: Warmup::Operations(0),
+            seed: 1,
+            delete_keys: false,
+        }
+    }
+
+    /// What is said of a job that was changed, by the tool that is asked.
+    fn refusal(tool: &Tool, change: impl FnOnce(&mut Job)) -> String {
+        let mut job = job();
+        change(&mut job);
+        operations(&job, tool).unwrap_err().error
+    }
+
+    #[test]
+    fn what_has_no_counterpart_is_refused() {
+        for generator in LoadGenerator::ALL {
+            let tool = tool(generator);
+            assert_eq!(operations(&job(), tool), Ok(20_000));
+            assert!(refusal(tool, |job| job.workload.operations = None).contains("duration"));
+            assert!(refusal(tool, |job| job.workload.rate = Some(5)).contains("open loop"));
+            assert!(refusal(tool, |job| job.delete_keys = true).contains("delete"));
+            assert!(refusal(tool, |job| job.server.password = Some("x".to_owned())).contains("password"));
+        }
+        assert!(refusal(&memtier::TOOL, |job| job.workers = 3).contains("multiples of 3"));
+        assert!(
+            refusal(&redis_benchmark::TOOL, |job| job.workload.pipeline = 15).contains("multiples of 30")
+        );
+    }
+
+    #[test]
+    fn what_differs_is_said() {
+        let mut job = job();
+        let say =
+            |job: &Job| differences(&memtier::TOOL, job, 20_000, &["--threads".to_owned(), "2".to_owned()]);
+        insta::assert_snapshot!(say(&job), @"all values alike; values of 5 bytes; answers are not compared; connects after go; is not warm itself; latencies are of single commands and left out; extra options --threads 2");
+        job.workload.verify = false;
+        job.workload.value_bytes = Some(64);
+        assert!(!say(&job).contains("compared") && !say(&job).contains("values of"));
+    }
+}
