@@ -37,6 +37,7 @@ pub mod experiment;
 pub mod plan;
 pub mod protocol;
 pub mod record;
+pub mod verify;
 
 // Machines.
 pub mod host;

@@ -36,7 +36,10 @@ fn a_trial_is_measured_from_go_to_done() {
     let mut agent = Agent::start(tmp.path());
     let trial = trial(&good());
     let ready = agent.call(&trial).unwrap();
-    assert_eq!(ready.ready, Ready { client: "sh".to_owned(), runtime: "sh".to_owned(), workers: 1 });
+    assert_eq!(
+        ready.ready,
+        Ready { client: "sh".to_owned(), runtime: "sh".to_owned(), workers: 1, comparability: None }
+    );
     assert_eq!(ready.placement, AppliedPlacement::Free);
     let result = agent.call(&go(&trial)).unwrap();
     assert_eq!(result.done.operations, 1);

@@ -23,6 +23,7 @@ const fn mode(name: &'static str, can_pipeline: bool, can_rate: bool) -> Builtin
         threads: Threads::One,
         can_pipeline,
         can_rate,
+        by_default: true,
     }
 }
 

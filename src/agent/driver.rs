@@ -359,7 +359,7 @@ pub(super) fn excerpt(text: &str) -> String {
     excerpt
 }
 
-fn command(program: &Program, builtin: &Path) -> Result<(String, Command), AgentError> {
+pub(super) fn command(program: &Program, builtin: &Path) -> Result<(String, Command), AgentError> {
     match program {
         Program::BuiltIn => {
             let mut command = Command::new(builtin);

@@ -3,6 +3,7 @@
 //! An agent is a single thread. Everything that it starts ends with it: at the end of its input, when its lease
 //! expires, at a signal, in a panic, and (see [`crate::host::child`]) by SIGKILL.
 
+pub mod conformance;
 mod driver;
 mod lines;
 mod lock;

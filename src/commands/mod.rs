@@ -106,7 +106,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Completions(args)) => completions::completions(&args),
         Some(Command::Man) => man::man(),
         Some(Command::Agent(args)) => agent::agent(args),
-        Some(Command::Driver(args)) => driver::command(&args, &cli.talk),
+        Some(Command::Driver(args)) => driver::command(&args),
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) const DRIVER: Driver = Driver {
         threads: Threads::PerCpu,
         can_pipeline: false,
         can_rate: true,
+        by_default: true,
     },
     connect: |job| tasks::connect(job, Flavour::MultiThread, Sockets::OneEach, work),
 };

@@ -19,6 +19,7 @@ pub(super) const DRIVER: Driver = Driver {
         threads: Threads::One,
         can_pipeline: true,
         can_rate: true,
+        by_default: true,
     },
     connect: |job| tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, work),
 };

@@ -20,6 +20,10 @@ mod async_mt;
 mod async_pipe;
 mod asynchronous;
 mod multiplexed;
+#[cfg(feature = "rustis")]
+mod rustis;
+#[cfg(feature = "rustis")]
+mod rustis_pipe;
 mod sync;
 mod sync_pipe;
 
@@ -41,6 +45,10 @@ const DRIVERS: &[Driver] = &[
     async_pipe::DRIVER,
     async_mt::DRIVER,
     multiplexed::DRIVER,
+    #[cfg(feature = "rustis")]
+    rustis::DRIVER,
+    #[cfg(feature = "rustis")]
+    rustis_pipe::DRIVER,
 ];
 
 /// What the built-in modes are called and can do.
@@ -54,7 +62,7 @@ pub const MODES: &[BuiltinMode] = &{
     modes
 };
 
-/// The client library of all built-in modes; a test keeps the version.
+/// The client library of most built-in modes; a test keeps the version.
 const CLIENT: &str = "redis-rs 1.8.1";
 
 /// A mode and the way to start it.

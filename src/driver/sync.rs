@@ -16,6 +16,7 @@ pub(super) const DRIVER: Driver = Driver {
         threads: Threads::PerWorker,
         can_pipeline: false,
         can_rate: true,
+        by_default: true,
     },
     connect: |job| threads::connect(job, work),
 };

@@ -33,15 +33,15 @@ pub(super) enum Sockets {
     Shared,
 }
 
-struct Tasks<W> {
+struct Tasks<C, W> {
     runtime: Runtime,
     name: String,
     /// By the worker's number.
-    connections: Vec<MultiplexedConnection>,
+    connections: Vec<C>,
     work: W,
 }
 
-/// Connects a task for every worker of the job; `work` is what it then does until the worker has no more.
+/// Connects a task of redis-rs for every worker of the job; `work` is what it then does until the worker has no more.
 pub(super) fn connect<W, F>(
     job: &Job,
     flavour: Flavour,
@@ -52,8 +52,30 @@ where
     W: Fn(MultiplexedConnection, Worker) -> F + 'static,
     F: Future<Output = Result<(), Failure>> + Send + 'static,
 {
-    allow_open_files(job.workers);
     let server = Server::new(&job.server)?;
+    let connect = move || {
+        let server = server.clone();
+        async move { server.connect_async().await }
+    };
+    connect_with(job, flavour, sockets, connect, work)
+}
+
+/// The same for any library: `connect` opens one connection of it.
+pub(super) fn connect_with<C, N, G, W, F>(
+    job: &Job,
+    flavour: Flavour,
+    sockets: Sockets,
+    connect: N,
+    work: W,
+) -> Result<Box<dyn Crew>, Failure>
+where
+    C: Clone + Send + 'static,
+    N: Fn() -> G,
+    G: Future<Output = Result<C, Failure>> + Send + 'static,
+    W: Fn(C, Worker) -> F + 'static,
+    F: Future<Output = Result<(), Failure>> + Send + 'static,
+{
+    allow_open_files(job.workers);
     let (mut builder, name) = match flavour {
         Flavour::CurrentThread => (Builder::new_current_thread(), "current-thread".to_owned()),
         Flavour::MultiThread => {
@@ -66,20 +88,19 @@ where
     let runtime = builder.enable_all().build()?;
     let connections = runtime.block_on(async {
         match sockets {
-            Sockets::OneEach => connect_each(&server, job.workers).await,
-            Sockets::Shared => Ok(vec![server.connect_async().await?; job.workers as usize]),
+            Sockets::OneEach => connect_each(job.workers, connect).await,
+            Sockets::Shared => Ok(vec![connect().await?; job.workers as usize]),
         }
     })?;
     Ok(Box::new(Tasks { runtime, name: format!("tokio 1.54.1 {name}"), connections, work }))
 }
 
-async fn connect_each(server: &Server, workers: u32) -> Result<Vec<MultiplexedConnection>, Failure> {
-    let pending: Vec<JoinHandle<_>> = (0..workers)
-        .map(|_| {
-            let server = server.clone();
-            tokio::spawn(async move { server.connect_async().await })
-        })
-        .collect();
+async fn connect_each<C, G>(workers: u32, connect: impl Fn() -> G) -> Result<Vec<C>, Failure>
+where
+    C: Send + 'static,
+    G: Future<Output = Result<C, Failure>> + Send + 'static,
+{
+    let pending: Vec<JoinHandle<_>> = (0..workers).map(|_| tokio::spawn(connect())).collect();
     let mut connections = Vec::with_capacity(pending.len());
     for (number, connected) in pending.into_iter().enumerate() {
         connections.push(outcome(connected.await).map_err(|failure| failure.of_worker(number as u32))?);
@@ -87,9 +108,10 @@ async fn connect_each(server: &Server, workers: u32) -> Result<Vec<MultiplexedCo
     Ok(connections)
 }
 
-impl<W, F> Crew for Tasks<W>
+impl<C, W, F> Crew for Tasks<C, W>
 where
-    W: Fn(MultiplexedConnection, Worker) -> F,
+    C: Clone,
+    W: Fn(C, Worker) -> F,
     F: Future<Output = Result<(), Failure>> + Send + 'static,
 {
     fn runtime(&self) -> String {

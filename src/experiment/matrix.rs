@@ -64,14 +64,15 @@ impl<'a> Draft<'a> {
             if names.builtin.is_empty() {
                 findings.error(&here, "this matrix names no modes");
             }
-            let levels = names.builtin.iter().map(|mode| Level::Mode(mode.name.to_owned()));
+            let usual = names.builtin.iter().filter(|mode| mode.by_default);
+            let levels: Vec<_> = usual.map(|mode| Level::Mode(mode.name.to_owned())).collect();
             axes.insert(
                 0,
                 DraftAxis {
                     factor: Factor::Mode,
                     place: here.clone(),
-                    levels: levels.collect(),
-                    places: vec![here.clone(); names.builtin.len()],
+                    places: vec![here.clone(); levels.len()],
+                    levels,
                 },
             );
         }

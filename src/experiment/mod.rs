@@ -75,6 +75,8 @@ pub struct BuiltinMode {
     pub can_pipeline: bool,
     /// Whether it keeps to `workload.rate`.
     pub can_rate: bool,
+    /// Whether a matrix that names no modes has it.
+    pub by_default: bool,
 }
 
 /// How many threads of a client do the work.

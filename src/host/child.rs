@@ -169,29 +169,52 @@ pub fn adopt_orphans() {
     );
 }
 
-/// Kills every child of this process that no [`Child`] stands for, and returns their numbers. To be called when nobody
-/// else is starting processes.
-pub fn end_orphans() -> Vec<u32> {
-    let mut ended = Vec::new();
-    if !ADOPTS.load(Ordering::Relaxed) {
-        return ended;
-    }
+/// Kills every child of this process that no [`Child`] stands for. To be called when nobody else is starting processes.
+pub fn end_orphans() {
     // When an orphan dies its own children come here.
     loop {
-        let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let orphans: Vec<u32> =
-            cpu::children(std::process::id()).into_iter().filter(|pid| !known.contains(pid)).collect();
+        let orphans = orphans();
         if orphans.is_empty() {
-            return ended;
+            return;
         }
-        for orphan in orphans {
-            if let Some(pid) = Pid::from_raw(orphan.cast_signed()) {
-                let _ = rustix::process::kill_process(pid, Signal::KILL);
-                let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
-                ended.push(orphan);
-            }
+        for pid in orphans.into_iter().filter_map(|pid| Pid::from_raw(pid.cast_signed())) {
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+            let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
         }
     }
+}
+
+/// How many processes are alive that a process group had beside its leader, or that came to this process as orphans.
+/// Only Linux tells.
+#[must_use]
+pub fn left_behind(leader: u32) -> usize {
+    let orphans = orphans().into_iter().filter(|&pid| {
+        let pid = Pid::from_raw(pid.cast_signed());
+        // One that is dead already is reaped, and was nobody's fault.
+        !matches!(rustix::process::waitpid(pid, rustix::process::WaitOptions::NOHANG), Ok(Some(_)))
+    });
+    let mut left: BTreeSet<u32> = orphans.collect();
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    left.extend(pids.filter(|&pid| pid != leader && group_if_alive(pid) == Some(leader)));
+    left.len()
+}
+
+/// The process group of a process that is no zombie.
+fn group_if_alive(pid: u32) -> Option<u32> {
+    // Behind the name, which may contain anything: state, parent, group (proc(5)).
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
+    if fields.next() == Some("Z") { None } else { fields.nth(1)?.parse().ok() }
+}
+
+/// The children of this process that no [`Child`] stands for, if it adopts any.
+fn orphans() -> Vec<u32> {
+    if !ADOPTS.load(Ordering::Relaxed) {
+        return Vec::new();
+    }
+    let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    cpu::children(std::process::id()).into_iter().filter(|pid| !known.contains(pid)).collect()
 }
 
 /// Lets the calling process be killed when its parent dies.

@@ -15,10 +15,10 @@ use crate::protocol::{
     TrialAbort, TrialGo, TrialPrepare, TrialResult,
 };
 use crate::record::{ClientLabel, HostLabel, LinkKind, Measured, Status, TrialRecord};
-use crate::run::check::Keys;
 use crate::run::fleet::{Fleet, is_unavailable, program, server_key};
-use crate::run::{RunError, check, stop_requested};
+use crate::run::{RunError, flags, stop_requested};
 use crate::units::Nanos;
+use crate::verify::{self, Keys};
 
 /// How an attempt ended, and what follows for the run.
 pub(super) struct Ended {
@@ -103,7 +103,7 @@ pub(super) async fn attempt(
             record.status = Status::Ok;
             let mode = fleet.equipment.builtin.iter().find(|mode| mode.name == record.settings.mode);
             let client_host = fleet.facts(&record.settings.hosts.client);
-            record.flags = check::flags(&record, &measured, client_host, mode.map(|mode| mode.threads));
+            record.flags = flags::flags(&record, &measured, client_host, mode.map(|mode| mode.threads));
             record.measured = Some(measured);
             Ended { record, may_succeed_again: false, fatal: None }
         }
@@ -188,13 +188,13 @@ fn accept(
     counts: ServerCounts,
     keys: Keys,
 ) -> Result<Measured, Failure> {
-    check::verify(asked, result, &counts, keys).map_err(|disagreement| Failure {
+    verify::verify(asked, result, &counts, keys).map_err(|disagreement| Failure {
         status: Status::Failed,
         error: disagreement.to_string(),
         may_succeed_again: true,
         fatal: None,
     })?;
-    let (latency, latency_summary) = check::latency(result).map_err(Failure::for_good)?;
+    let (latency, latency_summary) = verify::latency(result).map_err(Failure::for_good)?;
     Ok(Measured {
         elapsed_ns: result.done.elapsed_ns,
         operations: result.done.operations,

@@ -2,7 +2,7 @@
 //! and never writes files: who wants a journal or a progress line observes.
 
 mod attempt;
-mod check;
+mod flags;
 mod fleet;
 
 use std::io;

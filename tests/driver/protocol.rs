@@ -26,9 +26,9 @@ fn refusal(change: impl FnOnce(&mut serde_json::Value)) -> String {
 
 #[test]
 fn what_a_mode_cannot_do_is_refused_before_anything_is_connected() {
-    insta::assert_snapshot!(refusal(|job| job["mode"] = "sink".into()), @"unsupported: `sink` is no built-in mode; there are sync, sync-pipe, async, async-pipe, async-mt, multiplexed");
+    insta::assert_snapshot!(refusal(|job| job["mode"] = "sink".into()), @"unsupported: `sink` is no built-in mode; there are sync, sync-pipe, async, async-pipe, async-mt, multiplexed, rustis, rustis-pipe");
     insta::assert_snapshot!(refusal(|job| job["workload"]["pipeline"] = 2.into()), @"unsupported: `sync` cannot pipeline (asked for 2)");
-    insta::assert_snapshot!(refusal(|job| job["workload"]["kind"] = "incr".into()), @"unsupported: the built-in modes know no workload of kind `incr`");
+    insta::assert_snapshot!(refusal(|job| job["workload"]["kind"] = "incr".into()), @"unsupported: this driver knows no workload of kind `incr`");
 }
 
 #[test]

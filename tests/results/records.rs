@@ -99,6 +99,7 @@ pub(crate) fn ok(settings: &Settings, repetition: u32, ops_per_s: f64) -> TrialR
             runtime: "tokio 1.54.1 current-thread".to_owned(),
             workers: settings.workers,
             placement: AppliedPlacement::Pinned { server: vec![1], client: vec![1] },
+            comparability: None,
         }),
         measured: Some(Measured {
             elapsed_ns: Nanos(elapsed as u64),
@@ -137,6 +138,7 @@ pub(crate) fn session(run_id: &str, planned_trials: u64) -> Session {
         seed: 20_170_309,
         modes: ["sync", "async"].map(str::to_owned).to_vec(),
         hosts: BTreeMap::from([("local".to_owned(), facts)]),
+        skipped: Vec::new(),
         started_at: start(),
         planned_trials,
     }

@@ -103,7 +103,13 @@ fn experiment() -> Experiment {
         hosts: BTreeMap::new(),
         modes: BTreeMap::from([(
             "mine".to_owned(),
-            ModeSpec { command: vec!["./driver".to_owned()], directory: PathBuf::new() },
+            ModeSpec {
+                command: vec!["./driver".to_owned()],
+                load_generator: None,
+                prepare: Vec::new(),
+                optional: false,
+                directory: PathBuf::new(),
+            },
         )]),
         matrices: vec![Matrix {
             base: settings("sync", 1),

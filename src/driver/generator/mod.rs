@@ -8,7 +8,7 @@
 mod memtier;
 mod redis_benchmark;
 
-use std::io::{StdinLock, Write};
+use std::io::{Read as _, Seek as _, StdinLock, Write};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -69,10 +69,7 @@ fn carry_out(job: &Job, tool: &Tool, argv: &[String], await_go: &mut AwaitGo<'_>
     drop(Server::new(&job.server)?.connect()?);
     let run = |operations: u64| {
         let options = (tool.options)(job, operations);
-        let printed = print_of(Command::new(program).args(&options).args(extra))?;
-        (tool.elapsed)(&printed, operations).map_err(|error| {
-            Failure::new(FailureKind::Other, format!("`{program}` printed what makes no sense: {error}"))
-        })
+        print_of(Command::new(program).args(&options).args(extra))
     };
     warm_up(job, (tool.multiple)(job), run).map_err(|failure| failure.while_trying("warm-up"))?;
     await_go(Ready {
@@ -81,7 +78,9 @@ fn carry_out(job: &Job, tool: &Tool, argv: &[String], await_go: &mut AwaitGo<'_>
         workers: job.workers,
         comparability: Some(differences(tool, job, operations, extra)),
     })?;
-    let elapsed = run(operations)?;
+    let elapsed = (tool.elapsed)(&run(operations)?, operations).map_err(|error| {
+        Failure::new(FailureKind::Other, format!("`{program}` printed what makes no sense: {error}"))
+    })?;
     Ok(Done {
         elapsed_ns: elapsed.into(),
         operations,
@@ -126,7 +125,7 @@ fn operations(job: &Job, tool: &Tool) -> Result<u64, Failure> {
 }
 
 /// Makes the server warm. The process that will be measured cannot be: it is not there yet.
-fn warm_up(job: &Job, multiple: u64, run: impl Fn(u64) -> Result<Duration, Failure>) -> Result<(), Failure> {
+fn warm_up(job: &Job, multiple: u64, run: impl Fn(u64) -> Result<String, Failure>) -> Result<(), Failure> {
     match job.warmup {
         Warmup::Operations(0) => Ok(()),
         Warmup::Operations(operations) => run(operations.next_multiple_of(multiple)).map(drop),
@@ -180,19 +179,24 @@ fn version(program: &str) -> Result<String, Failure> {
     Ok(first.trim().chars().filter(|c| !c.is_control()).take(SHOWN_CHARS).collect())
 }
 
-/// Runs a program to its end.
+/// Runs a program to its end, and returns what it printed.
 fn print_of(command: &mut Command) -> Result<String, Failure> {
     let name = command.get_program().to_string_lossy().into_owned();
-    command.stdin(Stdio::null()).stderr(Stdio::inherit());
+    let failed = |error: std::io::Error| {
+        Failure::new(FailureKind::Unsupported, format!("cannot run load generator `{name}`: {error}"))
+    };
+    // A file, and not a pipe: memtier goes back in what it has written.
+    let mut output = tempfile::tempfile().map_err(failed)?;
+    command.stdin(Stdio::null()).stdout(output.try_clone().map_err(failed)?).stderr(Stdio::inherit());
     child::die_with_this_thread(command);
-    let output = command.output().map_err(|error| {
-        Failure::new(FailureKind::Unsupported, format!("cannot start load generator `{name}`: {error}"))
-    })?;
-    if !output.status.success() {
-        let how = child::describe(output.status);
+    let status = command.status().map_err(failed)?;
+    if !status.success() {
+        let how = child::describe(status);
         return Err(Failure::new(FailureKind::Other, format!("load generator `{name}` failed: {how}")));
     }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    let mut printed = Vec::new();
+    output.rewind().and_then(|()| output.read_to_end(&mut printed)).map_err(failed)?;
+    Ok(String::from_utf8_lossy(&printed).into_owned())
 }
 
 /// Where the server is, in the options that `redis-benchmark` has made common.

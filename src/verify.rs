@@ -1,40 +1,30 @@
 //! The server has the last word: what a driver claims is held against what the server counted and what the agent
 //! saw. Pure decisions, no message is sent here.
 
-use crate::experiment::{Amount, Placement, Threads};
+use crate::experiment::Amount;
 use crate::latency;
-use crate::protocol::{AppliedPlacement, HostFacts, JobWorkload, Latency, ServerCounts, TrialResult};
-use crate::record::{Flag, LatencySummary, Measured, TrialRecord};
-use crate::units::Nanos;
+use crate::protocol::{JobWorkload, Latency, ServerCounts, TrialResult};
+use crate::record::LatencySummary;
 
-/// The share of a CPU from which on a thread counts as saturated.
-const SATURATED: f64 = 0.9;
-/// CPU time of others, as a share of one CPU, from which on a trial is flagged.
-const FOREIGN: f64 = 0.1;
-/// Stolen time, as a share of all CPUs, from which on a trial is flagged.
-const STOLEN: f64 = 0.02;
-/// The least that counts, in seconds, of what the system tells in clock ticks of 10 ms: three of them.
-const TICKS: f64 = 0.030;
 /// How far the agent's clock may be from the driver's, as a share of the elapsed time …
-const CLOCKS_APART: f64 = 0.1;
+pub(crate) const CLOCKS_APART: f64 = 0.1;
 /// … and what passing messages may cost in any case, in seconds.
-const MESSAGES: f64 = 0.005;
-/// How late, in seconds, the last operation of an open loop may start before the schedule counts as missed.
-const BEHIND: f64 = 0.010;
+pub(crate) const MESSAGES: f64 = 0.005;
 
 /// What is known beforehand of the keys that a driver writes.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Keys {
+pub struct Keys {
     /// Whether they stay on the server, which is flushed, rather than being deleted by the driver.
-    pub(super) left: bool,
+    pub left: bool,
     /// Whether there may be another number of them than one for each operation: the driver has said that it does
     /// something else than was asked for.
-    pub(super) may_differ: bool,
+    pub may_differ: bool,
 }
 
 /// A claim that is not true, or cannot be.
 #[derive(Debug, PartialEq, thiserror::Error)]
-pub(super) enum Disagreement {
+#[expect(missing_docs, reason = "the message of each variant says what it is and what its fields are")]
+pub enum Disagreement {
     #[error("the driver claims {claimed} operations, the job asked for {asked}")]
     Operations { claimed: u64, asked: u64 },
     #[error("the driver ended after {elapsed:.3} s, the job asked for {asked:.3} s")]
@@ -69,7 +59,7 @@ pub(super) enum Disagreement {
 ///
 /// # Errors
 /// The first disagreement.
-pub(super) fn verify(
+pub fn verify(
     asked: &JobWorkload,
     result: &TrialResult,
     counts: &ServerCounts,
@@ -127,7 +117,7 @@ pub(super) fn verify(
 ///
 /// # Errors
 /// If they cannot be read or do not belong to the operations that the driver claims.
-pub(super) fn latency(result: &TrialResult) -> Result<(Option<Latency>, Option<LatencySummary>), String> {
+pub fn latency(result: &TrialResult) -> Result<(Option<Latency>, Option<LatencySummary>), String> {
     let Some(latencies) = &result.done.latency else { return Ok((None, None)) };
     let histogram = latency::decode(latencies).map_err(|error| format!("the driver's latencies: {error}"))?;
     let operations = result.done.operations;
@@ -135,50 +125,6 @@ pub(super) fn latency(result: &TrialResult) -> Result<(Option<Latency>, Option<L
         return Err(Disagreement::Latencies { latencies: histogram.len(), operations }.to_string());
     }
     Ok((Some(latency::encode(&histogram)), Some(latency::summary(&histogram))))
-}
-
-/// What a reader must know of an attempt that ended well. `threads` is what is known of the client's: of somebody
-/// else's driver nothing, and then it may have as many as there are CPUs.
-pub(super) fn flags(
-    record: &TrialRecord,
-    measured: &Measured,
-    client_host: &HostFacts,
-    threads: Option<Threads>,
-) -> Vec<Flag> {
-    let elapsed = measured.elapsed_ns.as_secs_f64();
-    let wall = measured.wall_ns.as_secs_f64();
-    let share = |time: Option<Nanos>| time.map_or(0.0, |time| time.as_secs_f64() / wall);
-    let applied = record.client.as_ref().map(|client| &client.placement);
-    let client_cpus = match applied {
-        Some(AppliedPlacement::Pinned { client, .. }) => client.len() as u32,
-        _ => client_host.cpus,
-    };
-    let workers = record.client.as_ref().map_or(1, |client| client.workers);
-    let usable = threads.unwrap_or(Threads::PerCpu).can_use(workers, client_cpus);
-    let server_share = share(measured.server.main_thread_cpu_ns);
-    let client_share = share(measured.client_cpu_ns);
-    let mut flags = Vec::new();
-    let mut flag = |which, when| {
-        if when {
-            flags.push(which);
-        }
-    };
-    flag(Flag::ClientBound, client_share > SATURATED * f64::from(usable));
-    flag(Flag::ServerBound, server_share > SATURATED);
-    let ticks = |time: Option<Nanos>| time.is_some_and(|time| time.as_secs_f64() >= TICKS);
-    let foreign = measured.foreign_cpu_ns;
-    flag(Flag::ForeignLoad, share(foreign) > FOREIGN && ticks(foreign));
-    let stolen = STOLEN * f64::from(client_host.cpus);
-    flag(Flag::Throttled, share(measured.steal_ns) > stolen && ticks(measured.steal_ns));
-    flag(Flag::BehindSchedule, measured.max_lag_ns.is_some_and(|lag| lag.as_secs_f64() > BEHIND));
-    flag(Flag::ClockDisagrees, wall - elapsed > CLOCKS_APART * wall + MESSAGES);
-    flag(Flag::Persistence, record.server.as_ref().is_some_and(|server| server.persistence));
-    flag(
-        Flag::NotPlaced,
-        record.settings.placement != Placement::Free
-            && !matches!(applied, Some(AppliedPlacement::Pinned { .. })),
-    );
-    flags
 }
 
 #[cfg(test)]

@@ -1,0 +1,594 @@
+//! Tests a driver against the protocol, with a server of its own, and says what it gets wrong.
+//!
+//! Trials go the same way as in a run: the same code starts the driver, waits for it, and holds its claim against what
+//! the server counted. What cannot be said in a well-formed conversation (another version, a closed input) is said to
+//! the bare process.
+
+use std::cell::Cell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::driver::{Driver, command, excerpt};
+use super::lines::Lines;
+use super::outbox::Outbox;
+use super::stderr::Stderr;
+use crate::experiment::{Warmup, WorkloadKind};
+use crate::host::child::{self, Child};
+use crate::protocol::{
+    AgentError, AgentErrorKind, DriverEvent, Endpoint, FailureKind, Job, JobWorkload, Launch, MAX_LINE,
+    PROTOCOL, Program, Ready, ServerCounts, ServerExpose, ServerReset, ServerSample, ServerStart, ServerUp,
+    TrialResult,
+};
+use crate::server::Servers;
+use crate::units::Nanos;
+use crate::verify::{self, Keys};
+
+/// How long a driver is watched for work that it does before `go`.
+const BEFORE_GO: Duration = Duration::from_millis(100);
+/// How long a driver may take to end when its input does.
+const END_WITHIN: Duration = Duration::from_secs(5);
+/// How long what it has started may take to end after it.
+const FOLLOW_WITHIN: Duration = Duration::from_secs(1);
+/// How often the server is asked whether a driver has begun.
+const POLL: Duration = Duration::from_millis(5);
+/// The operations of a trial; not divisible by the number of workers.
+const OPERATIONS: u64 = 2000;
+const WORKERS: u32 = 3;
+/// Operations that nobody finishes while this test runs.
+const ENDLESS: u64 = 99_999_999;
+const RATE: u64 = 10_000;
+const OPEN: &str = "open";
+const PROTECTED: &str = "protected";
+
+/// Which driver to test, and with what.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The driver.
+    pub program: Program,
+    /// The mode that it is asked for.
+    pub mode: String,
+    /// This program, for built-in drivers.
+    pub builtin: PathBuf,
+    /// The program of the server.
+    pub server: String,
+    /// Where the server's directory goes.
+    pub tmp: PathBuf,
+    /// How long each step may take.
+    pub within: Duration,
+}
+
+/// What came of one test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it should be; there may be something to add.
+    Right(Option<String>),
+    /// The driver says that it cannot do this, which is right too.
+    Refused(String),
+    /// Not as it should be, and why.
+    Wrong(String),
+}
+
+/// Why a test did not come to its end.
+enum Stop {
+    Refused(String),
+    Wrong(String),
+}
+
+type Outcome = Result<Option<String>, Stop>;
+
+impl From<AgentError> for Stop {
+    fn from(error: AgentError) -> Self {
+        match error.kind {
+            AgentErrorKind::Unsupported => Self::Refused(error.message),
+            _ => Self::Wrong(error.message),
+        }
+    }
+}
+
+fn wrong<T>(what: impl Into<String>) -> Result<T, Stop> {
+    Err(Stop::Wrong(what.into()))
+}
+
+/// Carries out all tests, one after the other, and hands each verdict to `tell`. If a driver cannot carry out the
+/// simplest trial, nothing else is tried.
+///
+/// Must run on a `LocalSet`. [`child::adopt_orphans`] should have been called, so that processes that leave the
+/// driver's session are found.
+///
+/// # Errors
+/// When there is no server.
+pub async fn check(options: &Options, mut tell: impl FnMut(&str, &Verdict)) -> Result<(), AgentError> {
+    let (outbox, writer) = Outbox::into(tokio::io::sink());
+    tokio::task::spawn_local(writer);
+    let mut servers = Servers::new(options.tmp.clone());
+    let up = match start(&mut servers, options, OPEN).await {
+        Ok(up) => up,
+        Err(error) => {
+            servers.stop_all().await;
+            return Err(error);
+        }
+    };
+    let mut bench = Bench { options, outbox, servers, up };
+    bench.run_all(&mut tell).await;
+    bench.servers.stop_all().await;
+    Ok(())
+}
+
+async fn start(servers: &mut Servers, options: &Options, key: &str) -> Result<ServerUp, AgentError> {
+    let args = ["--save", "", "--appendonly", "no"].map(str::to_owned).to_vec();
+    let launch = Launch::Managed { program: options.server.clone(), args };
+    servers.start(&ServerStart { key: key.to_owned(), launch, fresh: false }).await
+}
+
+/// A driver on the bench.
+struct Bench<'a> {
+    options: &'a Options,
+    outbox: Outbox,
+    servers: Servers,
+    /// The server without a password.
+    up: ServerUp,
+}
+
+/// A trial that went well.
+struct Trial {
+    ready: Ready,
+    result: TrialResult,
+}
+
+impl Bench<'_> {
+    async fn run_all(&mut self, tell: &mut impl FnMut(&str, &Verdict)) {
+        let mut say = |name: &str, outcome: Outcome| {
+            let verdict = match outcome {
+                Ok(note) => Verdict::Right(note),
+                Err(Stop::Refused(why)) => Verdict::Refused(why),
+                Err(Stop::Wrong(why)) => Verdict::Wrong(why),
+            };
+            tell(name, &verdict);
+        };
+        let first = match self.simplest().await {
+            Err(Stop::Refused(why)) => wrong(why),
+            other => other,
+        };
+        let usable = first.is_ok();
+        say("carries out a trial", first);
+        if !usable {
+            return;
+        }
+        macro_rules! tests {
+            ($($name:literal => $test:expr;)*) => { $(say($name, $test.await);)* };
+        }
+        tests! {
+            "leaves no process behind" => self.leaves_nobody();
+            "shares an uneven number of operations among workers" => self.trial(|job| job.workers = WORKERS, noted);
+            "works until a time has passed" => self.trial(
+                |job| {
+                    job.workload.operations = None;
+                    job.workload.duration_ns = Some(Nanos::from_millis(200));
+                },
+                noted,
+            );
+            "stores values of a given size" => self.trial(|job| job.workload.value_bytes = Some(100), noted);
+            "sends several operations in one round trip" => self.trial(|job| job.workload.pipeline = 5, noted);
+            "keeps to a rate" => self.trial(|job| job.workload.rate = Some(RATE), kept_rate);
+            "warms up for a time" => self.trial(|job| job.warmup = Warmup::Duration(Nanos::from_millis(50)), noted);
+            "uses a Unix socket" => self.unix_socket();
+            "gives a password" => self.password();
+            "deletes its keys" => self.trial(|job| job.delete_keys = true, noted);
+            "notices an answer that is not what it stored" => self.notices_lies();
+            "says when there is no server" => self.no_server();
+            "refuses another version of the protocol" => self.refuses(
+                |job| job["protocol"] = json!(PROTOCOL + 998), &[FailureKind::Protocol],
+            );
+            "refuses a workload that it does not know" => self.refuses(
+                |job| job["workload"]["kind"] = json!("no-such-workload"),
+                &[FailureKind::Unsupported, FailureKind::Protocol],
+            );
+            "does not wait for more when the job is none" => self.no_job();
+            "ends with its input before there is a job" => self.ends_at(Stage::Start);
+            "ends with its input when it is ready" => self.ends_at(Stage::Ready);
+            "ends with its input while it works" => self.ends_at(Stage::AtWork);
+        }
+    }
+
+    fn job(&self) -> Job {
+        Job {
+            protocol: PROTOCOL,
+            mode: self.options.mode.clone(),
+            server: Endpoint { unix_socket: None, ..self.up.endpoint.clone() },
+            workload: JobWorkload {
+                kind: WorkloadKind::SetGet,
+                operations: Some(OPERATIONS),
+                duration_ns: None,
+                value_bytes: None,
+                pipeline: 1,
+                rate: None,
+                verify: true,
+            },
+            workers: 1,
+            key_prefix: "check:".to_owned(),
+            warmup: Warmup::Operations(20),
+            seed: 1,
+            delete_keys: false,
+        }
+    }
+
+    // ------------------------------------------------------------------------------------ well-formed trials
+
+    async fn simplest(&mut self) -> Outcome {
+        let trial = self.carry_out(self.job(), OPEN).await?;
+        let Ready { client, runtime, comparability, .. } = trial.ready;
+        let differs = comparability.map(|text| format!("; differs: {text}")).unwrap_or_default();
+        Ok(Some(format!("{client}, {runtime}{differs}")))
+    }
+
+    async fn trial(&mut self, change: impl FnOnce(&mut Job), judge: fn(&Trial) -> Outcome) -> Outcome {
+        let mut job = self.job();
+        change(&mut job);
+        judge(&self.carry_out(job, OPEN).await?)
+    }
+
+    async fn unix_socket(&mut self) -> Outcome {
+        let job = Job { server: self.up.endpoint.clone(), ..self.job() };
+        if job.server.unix_socket.is_none() {
+            return Err(Stop::Refused("this server has no Unix socket".to_owned()));
+        }
+        self.carry_out(job, OPEN).await.map(|_| None)
+    }
+
+    async fn password(&mut self) -> Outcome {
+        start(&mut self.servers, self.options, PROTECTED).await?;
+        let expose = ServerExpose { key: PROTECTED.to_owned(), address: "127.0.0.1".to_owned() };
+        let endpoint = self.servers.expose(&expose).await?;
+        let job = Job { server: Endpoint { unix_socket: None, ..endpoint }, ..self.job() };
+        self.carry_out(job, PROTECTED).await.map(|_| None)
+    }
+
+    /// A trial, step by step as in a run.
+    async fn carry_out(&mut self, job: Job, server: &str) -> Result<Trial, Stop> {
+        self.reset(server).await?;
+        let (driver, ready) = self.ready(&job).await?;
+        let warm = self.sample(server).await?;
+        if job.delete_keys && warm.keys_added != 0 {
+            return wrong(format!("{} keys of its warm-up are there when it is ready", warm.keys_added));
+        }
+        self.reset(server).await?;
+        sleep(BEFORE_GO).await;
+        let early = self.sample(server).await?;
+        if early.set_calls + early.get_calls > 0 {
+            return wrong(format!(
+                "does not wait for go: the server counted {} SET and {} GET calls before it",
+                early.set_calls, early.get_calls
+            ));
+        }
+        let result = driver.go(self.options.within.into(), &self.servers.pids()).await?;
+        let counts = self.sample(server).await?;
+        let keys = Keys { left: !job.delete_keys, may_differ: ready.comparability.is_some() };
+        if let Err(disagreement) = verify::verify(&job.workload, &result, &counts, keys) {
+            return wrong(disagreement.to_string());
+        }
+        if let Err(error) = verify::latency(&result) {
+            return wrong(error);
+        }
+        if ready.workers != job.workers {
+            return wrong(format!("uses {} workers where {} were asked for", ready.workers, job.workers));
+        }
+        Ok(Trial { ready, result })
+    }
+
+    async fn ready(&self, job: &Job) -> Result<(Driver, Ready), AgentError> {
+        let Options { program, builtin, within, .. } = self.options;
+        let driver = Driver::start("check", program, builtin, None, self.outbox.clone())?;
+        driver.become_ready(job, (*within).into()).await
+    }
+
+    async fn reset(&mut self, server: &str) -> Result<(), AgentError> {
+        self.servers.reset(&ServerReset { key: server.to_owned() }).await
+    }
+
+    async fn sample(&mut self, server: &str) -> Result<ServerCounts, AgentError> {
+        self.servers.sample(&ServerSample { key: server.to_owned() }).await
+    }
+
+    /// One byte of every value that the server returns after `go` is changed on its way.
+    async fn notices_lies(&mut self) -> Outcome {
+        let lies = Rc::new(Cell::new(false));
+        let upstream = (self.up.endpoint.host.clone(), self.up.endpoint.port);
+        let Ok(port) = relay(upstream, Rc::clone(&lies)).await else {
+            return Err(Stop::Refused("no relay can be set up on this machine".to_owned()));
+        };
+        let mut job = self.job();
+        (job.server.host, job.server.port) = ("127.0.0.1".to_owned(), port);
+        self.reset(OPEN).await?;
+        let (driver, ready) = self.ready(&job).await?;
+        lies.set(true);
+        match driver.go(self.options.within.into(), &[]).await {
+            Ok(result) if result.done.errors > 0 => Ok(None),
+            Ok(_) if ready.comparability.is_some() => {
+                Ok(Some("it does not, and says that it differs".to_owned()))
+            }
+            Ok(_) => wrong("believes everything: it was done although no GET returned what was stored"),
+            Err(error) if error.message.contains("(verification)") => Ok(None),
+            Err(error) => Ok(Some(format!("but not as \"verification\": {}", error.message))),
+        }
+    }
+
+    // ------------------------------------------------------------------------------------ the bare process
+
+    fn bare(&self) -> Result<Bare, Stop> {
+        Bare::start(self.options, self.outbox.clone())
+    }
+
+    async fn leaves_nobody(&mut self) -> Outcome {
+        self.reset(OPEN).await?;
+        let mut driver = self.bare()?;
+        driver.say(&json!(self.job())).await;
+        driver.expect("ready", |event| matches!(event, DriverEvent::Ready(_))).await?;
+        driver.say(&json!({"go": true})).await;
+        driver.expect("done", |event| matches!(event, DriverEvent::Done(_))).await?;
+        driver.end().await.map(|()| None)
+    }
+
+    async fn refuses(&mut self, change: impl FnOnce(&mut Value), kinds: &[FailureKind]) -> Outcome {
+        let mut driver = self.bare()?;
+        let mut job = json!(self.job());
+        change(&mut job);
+        driver.say(&job).await;
+        match driver.event().await? {
+            Some(DriverEvent::Failed { kind, .. }) if kinds.contains(&kind) => {}
+            Some(DriverEvent::Failed { kind, error }) => {
+                return wrong(format!("calls it \"{kind}\", and \"{}\" was due: {error}", kinds[0]));
+            }
+            Some(_) => return wrong("takes it as if nothing were wrong"),
+            None => return wrong("ends without a word: \"failed\" was due"),
+        }
+        driver.end().await.map(|()| None)
+    }
+
+    async fn no_job(&mut self) -> Outcome {
+        let mut driver = self.bare()?;
+        driver.say_text("this is no job\n").await;
+        match driver.event().await? {
+            Some(DriverEvent::Failed { .. }) | None => {}
+            Some(_) => return wrong("takes it as if nothing were wrong"),
+        }
+        driver.end().await.map(|()| None)
+    }
+
+    async fn no_server(&mut self) -> Outcome {
+        let mut job = self.job();
+        // A port that was free a moment ago.
+        let free = TcpListener::bind(("127.0.0.1", 0)).await.and_then(|listener| listener.local_addr());
+        let Ok(address) = free else { return Err(Stop::Refused("no port is free".to_owned())) };
+        job.server.port = address.port();
+        let mut driver = self.bare()?;
+        driver.say(&json!(job)).await;
+        let note = match driver.event().await? {
+            Some(DriverEvent::Failed { kind: FailureKind::Connection, .. }) => None,
+            Some(DriverEvent::Failed { kind, .. }) => Some(format!("but calls it \"{kind}\"")),
+            Some(_) => return wrong("is ready although nobody listens where the server should be"),
+            None => Some("but ends without a word".to_owned()),
+        };
+        driver.end().await.map(|()| note)
+    }
+
+    async fn ends_at(&mut self, stage: Stage) -> Outcome {
+        self.reset(OPEN).await?;
+        let mut driver = self.bare()?;
+        let mut job = self.job();
+        if stage != Stage::Start {
+            if stage == Stage::AtWork {
+                job.workload.operations = Some(ENDLESS);
+            }
+            driver.say(&json!(job)).await;
+            driver.expect("ready", |event| matches!(event, DriverEvent::Ready(_))).await?;
+        }
+        if stage == Stage::AtWork {
+            self.reset(OPEN).await?;
+            driver.say(&json!({"go": true})).await;
+            let deadline = Instant::now() + self.options.within;
+            while self.sample(OPEN).await?.set_calls == 0 {
+                if Instant::now() > deadline {
+                    return wrong(format!("does nothing within {} of go", Nanos::from(self.options.within)));
+                }
+                sleep(POLL).await;
+            }
+        }
+        driver.end().await.map(|()| None)
+    }
+}
+
+fn noted(_: &Trial) -> Outcome {
+    Ok(None)
+}
+
+/// Operation k is due at k ÷ rate, so that the last one cannot be over before.
+fn kept_rate(trial: &Trial) -> Outcome {
+    let least = (OPERATIONS - 1) as f64 / RATE as f64;
+    let elapsed = trial.result.done.elapsed_ns.as_secs_f64();
+    if elapsed < least * 0.99 {
+        return wrong(format!("was done after {elapsed:.3} s: at {RATE}/s it takes {least:.3} s"));
+    }
+    if trial.result.done.max_lag_ns.is_none() {
+        return wrong("does not say how late it was: `max_lag_ns` is missing");
+    }
+    Ok(None)
+}
+
+/// When the input is closed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Start,
+    Ready,
+    AtWork,
+}
+
+/// A driver to which anything can be said.
+struct Bare {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: Lines<ChildStdout>,
+    _stderr: Stderr,
+    within: Duration,
+}
+
+impl Bare {
+    fn start(options: &Options, outbox: Outbox) -> Result<Self, Stop> {
+        use std::process::Stdio;
+        let (_, mut command) = command(&options.program, &options.builtin)?;
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let pipes = |child: &mut Child| -> std::io::Result<_> {
+            let process = child.process().ok_or(std::io::ErrorKind::NotFound)?;
+            let (input, output, error) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
+            Ok((
+                ChildStdin::from_std(input.ok_or(std::io::ErrorKind::NotFound)?)?,
+                ChildStdout::from_std(output.ok_or(std::io::ErrorKind::NotFound)?)?,
+                ChildStderr::from_std(error.ok_or(std::io::ErrorKind::NotFound)?)?,
+            ))
+        };
+        let started = Child::spawn(&mut command, None).and_then(|mut child| Ok((pipes(&mut child)?, child)));
+        let ((input, output, stderr), child) =
+            started.map_err(|error| Stop::Wrong(format!("cannot be started: {error}")))?;
+        Ok(Self {
+            child,
+            input: Some(input),
+            output: Lines::new(output, MAX_LINE),
+            _stderr: Stderr::follow(stderr, "check".to_owned(), outbox),
+            within: options.within,
+        })
+    }
+
+    async fn say(&mut self, message: &Value) {
+        self.say_text(&format!("{message}\n")).await;
+    }
+
+    /// Who does not read shows it by what it does next.
+    async fn say_text(&mut self, text: &str) {
+        if let Some(input) = &mut self.input {
+            let _ = input.write_all(text.as_bytes()).await;
+        }
+    }
+
+    /// The next event but progress; `None` at the end of its output.
+    async fn event(&mut self) -> Result<Option<DriverEvent>, Stop> {
+        loop {
+            let Ok(line) = timeout(self.within, self.output.next()).await else {
+                return wrong(format!("says nothing within {}", Nanos::from(self.within)));
+            };
+            let line = match line {
+                Ok(Some(line)) => line,
+                Ok(None) => return Ok(None),
+                Err(bad) => return wrong(format!("printed {bad}")),
+            };
+            match serde_json::from_str(&line) {
+                Ok(DriverEvent::Progress { .. }) => {}
+                Ok(event) => return Ok(Some(event)),
+                Err(error) => {
+                    return wrong(format!("printed what is no event ({error}): {}", excerpt(&line)));
+                }
+            }
+        }
+    }
+
+    async fn expect(&mut self, due: &str, is_due: fn(&DriverEvent) -> bool) -> Result<(), Stop> {
+        match self.event().await? {
+            Some(event) if is_due(&event) => Ok(()),
+            Some(DriverEvent::Failed { kind: FailureKind::Unsupported, error }) => Err(Stop::Refused(error)),
+            Some(DriverEvent::Failed { kind, error }) => wrong(format!("failed ({kind}): {error}")),
+            Some(_) => wrong(format!("said something else when \"{due}\" was due")),
+            None => wrong(format!("ended its output when \"{due}\" was due")),
+        }
+    }
+
+    /// Closes its input. It has to end, and nobody may be left.
+    async fn end(mut self) -> Result<(), Stop> {
+        self.input = None;
+        let exited = timeout(END_WITHIN, self.child.exited()).await.is_ok();
+        let deadline = Instant::now() + FOLLOW_WITHIN;
+        let mut left = child::left_behind(self.child.pid());
+        while exited && left > 0 && Instant::now() < deadline {
+            sleep(POLL).await;
+            left = child::left_behind(self.child.pid());
+        }
+        drop(self.child);
+        child::end_orphans();
+        if !exited {
+            return wrong(format!("does not end within {}s of the end of its input", END_WITHIN.as_secs()));
+        }
+        match left {
+            0 => Ok(()),
+            1 => wrong("leaves a process behind"),
+            n => wrong(format!("leaves {n} processes behind")),
+        }
+    }
+}
+
+/// Passes on what client and server say to each other, on a port of its own. Where `lies` is set, one byte of every
+/// bulk string from the server is changed.
+async fn relay(upstream: (String, u16), lies: Rc<Cell<bool>>) -> std::io::Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let port = listener.local_addr()?.port();
+    tokio::task::spawn_local(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let (upstream, lies) = (upstream.clone(), Rc::clone(&lies));
+            tokio::task::spawn_local(async move { pass_on(client, upstream, lies).await });
+        }
+    });
+    Ok(port)
+}
+
+async fn pass_on(client: TcpStream, upstream: (String, u16), lies: Rc<Cell<bool>>) -> std::io::Result<()> {
+    let server = TcpStream::connect(upstream).await?;
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    tokio::task::spawn_local(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let read = from_server.read(&mut buffer).await?;
+        if read == 0 {
+            return to_client.shutdown().await;
+        }
+        if lies.get() {
+            distort(&mut buffer[..read]);
+        }
+        to_client.write_all(&buffer[..read]).await?;
+    }
+}
+
+/// Changes the first byte of every bulk string (`$3\r\nabc\r\n`) that has one.
+fn distort(reply: &mut [u8]) {
+    let mut at = 0;
+    while let Some(found) = reply[at..].iter().position(|&byte| byte == b'$') {
+        let digits = at + found + 1;
+        let count = reply[digits..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        at = digits + count;
+        if count > 0 && reply[digits] != b'0' && reply[at..].starts_with(b"\r\n") && at + 2 < reply.len() {
+            reply[at + 2] ^= 1;
+            at += 3;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_server_returns_as_a_value_is_distorted() {
+        let distorted = |reply: &str| {
+            let mut bytes = reply.as_bytes().to_vec();
+            distort(&mut bytes);
+            String::from_utf8(bytes).unwrap()
+        };
+        assert_eq!(distorted("+OK\r\n$2\r\n10\r\n$1\r\n4\r\n"), "+OK\r\n$2\r\n00\r\n$1\r\n5\r\n");
+        assert_eq!(distorted("+OK\r\n$-1\r\n$0\r\n\r\n:5\r\n$1"), "+OK\r\n$-1\r\n$0\r\n\r\n:5\r\n$1");
+    }
+}

@@ -1,0 +1,286 @@
+//! Clients that are not built in: the shipped ones, those that cannot be had, and those that do everything wrong.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::sandbox::Sandbox;
+
+/// The complete driver of docs/protocols.md.
+fn documented_driver(sandbox: &Sandbox) -> PathBuf {
+    let docs = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/protocols.md")).unwrap();
+    let code = docs.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
+    sandbox.write("plain_socket.py", code)
+}
+
+fn check(sandbox: &Sandbox, directory: &Path, options: &[&str], command: &[&str]) -> Output {
+    let args = [&["driver", "check"], options, &["--"], command].concat();
+    sandbox.orchestrate(&args).current_dir(directory).output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// The shell scripts of drivers that do everything wrong, and what has to be said of each.
+const BAD: &[(&str, &str, &str)] = &[
+    ("hangs-before-ready", "read -r job; sleep 1000", "was not ready within"),
+    ("hangs-after-go", "read -r job; $READY; read -r go; sleep 1000", "was not done within"),
+    (
+        "prints-garbage",
+        "read -r job; echo 'hello there'; read -r go",
+        "printed what is no event of the protocol",
+    ),
+    (
+        "prints-100-MB",
+        "read -r job; head -c 100000000 /dev/zero | tr '\\0' x",
+        "a line longer than 16777216 bytes",
+    ),
+    (
+        "exits-without-done",
+        "read -r job; $READY; read -r go; exit 0",
+        "ended before it was done; exit status 0",
+    ),
+    ("forks-and-exits", "read -r job; $READY; read -r go; sleep 1000 & exit 3", "exit status 3"),
+    ("leaves-its-session", "read -r job; setsid sleep 1000 & exit 4", "exit status 4"),
+    (
+        "ignores-the-end-of-input",
+        "read -r job; $READY; read -r go; $DONE; sleep 1000",
+        "did not exit within 5s of the end of its input",
+    ),
+];
+
+fn script(template: &str) -> String {
+    template
+        .replace("$READY", r#"echo '{"event":"ready","client":"sh","runtime":"sh","workers":1}'"#)
+        .replace(
+            "$DONE",
+            r#"echo '{"event":"done","elapsed_ns":1000,"operations":1,"errors":0,"latency":null}'"#,
+        )
+}
+
+#[test]
+fn whatever_a_driver_does_wrong_is_a_failed_row_with_its_own_reason_and_the_run_goes_on() {
+    let sandbox = Sandbox::new();
+    let mut file = "name = 'bad'\n[workload]\noperations = 10\n".to_owned();
+    let mut modes = Vec::new();
+    for (name, template, _) in BAD {
+        let script = sandbox.write(&format!("{name}.sh"), &script(template));
+        file += &format!("[mode.{name}]\ncommand = ['sh', '{}']\n", script.display());
+        modes.push(format!("'{name}'"));
+    }
+    file += &format!("[[matrix]]\nmodes = [{}, 'sync']\n", modes.join(", "));
+    file += "[run]\nrepetitions = 1\nretries = 0\norder = 'sequential'\nwarmup = 0\ntimeout = '3s'\n";
+    let experiment = sandbox.write("bad.toml", &file);
+    let output = sandbox.output(&[experiment.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    let rows = sandbox.rows("bad", "trials.csv");
+    let by_mode: BTreeMap<_, _> = rows.iter().map(|row| (row["mode"].as_str(), row)).collect();
+    for (name, _, reason) in BAD {
+        let row = by_mode[name];
+        assert_ne!(row["status"], "ok", "{name}");
+        assert!(row["error"].contains(reason), "{name}: {}", row["error"]);
+    }
+    assert_eq!(by_mode["sync"]["status"], "ok");
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn the_check_catches_every_bad_driver() {
+    let sandbox = Sandbox::new();
+    for (name, template, reason) in BAD {
+        let path = sandbox.write(&format!("{name}.sh"), &script(template));
+        let output = check(&sandbox, sandbox.path(), &["--timeout", "1"], &["sh", path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(1), "{name}: {}", text(&output));
+        assert!(text(&output).contains(reason), "{name}: {}", text(&output));
+    }
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn the_documented_driver_passes_the_check_and_one_that_believes_everything_does_not() {
+    let sandbox = Sandbox::new();
+    let driver = documented_driver(&sandbox);
+    let output = check(&sandbox, sandbox.path(), &[], &["python3", driver.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let code = fs::read_to_string(&driver).unwrap();
+    let careless = [
+        (r#"work["verify"] and fetched != value"#, "False", "believes everything"),
+        (
+            r#"job["protocol"] != 1"#,
+            "False",
+            "another version of the protocol: takes it as if nothing were wrong",
+        ),
+        ("os._exit(0)", "None", "ends with its input while it works: does not end within"),
+        ("    delete_written()\n", "    pass\n", "deletes its keys"),
+        ("if not sys.stdin.readline():", "if False:", "does not wait for go"),
+    ];
+    for (right, wrong, reason) in careless {
+        if !code.contains(right) {
+            continue;
+        }
+        let path = sandbox.write("careless.py", &code.replace(right, wrong));
+        let output = check(&sandbox, sandbox.path(), &[], &["python3", path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(1), "{right}: {}", text(&output));
+        assert!(text(&output).contains(reason), "{right}: {}", text(&output));
+    }
+    sandbox.expect_nobody_left();
+}
+
+/// Prepares and checks every mode of a shipped file. A mode that is optional may be missing here.
+fn check_shipped(file: &str) {
+    let sandbox = Sandbox::new();
+    let drivers = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/drivers"));
+    let table: toml::Table = toml::from_str(&fs::read_to_string(drivers.join(file)).unwrap()).unwrap();
+    let words = |value: Option<&toml::Value>| -> Vec<String> {
+        let list = value.and_then(toml::Value::as_array).cloned().unwrap_or_default();
+        list.iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+    };
+    let modes = table["mode"].as_table().unwrap();
+    let mut to_check = Vec::new();
+    for (name, mode) in modes {
+        let optional = mode.get("optional").and_then(toml::Value::as_bool).unwrap_or(false);
+        if let [program, args @ ..] = words(mode.get("prepare")).as_slice() {
+            let prepared = Command::new(program).args(args).current_dir(drivers).output().unwrap();
+            if optional && !prepared.status.success() {
+                continue;
+            }
+            assert!(prepared.status.success(), "{name}: {}", text(&prepared));
+        }
+        let generator = mode.get("load_generator").map(|generator| generator.as_str().unwrap().to_owned());
+        let mut command = words(mode.get("command"));
+        let mut options = vec!["--mode".to_owned(), name.clone()];
+        if let Some(generator) = generator {
+            if command.is_empty() {
+                command.push(generator.clone());
+            }
+            let found = Command::new(&command[0]).arg("--version").output();
+            if optional && found.is_err() {
+                continue;
+            }
+            options.extend(["--load-generator".to_owned(), generator]);
+        }
+        to_check.push((name, options, command));
+    }
+    assert!(!to_check.is_empty(), "nothing of {file} can be had here");
+    // A check mostly waits.
+    for together in to_check.chunks(4) {
+        std::thread::scope(|scope| {
+            for (name, options, command) in together {
+                let sandbox = &sandbox;
+                scope.spawn(move || {
+                    let options: Vec<_> = options.iter().map(String::as_str).collect();
+                    let command: Vec<_> = command.iter().map(String::as_str).collect();
+                    let output = check(sandbox, drivers, &options, &command);
+                    assert_eq!(output.status.code(), Some(0), "{name}: {}", text(&output));
+                });
+            }
+        });
+    }
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn every_client_in_python_keeps_the_protocol() {
+    check_shipped("python.toml");
+}
+
+#[test]
+fn every_client_in_javascript_keeps_the_protocol() {
+    check_shipped("node.toml");
+}
+
+#[test]
+fn every_client_in_c_keeps_the_protocol() {
+    check_shipped("c.toml");
+}
+
+#[test]
+fn every_load_generator_that_is_here_keeps_the_protocol() {
+    check_shipped("load-generators.toml");
+}
+
+#[test]
+fn a_mode_that_cannot_be_had_ends_the_run_before_anything_is_measured() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write(
+        "missing.toml",
+        "name = 'missing'\n[mode.a]\ncommand = ['no-such-program']\n[mode.b]\ncommand = ['sh']\nprepare = ['sh', '-c', 'echo no compiler here >&2; exit 7']\n[[matrix]]\nmodes = ['sync', 'a', 'b']\n",
+    );
+    let output = sandbox.output(&[file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3));
+    let said = text(&output);
+    assert!(said.contains("mode `a`: there is no program `no-such-program` on PATH"), "{said}");
+    assert!(
+        said.contains("mode `b`") && said.contains("exit status 7; its last words: no compiler here"),
+        "{said}"
+    );
+    assert!(sandbox.runs("missing").is_empty(), "a run was begun");
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn an_optional_mode_is_skipped_and_added_by_the_same_command_once_it_is_there() {
+    let sandbox = Sandbox::new();
+    documented_driver(&sandbox);
+    let file = sandbox.write(
+        "optional.toml",
+        "name = 'optional'\n[workload]\noperations = 50\n[mode.late]\ncommand = ['python3', 'plain_socket.py']\nprepare = ['test', '-e', 'installed']\noptional = true\n[[matrix]]\nmodes = ['sync', 'late']\n[run]\nrepetitions = 2\nwarmup = 0\n",
+    );
+    let output = sandbox.output(&[file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("2 trials were skipped"), "{}", text(&output));
+    assert_eq!(sandbox.rows("optional", "trials.csv").len(), 2);
+    let run = sandbox.runs("optional").pop().unwrap();
+    let provenance = fs::read_to_string(run.join("run.json")).unwrap();
+    assert!(provenance.contains("mode `late`"), "{provenance}");
+
+    sandbox.write("installed", "");
+    let output = sandbox.output(&[file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert_eq!(sandbox.runs("optional").len(), 1, "the same run goes on");
+    let rows = sandbox.rows("optional", "trials.csv");
+    assert_eq!(rows.iter().filter(|row| row["mode"] == "late" && row["status"] == "ok").count(), 2);
+    assert_eq!(rows.len(), 4);
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn the_start_of_an_interpreter_is_outside_the_measured_time() {
+    let sandbox = Sandbox::new();
+    documented_driver(&sandbox);
+    let file = sandbox.write(
+        "slow.toml",
+        "name = 'slow'\n[workload]\noperations = 50\n[mode.slow]\ncommand = ['sh', '-c', 'sleep 2; exec python3 plain_socket.py']\n[[matrix]]\nmodes = 'slow'\n[run]\nrepetitions = 1\nwarmup = 0\n",
+    );
+    let output = sandbox.output(&[file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let trial = sandbox.attempts("slow").pop().unwrap();
+    let (took, measured) =
+        (trial["took_ns"].as_u64().unwrap(), trial["measured"]["wall_ns"].as_u64().unwrap());
+    assert!(took > 2_000_000_000, "the driver slept for two seconds, and the attempt took {took} ns");
+    assert!(measured < 1_000_000_000, "the measured part took {measured} ns");
+}
+
+#[test]
+fn a_load_generator_says_what_it_does_differently() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write(
+        "peer.toml",
+        "name = 'peer'\n[workload]\noperations = 5000\n[mode.peer]\nload_generator = 'redis-benchmark'\noptional = true\n[[matrix]]\nmodes = ['sync', 'peer']\nworkers = [1, 10]\n[run]\nrepetitions = 1\nwarmup = 0\n",
+    );
+    let output = sandbox.output(&[file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    for row in sandbox.rows("peer", "trials.csv") {
+        assert_eq!(row["status"], "ok", "{}", row["error"]);
+        assert_eq!(row["comparability"].contains("one key for all operations"), row["mode"] == "peer");
+        assert_eq!(row["server_calls"], "10000");
+        if row["mode"] == "peer" {
+            assert!(row["client"].contains("benchmark"), "{}", row["client"]);
+            let cpu: f64 = row["client_cpu_s"].parse().unwrap();
+            assert!(cpu > 0.0, "the load generator's work is the client's");
+        }
+    }
+    sandbox.expect_nobody_left();
+}
