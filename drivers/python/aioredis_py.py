@@ -34,7 +34,7 @@ class Aioredis(harness.Tasks):
         self.run([loop(r, worker) for r, worker in zip(self.clients, workers)])
 
     def delete(self, keys):
-        self.run([self.clients[0].delete(*keys)])
+        self.run([delete(self.clients[0], keys)])
 
 
 async def asyncio(r, worker):
@@ -55,6 +55,10 @@ async def asyncio_pipe(r, worker):
         replies = await pipe.execute()
         for (_, value), fetched in zip(pairs, replies[1::2]):
             worker.check(fetched.decode("utf-8"), value)
+
+
+async def delete(r, keys):
+    await r.delete(*keys)
 
 
 def main(uvloop):

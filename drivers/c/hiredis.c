@@ -1,0 +1,309 @@
+/* hiredis as a client: hiredis-driver [--pipe].
+ *
+ * A worker is a thread with a blocking connection; the first one is the main thread, so that one worker needs no
+ * second. Another thread sleeps until the input ends, and ends the process then, whatever it is doing. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PROTOCOL = 1, DELETE_BATCH = 1000, NAME_BYTES = 256 };
+
+/* Buckets of three significant digits: 0 to 999, and 900 more for each further power of ten. */
+enum { DIGITS_BUCKETS = 900, POWERS = 16, BUCKETS = 100 + DIGITS_BUCKETS * POWERS };
+
+typedef struct {
+    redisContext *redis;
+    int number;
+    pthread_t thread;
+    /* What follows is of one phase. */
+    char stem[NAME_BYTES];
+    int64_t operations;
+    int64_t begun, done;
+    int64_t ended;
+    uint64_t latencies[BUCKETS];
+} worker;
+
+static struct {
+    const char *host, *unix_socket, *password, *key_prefix;
+    int port, workers, pipeline;
+    int64_t value_bytes; /* -1: the value is the index */
+    bool verify, delete_keys, pipe;
+} job;
+
+static int64_t deadline; /* 0: there is none */
+static worker *crew;
+static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
+static atomic_int exit_status = EXIT_FAILURE;
+
+/* ------------------------------------------------------------------------------------------------ protocol */
+
+static void say(json_t *event) {
+    pthread_mutex_lock(&output);
+    json_dumpf(event, stdout, JSON_COMPACT);
+    putchar('\n');
+    fflush(stdout);
+    pthread_mutex_unlock(&output);
+    json_decref(event);
+}
+
+/* Nothing comes after it. */
+__attribute__((noreturn, format(printf, 2, 3))) static void give_up(const char *kind, const char *format, ...) {
+    char error[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error, sizeof error, format, arguments);
+    va_end(arguments);
+    /* The lock is kept, so that the first reason is the one that is told. */
+    pthread_mutex_lock(&output);
+    json_dumpf(json_pack("{s:s, s:s, s:s}", "event", "failed", "kind", kind, "error", error), stdout, JSON_COMPACT);
+    putchar('\n');
+    fflush(stdout);
+    _exit(EXIT_FAILURE);
+}
+
+/* A line of the input, which is to be freed; the process ends with the input. */
+static char *next_line(void) {
+    char *line = NULL;
+    size_t size = 0;
+    if (getline(&line, &size, stdin) < 0) _exit(EXIT_FAILURE);
+    return line;
+}
+
+static void *end_with_input(void *unused) {
+    (void)unused;
+    while (getchar() != EOF) continue;
+    _exit(exit_status);
+}
+
+static int64_t whole(json_t *object, const char *name, int64_t absent) {
+    json_t *value = json_object_get(object, name);
+    return json_is_integer(value) ? json_integer_value(value) : absent;
+}
+
+/* Reads the job, which lives as long as the process, and says no to what cannot be done. */
+static json_t *read_job(void) {
+    json_error_t reason;
+    char *line = next_line();
+    json_t *all = json_loads(line, 0, &reason);
+    free(line);
+    if (!json_is_object(all)) give_up("protocol", "this is no job: %s", reason.text);
+    int64_t version = whole(all, "protocol", -1);
+    if (version != PROTOCOL)
+        give_up("protocol", "the job is of protocol version %" PRId64 ", this driver speaks version %d", version, PROTOCOL);
+    json_t *workload = json_object_get(all, "workload"), *server = json_object_get(all, "server");
+    const char *kind = json_string_value(json_object_get(workload, "kind"));
+    if (!kind || !server || !json_is_object(json_object_get(all, "warmup"))) give_up("protocol", "the job is not complete");
+    if (strcmp(kind, "set-get") != 0) give_up("unsupported", "this driver knows no workload of kind `%s`", kind);
+    if (whole(workload, "rate", 0) != 0) give_up("unsupported", "this driver cannot keep to a rate");
+    job.host = json_string_value(json_object_get(server, "host"));
+    job.port = (int)whole(server, "port", 0);
+    job.unix_socket = json_string_value(json_object_get(server, "unix_socket"));
+    job.password = json_string_value(json_object_get(server, "password"));
+    job.key_prefix = json_string_value(json_object_get(all, "key_prefix"));
+    job.workers = (int)whole(all, "workers", 0);
+    job.pipeline = (int)whole(workload, "pipeline", 1);
+    job.value_bytes = whole(workload, "value_bytes", -1);
+    job.verify = json_is_true(json_object_get(workload, "verify"));
+    job.delete_keys = json_is_true(json_object_get(all, "delete_keys"));
+    bool counted = whole(workload, "operations", -1) >= 0, timed = whole(workload, "duration_ns", -1) >= 0;
+    if (!job.key_prefix || strlen(job.key_prefix) > NAME_BYTES / 2 || job.workers < 1 || job.pipeline < 1 || counted == timed)
+        give_up("protocol", "a job has operations or a duration, a short key prefix and at least one worker");
+    if (job.pipeline > 1 && !job.pipe)
+        give_up("unsupported", "this client does not pipeline (asked for %d)", job.pipeline);
+    return all;
+}
+
+/* ------------------------------------------------------------------------------------------------- workers */
+
+static int64_t now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static int bucket(int64_t latency) {
+    int power = 0;
+    while (latency >= 1000) {
+        latency /= 10;
+        power++;
+    }
+    return (int)latency + DIGITS_BUCKETS * power;
+}
+
+static int64_t lower_bound(int bucket) {
+    int64_t bound = bucket;
+    int power = bucket < 1000 ? 0 : (bucket - 100) / DIGITS_BUCKETS;
+    bound -= (int64_t)power * DIGITS_BUCKETS;
+    while (power-- > 0) bound *= 10;
+    return bound;
+}
+
+static redisReply *received(worker *w, redisReply *reply) {
+    if (!reply) give_up("connection", "worker %d: %s", w->number, w->redis->errstr);
+    if (reply->type == REDIS_REPLY_ERROR) give_up("other", "worker %d: %s", w->number, reply->str);
+    return reply;
+}
+
+static redisReply *call(worker *w, int count, const char **words, const size_t *lengths) {
+    return received(w, redisCommandArgv(w->redis, count, words, lengths));
+}
+
+static redisReply *reply_to_pipeline(worker *w) {
+    void *reply = NULL;
+    return received(w, redisGetReply(w->redis, &reply) == REDIS_OK ? reply : NULL);
+}
+
+static void check(worker *w, redisReply *fetched, const char *key, const char *value, size_t size) {
+    bool same = fetched->type == REDIS_REPLY_STRING && (size_t)fetched->len == size && memcmp(fetched->str, value, size) == 0;
+    if (!same && job.verify)
+        give_up("verification", "worker %d: %s holds %.40s, not %.40s", w->number, key, fetched->str ? fetched->str : "nothing", value);
+    freeReplyObject(fetched);
+}
+
+/* The decimal index, or as many bytes as are asked for that end in it. */
+static size_t write_value(char *value, int64_t index) {
+    if (job.value_bytes < 0) return (size_t)sprintf(value, "%" PRId64, index);
+    for (char *at = value + job.value_bytes; at > value; index /= 10) *--at = (char)('0' + index % 10);
+    value[job.value_bytes] = '\0';
+    return (size_t)job.value_bytes;
+}
+
+/* One worker's part of a phase: SET, GET, compare. */
+static void *work(void *argument) {
+    worker *w = argument;
+    char key[NAME_BYTES + 32];
+    size_t stem = strlen(w->stem);
+    memcpy(key, w->stem, stem);
+    char *value = malloc(job.value_bytes < 0 ? 32 : (size_t)job.value_bytes + 1);
+    if (!value) give_up("other", "there is no memory for a value of %" PRId64 " bytes", job.value_bytes);
+    for (int64_t first = 0; first < w->operations;) {
+        int64_t end = first + job.pipeline < w->operations ? first + job.pipeline : w->operations;
+        size_t key_size = stem + (size_t)sprintf(key + stem, "%" PRId64, first), size = write_value(value, first);
+        const char *set[] = {"SET", key, value}, *get[] = {"GET", key};
+        size_t set_sizes[] = {3, key_size, size}, get_sizes[] = {3, key_size};
+        int64_t began = now();
+        if (deadline && began >= deadline) break;
+        w->begun = end;
+        if (job.pipe) {
+            for (int64_t i = first; i < end; i++) {
+                set_sizes[1] = get_sizes[1] = stem + (size_t)sprintf(key + stem, "%" PRId64, i);
+                set_sizes[2] = write_value(value, i);
+                redisAppendCommandArgv(w->redis, 3, set, set_sizes);
+                redisAppendCommandArgv(w->redis, 2, get, get_sizes);
+            }
+            for (int64_t i = first; i < end; i++) {
+                freeReplyObject(reply_to_pipeline(w));
+                redisReply *fetched = reply_to_pipeline(w);
+                sprintf(key + stem, "%" PRId64, i);
+                size = write_value(value, i);
+                check(w, fetched, key, value, size);
+            }
+        } else {
+            freeReplyObject(call(w, 3, set, set_sizes));
+            check(w, call(w, 2, get, get_sizes), key, value, size);
+        }
+        w->ended = now();
+        w->latencies[bucket(w->ended - began)] += (uint64_t)(end - first);
+        w->done += end - first;
+        first = end;
+    }
+    free(value);
+    return NULL;
+}
+
+static void delete_keys(worker *w) {
+    static const char *words[DELETE_BATCH + 1] = {"DEL"};
+    static char keys[DELETE_BATCH][NAME_BYTES + 32];
+    for (int64_t first = 0; first < w->begun; first += DELETE_BATCH) {
+        int count = 1;
+        for (int64_t i = first; i < w->begun && count <= DELETE_BATCH; i++, count++) {
+            sprintf(keys[count - 1], "%s%" PRId64, w->stem, i);
+            words[count] = keys[count - 1];
+        }
+        freeReplyObject(call(w, count, words, NULL));
+    }
+}
+
+/* Has all workers do a phase, and returns when it began. */
+static int64_t phase(const char *infix, int64_t operations, int64_t duration) {
+    int64_t start = now();
+    deadline = operations >= 0 ? 0 : start + duration;
+    for (int i = 0; i < job.workers; i++) {
+        worker *w = &crew[i];
+        snprintf(w->stem, sizeof w->stem, "%s%s%d:", job.key_prefix, infix, i);
+        w->operations = operations >= 0 ? operations / job.workers + (i < operations % job.workers) : INT64_MAX;
+        w->begun = w->done = w->ended = 0;
+        memset(w->latencies, 0, sizeof w->latencies);
+    }
+    for (int i = 1; i < job.workers; i++)
+        if (pthread_create(&crew[i].thread, NULL, work, &crew[i]) != 0) give_up("other", "no more than %d threads can be started", i);
+    work(&crew[0]);
+    for (int i = 1; i < job.workers; i++) pthread_join(crew[i].thread, NULL);
+    for (int i = 0; job.delete_keys && i < job.workers; i++) delete_keys(&crew[i]);
+    return start;
+}
+
+static void connect_worker(worker *w) {
+    w->redis = job.unix_socket ? redisConnectUnix(job.unix_socket) : redisConnect(job.host, job.port);
+    if (!w->redis || w->redis->err)
+        give_up("connection", "worker %d: failed to connect: %s", w->number, w->redis ? w->redis->errstr : "no memory");
+    int on = 1;
+    if (!job.unix_socket) setsockopt(w->redis->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (job.password) freeReplyObject(call(w, 2, (const char *[]){"AUTH", job.password}, NULL));
+}
+
+int main(int count, char **words) {
+    job.pipe = count > 1 && strcmp(words[1], "--pipe") == 0;
+    json_t *all = read_job();
+    json_t *warmup = json_object_get(all, "warmup"), *workload = json_object_get(all, "workload");
+    crew = calloc((size_t)job.workers, sizeof *crew);
+    if (!crew) give_up("other", "there is no memory for %d workers", job.workers);
+    for (int i = 0; i < job.workers; i++) {
+        crew[i].number = i;
+        connect_worker(&crew[i]);
+    }
+    phase("w", whole(warmup, "operations", -1), whole(warmup, "duration_ns", 0));
+
+    char client[64];
+    snprintf(client, sizeof client, "hiredis %d.%d.%d", HIREDIS_MAJOR, HIREDIS_MINOR, HIREDIS_PATCH);
+    say(json_pack("{s:s, s:s, s:s, s:i}", "event", "ready", "client", client, "runtime", "C " __VERSION__ ", pthreads", "workers", job.workers));
+    char *line = next_line();
+    json_t *go = json_loads(line, 0, NULL);
+    if (!json_is_true(json_object_get(go, "go"))) give_up("protocol", "go was due, and not %.60s", line);
+    free(line);
+    pthread_t watcher;
+    if (pthread_create(&watcher, NULL, end_with_input, NULL) != 0) give_up("other", "no thread can be started");
+
+    int64_t start = phase("", whole(workload, "operations", -1), whole(workload, "duration_ns", 0));
+
+    int64_t end = start, operations = 0;
+    json_t *latency = json_array();
+    for (int i = 0; i < job.workers; i++) {
+        operations += crew[i].done;
+        if (crew[i].ended > end) end = crew[i].ended;
+    }
+    for (int b = 0; b < BUCKETS; b++) {
+        uint64_t sum = 0;
+        for (int i = 0; i < job.workers; i++) sum += crew[i].latencies[b];
+        if (sum) json_array_append_new(latency, json_pack("[I, I]", (json_int_t)lower_bound(b), (json_int_t)sum));
+    }
+    exit_status = EXIT_SUCCESS;
+    say(json_pack("{s:s, s:I, s:I, s:i, s:o}", "event", "done", "elapsed_ns", (json_int_t)(end - start), "operations", (json_int_t)operations,
+                  "errors", 0, "latency", latency));
+    pthread_join(watcher, NULL);
+}

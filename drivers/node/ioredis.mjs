@@ -1,0 +1,54 @@
+/** ioredis. With `--pipe`, SET and GET of an operation share a round trip. */
+
+import { Redis } from "ioredis";
+
+import { CONNECT_TIMEOUT, serve, versionOf } from "./driver.mjs";
+
+const pipe = process.argv.includes("--pipe");
+
+await serve({
+  name: "ioredis",
+  version: versionOf("ioredis"),
+  canPipeline: pipe,
+  connect,
+  isConnected: (client) => client.status === "ready",
+  roundTrip: pipe ? pipelined : oneByOne,
+  delete: (client, keys) => client.del(keys),
+});
+
+async function connect({ host, port, unix_socket: path, password }) {
+  const address = path == null ? { host, port, noDelay: true } : { path };
+  const client = new Redis({
+    ...address,
+    password: password ?? undefined,
+    lazyConnect: true,
+    connectTimeout: CONNECT_TIMEOUT,
+    // A connection that is lost fails the trial: one made anew, and commands kept for it, would hide that.
+    retryStrategy: null,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+  });
+  // `connect` only says that the connection is closed; why is told here, before.
+  let reason;
+  client.on("error", (error) => (reason = error));
+  try {
+    await client.connect();
+  } catch (error) {
+    throw reason ?? error;
+  }
+  return client;
+}
+
+async function oneByOne(client, [{ key, value }]) {
+  await client.set(key, value);
+  return [await client.get(key)];
+}
+
+async function pipelined(client, operations) {
+  const pipeline = client.pipeline();
+  for (const { key, value } of operations) pipeline.set(key, value).get(key);
+  const replies = await pipeline.exec();
+  const failed = replies.find(([error]) => error);
+  if (failed) throw failed[0];
+  return replies.filter((_, nth) => nth % 2 === 1).map(([, fetched]) => fetched);
+}

@@ -1,0 +1,214 @@
+/** One stretch of work for all workers, the warm-up or the measured part: what is to be done, when, and what was. */
+
+import { createHash } from "node:crypto";
+import { setImmediate as letOthersGoOn, setTimeout as sleep } from "node:timers/promises";
+
+import { Histogram } from "./latency.mjs";
+import { Failure } from "./protocol.mjs";
+
+// Moments and spans are in milliseconds, as `performance.now()` counts them, with nanoseconds behind the point.
+
+/** Timers count whole milliseconds and fire late. Nearer than this an operation is not slept for. */
+const TIMER_PRECISION = 2;
+
+/** Nobody sleeps longer than this without looking whether another worker has failed. */
+const LONGEST_SLEEP = 100;
+
+/** So many keys are deleted by one command. */
+const DELETE_BATCH = 1000;
+
+/** So many decimal digits of the index stand in a value of a given size; the rest of it is filler. */
+const VALUE_DIGITS = 12;
+
+/** Of a value that is not the right one, this much is shown. */
+const SHOWN = 40;
+
+export class Phase {
+  /** The first failure of any worker. All others end at their next operation. */
+  failure = null;
+  #latency = new Histogram();
+
+  constructor(job, { operations, duration_ns, rate, infix }) {
+    this.job = job;
+    this.operations = operations;
+    this.duration = duration_ns == null ? Infinity : duration_ns / 1e6;
+    this.rate = rate;
+    this.infix = infix;
+    this.workers = Array.from({ length: job.workers }, (_, number) => new Worker(this, number));
+  }
+
+  /** The part that is not counted. It has no rate even if the measured part has one: it is there to get warm. */
+  static warmup(job) {
+    return new Phase(job, { ...job.warmup, infix: "w" });
+  }
+
+  /** The part that is. */
+  static measured(job) {
+    return new Phase(job, { ...job.workload, infix: "" });
+  }
+
+  get isEmpty() {
+    return this.operations === 0 || this.duration === 0;
+  }
+
+  /** Has every worker do its share with its client; deletes the keys then if the job asks for it, also after a failure. */
+  async run(library, clients) {
+    this.start = performance.now();
+    this.deadline = this.start + this.duration;
+    await Promise.all(this.workers.map((worker, number) => worker.run(library, clients[number])));
+    if (this.job.delete_keys) await this.#deleteKeys(library);
+    if (this.failure) throw this.failure;
+  }
+
+  record(span, operations) {
+    this.#latency.record(span * 1e6, operations);
+  }
+
+  summary() {
+    const nanos = (span) => Math.round(span * 1e6);
+    const { workers, start, rate } = this;
+    return {
+      elapsed_ns: nanos(workers.reduce((last, worker) => Math.max(last, worker.lastReply ?? start), start) - start),
+      operations: workers.reduce((sum, worker) => sum + worker.done, 0),
+      errors: 0,
+      latency: this.#latency.pairs(),
+      ...(rate != null && { max_lag_ns: nanos(workers.reduce((max, worker) => Math.max(max, worker.maxLag), 0)) }),
+    };
+  }
+
+  /** By name and on a connection of its own, for those of the workers may be broken. */
+  async #deleteKeys(library) {
+    try {
+      const client = await library.connect(this.job.server);
+      for (const { stem, begun } of this.workers) {
+        for (let first = 0; first < begun; first += DELETE_BATCH) {
+          const length = Math.min(DELETE_BATCH, begun - first);
+          await library.delete(client, Array.from({ length }, (_, nth) => `${stem}${first + nth}`));
+        }
+      }
+    } catch (error) {
+      // If the work has failed it is that failure that is told.
+      this.failure ??= new Failure("other", `deleting the keys: ${error.message}`);
+    }
+  }
+}
+
+class Worker {
+  /** Operations of which at least the request may have been sent: indexes below this may exist as keys. */
+  begun = 0;
+  /** Operations whose reply has come. */
+  done = 0;
+  lastReply = null;
+  /** The largest delay of a start. */
+  maxLag = 0;
+
+  constructor(phase, number) {
+    const { job, infix, operations } = phase;
+    this.phase = phase;
+    this.number = number;
+    this.stem = `${job.key_prefix}${infix}${number}:`;
+    this.size = job.workload.value_bytes ?? null;
+    this.filler = this.size === null ? "" : filler(`${job.seed} ${this.stem}`, this.size - VALUE_DIGITS);
+    this.left = operations == null ? Infinity : share(operations, job.workers, number);
+  }
+
+  async run(library, client) {
+    try {
+      await this.#work(library, client);
+    } catch (error) {
+      const kind = error instanceof Failure ? error.kind : library.isConnected(client) ? "other" : "connection";
+      this.phase.failure ??= new Failure(kind, `worker ${this.number}: ${error.message}`);
+    }
+  }
+
+  async #work(library, client) {
+    const { phase } = this;
+    const { pipeline, verify } = phase.job.workload;
+    while (this.left > 0) {
+      const operations = this.#operations(Math.min(this.left, pipeline));
+      const due = this.#due();
+      // In a closed loop nothing is awaited here: others would go on meanwhile, and no operation be charged with it.
+      if (due !== null) {
+        // What is due after the end is not waited for.
+        if (due >= phase.deadline) return;
+        await this.#until(due);
+      }
+
+      const now = performance.now();
+      if (now >= phase.deadline || phase.failure) return;
+      if (due !== null) this.maxLag = Math.max(this.maxLag, now - due);
+      this.begun += operations.length;
+      const fetched = await library.roundTrip(client, operations);
+
+      this.lastReply = performance.now();
+      // Had it been begun in time, it would have had to wait from then on.
+      phase.record(this.lastReply - (due ?? now), operations.length);
+      this.done += operations.length;
+      this.left -= operations.length;
+      if (verify) operations.forEach((operation, nth) => checkFetched(operation, fetched[nth]));
+    }
+  }
+
+  /** The next few operations, which share a round trip. */
+  #operations(count) {
+    const operations = [];
+    for (let index = this.begun; index < this.begun + count; index += 1) {
+      operations.push({ key: this.stem + index, value: this.#value(index) });
+    }
+    return operations;
+  }
+
+  /** As many bytes as the job asks for, all of them ASCII, or the decimal index. */
+  #value(index) {
+    if (this.size === null) return String(index);
+    const digits = String(index).padStart(VALUE_DIGITS, "0");
+    return this.filler + digits.slice(digits.length - Math.min(this.size, VALUE_DIGITS));
+  }
+
+  /**
+   * When the next batch is due; null in a closed loop.
+   *
+   * Batches are dealt out to the workers in turn, so that with a pipeline of 1 worker w does the operations w,
+   * w + workers, w + 2 × workers and so on.
+   */
+  #due() {
+    const { start, rate, job } = this.phase;
+    if (rate == null) return null;
+    const { pipeline } = job.workload;
+    const batch = (this.begun / pipeline) * job.workers + this.number;
+    return start + (batch * pipeline * 1000) / rate;
+  }
+
+  /** Resolves at this moment, or earlier if a worker has failed. */
+  async #until(moment) {
+    for (;;) {
+      const wait = moment - performance.now();
+      if (wait <= 0 || this.phase.failure) return;
+      if (wait > TIMER_PRECISION) await sleep(Math.min(wait - TIMER_PRECISION, LONGEST_SLEEP));
+      else await letOthersGoOn();
+    }
+  }
+}
+
+/** Of `operations`, the first few workers do one more if they cannot be shared evenly. */
+function share(operations, workers, number) {
+  return Math.floor(operations / workers) + (number < operations % workers ? 1 : 0);
+}
+
+/** Letters that look random, as a server that compresses would find nothing to gain in real data either. */
+function filler(source, length) {
+  if (length <= 0) return "";
+  const bytes = createHash("shake256", { outputLength: Math.ceil((length * 3) / 4) }).update(source).digest();
+  return bytes.toString("base64").slice(0, length);
+}
+
+function checkFetched({ key, value }, fetched) {
+  if (fetched === value) return;
+  const got = fetched === null ? "nothing" : shown(fetched);
+  throw new Failure("verification", `GET of ${shown(key)} returned ${got} where ${shown(value)} was stored`);
+}
+
+function shown(value) {
+  const string = String(value);
+  return JSON.stringify(string.slice(0, SHOWN)) + (string.length > SHOWN ? `… (${string.length} characters)` : "");
+}

@@ -1,0 +1,142 @@
+/** Version 1 of the driver protocol: what comes in on standard input and goes out on standard output, a line each. */
+
+const VERSION = 1;
+const MAX_LINE = 16 * 1024 * 1024;
+
+/** Why a driver gives up: a kind that the protocol knows, and one sentence. */
+export class Failure extends Error {
+  constructor(kind, message) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+/** Prints one event; resolves when it is written. */
+export function say(event) {
+  return new Promise((resolve) => process.stdout.write(`${JSON.stringify(event)}\n`, resolve));
+}
+
+/** The lines of standard input. Once the first one has come the process ends, at any moment, with its input. */
+export class Input {
+  #lines = [];
+  #partial = "";
+  #started = false;
+  #waiting = null;
+
+  constructor() {
+    process.stdin.setEncoding("utf8");
+    process.stdin.on("data", (chunk) => this.#receive(chunk));
+    process.stdin.on("end", () => this.#end());
+    process.stdin.on("error", () => this.#end());
+    // If nobody listens any more there is nobody to tell.
+    process.stdout.on("error", () => process.exit(1));
+  }
+
+  /** The next line, without its newline. */
+  line() {
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      this.#deliver();
+    });
+  }
+
+  #receive(chunk) {
+    const lines = (this.#partial + chunk).split("\n");
+    this.#partial = lines.pop();
+    this.#lines.push(...lines);
+    this.#started ||= this.#lines.length > 0;
+    if (this.#partial.length > MAX_LINE) this.#lines.push(this.#partial);
+    this.#deliver();
+  }
+
+  #deliver() {
+    if (!this.#waiting || this.#lines.length === 0) return;
+    const { resolve, reject } = this.#waiting;
+    this.#waiting = null;
+    const line = this.#lines.shift();
+    if (Buffer.byteLength(line) > MAX_LINE) {
+      reject(new Failure("protocol", `a line is longer than ${MAX_LINE} bytes`));
+    } else {
+      resolve(line);
+    }
+  }
+
+  #end() {
+    if (this.#started) process.exit(1);
+    this.#waiting?.reject(new Failure("protocol", "the input ended before a job came"));
+  }
+}
+
+export function checkGo(line) {
+  if (parse(line)?.go !== true) throw new Failure("protocol", `expected {"go":true}, got ${line}`);
+}
+
+/** The job in a line, with `warmup` and `workload` known to be sound. */
+export function readJob(line) {
+  const job = parse(line);
+  check(job, { protocol: natural, workload: { kind: text } });
+  if (job.protocol !== VERSION) {
+    const versions = `version ${job.protocol}, this driver speaks version ${VERSION}`;
+    throw new Failure("protocol", `the job is of protocol ${versions}`);
+  }
+  if (job.workload.kind !== "set-get") {
+    throw new Failure("unsupported", `this driver knows no workload of kind \`${job.workload.kind}\``);
+  }
+  check(job, JOB);
+  const { workload, warmup, workers } = job;
+  if (workers === 0 || workload.pipeline === 0 || workload.rate === 0) {
+    throw new Failure("protocol", "workers, pipeline and rate must be at least 1");
+  }
+  if (!isAmount(workload)) throw new Failure("protocol", "the job must name either operations or a duration");
+  if (!isAmount(warmup)) throw new Failure("protocol", "the warm-up must name either operations or a duration");
+  return job;
+}
+
+const natural = { name: "a natural number", admits: (value) => Number.isInteger(value) && value >= 0 };
+const text = { name: "a string", admits: (value) => typeof value === "string" };
+const truth = { name: "a boolean", admits: (value) => typeof value === "boolean" };
+const optional = ({ name, admits }) => ({ name, admits: (value) => value == null || admits(value) });
+
+const JOB = {
+  mode: text,
+  server: { host: text, port: natural, unix_socket: optional(text), password: optional(text) },
+  workload: {
+    operations: optional(natural),
+    duration_ns: optional(natural),
+    value_bytes: optional(natural),
+    pipeline: natural,
+    rate: optional(natural),
+    verify: truth,
+  },
+  workers: natural,
+  key_prefix: text,
+  warmup: { operations: optional(natural), duration_ns: optional(natural) },
+  seed: natural,
+  delete_keys: optional(truth),
+};
+
+/** Refuses what does not have a shape: an object of shapes, or something that admits values. */
+function check(value, shape, path = "it") {
+  const leaf = "admits" in shape;
+  if (leaf ? !shape.admits(value) : value === null || typeof value !== "object") {
+    // The value is not shown, for it may be a password.
+    throw new Failure("protocol", `this is no job: ${path} is not ${leaf ? shape.name : "an object"}`);
+  }
+  if (leaf) return;
+  for (const [key, inner] of Object.entries(shape)) {
+    check(value[key], inner, path === "it" ? key : `${path}.${key}`);
+  }
+}
+
+/** Whether exactly one of the two says how much there is to do. */
+function isAmount({ operations, duration_ns }) {
+  return (operations == null) !== (duration_ns == null);
+}
+
+function parse(line) {
+  try {
+    return JSON.parse(line);
+  } catch (error) {
+    throw new Failure("protocol", `this is no JSON: ${error.message}`);
+  }
+}
