@@ -32,6 +32,7 @@ import time
 from array import array
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from time import monotonic_ns
 from typing import Any, AsyncIterator, Callable, Iterator, NamedTuple
 
@@ -67,7 +68,7 @@ class Mode(NamedTuple):
     client: str
     runtime: str
     can_pipeline: bool
-    crew: Threads | Tasks
+    crew: Crew
 
 
 def serve(choose_mode: Callable[[], Mode]) -> None:
@@ -104,7 +105,7 @@ def carry_out(job: Job, mode: Mode) -> dict:
     return summary(phase, workers)
 
 
-def work(phase: Phase, crew: Threads | Tasks, workers: list[Worker]) -> None:
+def work(phase: Phase, crew: Crew, workers: list[Worker]) -> None:
     """Has the workers work through a phase. Their keys are deleted after a failure too, but then it is that failure
     that is told."""
     phase.start()
@@ -406,25 +407,57 @@ def shown(text: str) -> str:
 # --------------------------------------------------------------------------------------- who does it
 
 
-class Threads:
-    """Blocking connections: a thread for every worker, each with a connection of its own.
+class Crew:
+    """All workers, each with a connection of its own.
 
     `connect(server)` returns a connection that is open, `loop(connection, worker)` does the worker's operations,
-    `delete(connection, keys)` deletes these keys, `is_connection_error` tells whether an exception of the library means
-    that the server cannot be reached.
+    `delete(connection, keys)` deletes these keys, and `is_lost(error)` tells whether an exception of the library means
+    that the server is out of reach.
     """
 
-    def __init__(self, connect, loop, delete, is_connection_error) -> None:
+    def __init__(self, connect: Callable, loop: Callable, delete: Callable, is_lost: Callable) -> None:
         self._connect = connect
         self._loop = loop
         self._delete = delete
-        self._is_connection_error = is_connection_error
+        self._is_lost = is_lost
+
+    def connect(self, job: Job) -> None:
+        raise NotImplementedError
+
+    def workers(self, phase: Phase) -> list[Worker]:
+        raise NotImplementedError
+
+    def work(self, workers: list[Worker]) -> None:
+        """Returns when every worker has come to its end. What failed stands in the phase."""
+        raise NotImplementedError
+
+    def delete(self, keys: Iterator[str]) -> None:
+        raise NotImplementedError
+
+    def _failure(self, what: str, error: Exception) -> Failure:
+        if isinstance(error, Failure):
+            kind = error.kind
+        elif isinstance(error, UnicodeDecodeError):
+            # Nothing that was stored looks like this.
+            kind = "verification"
+        elif isinstance(error, (OSError, EOFError)) or self._is_lost(error):
+            kind = "connection"
+        else:
+            kind = "other"
+        return Failure(kind, f"{what}: {describe(error)}")
+
+    def _not_connected(self, error: Exception) -> Failure:
+        return Failure("connection", f"failed to connect to {self._server}: {describe(error)}")
+
+
+class Threads(Crew):
+    """A thread for each worker. The functions block."""
 
     def connect(self, job: Job) -> None:
         self._server = job.server
         self._connections = [self._connection() for _ in range(job.workers)]
-        # The main thread is one of the workers, so that one worker needs no second thread. The others are all started
-        # now, rather than when they are needed: that would be in the measured part.
+        # The main thread is one of them, so that one worker needs no second thread. The others are all started here:
+        # later, it would be in the measured part.
         self._pool = ThreadPoolExecutor(max(1, job.workers - 1))
         everybody = threading.Barrier(job.workers)
         for _ in range(1, job.workers):
@@ -435,30 +468,157 @@ class Threads:
         return [ThreadWorker(phase, number) for number in range(phase.job.workers)]
 
     def work(self, workers: list[Worker]) -> None:
-        (mine, my_worker), *others = zip(self._connections, workers)
-        pending = [self._pool.submit(self._work, connection, worker) for connection, worker in others]
-        self._work(mine, my_worker)
+        mine, *others = zip(self._connections, workers)
+        pending = [self._pool.submit(self._work, *other) for other in others]
+        self._work(*mine)
         for other in pending:
             other.result()
 
     def delete(self, keys: Iterator[str]) -> None:
         # On a connection of its own: that of a worker may be what failed.
-        connection = None
-        for batch in batched(keys, DELETE_BATCH):
-            try:
-                connection = connection or self._connection()
-                self._delete(connection, batch)
-            except Exception as error:
-                raise self._failure("deleting the keys", error) from error
+        connection = self._connection()
+        try:
+            for some in chunks(keys, DELETE_BATCH):
+                self._delete(connection, some)
+        except Exception as error:
+            raise self._failure("deleting the keys", error) from error
 
     def _connection(self) -> Any:
         try:
             return self._connect(self._server)
         except Exception as error:
-            raise Failure("connection", f"failed to connect to {self._server}: {describe(error)}") from error
+            raise self._not_connected(error) from error
 
     def _work(self, connection: Any, worker: Worker) -> None:
         try:
             self._loop(connection, worker)
         except Exception as error:
             worker.phase.fail(self._failure(f"worker {worker.number}", error))
+
+
+class Tasks(Crew):
+    """A task for each worker, all on one event loop. The functions are coroutine functions."""
+
+    def __init__(self, event_loop: asyncio.AbstractEventLoop, *functions: Callable) -> None:
+        super().__init__(*functions)
+        self._run = event_loop.run_until_complete
+
+    def connect(self, job: Job) -> None:
+        async def connect_all() -> list:
+            return await asyncio.gather(*(self._connection() for _ in range(job.workers)))
+
+        self._server = job.server
+        self._connections = self._run(connect_all())
+
+    def workers(self, phase: Phase) -> list[Worker]:
+        return [TaskWorker(phase, number) for number in range(phase.job.workers)]
+
+    def work(self, workers: list[Worker]) -> None:
+        async def work_all() -> None:
+            await asyncio.gather(*map(self._work, self._connections, workers))
+
+        self._run(work_all())
+
+    def delete(self, keys: Iterator[str]) -> None:
+        async def delete_all() -> None:
+            connection = await self._connection()
+            try:
+                for some in chunks(keys, DELETE_BATCH):
+                    await self._delete(connection, some)
+            except Exception as error:
+                raise self._failure("deleting the keys", error) from error
+
+        self._run(delete_all())
+
+    async def _connection(self) -> Any:
+        try:
+            return await self._connect(self._server)
+        except Exception as error:
+            raise self._not_connected(error) from error
+
+    async def _work(self, connection: Any, worker: Worker) -> None:
+        try:
+            await self._loop(connection, worker)
+        except Exception as error:
+            worker.phase.fail(self._failure(f"worker {worker.number}", error))
+
+
+def chunks(keys: Iterator[str], size: int) -> Iterator[list[str]]:
+    while some := list(islice(keys, size)):
+        yield some
+
+
+def allow_open_files(workers: int) -> None:
+    """As many as `workers` need, if the system allows it. Where it does not, connecting says so."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = workers + 64
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        if hard != resource.RLIM_INFINITY:
+            wanted = min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+# --------------------------------------------------------------------------------------- input and output
+
+
+work_is_over = threading.Event()
+
+
+def exit_when_input_closes() -> None:
+    """From now on the process ends at once when its input closes, whatever it is doing."""
+
+    def watch() -> None:
+        # A pipe always tells when it is closed, a socket if it is asked to. What comes in is left for who reads it.
+        poll = select.poll()
+        poll.register(sys.stdin.fileno(), getattr(select, "POLLRDHUP", 0))
+        poll.poll()
+        os._exit(0 if work_is_over.is_set() else 1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def await_go() -> None:
+    line = read_line()
+    if not line:
+        os._exit(1)
+    try:
+        go = json.loads(line)
+    except ValueError:
+        go = None
+    if not isinstance(go, dict) or go.get("go") is not True:
+        raise Failure("protocol", f"expected {json.dumps({'go': True})}, got {line.strip()[:SHOWN]}")
+
+
+def read_line() -> str:
+    """The next line; an empty one at the end of the input."""
+    line = sys.stdin.buffer.readline(MAX_LINE + 2)
+    if len(line.rstrip(b"\n")) > MAX_LINE:
+        raise Failure("protocol", f"a line is longer than {MAX_LINE} bytes")
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise Failure("protocol", f"a line is not UTF-8: {error}") from error
+
+
+def say(event: dict) -> None:
+    line = json.dumps(event, separators=(",", ":"))
+    try:
+        print(line, flush=True)
+    except OSError:
+        # Nobody listens any more.
+        os._exit(1)
+
+
+def describe(error: Exception) -> str:
+    """What an exception says, or else its name; those of Python itself, a KeyError above all, say little without it."""
+    text = str(error)
+    return text if text and not isinstance(error, LookupError) else repr(error)
+
+
+def python() -> str:
+    """The interpreter with its version."""
+    version = platform.python_version()
+    if sys.implementation.name == "pypy":
+        major, minor, micro = sys.pypy_version_info[:3]  # type: ignore[attr-defined]
+        return f"PyPy {major}.{minor}.{micro} (Python {version})"
+    return f"{platform.python_implementation()} {version}"

@@ -3,6 +3,7 @@
 // `cfg(test)` tells clippy that helpers in here are test code too.
 #[cfg(test)]
 mod cli;
+#[cfg(test)]
 mod clients;
 #[cfg(test)]
 mod run;
