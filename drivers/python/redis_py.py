@@ -3,130 +3,137 @@
 # dependencies = [
 #     "redis==8.1.0",
 #     "hiredis==3.5.0",
-#     "uvloop==0.23.0; platform_python_implementation == 'CPython'",
-#     "async-timeout==5.0.1; python_full_version < '3.11.3'",
+#     "uvloop==0.23.0",
+#     "async-timeout==5.0.1 ; python_full_version < '3.11.3'",
 # ]
 # ///
-"""redis-py, blocking or with asyncio."""
+"""redis-py as a client: ``redis_py.py sync|asyncio [--pipe] [--no-transaction] [--uvloop] [--hiredis]``.
+
+``sync`` and ``sync --pipe`` are ``test_sync`` and ``test_sync_pipe`` of the article, ``asyncio`` is ``test_async`` with
+what has become of aioredis: it is part of redis-py today.
+"""
 
 import argparse
-import asyncio
-import functools
 import sys
 
-parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("api", choices=["sync", "asyncio"])
-parser.add_argument("--pipe", action="store_true", help="SET and GET in one pipeline")
-parser.add_argument("--no-transaction", action="store_true", help="a pipeline without MULTI and EXEC")
-parser.add_argument("--uvloop", action="store_true", help="the event loop of uvloop in place of asyncio's own")
-parser.add_argument("--hiredis", action="store_true", help="hiredis in place of redis-py's own parser")
-parser.add_argument("--check", action="store_true", help="only find out whether all of this can be had here")
-args = parser.parse_args()
+import harness
 
-if not args.hiredis:
-    # redis-py uses it wherever it can be imported.
+parser = argparse.ArgumentParser(description="redis-py as a client, for orchestrate")
+parser.add_argument("kind", choices=["sync", "asyncio"])
+parser.add_argument("--pipe", action="store_true", help="SET and GET of an operation share a round trip")
+parser.add_argument("--no-transaction", action="store_true", help="pipelines without MULTI and EXEC around them")
+parser.add_argument("--uvloop", action="store_true", help="asyncio on uvloop")
+parser.add_argument("--hiredis", action="store_true", help="replies are parsed, and requests packed, in C")
+options = parser.parse_args()
+
+if not options.hiredis:
+    # redis-py takes hiredis if it can import it. With this it cannot, as if it were not installed.
     sys.modules["hiredis"] = None
 
-import redis
-import redis.asyncio
-import redis.asyncio.retry
-import redis.backoff
-import redis.retry
+import redis  # noqa: E402
+import redis.asyncio  # noqa: E402
+import redis.utils  # noqa: E402
+from redis.backoff import NoBackoff  # noqa: E402
 
-# From here on: the harness is not to leave a __pycache__ in the source tree, libraries are to have theirs.
-sys.dont_write_bytecode = True
+if bool(redis.utils.HIREDIS_AVAILABLE) != options.hiredis:
+    raise SystemExit(f"hiredis is {'not ' * options.hiredis}used, against what was asked for")
 
-from driver import Failure, Mode, Server, TaskWorker, Tasks, Threads, ThreadWorker, check, python, serve
+CLIENT = f"redis-py {redis.__version__}"
+if options.hiredis:
+    import hiredis
+
+    CLIENT += f" + hiredis {hiredis.__version__}"
 
 
-def set_get(r: redis.Redis, worker: ThreadWorker) -> None:
-    for key, value in worker.operations():
+def arguments(job, retry):
+    """How every worker connects. Nothing is tried twice: a retry would hide a failure and count as one operation."""
+    server = job["server"]
+    if server["unix_socket"]:
+        place = {"unix_socket_path": server["unix_socket"]}
+    else:
+        place = {"host": server["host"], "port": server["port"]}
+    return {**place, "password": server["password"], "decode_responses": True, "retry": retry(NoBackoff(), 0)}
+
+
+class Sync(harness.Threads):
+    client = CLIENT
+    runtime = f"{harness.interpreter()}, threads"
+    pipelines = options.pipe
+
+    def __init__(self, job):
+        keywords = arguments(job, redis.retry.Retry)
+        self.clients = [redis.Redis(**keywords) for _ in range(job["workers"])]
+
+    def connect(self):
+        for r in self.clients:
+            r.ping()
+
+    def work(self, workers):
+        loop = sync_pipe if options.pipe else sync
+        self.run(lambda worker, number: loop(self.clients[number], worker), workers)
+
+    def delete(self, keys):
+        self.clients[0].delete(*keys)
+
+
+def sync(r, worker):
+    for i in worker.operations():
+        key, value = worker.pair(i)
         r.set(key, value)
         fetched = r.get(key)
-        worker.check(fetched)
+        worker.check(fetched, value)
 
 
-def set_get_pipe(r: redis.Redis, worker: ThreadWorker, transaction: bool) -> None:
+def sync_pipe(r, worker):
     for batch in worker.batches():
-        pipe = r.pipeline(transaction)
-        for key, value in batch:
+        pairs = [worker.pair(i) for i in batch]
+        pipe = r.pipeline(transaction=not options.no_transaction)
+        for key, value in pairs:
             pipe.set(key, value)
             pipe.get(key)
         replies = pipe.execute()
-        worker.check(*replies[1::2])
+        for (_, value), fetched in zip(pairs, replies[1::2]):
+            worker.check(fetched, value)
 
 
-async def set_get_asyncio(r: redis.asyncio.Redis, worker: TaskWorker) -> None:
-    async for key, value in worker.operations():
+class Asyncio(harness.Tasks):
+    client = CLIENT
+    pipelines = options.pipe
+
+    def __init__(self, job):
+        super().__init__(options.uvloop)
+        keywords = arguments(job, redis.asyncio.retry.Retry)
+        self.clients = [redis.asyncio.Redis(**keywords) for _ in range(job["workers"])]
+
+    def connect(self):
+        self.run([r.ping() for r in self.clients])
+
+    def work(self, workers):
+        loop = asyncio_pipe if options.pipe else asyncio
+        self.run([loop(r, worker) for r, worker in zip(self.clients, workers)])
+
+    def delete(self, keys):
+        self.run([self.clients[0].delete(*keys)])
+
+
+async def asyncio(r, worker):
+    for i in worker.operations():
+        key, value = worker.pair(i)
         await r.set(key, value)
         fetched = await r.get(key)
-        worker.check(fetched)
+        worker.check(fetched, value)
 
 
-async def set_get_pipe_asyncio(r: redis.asyncio.Redis, worker: TaskWorker, transaction: bool) -> None:
-    async for batch in worker.batches():
-        pipe = r.pipeline(transaction)
-        for key, value in batch:
+async def asyncio_pipe(r, worker):
+    for batch in worker.batches():
+        pairs = [worker.pair(i) for i in batch]
+        pipe = r.pipeline(transaction=not options.no_transaction)
+        for key, value in pairs:
             pipe.set(key, value)
             pipe.get(key)
         replies = await pipe.execute()
-        worker.check(*replies[1::2])
+        for (_, value), fetched in zip(pairs, replies[1::2]):
+            worker.check(fetched, value)
 
 
-def connect(server: Server) -> redis.Redis:
-    r = redis.Redis(retry=redis.retry.Retry(redis.backoff.NoBackoff(), 0), **settings(server))
-    r.ping()
-    return r
-
-
-async def connect_asyncio(server: Server) -> redis.asyncio.Redis:
-    r = redis.asyncio.Redis(retry=redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 0), **settings(server))
-    await r.ping()
-    return r
-
-
-def settings(server: Server) -> dict:
-    """What both kinds of client are made with, but for `retry`: redis-py would send a command again, up to ten times,
-    and nobody would see that it had failed."""
-    return {
-        "host": server.host,
-        "port": server.port,
-        "unix_socket_path": server.unix_socket,
-        "password": server.password,
-        "decode_responses": True,
-        # Long enough for hundreds of connections at once over a slow link.
-        "socket_connect_timeout": 30,
-        # A trial has a timeout of its own, and one here (five seconds by default) would cost every command.
-        "socket_timeout": None,
-    }
-
-
-def delete(r: redis.Redis, keys: list[str]) -> None:
-    r.delete(*keys)
-
-
-async def delete_asyncio(r: redis.asyncio.Redis, keys: list[str]) -> None:
-    await r.delete(*keys)
-
-
-def is_lost(error: Exception) -> bool:
-    return isinstance(error, (redis.ConnectionError, redis.TimeoutError))
-
-
-def choose_mode() -> Mode:
-    client = f"redis-py {redis.__version__}"
-    if args.hiredis:
-        client += f" + hiredis {hiredis_version()}"
-    set_get_piped = set_get_pipe if args.api == "sync" else set_get_pipe_asyncio
-    piped = functools.partial(set_get_piped, transaction=not args.no_transaction)
-    if args.api == "sync":
-        if args.uvloop:
-            raise Failure("unsupported", "a blocking client has no event loop: --uvloop goes with asyncio")
-        crew = Threads(connect, piped if args.pipe else set_get, delete, is_lost)
-        return Mode(client, python(), args.pipe, crew)
-    if args.uvloop:
-        loop, name = uvloop_loop()
-    else:
-        loop, name = asyncio.new_event_loop(), "asyncio"
-    crew = Tasks(loop, connect_asyncio, piped if args.pipe else set_get_asyncio, delete_asyncio, is_lost)
-    return Mode(client, f"{python()}, {name}", args.pipe, crew)
+harness.main(Sync if options.kind == "sync" else Asyncio)

@@ -58,13 +58,11 @@ pub fn resolved_text(main: &Source, included: &[Source]) -> String {
         Some((key, value)) => comment_out(text, &(key.span().start..value.span().end)),
         None => text.to_owned(),
     };
-    // As the file has it: where that is on this machine is nobody's business.
-    let written = include_list(&table).into_iter().map(|(_, path)| path);
-    for (source, path) in included.iter().zip(written) {
+    for source in included {
         if !out.ends_with('\n') {
             out.push('\n');
         }
-        out += &format!("\n# included from {}\n", path.escape_debug());
+        out += &format!("\n# included from {}\n", source.name.escape_debug());
         out += &tables_of(source).unwrap_or_default();
     }
     out
