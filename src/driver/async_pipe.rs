@@ -32,7 +32,7 @@ async fn work(mut connection: MultiplexedConnection, mut worker: Worker) -> Resu
             worker.select(index);
             pipe.set(worker.key(), worker.value()).ignore().get(worker.key());
         }
-        let fetched: Vec<_> = pipe.query_async(&mut connection).await?;
+        let fetched: Vec<Option<Vec<u8>>> = pipe.query_async(&mut connection).await?;
         worker.finish(&fetched)?;
     }
     Ok(())

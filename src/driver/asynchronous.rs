@@ -26,7 +26,7 @@ pub(super) const DRIVER: Driver = Driver {
 pub(super) async fn work(mut connection: MultiplexedConnection, mut worker: Worker) -> Result<(), Failure> {
     while worker.next_async().await? {
         let () = connection.set(worker.key(), worker.value()).await?;
-        let fetched = connection.get(worker.key()).await?;
+        let fetched: Option<Vec<u8>> = connection.get(worker.key()).await?;
         worker.finish(&[fetched])?;
     }
     Ok(())

@@ -1,32 +1,40 @@
 //! The way to a server: TCP without Nagle's delay or a Unix socket, with or without a password.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, Connection, ConnectionAddr, IntoConnectionInfo, RedisError};
+use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo};
 
 use super::failure::Failure;
+use super::tasks::Connection;
 use crate::protocol::{Endpoint, FailureKind};
 
 /// Long enough for hundreds of connections at once over a slow link; a server that is not there refuses sooner.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What is said when a library could not connect.
+pub(super) fn not_connected(endpoint: &Endpoint, error: impl Display) -> Failure {
+    let name = match &endpoint.unix_socket {
+        Some(path) => path.clone(),
+        None => format!("{}:{}", endpoint.host, endpoint.port),
+    };
+    Failure::new(FailureKind::Connection, format!("failed to connect to {name}: {error}"))
+}
 
 /// Where all workers connect to.
 #[derive(Clone)]
 pub(super) struct Server {
     client: Client,
-    name: String,
+    endpoint: Endpoint,
 }
 
 impl Server {
     pub(super) fn new(endpoint: &Endpoint) -> Result<Self, Failure> {
-        let (addr, name) = match &endpoint.unix_socket {
-            Some(path) => (ConnectionAddr::Unix(path.into()), path.clone()),
-            None => (
-                ConnectionAddr::Tcp(endpoint.host.clone(), endpoint.port),
-                format!("{}:{}", endpoint.host, endpoint.port),
-            ),
+        let addr = match &endpoint.unix_socket {
+            Some(path) => ConnectionAddr::Unix(path.into()),
+            None => ConnectionAddr::Tcp(endpoint.host.clone(), endpoint.port),
         };
         // The library leaves Nagle's algorithm on, which holds back the second of two small writes.
         let mut info =
@@ -35,26 +43,26 @@ impl Server {
             let redis = info.redis_settings().clone().set_password(password);
             info = info.set_redis_settings(redis);
         }
-        Ok(Self { client: Client::open(info)?, name })
+        Ok(Self { client: Client::open(info)?, endpoint: endpoint.clone() })
     }
 
     /// A blocking connection.
-    pub(super) fn connect(&self) -> Result<Connection, Failure> {
-        self.client.get_connection_with_timeout(CONNECT_TIMEOUT).map_err(|error| self.failure(&error))
+    pub(super) fn connect(&self) -> Result<redis::Connection, Failure> {
+        let connected = self.client.get_connection_with_timeout(CONNECT_TIMEOUT);
+        connected.map_err(|error| not_connected(&self.endpoint, error))
     }
+}
 
-    /// An asynchronous connection; clones of it share one socket. It waits for a reply as long as it takes: a trial
-    /// has a timeout of its own, and one here (half a second, by default) would add a timer to every request.
-    pub(super) async fn connect_async(&self) -> Result<MultiplexedConnection, Failure> {
+impl Connection for MultiplexedConnection {
+    /// It waits for a reply as long as it takes: a trial has a timeout of its own, and one here (half a second, by
+    /// default) would add a timer to every request.
+    async fn open(endpoint: Endpoint) -> Result<Self, Failure> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(None);
-        let connected = self.client.get_multiplexed_async_connection_with_config(&config).await;
-        connected.map_err(|error| self.failure(&error))
-    }
-
-    fn failure(&self, error: &RedisError) -> Failure {
-        Failure::new(FailureKind::Connection, format!("failed to connect to {}: {error}", self.name))
+        let client = Server::new(&endpoint)?.client;
+        let connected = client.get_multiplexed_async_connection_with_config(&config).await;
+        connected.map_err(|error| not_connected(&endpoint, error))
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) const DRIVER: Driver = Driver {
 fn work(connection: &mut Connection, worker: &mut Worker) -> Result<(), Failure> {
     while worker.next() {
         let () = connection.set(worker.key(), worker.value())?;
-        let fetched = connection.get(worker.key())?;
+        let fetched: Option<Vec<u8>> = connection.get(worker.key())?;
         worker.finish(&[fetched])?;
     }
     Ok(())

@@ -29,7 +29,7 @@ fn work(connection: &mut Connection, worker: &mut Worker) -> Result<(), Failure>
             worker.select(index);
             pipe.set(worker.key(), worker.value()).ignore().get(worker.key());
         }
-        let fetched: Vec<_> = pipe.query(connection)?;
+        let fetched: Vec<Option<Vec<u8>>> = pipe.query(connection)?;
         worker.finish(&fetched)?;
     }
     Ok(())

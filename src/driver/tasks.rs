@@ -4,16 +4,15 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use redis::aio::MultiplexedConnection;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinError, JoinHandle};
 
 use super::Crew;
-use super::connect::{Server, allow_open_files};
+use super::connect::allow_open_files;
 use super::failure::Failure;
 use super::phase::Phase;
 use super::worker::Worker;
-use crate::protocol::Job;
+use crate::protocol::{Endpoint, Job};
 
 /// Where the tasks run, in the words of tokio.
 #[derive(Clone, Copy)]
@@ -33,6 +32,13 @@ pub(super) enum Sockets {
     Shared,
 }
 
+/// A connection of some asynchronous client library; its clones share one socket.
+pub(super) trait Connection: Clone + Send + 'static {
+    /// Connects at once, not at the first request. After that it never connects again: a connection that is lost
+    /// fails what is sent on it.
+    fn open(endpoint: Endpoint) -> impl Future<Output = Result<Self, Failure>> + Send;
+}
+
 struct Tasks<C, W> {
     runtime: Runtime,
     name: String,
@@ -41,37 +47,15 @@ struct Tasks<C, W> {
     work: W,
 }
 
-/// Connects a task of redis-rs for every worker of the job; `work` is what it then does until the worker has no more.
-pub(super) fn connect<W, F>(
+/// Connects a task for every worker of the job; `work` is what it then does until the worker has no more.
+pub(super) fn connect<C, W, F>(
     job: &Job,
     flavour: Flavour,
     sockets: Sockets,
     work: W,
 ) -> Result<Box<dyn Crew>, Failure>
 where
-    W: Fn(MultiplexedConnection, Worker) -> F + 'static,
-    F: Future<Output = Result<(), Failure>> + Send + 'static,
-{
-    let server = Server::new(&job.server)?;
-    let connect = move || {
-        let server = server.clone();
-        async move { server.connect_async().await }
-    };
-    connect_with(job, flavour, sockets, connect, work)
-}
-
-/// The same for any library: `connect` opens one connection of it.
-pub(super) fn connect_with<C, N, G, W, F>(
-    job: &Job,
-    flavour: Flavour,
-    sockets: Sockets,
-    connect: N,
-    work: W,
-) -> Result<Box<dyn Crew>, Failure>
-where
-    C: Clone + Send + 'static,
-    N: Fn() -> G,
-    G: Future<Output = Result<C, Failure>> + Send + 'static,
+    C: Connection,
     W: Fn(C, Worker) -> F + 'static,
     F: Future<Output = Result<(), Failure>> + Send + 'static,
 {
@@ -88,19 +72,15 @@ where
     let runtime = builder.enable_all().build()?;
     let connections = runtime.block_on(async {
         match sockets {
-            Sockets::OneEach => connect_each(job.workers, connect).await,
-            Sockets::Shared => Ok(vec![connect().await?; job.workers as usize]),
+            Sockets::OneEach => connect_each(&job.server, job.workers).await,
+            Sockets::Shared => Ok(vec![C::open(job.server.clone()).await?; job.workers as usize]),
         }
     })?;
     Ok(Box::new(Tasks { runtime, name: format!("tokio 1.54.1 {name}"), connections, work }))
 }
 
-async fn connect_each<C, G>(workers: u32, connect: impl Fn() -> G) -> Result<Vec<C>, Failure>
-where
-    C: Send + 'static,
-    G: Future<Output = Result<C, Failure>> + Send + 'static,
-{
-    let pending: Vec<JoinHandle<_>> = (0..workers).map(|_| tokio::spawn(connect())).collect();
+async fn connect_each<C: Connection>(endpoint: &Endpoint, workers: u32) -> Result<Vec<C>, Failure> {
+    let pending: Vec<JoinHandle<_>> = (0..workers).map(|_| tokio::spawn(C::open(endpoint.clone()))).collect();
     let mut connections = Vec::with_capacity(pending.len());
     for (number, connected) in pending.into_iter().enumerate() {
         connections.push(outcome(connected.await).map_err(|failure| failure.of_worker(number as u32))?);
@@ -110,7 +90,7 @@ where
 
 impl<C, W, F> Crew for Tasks<C, W>
 where
-    C: Clone,
+    C: Connection,
     W: Fn(C, Worker) -> F,
     F: Future<Output = Result<(), Failure>> + Send + 'static,
 {

@@ -4,7 +4,7 @@
 //! `next`, when the key and the value are ready and before the client library is called, and in `finish`, before the
 //! replies are looked at. What lies between the two belongs to the client library and the server.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -108,11 +108,11 @@ impl Worker {
         self.pair.value()
     }
 
-    /// Ends the batch: what its GETs fetched, in order.
+    /// Ends the batch: what its GETs fetched, in order, as bytes of whatever type the library has for them.
     ///
     /// # Errors
     /// If the job asks for verification and one of them is not what was stored.
-    pub(super) fn finish(&mut self, fetched: &[Option<Vec<u8>>]) -> Result<(), Failure> {
+    pub(super) fn finish<B: Deref<Target = [u8]>>(&mut self, fetched: &[Option<B>]) -> Result<(), Failure> {
         let now = Instant::now();
         let size = self.batch.end - self.batch.start;
         self.phase.record(nanos(now - self.began), size);
@@ -162,7 +162,7 @@ impl Worker {
         Some(schedule.due(batch * pipeline))
     }
 
-    fn verify(&mut self, fetched: &[Option<Vec<u8>>]) -> Result<(), Failure> {
+    fn verify<B: Deref<Target = [u8]>>(&mut self, fetched: &[Option<B>]) -> Result<(), Failure> {
         let batch = self.batch();
         if fetched.len() as u64 != batch.end - batch.start {
             let error = format!("{} replies to {} GETs", fetched.len(), batch.end - batch.start);
