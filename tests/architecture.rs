@@ -73,7 +73,15 @@ const EFFECTS: &[Effect] = &[
     },
     Effect {
         does: "talk over a network",
-        known_by: &["redis", "TcpStream::connect", "TcpListener::bind", "tokio::net", "std::os::unix::net"],
+        known_by: &[
+            "redis",
+            "rustis",
+            "fred",
+            "TcpStream::connect",
+            "TcpListener::bind",
+            "tokio::net",
+            "std::os::unix::net",
+        ],
         allowed_in: &[MACHINES],
     },
     Effect {

@@ -26,7 +26,7 @@ fn every_toml_block_is_an_experiment() {
             let name = format!("{}:{}", document.path.display(), block.line);
             let main = Source { name, directory: PathBuf::new(), bytes: completed(&block.text).into_bytes() };
             let included = vec![client.clone(); experiment::includes(&main).len()];
-            if let Err(diagnostics) = experiment::parse(&main, &included, driver::MODES) {
+            if let Err(diagnostics) = experiment::parse(&main, &included, &driver::BUILTIN) {
                 panic!("{diagnostics}");
             }
         }

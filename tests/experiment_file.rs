@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use orchestrate::experiment::{
-    Amount, BuiltinMode, Diagnostics, Experiment, Factor, Level, Source, Split, Threads, includes, parse,
-    resolved_text, schema,
+    Absent, Amount, Builtin, BuiltinMode, Diagnostics, Experiment, Factor, Level, Source, Split, Threads,
+    includes, parse, resolved_text, schema,
 };
 use orchestrate::units::Nanos;
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ use proptest::prelude::*;
 const COMPLETE: &str = include_str!("experiment_file/complete.toml");
 const PYTHON: &str = include_str!("experiment_file/python.toml");
 
-const fn mode(name: &'static str, can_pipeline: bool, can_rate: bool) -> BuiltinMode {
+const fn mode(name: &'static str, can_pipeline: bool, can_rate: bool, by_default: bool) -> BuiltinMode {
     BuiltinMode {
         name,
         summary: "",
@@ -23,17 +23,21 @@ const fn mode(name: &'static str, can_pipeline: bool, can_rate: bool) -> Builtin
         threads: Threads::One,
         can_pipeline,
         can_rate,
-        by_default: true,
+        by_default,
     }
 }
 
-const MODES: [BuiltinMode; 5] = [
-    mode("sync", false, true),
-    mode("sync-pipe", true, false),
-    mode("async", false, true),
-    mode("async-pipe", true, false),
-    mode("multiplexed", false, true),
-];
+const MODES: Builtin<'_> = Builtin {
+    modes: &[
+        mode("sync", false, true, true),
+        mode("sync-pipe", true, false, true),
+        mode("async", false, true, true),
+        mode("async-pipe", true, false, true),
+        mode("multiplexed", false, true, true),
+        mode("other", true, true, false),
+    ],
+    absent: &[Absent { feature: "rare", modes: &["rare", "rare-pipe"] }],
+};
 
 fn source(name: &str, text: impl AsRef<[u8]>) -> Source {
     Source { name: name.to_owned(), directory: PathBuf::from("/experiments"), bytes: text.as_ref().to_vec() }
@@ -479,11 +483,14 @@ fn an_included_file_holds_modes_servers_and_hosts_only() {
 
 #[test]
 fn the_resolved_text_says_the_same_alone() {
-    let main = "name = 'n' # first\n  include = [\n    'b.toml', # why\n  ]\n[mode.a]\ncommand = ['x']\n[[matrix]]\nmodes = ['a', 'py-uvloop', 'odd']\n[run]\nseed = 3";
+    let main = "name = 'n' # first\n  include = [\n    'b.toml', # why\n    'clients/c.toml',\n  ]\n[mode.a]\ncommand = ['x']\n[[matrix]]\nmodes = ['a', 'py-uvloop', 'odd']\n[run]\nseed = 3";
     let odd = "mode.odd.command = ['z']\nserver = { s = { program = 'p' } }\n";
     for (main, included) in [
         (complete().0, vec![complete().1]),
-        (source("sweep.toml", main), vec![source("b.toml", PYTHON), source("c.toml", odd)]),
+        (
+            source("sweep.toml", main),
+            vec![source("/there/b.toml", PYTHON), source("/there/clients/c.toml", odd)],
+        ),
         (source("sweep.toml", EVERY_KEY), vec![]),
     ] {
         let mut original =
@@ -491,6 +498,7 @@ fn the_resolved_text_says_the_same_alone() {
         let text = resolved_text(&main, &included);
         let resolved = source("experiment.toml", &text);
         assert!(includes(&resolved).is_empty());
+        assert!(!text.contains("/there"), "{text}");
         let mut alone =
             parse(&resolved, &[], &MODES).unwrap_or_else(|diagnostics| panic!("{text}\n{diagnostics}"));
         for mode in original.modes.values_mut().chain(alone.modes.values_mut()) {

@@ -31,7 +31,7 @@ pub(super) fn load(file: &Path) -> Result<Loaded, Failure> {
             }
         }
     }
-    let experiment = experiment::parse(&main, &included, driver::MODES)?;
+    let experiment = experiment::parse(&main, &included, &driver::BUILTIN)?;
     if let Repetitions::Until { .. } = experiment.run.repetitions {
         let file = file.display();
         return Err(Failure::Wrong(anyhow!(
@@ -53,5 +53,5 @@ fn read(path: &Path) -> io::Result<Source> {
 /// The experiment that an earlier run was made from; `None` if this version cannot read it.
 pub(super) fn reload(run: &Path) -> Option<Experiment> {
     let source = read(&run.join(EXPERIMENT)).ok()?;
-    experiment::parse(&source, &[], driver::MODES).ok()
+    experiment::parse(&source, &[], &driver::BUILTIN).ok()
 }

@@ -8,7 +8,8 @@ use serde::Serialize;
 use crate::cli::ModesArgs;
 use crate::commands::load::load;
 use crate::commands::{Exit, Failure};
-use crate::driver::MODES;
+use crate::driver::{BUILTIN, MODES};
+use crate::experiment::Absent;
 
 /// What is said of a mode. `None`: only its driver knows.
 #[derive(Serialize)]
@@ -18,6 +19,8 @@ struct Row {
     concurrency: Option<&'static str>,
     pipeline: Option<bool>,
     rate: Option<bool>,
+    /// Whether a matrix that names no modes has it.
+    default: bool,
     summary: String,
 }
 
@@ -30,6 +33,7 @@ pub(super) fn modes(args: &ModesArgs) -> Result<Exit, Failure> {
             concurrency: Some(mode.concurrency),
             pipeline: Some(mode.can_pipeline),
             rate: Some(mode.can_rate),
+            default: mode.by_default,
             summary: mode.summary.to_owned(),
         })
         .collect();
@@ -40,6 +44,7 @@ pub(super) fn modes(args: &ModesArgs) -> Result<Exit, Failure> {
             concurrency: None,
             pipeline: None,
             rate: None,
+            default: false,
             summary: mode.command.join(" "),
         }));
     }
@@ -49,6 +54,9 @@ pub(super) fn modes(args: &ModesArgs) -> Result<Exit, Failure> {
         writeln!(out)?;
     } else {
         writeln!(out, "{}", table(&rows))?;
+        for Absent { feature, modes } in BUILTIN.absent {
+            writeln!(out, "\nnot in this build: {} (build it with --features {feature})", modes.join(", "))?;
+        }
     }
     Ok(Exit::Complete)
 }
@@ -66,6 +74,7 @@ fn table(rows: &[Row]) -> Table {
         "Workers are",
         "Pipeline",
         "Rate",
+        "Default",
         "What it does",
     ]);
     for row in rows {
@@ -75,6 +84,7 @@ fn table(rows: &[Row]) -> Table {
             row.concurrency.unwrap_or("?"),
             able(row.pipeline),
             able(row.rate),
+            able(Some(row.default)),
             row.summary.as_str(),
         ]);
     }

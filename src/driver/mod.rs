@@ -1,4 +1,5 @@
-//! The built-in modes, one file each, and the driver that carries one of them out for one trial.
+//! The built-in modes, one file each, and the driver that carries one of them out for one trial. Those of libraries
+//! other than redis-rs have a directory for each library, and are built with the cargo feature of its name.
 //!
 //! [`serve()`] is the whole of `orchestrate driver`: it reads a job, connects, warms up, waits for `go`, works, and
 //! says what it did. A mode's own file holds the loop that one worker runs and nothing else; connecting, keys, pacing,
@@ -20,16 +21,17 @@ mod async_mt;
 mod async_pipe;
 mod asynchronous;
 mod multiplexed;
-#[cfg(feature = "rustis")]
-mod rustis;
-#[cfg(feature = "rustis")]
-mod rustis_pipe;
 mod sync;
 mod sync_pipe;
 
+#[cfg(feature = "fred")]
+mod fred;
+#[cfg(feature = "rustis")]
+mod rustis;
+
 use std::sync::Arc;
 
-use crate::experiment::BuiltinMode;
+use crate::experiment::{Absent, Builtin, BuiltinMode};
 use crate::protocol::Job;
 use failure::Failure;
 use phase::Phase;
@@ -46,9 +48,25 @@ const DRIVERS: &[Driver] = &[
     async_mt::DRIVER,
     multiplexed::DRIVER,
     #[cfg(feature = "rustis")]
-    rustis::DRIVER,
+    rustis::SET_GET,
     #[cfg(feature = "rustis")]
-    rustis_pipe::DRIVER,
+    rustis::PIPE,
+    #[cfg(feature = "rustis")]
+    rustis::MULTIPLEXED,
+    #[cfg(feature = "fred")]
+    fred::SET_GET,
+    #[cfg(feature = "fred")]
+    fred::PIPE,
+    #[cfg(feature = "fred")]
+    fred::MULTIPLEXED,
+];
+
+/// What a build without a library says of its modes.
+const ABSENT: &[Absent] = &[
+    #[cfg(not(feature = "rustis"))]
+    Absent { feature: "rustis", modes: &["rustis", "rustis-pipe", "rustis-multiplexed"] },
+    #[cfg(not(feature = "fred"))]
+    Absent { feature: "fred", modes: &["fred", "fred-pipe", "fred-multiplexed"] },
 ];
 
 /// What the built-in modes are called and can do.
@@ -62,7 +80,10 @@ pub const MODES: &[BuiltinMode] = &{
     modes
 };
 
-/// The client library of most built-in modes; a test keeps the version.
+/// The modes that a file may name without a table.
+pub const BUILTIN: Builtin<'static> = Builtin { modes: MODES, absent: ABSENT };
+
+/// The client library of the modes above; a test keeps the version.
 const CLIENT: &str = "redis-rs 1.8.1";
 
 /// A mode and the way to start it.

@@ -3,6 +3,7 @@
 use std::num::NonZero;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinError, JoinHandle};
@@ -69,7 +70,9 @@ where
             (builder, format!("multi-thread ({count})"))
         }
     };
-    let runtime = builder.enable_all().build()?;
+    // A library may look up names in threads made for that. They have to be gone before the work begins, which would
+    // pay for locks that a process with one thread does without.
+    let runtime = builder.enable_all().thread_keep_alive(Duration::ZERO).build()?;
     let connections = runtime.block_on(async {
         match sockets {
             Sockets::OneEach => connect_each(&job.server, job.workers).await,

@@ -104,7 +104,7 @@ impl CellChecks<'_> {
         can: fn(&BuiltinMode) -> bool,
         what: &str,
     ) -> Result<(), TooTangled> {
-        let builtin = self.names.builtin;
+        let builtin = self.names.builtin.modes;
         let cannot = |level: &Level| matches!(level, Level::Mode(name) if builtin.iter().any(|mode| mode.name == name && !can(mode)));
         let able: Vec<_> =
             builtin.iter().filter(|mode| can(mode)).map(|mode| format!("`{}`", mode.name)).collect();

@@ -141,7 +141,7 @@ pub(super) struct Matrix {
     pub(super) hosts: Option<At<Many<Hosts>>>,
     /// Servers by name; "redis" if absent.
     pub(super) servers: Option<At<Many<String>>>,
-    /// Modes by name; all built-in modes of redis-rs if absent.
+    /// Modes by name; all modes of redis-rs if absent.
     pub(super) modes: Option<At<Many<String>>>,
     /// Concurrent workers; 1 if absent.
     pub(super) workers: Option<At<Numbers>>,

@@ -61,11 +61,11 @@ impl<'a> Draft<'a> {
         let here = place(&table.span);
         let mut axes = Factors::from(&*table.value).axes(findings, names, &damaged_part);
         if table.value.modes.is_none() && !damaged {
-            if names.builtin.is_empty() {
+            let default = names.builtin.modes.iter().filter(|mode| mode.by_default);
+            let levels: Vec<_> = default.map(|mode| Level::Mode(mode.name.to_owned())).collect();
+            if levels.is_empty() {
                 findings.error(&here, "this matrix names no modes");
             }
-            let usual = names.builtin.iter().filter(|mode| mode.by_default);
-            let levels: Vec<_> = usual.map(|mode| Level::Mode(mode.name.to_owned())).collect();
             axes.insert(
                 0,
                 DraftAxis {

@@ -75,8 +75,35 @@ pub struct BuiltinMode {
     pub can_pipeline: bool,
     /// Whether it keeps to `workload.rate`.
     pub can_rate: bool,
-    /// Whether a matrix that names no modes has it.
+    /// Whether a matrix that names no modes has it. What does not is in a plan only by its name, so that a build with
+    /// one library more plans the same trials.
     pub by_default: bool,
+}
+
+/// The modes that need no table in the file.
+#[derive(Clone, Copy, Debug)]
+pub struct Builtin<'a> {
+    /// Those of this build.
+    pub modes: &'a [BuiltinMode],
+    /// Those of other builds.
+    pub absent: &'a [Absent],
+}
+
+impl Builtin<'_> {
+    /// The cargo feature that this build lacks for a mode of this name, if there is one.
+    #[must_use]
+    pub fn lacks(&self, name: &str) -> Option<&'static str> {
+        self.absent.iter().find(|absent| absent.modes.contains(&name)).map(|absent| absent.feature)
+    }
+}
+
+/// Modes that a program has only if it was built with a cargo feature, and this one was not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Absent {
+    /// The feature.
+    pub feature: &'static str,
+    /// The names of the modes.
+    pub modes: &'static [&'static str],
 }
 
 /// How many threads of a client do the work.

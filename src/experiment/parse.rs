@@ -19,7 +19,7 @@ use super::source::{Source, resolved_text};
 use super::tables::{Names, TablesOf, is_safe_name};
 use super::values::{RepetitionsForm, Until};
 use super::{
-    Amount, BuiltinMode, Experiment, Factor, HostPair, Level, Link, Order, Placement, Repetitions, RunSpec,
+    Amount, Builtin, Experiment, Factor, HostPair, Level, Link, Order, Placement, Repetitions, RunSpec,
     Settings, Split, Warmup, Workload, WorkloadKind,
 };
 use crate::units::Nanos;
@@ -36,7 +36,7 @@ const BUDGET: u64 = 50_000_000;
 /// # Errors
 /// Everything that is wrong with the files, each with its place. Broken syntax hides what depends on meaning: that is
 /// said only of files that can be read.
-pub fn parse(main: &Source, included: &[Source], builtin: &[BuiltinMode]) -> Result<Experiment, Diagnostics> {
+pub fn parse(main: &Source, included: &[Source], builtin: &Builtin<'_>) -> Result<Experiment, Diagnostics> {
     let mut findings = Findings::new(std::iter::once(main).chain(included));
     let document: Document<File> = read(&mut findings, 0, main);
     let parts: Vec<Document<Included>> =
@@ -87,7 +87,7 @@ fn experiment(findings: &mut Findings, document: &Document<File>, names: Names<'
     if file.matrix.is_empty() && !damage.affects("matrix") {
         findings
             .error_in(0, "there is no [[matrix]]: nothing to run")
-            .help("a table [[matrix]] alone runs every built-in mode once with one worker");
+            .help("a table [[matrix]] alone runs every mode of redis-rs once with one worker");
     }
     if file.matrix.len() > MOST_MATRICES {
         let place = place(&file.matrix[MOST_MATRICES].span);

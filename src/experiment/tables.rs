@@ -7,7 +7,7 @@ use super::diagnose::{Findings, Place, suggest};
 use super::file::{self, TransportWord};
 use super::forms::{At, Table};
 use super::read::{Damage, is_secret_option};
-use super::{BuiltinMode, HostSpec, Lifetime, ModeSpec, ServerSpec, Transport};
+use super::{Builtin, HostSpec, Lifetime, ModeSpec, ServerSpec, Transport};
 
 /// Whether a name can be a component of a path and a word in a table as it is.
 pub(super) fn is_safe_name(name: &str) -> bool {
@@ -29,7 +29,7 @@ pub(super) struct TablesOf<'a> {
 
 /// Every name that a matrix may use.
 pub(super) struct Names<'a> {
-    pub(super) builtin: &'a [BuiltinMode],
+    pub(super) builtin: &'a Builtin<'a>,
     pub(super) servers: BTreeMap<String, ServerSpec>,
     pub(super) hosts: BTreeMap<String, HostSpec>,
     pub(super) modes: BTreeMap<String, ModeSpec>,
@@ -57,7 +57,7 @@ impl Family {
 
 impl<'a> Names<'a> {
     /// Reads the tables of all files together.
-    pub(super) fn new(findings: &mut Findings, files: &[TablesOf<'_>], builtin: &'a [BuiltinMode]) -> Self {
+    pub(super) fn new(findings: &mut Findings, files: &[TablesOf<'_>], builtin: &'a Builtin<'a>) -> Self {
         let mut names = Self {
             builtin,
             servers: BTreeMap::new(),
@@ -132,7 +132,7 @@ impl<'a> Names<'a> {
             findings
                 .error(place, "the host `local` always exists and cannot be redefined")
                 .help("give this host another name");
-        } else if family == Family::Mode && self.builtin.iter().any(|mode| mode.name == name) {
+        } else if family == Family::Mode && self.is_builtin(name) {
             findings.error(place, format!("`{name}` is a built-in mode")).help("give this mode another name");
         } else {
             return true;
@@ -179,6 +179,12 @@ impl<'a> Names<'a> {
             return true;
         }
         let what = family.name();
+        if let Some(feature) = self.builtin.lacks(name).filter(|_| family == Family::Mode) {
+            findings
+                .error(place, format!("this build of orchestrate has no mode `{name}`"))
+                .help(format!("build it with `--features {feature}`"));
+            return false;
+        }
         findings.error(place, format!("there is no {what} `{name}`")).help(suggest(
             name,
             &format!("every {what} there is"),
@@ -187,12 +193,17 @@ impl<'a> Names<'a> {
         false
     }
 
+    /// Whether a name is that of a built-in mode, be it one of other builds: a file says the same to all of them.
+    fn is_builtin(&self, name: &str) -> bool {
+        self.builtin.modes.iter().any(|mode| mode.name == name) || self.builtin.lacks(name).is_some()
+    }
+
     fn all(&self, family: Family) -> Vec<&str> {
         match family {
             Family::Server => self.servers.keys().map(String::as_str).collect(),
             Family::Host => self.hosts.keys().map(String::as_str).collect(),
             Family::Mode => {
-                let builtin = self.builtin.iter().map(|mode| mode.name);
+                let builtin = self.builtin.modes.iter().map(|mode| mode.name);
                 builtin.chain(self.modes.keys().map(String::as_str)).collect()
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::support::{Driver, FalseServer, Redis, carry_out, info, job};
-use orchestrate::driver::MODES;
+use orchestrate::driver::{BUILTIN, MODES};
 use orchestrate::experiment::Warmup;
 use orchestrate::latency;
 use orchestrate::protocol::{FailureKind, Job};
@@ -37,7 +37,7 @@ fn every_mode_does_exactly_the_operations_asked_for_and_nothing_else() {
 
         let ready = driver.ready();
         assert_eq!(ready.workers, 7, "{mode}");
-        let sockets = if mode == "multiplexed" { 1 } else { 7 };
+        let sockets = if mode.ends_with("multiplexed") { 1 } else { 7 };
         assert_eq!(info(&mut server, "clients", "connected_clients"), 1 + sockets, "{mode}");
         assert_eq!(redis::cmd("DBSIZE").query(&mut server), Ok(20), "{mode}");
         redis::cmd("CONFIG").arg("RESETSTAT").exec(&mut server).unwrap();
@@ -101,15 +101,18 @@ fn values_have_the_size_asked_for() {
 #[test]
 fn a_password_is_used_on_tcp_and_on_unix_sockets() {
     let redis = Redis::start_with(Some("secret"));
-    for mode in ["sync", "async"] {
+    for (mode, _) in modes() {
         for server in [redis.tcp(), redis.unix()] {
-            assert_eq!(carry_out(&job(mode, server)).operations, 1);
+            assert_eq!(carry_out(&job(mode, server)).operations, 1, "{mode}");
         }
         let mut wrong = job(mode, redis.tcp());
         wrong.server.password = Some("guess".to_owned());
         let (kind, error) = Driver::start(&wrong).failed();
-        assert_eq!(kind, FailureKind::Connection);
-        assert!(error.contains("failed to connect to 127.0.0.1:") && !error.contains("guess"), "{error}");
+        assert_eq!(kind, FailureKind::Connection, "{mode}");
+        assert!(
+            error.contains("failed to connect to 127.0.0.1:") && !error.contains("guess"),
+            "{mode}: {error}"
+        );
     }
 }
 
@@ -258,6 +261,38 @@ fn a_server_that_dies_is_a_connection_failure() {
     }
 }
 
+#[test]
+fn a_connection_that_is_lost_between_two_requests_is_neither_remade_nor_waited_for() {
+    let redis = Redis::start();
+    let mut server = redis.connect();
+    for (mode, pipeline) in modes() {
+        for working in [false, true] {
+            redis::cmd("CONFIG").arg("RESETSTAT").exec(&mut server).unwrap();
+            let mut job = job(mode, redis.tcp());
+            job.workload.operations = Some(10_000);
+            job.workload.pipeline = pipeline;
+            // The worker waits most of the time.
+            job.workload.rate = Some(20 * u64::from(pipeline));
+            let mut driver = Driver::start(&job);
+            driver.ready();
+            if working {
+                driver.go();
+                while info(&mut server, "commandstats", "cmdstat_get") < pipeline.into() {}
+            }
+            let lost: u32 = redis::cmd("CLIENT")
+                .arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"])
+                .query(&mut server)
+                .unwrap();
+            assert_eq!(lost, 1, "{mode}");
+            if !working {
+                driver.go();
+            }
+            let (kind, error) = driver.failed();
+            assert_eq!(kind, FailureKind::Connection, "{mode}: {error}");
+        }
+    }
+}
+
 /// A job on a server that must not be flushed and where others have keys, some of them with names like ours.
 fn among_others(mode: &str, redis: &Redis) -> (Job, BTreeSet<String>) {
     let foreign = ["t1:0:9999999", "t1:w0:9999999", "t1:", "t10:0", "other"];
@@ -320,11 +355,27 @@ fn clients_and_runtimes_are_told_with_the_versions_that_are_built_in() {
     };
     let redis = Redis::start();
     for mode in MODES {
+        let library = match mode.name.split('-').next() {
+            Some(name @ ("rustis" | "fred")) => name,
+            _ => "redis",
+        };
         let ready = Driver::start(&job(mode.name, redis.tcp())).ready();
-        let client = version(if mode.name.starts_with("rustis") { "rustis" } else { "redis" });
-        assert_eq!(ready.client, client);
-        assert_eq!(mode.client, client);
+        assert_eq!(ready.client, version(library));
+        assert_eq!(mode.client, version(library));
         let runtime = if mode.name.starts_with("sync") { version("rayon") } else { version("tokio") };
         assert!(ready.runtime.starts_with(&runtime), "{}", ready.runtime);
     }
+}
+
+#[test]
+fn a_build_has_the_modes_of_a_library_or_says_how_to_get_them() {
+    for library in ["rustis", "fred"] {
+        for mode in [library.to_owned(), format!("{library}-pipe"), format!("{library}-multiplexed")] {
+            let has = MODES.iter().find(|known| known.name == mode);
+            assert_eq!(BUILTIN.lacks(&mode), has.is_none().then_some(library), "{mode}");
+            assert!(has.is_none_or(|known| !known.by_default), "{mode}");
+        }
+    }
+    let by_default: Vec<_> = MODES.iter().filter(|mode| mode.by_default).map(|mode| mode.name).collect();
+    assert_eq!(by_default, ["sync", "sync-pipe", "async", "async-pipe", "async-mt", "multiplexed"]);
 }

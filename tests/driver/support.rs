@@ -120,6 +120,10 @@ impl FalseServer {
     }
 }
 
+/// What a server says of itself to a client that wants RESP3.
+const HELLO: &str =
+    "%5\r\n+server\r\n+redis\r\n+version\r\n+7.0.15\r\n+proto\r\n:3\r\n+id\r\n:1\r\n+mode\r\n+standalone\r\n";
+
 fn answer(stream: &UnixStream, get: Option<&str>) -> Option<()> {
     let mut input = BufReader::new(stream);
     let mut output = BufWriter::new(stream);
@@ -137,7 +141,11 @@ fn answer(stream: &UnixStream, get: Option<&str>) -> Option<()> {
             words.push(word);
         }
         if let Some(get) = get {
-            let reply = if words[0].starts_with(b"GET") { get } else { "+OK\r\n" };
+            let reply = match words[0].trim_ascii_end() {
+                b"GET" => get,
+                b"HELLO" => HELLO,
+                _ => "+OK\r\n",
+            };
             output.write_all(reply.as_bytes()).ok()?;
             output.flush().ok()?;
         }

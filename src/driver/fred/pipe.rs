@@ -1,0 +1,42 @@
+//! `fred-pipe`: every worker is a task with a connection of its own, all on one thread; SET and GET share a round trip.
+//! The library writes them to the socket one by one.
+
+use fred::bytes::Bytes;
+use fred::interfaces::KeysInterface as _;
+
+use super::{CLIENT, Connection};
+use crate::driver::Driver;
+use crate::driver::failure::Failure;
+use crate::driver::tasks::{self, Flavour, Sockets};
+use crate::driver::worker::Worker;
+use crate::experiment::{BuiltinMode, Threads};
+
+pub(in crate::driver) const DRIVER: Driver = Driver {
+    mode: BuiltinMode {
+        name: "fred-pipe",
+        summary: "asynchronous connections on one thread, SET and GET in one pipeline",
+        client: CLIENT,
+        concurrency: "a task each, one thread",
+        threads: Threads::One,
+        can_pipeline: true,
+        can_rate: true,
+        by_default: false,
+    },
+    connect: |job| tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, work),
+};
+
+async fn work(connection: Connection, mut worker: Worker) -> Result<(), Failure> {
+    while worker.next_async().await? {
+        let pipeline = connection.client.pipeline();
+        for index in worker.batch() {
+            worker.select(index);
+            let () = pipeline.set(worker.key(), worker.value(), None, None, false).await?;
+            let () = pipeline.get(worker.key()).await?;
+        }
+        connection.check()?;
+        let replies: Vec<Option<Bytes>> = pipeline.all().await?;
+        let fetched: Vec<_> = replies.into_iter().skip(1).step_by(2).collect();
+        worker.finish(&fetched)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! `fred`: every worker is a task with a connection of its own, all on one thread; a SET, and then a GET.
+
+use fred::bytes::Bytes;
+use fred::interfaces::KeysInterface as _;
+
+use super::{CLIENT, Connection};
+use crate::driver::Driver;
+use crate::driver::failure::Failure;
+use crate::driver::tasks::{self, Flavour, Sockets};
+use crate::driver::worker::Worker;
+use crate::experiment::{BuiltinMode, Threads};
+
+pub(in crate::driver) const DRIVER: Driver = Driver {
+    mode: BuiltinMode {
+        name: "fred",
+        summary: "asynchronous connections on one thread, SET and then GET",
+        client: CLIENT,
+        concurrency: "a task each, one thread",
+        threads: Threads::One,
+        can_pipeline: false,
+        can_rate: true,
+        by_default: false,
+    },
+    connect: |job| tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, work),
+};
+
+pub(super) async fn work(connection: Connection, mut worker: Worker) -> Result<(), Failure> {
+    let client = &connection.client;
+    while worker.next_async().await? {
+        connection.check()?;
+        let () = client.set(worker.key(), worker.value(), None, None, false).await?;
+        connection.check()?;
+        let fetched: Option<Bytes> = client.get(worker.key()).await?;
+        worker.finish(&[fetched])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! The library rustis, which sends what all users of a client ask for on one connection, through a task of its own:
+//! how it connects, and what its errors mean. It speaks RESP3 and so needs Redis 6 or newer.
+
+mod multiplexed;
+mod pipe;
+mod set_get;
+
+use rustis::ClientError;
+use rustis::client::{Client, Config, CustomReconnectionPolicy, ReconnectionConfig, ServerConfig};
+
+use super::connect::{CONNECT_TIMEOUT, not_connected};
+use super::failure::Failure;
+use super::tasks::Connection;
+use crate::protocol::{Endpoint, FailureKind};
+
+pub(super) use multiplexed::DRIVER as MULTIPLEXED;
+pub(super) use pipe::DRIVER as PIPE;
+pub(super) use set_get::DRIVER as SET_GET;
+
+/// A test keeps the version.
+const CLIENT: &str = "rustis 0.27.2";
+
+impl Connection for Client {
+    /// It sends without Nagle's delay and waits for a reply as long as it takes, as it does by itself.
+    async fn open(endpoint: Endpoint) -> Result<Self, Failure> {
+        let mut config = Config::default();
+        config.server = match &endpoint.unix_socket {
+            Some(path) => ServerConfig::UnixSocket { path: path.into() },
+            None => ServerConfig::Standalone { host: endpoint.host.clone(), port: endpoint.port },
+        };
+        config.password.clone_from(&endpoint.password);
+        config.connect_timeout = CONNECT_TIMEOUT;
+        config.reconnection = ReconnectionConfig::Custom(CustomReconnectionPolicy::new(|_attempt| None));
+        // By default it refuses what goes beyond 16 MiB under way, as a large pipeline of large values may.
+        config.backpressure.max_queued_bytes = 0;
+        Self::connect(config).await.map_err(|error| not_connected(&endpoint, error))
+    }
+}
+
+impl From<rustis::Error> for Failure {
+    fn from(error: rustis::Error) -> Self {
+        // The latter is what a request meets that comes after a connection was lost.
+        let lost = error.is_connection_error()
+            || matches!(error.kind(), rustis::ErrorKind::Client(ClientError::DisconnectedFromServer));
+        Self::new(if lost { FailureKind::Connection } else { FailureKind::Other }, error.to_string())
+    }
+}

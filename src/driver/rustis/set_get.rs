@@ -1,0 +1,36 @@
+//! `rustis`: every worker is a task with a connection of its own, all on one thread; a SET, and then a GET.
+
+use rustis::client::Client;
+use rustis::commands::StringCommands as _;
+use rustis::resp::{BulkString, RefBulkString};
+
+use super::CLIENT;
+use crate::driver::Driver;
+use crate::driver::failure::Failure;
+use crate::driver::tasks::{self, Flavour, Sockets};
+use crate::driver::worker::Worker;
+use crate::experiment::{BuiltinMode, Threads};
+
+pub(in crate::driver) const DRIVER: Driver = Driver {
+    mode: BuiltinMode {
+        name: "rustis",
+        summary: "asynchronous connections on one thread, SET and then GET",
+        client: CLIENT,
+        concurrency: "a task each, one thread",
+        threads: Threads::One,
+        can_pipeline: false,
+        can_rate: true,
+        by_default: false,
+    },
+    connect: |job| tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, work),
+};
+
+pub(super) async fn work(client: Client, mut worker: Worker) -> Result<(), Failure> {
+    while worker.next_async().await? {
+        // A plain slice of bytes would be sent as an argument for each byte.
+        client.set(RefBulkString::new(worker.key()), RefBulkString::new(worker.value())).await?;
+        let fetched: Option<BulkString> = client.get(RefBulkString::new(worker.key())).await?;
+        worker.finish(&[fetched])?;
+    }
+    Ok(())
+}
