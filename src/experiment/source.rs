@@ -58,11 +58,14 @@ pub fn resolved_text(main: &Source, included: &[Source]) -> String {
         Some((key, value)) => comment_out(text, &(key.span().start..value.span().end)),
         None => text.to_owned(),
     };
+    let mut written = include_list(&table).into_iter();
     for source in included {
         if !out.ends_with('\n') {
             out.push('\n');
         }
-        out += &format!("\n# included from {}\n", source.name.escape_debug());
+        // As the file has it: what a run keeps says nothing of where on this machine its files were.
+        let path = written.next().map_or_else(|| source.name.clone(), |(_, path)| path);
+        out += &format!("\n# included from {}\n", path.escape_debug());
         out += &tables_of(source).unwrap_or_default();
     }
     out
