@@ -355,10 +355,8 @@ fn clients_and_runtimes_are_told_with_the_versions_that_are_built_in() {
     };
     let redis = Redis::start();
     for mode in MODES {
-        let library = match mode.name.split('-').next() {
-            Some(name @ ("rustis" | "fred")) => name,
-            _ => "redis",
-        };
+        let others = ["rustis", "fred"];
+        let library = others.into_iter().find(|name| mode.name.starts_with(name)).unwrap_or("redis");
         let ready = Driver::start(&job(mode.name, redis.tcp())).ready();
         assert_eq!(ready.client, version(library));
         assert_eq!(mode.client, version(library));
