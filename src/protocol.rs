@@ -449,6 +449,16 @@ pub struct ServerExpose {
 }
 call!(ServerExpose => Endpoint, "server.expose");
 
+/// How long the way to a server and back takes, from this host: the median of PINGs one after the other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PathProbe {
+    /// The server.
+    pub endpoint: Endpoint,
+    /// How many; at least 1.
+    pub pings: u32,
+}
+call!(PathProbe => Nanos, "path.probe");
+
 /// FLUSHALL SYNC, DBSIZE = 0, CONFIG RESETSTAT, and a baseline of INFO. On a server that is not to be flushed
 /// only the baseline is taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

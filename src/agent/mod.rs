@@ -33,11 +33,11 @@ use self::outbox::Outbox;
 use self::trial::Trials;
 use crate::host::{child, facts};
 use crate::protocol::{
-    AgentError, AgentErrorKind, Call, Hello, MAX_LINE, ModePrepare, Outcome, PROTOCOL, Ping, Request,
-    Response, ServerExpose, ServerReset, ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo,
+    AgentError, AgentErrorKind, Call, Hello, MAX_LINE, ModePrepare, Outcome, PROTOCOL, PathProbe, Ping,
+    Request, Response, ServerExpose, ServerReset, ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo,
     TrialPrepare, Welcome,
 };
-use crate::server::Servers;
+use crate::server::{self, Servers};
 
 /// How long an agent waits for its first call.
 const FIRST_LEASE: Duration = Duration::from_secs(30);
@@ -225,6 +225,7 @@ impl Agent {
             ServerStop::NAME => {
                 on(args, |call: ServerStop| async move { self.servers.lock().await.stop(&call).await }).await
             }
+            PathProbe::NAME => on(args, server::round_trip).await,
             ModePrepare::NAME => {
                 let (path, outbox) = (&self.options.path, self.outbox.clone());
                 on(args, |call: ModePrepare| prepare::prepare(call, path, outbox)).await

@@ -98,6 +98,8 @@ pub(super) struct Host {
     pub(super) target: Option<At<String>>,
     /// Where other hosts reach a server started here.
     pub(super) address: Option<At<String>>,
+    /// This program there: a path, or a name on PATH; "orchestrate" if absent.
+    pub(super) agent: Option<At<String>>,
     /// slurm: options for srun.
     pub(super) options: Option<At<Vec<At<String>>>>,
     /// command: the words that stand before the agent's own command, such as ["docker", "exec", "-i", "box"].

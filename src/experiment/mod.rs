@@ -583,6 +583,8 @@ pub struct HostSpec {
     pub transport: Transport,
     /// Where other hosts reach a server started here.
     pub address: Option<String>,
+    /// This program there; `None` for the one that runs, if the host is `local`, and else for `orchestrate` on PATH.
+    pub agent: Option<String>,
 }
 
 /// How to reach an agent.

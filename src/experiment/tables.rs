@@ -63,7 +63,7 @@ impl<'a> Names<'a> {
             servers: BTreeMap::new(),
             hosts: BTreeMap::from([(
                 "local".to_owned(),
-                HostSpec { transport: Transport::Local, address: None },
+                HostSpec { transport: Transport::Local, address: None, agent: None },
             )]),
             modes: BTreeMap::new(),
             doubtful: BTreeSet::new(),
@@ -367,8 +367,14 @@ fn host(findings: &mut Findings, source: usize, place: &Place, table: &file::Hos
             Transport::Command { prefix }
         }
     };
-    let address = table.address.as_ref().map(|address| address.value.clone());
-    (findings.len() == before).then_some(HostSpec { transport, address })
+    if let Some(agent) = &table.agent
+        && agent.value.is_empty()
+    {
+        findings.error(&Place { source, span: agent.span.clone() }, "`agent` names no program");
+    }
+    let text = |value: &Option<At<String>>| value.as_ref().map(|at| at.value.clone());
+    let (address, agent) = (text(&table.address), text(&table.agent));
+    (findings.len() == before).then_some(HostSpec { transport, address, agent })
 }
 
 fn mode(

@@ -1,6 +1,6 @@
 //! The coordinator's end of the line to one agent: calls and their answers, notices, and the lease.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +20,10 @@ use crate::units::Nanos;
 
 /// How long an agent works on without hearing from its coordinator.
 pub const LEASE: Nanos = Nanos::from_secs(30);
+/// How long the command that leads to an agent may take to say why it ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How much of that is told.
+const KEPT_LINES: usize = 5;
 /// How long an agent may take to stop its servers once its input is closed.
 const GOODBYE: Duration = Duration::from_secs(10);
 
@@ -85,13 +89,27 @@ pub enum ConnectError {
         /// Its version.
         theirs: u32,
     },
+    /// It is of another version.
+    #[error(
+        "the agent on host `{host}` is orchestrate {theirs}, this program is {}: install the same version there, \
+         and name it with `agent = \"PATH\"` if it is not the first on PATH",
+        env!("CARGO_PKG_VERSION")
+    )]
+    Program {
+        /// Its host.
+        host: String,
+        /// Its version.
+        theirs: String,
+    },
     /// It did not greet.
-    #[error("host `{host}`: {source}")]
+    #[error("host `{host}`: {source}{said}")]
     Greeting {
         /// Its host.
         host: String,
         /// What came back.
         source: CallError,
+        /// The command that was to lead to an agent and the last lines that it said, or nothing.
+        said: String,
     },
 }
 
@@ -110,9 +128,10 @@ impl AgentClient {
         // A process group of its own: Ctrl-C at the terminal is for the coordinator alone, which then closes the
         // agent's input.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let shown = format!("{:?}", command.as_std());
         let mut child = command.spawn().map_err(|source| ConnectError::Spawn {
             host: host.to_owned(),
-            command: format!("{:?}", command.as_std()),
+            command: shown.clone(),
             source,
         })?;
         let (Some(input), Some(output), Some(errors)) =
@@ -125,18 +144,31 @@ impl AgentClient {
             next: AtomicU64::new(1),
             pending: Mutex::new(Some(HashMap::new())),
         });
-        tokio::spawn(log_errors(host.to_owned(), errors));
+        let errors = tokio::spawn(log_errors(host.to_owned(), errors));
         tokio::spawn(hear(host.to_owned(), output, Arc::clone(&line), notices));
         let pinger = tokio::spawn(keep_alive(host.to_owned(), Arc::clone(&line)));
         let client = Self { host: host.to_owned(), line, child, pinger };
         let hello =
             Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned(), holder, lease: LEASE };
         match client.call(hello).await {
-            Ok(welcome) if welcome.protocol == PROTOCOL => Ok((client, welcome)),
-            Ok(Welcome { protocol: theirs, .. }) => {
+            Ok(Welcome { protocol: theirs, .. }) if theirs != PROTOCOL => {
                 Err(ConnectError::Version { host: host.to_owned(), theirs })
             }
-            Err(source) => Err(ConnectError::Greeting { host: host.to_owned(), source }),
+            Ok(Welcome { version: theirs, .. }) if theirs != env!("CARGO_PKG_VERSION") => {
+                Err(ConnectError::Program { host: host.to_owned(), theirs })
+            }
+            Ok(welcome) => Ok((client, welcome)),
+            Err(source) => {
+                // What went away says why on its way out.
+                let lost = matches!(source, CallError::Lost { .. });
+                let said = match tokio::time::timeout(LAST_WORDS, errors).await {
+                    Ok(Ok(said)) if lost && !said.is_empty() => {
+                        format!("; {shown} says: {}", said.join("; "))
+                    }
+                    _ => String::new(),
+                };
+                Err(ConnectError::Greeting { host: host.to_owned(), source, said })
+            }
         }
     }
 
@@ -263,10 +295,16 @@ async fn keep_alive(host: String, line: Arc<Line>) {
     }
 }
 
-/// Keeps what the agent says on its standard error in the log.
-async fn log_errors(host: String, errors: tokio::process::ChildStderr) {
+/// Keeps what the agent says on its standard error in the log. Comes back with its last lines.
+async fn log_errors(host: String, errors: tokio::process::ChildStderr) -> Vec<String> {
     let mut lines = BufReader::new(errors).lines();
+    let mut last = VecDeque::new();
     while let Ok(Some(text)) = lines.next_line().await {
         warn!(host, "agent: {text}");
+        if last.len() == KEPT_LINES {
+            last.pop_front();
+        }
+        last.push_back(text);
     }
+    last.into()
 }

@@ -8,4 +8,4 @@ pub mod placement;
 pub mod programs;
 mod transport;
 
-pub use transport::{TransportError, agent_command};
+pub use transport::agent_command;

@@ -6,28 +6,81 @@ use tokio::process::Command;
 
 use crate::experiment::{HostSpec, Transport};
 
-/// A host cannot be reached in the way that the file asks for.
-#[derive(Debug, thiserror::Error)]
-#[error("host `{host}`: transport `{transport}` is not available in this version: only `local` is")]
-pub struct TransportError {
-    host: String,
-    transport: &'static str,
+/// What the agent is called where the file names none.
+const AGENT: &str = "orchestrate";
+
+/// What is asked of OpenSSH beyond the user's own configuration, which stays in force for all else. Nobody is there to
+/// type a password; and a link that is cut must be noticed before the agent's lease ends.
+const SSH_OPTIONS: [&str; 5] =
+    ["-T", "-oBatchMode=yes", "-oConnectTimeout=20", "-oServerAliveInterval=5", "-oServerAliveCountMax=4"];
+
+/// The command that, once started, is an agent on a host. `here` is this program, for hosts that are this machine.
+#[must_use]
+pub fn agent_command(spec: &HostSpec, here: &Path) -> Command {
+    let agent = spec.agent.as_deref().unwrap_or(AGENT);
+    let words = |words: &[String]| {
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        command
+    };
+    let mut command = match &spec.transport {
+        Transport::Local => match &spec.agent {
+            Some(agent) => Command::new(agent),
+            None => Command::new(here),
+        },
+        Transport::Ssh { target } => {
+            let mut command = Command::new("ssh");
+            // ssh joins the words of a command with blanks and gives them to a shell.
+            command.args(SSH_OPTIONS).args(["--", target, &shell_word(agent)]);
+            command
+        }
+        Transport::Slurm { options } => {
+            let mut command = Command::new("srun");
+            command.args(["--ntasks=1", "--quiet"]).args(options).args(["--", agent]);
+            command
+        }
+        Transport::Command { prefix } => {
+            let mut command = words(prefix);
+            command.arg(agent);
+            command
+        }
+    };
+    command.arg("agent");
+    command
 }
 
-/// The command that, once started, is an agent on `host`. `agent` is this program.
-///
-/// # Errors
-/// If the transport is not available.
-pub fn agent_command(host: &str, spec: &HostSpec, agent: &Path) -> Result<Command, TransportError> {
-    let transport = match &spec.transport {
-        Transport::Local => {
-            let mut command = Command::new(agent);
-            command.arg("agent");
-            return Ok(command);
-        }
-        Transport::Ssh { .. } => "ssh",
-        Transport::Slurm { .. } => "slurm",
-        Transport::Command { .. } => "command",
+/// A word as a POSIX shell reads it back. A `~/` at its start stays the home directory there.
+fn shell_word(word: &str) -> String {
+    let (home, rest) = match word.strip_prefix("~/") {
+        Some(rest) => ("~/", rest),
+        None => ("", word),
     };
-    Err(TransportError { host: host.to_owned(), transport })
+    format!("{home}'{}'", rest.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
+
+    fn argv(transport: Transport, agent: Option<&str>) -> String {
+        let spec = HostSpec { transport, address: None, agent: agent.map(str::to_owned) };
+        let command = agent_command(&spec, Path::new("/here/orchestrate"));
+        let command = command.as_std();
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn every_transport_ends_in_the_agents_own_command() {
+        let ssh = || Transport::Ssh { target: "me@far".to_owned() };
+        assert_eq!(argv(Transport::Local, None), "/here/orchestrate agent");
+        assert!(argv(ssh(), None).ends_with(" -- me@far 'orchestrate' agent"));
+        assert!(argv(ssh(), Some("~/b in/o'k")).ends_with(r" -- me@far ~/'b in/o'\''k' agent"));
+        let slurm = Transport::Slurm { options: vec!["--nodelist=n1".to_owned()] };
+        assert_eq!(argv(slurm, None), "srun --ntasks=1 --quiet --nodelist=n1 -- orchestrate agent");
+        let prefix = ["docker", "exec", "-i", "box"].map(str::to_owned).to_vec();
+        assert_eq!(argv(Transport::Command { prefix }, Some("/o")), "docker exec -i box /o agent");
+    }
 }

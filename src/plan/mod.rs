@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 pub use cell::{Cell, CellId};
 pub use order::Permutation;
 
-use crate::experiment::{Amount, Experiment, Factor, Level, Order, Repetitions, Settings, Warmup};
+use crate::experiment::{Amount, Experiment, Factor, HostPair, Level, Order, Repetitions, Settings, Warmup};
 use crate::units::Nanos;
 use grid::Grid;
 
@@ -44,11 +44,11 @@ pub struct PlannedTrial {
     pub position: u64,
 }
 
-/// A server that the plan needs, and the host that it is needed on.
+/// A server that the plan needs, on the server's host of a pair and for clients on the other one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NeededServer {
-    /// Name of the host in the file.
-    pub host: String,
+    /// Names of the hosts in the file.
+    pub hosts: HostPair,
     /// Name of the server in the file.
     pub server: String,
     /// In place of the server's own arguments.
@@ -163,14 +163,14 @@ impl<'e> Plan<'e> {
             .collect()
     }
 
-    /// Every server that any cell needs, with the host it is needed on.
+    /// Every server that any cell needs, with the hosts of server and client.
     #[must_use]
     pub fn servers(&self) -> BTreeSet<NeededServer> {
         self.grids
             .iter()
             .flat_map(|grid| grid.project(&[Factor::Hosts, Factor::Server, Factor::ServerArgs]))
             .map(|(settings, _)| NeededServer {
-                host: settings.hosts.server,
+                hosts: settings.hosts,
                 server: settings.server,
                 args: settings.server_args,
             })

@@ -50,7 +50,7 @@ fn experiment(matrices: Vec<Matrix>) -> Experiment {
         )]),
         hosts: BTreeMap::from([(
             "local".to_owned(),
-            HostSpec { transport: Transport::Local, address: None },
+            HostSpec { transport: Transport::Local, address: None, agent: None },
         )]),
         modes: BTreeMap::new(),
         matrices,
@@ -208,6 +208,6 @@ fn only_servers_that_some_cell_uses_are_needed() {
     };
     let never = exclude(&[(Factor::Server, Level::Server("spare".into()))]);
     experiment.matrices = vec![matrix(vec![servers, workers([1])], vec![never])];
-    let needed = NeededServer { host: "local".into(), server: "redis".into(), args: None };
+    let needed = NeededServer { hosts: HostPair::same("local"), server: "redis".into(), args: None };
     assert_eq!(Plan::new(&experiment).servers(), BTreeSet::from([needed]));
 }

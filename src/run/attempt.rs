@@ -15,7 +15,7 @@ use crate::protocol::{
     TrialAbort, TrialGo, TrialPrepare, TrialResult,
 };
 use crate::record::{ClientLabel, HostLabel, LinkKind, Measured, Status, TrialRecord};
-use crate::run::fleet::{Fleet, is_unavailable, program, server_key};
+use crate::run::fleet::{Fleet, is_network, is_unavailable, program, server_key};
 use crate::run::{RunError, flags, stop_requested};
 use crate::units::Nanos;
 use crate::verify::{self, Keys};
@@ -34,7 +34,7 @@ struct Failure {
     status: Status,
     error: String,
     may_succeed_again: bool,
-    fatal: Option<RunError>,
+    fatal: Option<Box<RunError>>,
 }
 
 impl Failure {
@@ -64,7 +64,7 @@ impl From<CallError> for Failure {
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let failure = Self::for_good(error.to_string());
-        Self { fatal: Some(error), ..failure }
+        Self { fatal: Some(Box::new(error)), ..failure }
     }
 }
 
@@ -115,7 +115,11 @@ pub(super) async fn attempt(
                     format!("{}; keys that begin with `{prefix}` may be left on the server", failure.error)
                 }
             });
-            Ended { record, may_succeed_again: failure.may_succeed_again, fatal: failure.fatal }
+            Ended {
+                record,
+                may_succeed_again: failure.may_succeed_again,
+                fatal: failure.fatal.map(|error| *error),
+            }
         }
     }
 }
@@ -137,7 +141,7 @@ async fn carry_out(
         let left = deadline.saturating_duration_since(Instant::now());
         Nanos::from_millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX).div_ceil(100) * 100)
     };
-    let key = server_key(&settings.server, settings.server_args.as_deref());
+    let key = server_key(&settings.server, settings.server_args.as_deref(), is_network(&settings.hosts));
 
     fleet.reach(client_host).await?;
     fleet.reach(server_host).await?;
@@ -149,6 +153,10 @@ async fn carry_out(
         up => up?,
     };
     record.server = Some(up.identity.clone());
+    if is_network(&settings.hosts) {
+        let round_trip = fleet.round_trip(client_host, &up.endpoint).await?;
+        record.rtt_us = Some(round_trip.as_secs_f64() * 1e6);
+    }
     if settings.workload.link == Link::Unix && up.endpoint.unix_socket.is_none() {
         return Err(Failure::for_good("the server has no Unix socket whose path could be told".to_owned()));
     }

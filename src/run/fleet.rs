@@ -6,18 +6,21 @@ use std::path::PathBuf;
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
-use crate::experiment::{BuiltinMode, Experiment, Lifetime, ModeSpec, ServerSpec, Settings};
+use crate::experiment::{BuiltinMode, Experiment, HostPair, Lifetime, ModeSpec, ServerSpec, Settings};
 use crate::host::agent_command;
 use crate::host::client::{AgentClient, CallError};
 use crate::plan::Plan;
 use crate::protocol::{
-    AgentErrorKind, Call, Endpoint, HostFacts, Launch, ModePrepare, Notice, Program, ServerStart, ServerUp,
+    AgentError, AgentErrorKind, Call, Endpoint, HostFacts, Launch, ModePrepare, Notice, PathProbe, Program,
+    ServerExpose, ServerStart, ServerUp,
 };
 use crate::run::{Event, MissingMode, Observer, RunError};
 use crate::units::Nanos;
 
 /// How long the preparation of a mode may take: a client library may have to be fetched and compiled.
 const PREPARE_WITHIN: Nanos = Nanos::from_secs(600);
+/// Enough for a median, and few enough to cost a trial across a network no more than a tenth of a second.
+const PINGS: u32 = 21;
 
 /// What a run needs from the world around it.
 #[derive(Clone, Debug)]
@@ -67,19 +70,22 @@ impl<'e> Fleet<'e> {
             observer.on(Event::HostReady { host: &host, facts: self.facts(&host) })?;
         }
         for needed in plan.servers() {
-            let start = self.start(&needed.host, &needed.server, needed.args.as_deref(), false);
-            let up = start.await.map_err(|error| RunError::Server {
-                host: needed.host.clone(),
-                server: needed.server.clone(),
+            let (host, server) = (&needed.hosts.server, &needed.server);
+            let missing = |error: CallError| RunError::Server {
+                host: host.clone(),
+                server: server.clone(),
                 reason: error.to_string(),
-            })?;
+            };
+            let start = self.start(&needed.hosts, server, needed.args.as_deref(), false);
+            let up = start.await.map_err(missing)?;
+            if is_network(&needed.hosts) {
+                self.round_trip(&needed.hosts.client, &up.endpoint).await.map_err(missing)?;
+            }
             if let ServerSpec::External { allow_flush: true, .. } = self.experiment.servers[&needed.server]
                 && !up.flushes
             {
-                let server = &needed.server;
                 warn!(server, "allow_flush is not used: the server is not empty; drivers delete their keys");
             }
-            let (host, server) = (&needed.host, &needed.server);
             observer.on(Event::ServerReady { host, server, identity: &up.identity })?;
         }
         self.prepare(plan, observer).await
@@ -137,7 +143,7 @@ impl<'e> Fleet<'e> {
             lost.close().await;
         }
         let spec = &self.experiment.hosts[host];
-        let command = agent_command(host, spec, &self.equipment.program)?;
+        let command = agent_command(spec, &self.equipment.program);
         let (notify, notices) = mpsc::unbounded_channel();
         let (client, welcome) =
             AgentClient::connect(host, command, self.equipment.holder.clone(), notify).await?;
@@ -171,18 +177,36 @@ impl<'e> Fleet<'e> {
             ServerSpec::Managed { lifetime, .. } => settings.lifetime.unwrap_or(*lifetime) == Lifetime::Trial,
             ServerSpec::External { .. } => false,
         };
-        self.start(&settings.hosts.server, &settings.server, settings.server_args.as_deref(), fresh).await
+        self.start(&settings.hosts, &settings.server, settings.server_args.as_deref(), fresh).await
     }
 
+    /// How long a PING takes from one host to a server on another: the median of a few.
+    pub(super) async fn round_trip(&self, client: &str, endpoint: &Endpoint) -> Result<Nanos, CallError> {
+        self.call(client, PathProbe { endpoint: endpoint.clone(), pings: PINGS }).await
+    }
+
+    /// Starts a server, for the network if its clients are on another host.
     async fn start(
         &self,
-        host: &str,
+        hosts: &HostPair,
         server: &str,
         args_instead: Option<&[String]>,
         fresh: bool,
     ) -> Result<ServerUp, CallError> {
-        let (key, launch) = (server_key(server, args_instead), self.launch(server, args_instead));
-        self.call(host, ServerStart { key, launch, fresh }).await
+        let network = is_network(hosts);
+        let key = server_key(server, args_instead, network);
+        let launch = self.launch(server, args_instead);
+        let managed = matches!(launch, Launch::Managed { .. });
+        let address = self.experiment.hosts[&hosts.server].address.clone();
+        if network && managed && address.is_none() {
+            let message = format!("the host has no `address` where `{}` could reach a server", hosts.client);
+            return Err(AgentError::new(AgentErrorKind::Unavailable, message).into());
+        }
+        let mut up = self.call(&hosts.server, ServerStart { key: key.clone(), launch, fresh }).await?;
+        if let Some(address) = address.filter(|_| network && managed) {
+            up.endpoint = self.call(&hosts.server, ServerExpose { key, address }).await?;
+        }
+        Ok(up)
     }
 
     fn launch(&self, server: &str, args_instead: Option<&[String]>) -> Launch {
@@ -223,12 +247,19 @@ pub(super) fn program(mode: Option<&ModeSpec>) -> Program {
     }
 }
 
-/// What a server process is called between coordinator and agent: one process for every command line.
-pub(super) fn server_key(server: &str, args_instead: Option<&[String]>) -> String {
+/// Whether what a client says to its server goes from one host to another.
+pub(super) fn is_network(hosts: &HostPair) -> bool {
+    hosts.client != hosts.server
+}
+
+/// What a server process is called between coordinator and agent: one process for every command line, and another one
+/// for clients on other hosts, so that all others stay on loopback.
+pub(super) fn server_key(server: &str, args_instead: Option<&[String]>, network: bool) -> String {
+    let reach = if network { " for other hosts" } else { "" };
     match args_instead {
-        None => server.to_owned(),
+        None => format!("{server}{reach}"),
         // With the quotes of `Debug`, so that `["a b"]` and `["a", "b"]` are two servers.
-        Some(args) => format!("{server} {args:?}"),
+        Some(args) => format!("{server} {args:?}{reach}"),
     }
 }
 

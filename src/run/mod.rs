@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::host::TransportError;
 use crate::host::client::ConnectError;
 use crate::plan::{CellId, Plan, PlannedTrial};
 use crate::protocol::{HostFacts, ServerIdentity};
@@ -114,9 +113,6 @@ pub enum End {
 /// Why a run cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// There is no way to a host.
-    #[error(transparent)]
-    Transport(#[from] TransportError),
     /// There is no agent on a host.
     #[error(transparent)]
     Connect(#[from] ConnectError),

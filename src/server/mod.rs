@@ -7,6 +7,7 @@ mod external;
 mod home;
 mod info;
 mod managed;
+mod path;
 mod persistence;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use redis::{
 use self::external::External;
 use self::home::Home;
 use self::managed::Managed;
+pub use self::path::round_trip;
 use crate::protocol::{
     AgentError, AgentErrorKind, Endpoint, Launch, ServerCounts, ServerExpose, ServerReset, ServerSample,
     ServerStart, ServerStop, ServerUp,

@@ -6,6 +6,8 @@ mod cli;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod hosts;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
 mod sandbox;

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::process::{Child, ExitStatus};
+use std::process::Child;
 
-use crate::sandbox::{Foreign, Sandbox, signal, stderr, stdout, wait_until};
+use crate::sandbox::{Foreign, Sandbox, code, signal, stderr, stdout, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -48,10 +48,6 @@ fn a_driver_at_work(sandbox: &Sandbox) -> Child {
     let run = sandbox.start(&["long.toml"]);
     wait_until("a driver is at work", || sandbox.process(" driver"));
     run
-}
-
-fn code(status: ExitStatus) -> i32 {
-    status.code().expect("the program ended by itself")
 }
 
 /// What a run must look like when it is complete: every planned trial is there, and ended well, exactly once.

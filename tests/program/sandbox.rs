@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -88,12 +88,18 @@ impl Sandbox {
 
     /// Processes that were started in this place, by any generation: (pid, command line).
     ///
-    /// Known by their working directory: a redis-server writes its title over its environment and command line.
+    /// Known by their working directory, since a redis-server writes its title over its environment and command line, or
+    /// by their directory for temporary files, since an agent that came over ssh starts in a home directory.
     pub(crate) fn processes(&self) -> Vec<(i32, String)> {
+        let place = self.path().as_os_str().as_encoded_bytes();
         let mut found = Vec::new();
         for entry in fs::read_dir("/proc").unwrap().flatten() {
             let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-            if fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(self.path())) {
+            let here = fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(self.path()));
+            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+            let ours =
+                |variable: &[u8]| variable.strip_prefix(b"TMPDIR=").is_some_and(|tmp| tmp.starts_with(place));
+            if here || environment.split(|&byte| byte == 0).any(ours) {
                 let command = fs::read(entry.path().join("cmdline")).unwrap_or_default();
                 found.push((pid, String::from_utf8_lossy(&command).replace('\0', " ")));
             }
@@ -178,4 +184,8 @@ pub(crate) fn stderr(output: &Output) -> String {
 
 pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub(crate) fn code(status: ExitStatus) -> i32 {
+    status.code().expect("the program ended by itself")
 }

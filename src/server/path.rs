@@ -1,0 +1,31 @@
+//! How far away a server is.
+
+use std::time::Instant;
+
+use redis::ConnectionAddr;
+
+use super::{connect, said};
+use crate::protocol::{AgentError, AgentErrorKind, Endpoint, PathProbe};
+use crate::units::Nanos;
+
+/// The median time of a PING over a connection that was there before.
+///
+/// # Errors
+/// `Unavailable` when nobody answers there, with the address and never the password.
+pub async fn round_trip(probe: PathProbe) -> Result<Nanos, AgentError> {
+    let Endpoint { host, port, password, .. } = probe.endpoint;
+    let unreachable = |error: &redis::RedisError| {
+        let message = format!("nobody answers at {host}:{port} from here: {}", said(error));
+        AgentError::new(AgentErrorKind::Unavailable, message)
+    };
+    let address = ConnectionAddr::Tcp(host.clone(), port);
+    let mut connection = connect(address, password.as_deref()).await.map_err(|error| unreachable(&error))?;
+    let mut times = Vec::new();
+    for _ in 0..probe.pings.max(1) {
+        let asked = Instant::now();
+        let () = redis::cmd("PING").exec_async(&mut connection).await.map_err(|error| unreachable(&error))?;
+        times.push(Nanos::from(asked.elapsed()));
+    }
+    times.sort_unstable();
+    Ok(times[times.len() / 2])
+}

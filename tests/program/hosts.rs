@@ -1,0 +1,321 @@
+//! Hosts other than this one: network namespaces with an sshd each, and hosts behind any command.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use rustix::process::Signal;
+
+use crate::sandbox::{Sandbox, code, signal, stderr, wait_until};
+
+const AGENT: &str = env!("CARGO_BIN_EXE_orchestrate");
+const SSHD: &str = "/usr/sbin/sshd";
+
+/// Two hosts behind `env`, each with a lock and a temporary directory of its own.
+fn behind_a_command(sandbox: &Sandbox, rest: &str) -> String {
+    let host = |name: &str, address: &str| {
+        let tmp = sandbox.path().join(name);
+        fs::create_dir_all(&tmp).unwrap();
+        format!(
+            "[host.{name}]\ntransport = 'command'\nprefix = ['env', 'TMPDIR={}']\nagent = '{AGENT}'\n{address}\n",
+            tmp.display()
+        )
+    };
+    let (a, b) = (host("a", "address = '127.0.0.1'"), host("b", "address = '127.0.0.1'"));
+    format!("name = 'pair'\n{a}{b}{rest}")
+}
+
+const BOTH_WAYS: &str = "[workload]\noperations = 300\n[[matrix]]\n\
+     hosts = [{ client = 'a', server = 'b' }, { client = 'b', server = 'a' }, 'a']\nmodes = ['sync', 'async-pipe', 'rustis', 'fred']\n\
+     workers = 2\n[run]\nrepetitions = 2\nwarmup = 10\n";
+
+#[test]
+fn any_command_that_carries_a_pipe_leads_to_a_host() {
+    let sandbox = Sandbox::new();
+    sandbox.write("pair.toml", &behind_a_command(&sandbox, BOTH_WAYS));
+    let output = sandbox.output(&["pair.toml"]);
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
+    expect_both_ways(&sandbox, 24);
+    sandbox.expect_nobody_left();
+}
+
+/// Rows of [`BOTH_WAYS`], each from the client to the server that it names.
+fn expect_both_ways(sandbox: &Sandbox, trials: usize) {
+    let rows = sandbox.rows("pair", "trials.csv");
+    assert_eq!(rows.len(), trials);
+    for row in &rows {
+        assert_eq!(row["status"], "ok", "{row:?}");
+        let far = row["client_host"] != row["server_host"];
+        assert_eq!(row["link"], if far { "network" } else { "loopback" });
+        assert_eq!(row["rtt_us"].parse::<f64>().is_ok_and(|rtt| rtt > 0.0), far, "{row:?}");
+        assert_eq!(row["server_calls"], "600");
+    }
+    let count = |client: &str, server: &str| {
+        rows.iter().filter(|row| row["client_host"] == client && row["server_host"] == server).count()
+    };
+    assert_eq!([count("a", "b"), count("b", "a"), count("a", "a")], [trials / 3; 3]);
+}
+
+#[test]
+fn a_host_that_cannot_be_had_is_told_before_anything_runs() {
+    let ssh = |host: &str| format!("name = 'x'\n[host.h]\n{host}\n[[matrix]]\nhosts = 'h'\nmodes = 'sync'\n");
+    let cases = [
+        (ssh("transport = 'command'\nprefix = ['/no/such/program']"), "failed to start the agent on host `h`"),
+        (
+            ssh("transport = 'command'\nprefix = ['sh', '-c', 'echo no such box >&2; exit 1']"),
+            "says: no such box",
+        ),
+        (
+            ssh("transport = 'command'\nprefix = ['env']\nagent = '/no/such/orchestrate'"),
+            "/no/such/orchestrate",
+        ),
+        (
+            "name = 'x'\n[host.h]\ntransport = 'local'\n[[matrix]]\nhosts = { client = 'h', server = 'h2' }\nmodes = 'sync'\n[host.h2]\ntransport = 'command'\nprefix = ['env', 'TMPDIR=.']\nagent = 'AGENT'".replace("AGENT", AGENT),
+            "the host has no `address` where `h` could reach a server",
+        ),
+        (
+            "name = 'x'\n[host.h]\ntransport = 'local'\n[[matrix]]\nhosts = { client = 'h', server = 'h2' }\nmodes = 'sync'\n[host.h2]\ntransport = 'command'\naddress = '192.0.2.1'\nprefix = ['env', 'TMPDIR=.']\nagent = 'AGENT'".replace("AGENT", AGENT),
+            "CONFIG SET bind",
+        ),
+    ];
+    for (text, expected) in cases {
+        let sandbox = Sandbox::new();
+        sandbox.write("x.toml", &text);
+        let output = sandbox.output(&["x.toml"]);
+        assert_eq!(code(output.status), 3, "{text}{}", stderr(&output));
+        assert!(stderr(&output).contains(expected), "{expected} in {}", stderr(&output));
+        sandbox.expect_nobody_left();
+    }
+}
+
+#[test]
+fn an_agent_of_another_version_is_told_from_this_one() {
+    let sandbox = Sandbox::new();
+    // A real agent, but for what it says of its version.
+    let older = r#"\"$0\" \"$@\" | sed -u 's/\"version\":\"[0-9.]*\"/\"version\":\"0.0.9\"/'"#;
+    sandbox.write(
+        "x.toml",
+        &format!(
+            "name = 'x'\n[host.h]\ntransport = 'command'\nprefix = ['sh', '-c', \"{older}\"]\nagent = '{AGENT}'\n\
+             [[matrix]]\nhosts = 'h'\nmodes = 'sync'\n"
+        ),
+    );
+    let output = sandbox.output(&["x.toml"]);
+    assert_eq!(code(output.status), 3, "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("the agent on host `h` is orchestrate 0.0.9, this program is"), "{said}");
+    sandbox.expect_nobody_left();
+}
+
+/// Three machines as far as their networks are concerned: `c` for the coordinator, `a` and `b` with an sshd each, and a
+/// cable between any two.
+struct Machines {
+    prefix: String,
+    sshd: Vec<Child>,
+    bin: PathBuf,
+}
+
+fn ip(words: &str) {
+    let output = Command::new("ip").args(words.split_whitespace()).output().unwrap();
+    assert!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn keygen(path: &Path) {
+    let status = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path).status();
+    assert!(status.unwrap().success());
+}
+
+impl Machines {
+    /// `None` where they cannot be made. A machine that checks every change must be able to.
+    fn new(sandbox: &Sandbox) -> Option<Self> {
+        let root = cfg!(target_os = "linux") && rustix::process::geteuid().is_root();
+        if !root || !Path::new(SSHD).exists() {
+            assert!(std::env::var_os("CI").is_none(), "this test needs Linux, root and {SSHD}");
+            eprintln!("network namespaces take Linux and root, and hosts in them {SSHD}: not tested here");
+            return None;
+        }
+        let path = sandbox.path();
+        let prefix = path.file_name().unwrap().to_str().unwrap().replace('.', "");
+        let mut machines = Self { prefix, sshd: Vec::new(), bin: path.join("bin") };
+        let name = |host: &str| machines.name(host);
+        for host in ["a", "b", "c"] {
+            ip(&format!("netns add {}", name(host)));
+            ip(&format!("-n {} link set lo up", name(host)));
+        }
+        for (net, one, other) in [(1, "c", "a"), (2, "c", "b"), (3, "a", "b")] {
+            let (from, to) = (name(one), name(other));
+            ip(&format!("-n {from} link add to-{other} type veth peer name to-{one} netns {to}"));
+            ip(&format!("-n {from} addr add 10.77.{net}.1/24 dev to-{other}"));
+            ip(&format!("-n {to} addr add 10.77.{net}.2/24 dev to-{one}"));
+            ip(&format!("-n {from} link set to-{other} up"));
+            ip(&format!("-n {to} link set to-{one} up"));
+        }
+        keygen(&path.join("user"));
+        fs::create_dir_all("/run/sshd").unwrap();
+        let mut config = format!(
+            "Host *\nUser root\nIdentityFile {0}/user\nIdentitiesOnly yes\nUserKnownHostsFile {0}/known\n\
+             StrictHostKeyChecking yes\n",
+            path.display()
+        );
+        let mut known = String::new();
+        for (host, address) in [("a", "10.77.1.2"), ("b", "10.77.2.2")] {
+            let own = path.join(host);
+            fs::create_dir_all(own.join("tmp")).unwrap();
+            keygen(&own.join("key"));
+            let public = fs::read_to_string(own.join("key.pub")).unwrap();
+            known += &format!("{address} {public}");
+            config += &format!("Host {host}\nHostName {address}\n");
+            let sshd_config = format!(
+                "ListenAddress {address}\nHostKey {0}/key\nAuthorizedKeysFile {1}/user.pub\nPermitRootLogin yes\n\
+                 StrictModes no\nUsePAM no\nPidFile none\nSetEnv TMPDIR={0}/tmp\n",
+                own.display(),
+                path.display()
+            );
+            fs::write(own.join("sshd_config"), sshd_config).unwrap();
+            let mut sshd = Command::new("ip");
+            sshd.args(["netns", "exec", &machines.name(host), SSHD, "-D", "-e", "-f"]);
+            sshd.arg(own.join("sshd_config")).stdin(Stdio::null()).stderr(Stdio::null());
+            machines.sshd.push(sshd.spawn().unwrap());
+        }
+        fs::write(path.join("known"), known).unwrap();
+        fs::write(path.join("config"), config).unwrap();
+        fs::create_dir(&machines.bin).unwrap();
+        let ssh = machines.bin.join("ssh");
+        fs::write(&ssh, format!("#!/bin/sh\nexec /usr/bin/ssh -F {}/config \"$@\"\n", path.display()))
+            .unwrap();
+        fs::set_permissions(&ssh, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        Some(machines)
+    }
+
+    fn name(&self, host: &str) -> String {
+        format!("{}-{host}", self.prefix)
+    }
+
+    /// The program, to be started on `c`. It takes the place of the `ip` that moves it there.
+    fn orchestrate(&self, sandbox: &Sandbox, args: &[&str]) -> Command {
+        let path = std::env::var("PATH").unwrap();
+        let mut command = Command::new("ip");
+        command
+            .args(["netns", "exec", &self.name("c"), AGENT])
+            .args(args)
+            .current_dir(sandbox.path())
+            .env("PATH", format!("{}:{path}", self.bin.display()))
+            .env("TMPDIR", sandbox.path().join("tmp"))
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn output(&self, sandbox: &Sandbox, args: &[&str]) -> Output {
+        self.orchestrate(sandbox, args).output().unwrap()
+    }
+
+    /// What `redis-cli` on a host says to a PING.
+    fn ping(&self, from: &str, address: &str, port: &str) -> String {
+        let host = self.name(from);
+        let words = ["netns", "exec", &host, "redis-cli", "-h", address, "-p", port, "ping"];
+        let output = Command::new("ip").args(words).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    }
+}
+
+impl Drop for Machines {
+    fn drop(&mut self) {
+        for sshd in &mut self.sshd {
+            let _ = sshd.kill();
+            let _ = sshd.wait();
+        }
+        for host in ["a", "b", "c"] {
+            let _ = Command::new("ip").args(["netns", "del", &self.name(host)]).status();
+        }
+    }
+}
+
+fn over_ssh(rest: &str) -> String {
+    let host = |name: &str, address: &str| {
+        format!(
+            "[host.{name}]\ntransport = 'ssh'\ntarget = '{name}'\nagent = '{AGENT}'\naddress = '{address}'\n"
+        )
+    };
+    format!("name = 'pair'\n{}{}{rest}", host("a", "10.77.3.1"), host("b", "10.77.3.2"))
+}
+
+#[test]
+fn client_and_server_on_two_machines_over_ssh() {
+    let sandbox = Sandbox::new();
+    let Some(machines) = Machines::new(&sandbox) else { return };
+    sandbox.write("pair.toml", &over_ssh(BOTH_WAYS));
+    let output = machines.output(&sandbox, &["pair.toml"]);
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
+    expect_both_ways(&sandbox, 24);
+
+    // A host key that is not the one that is known.
+    let known = fs::read_to_string(sandbox.path().join("known")).unwrap();
+    keygen(&sandbox.path().join("other"));
+    let other = fs::read_to_string(sandbox.path().join("other.pub")).unwrap();
+    sandbox.write("known", &format!("10.77.1.2 {other}10.77.2.2 {other}"));
+    let output = machines.output(&sandbox, &["pair.toml", "--fresh"]);
+    assert_eq!(code(output.status), 3, "{}", stderr(&output));
+    assert!(stderr(&output).contains("Host key verification failed"), "{}", stderr(&output));
+    sandbox.write("known", &known);
+
+    sandbox.write("pair.toml", &over_ssh(BOTH_WAYS).replace(AGENT, "/no/such/orchestrate"));
+    let output = machines.output(&sandbox, &["pair.toml", "--fresh"]);
+    assert_eq!(code(output.status), 3, "{}", stderr(&output));
+    assert!(stderr(&output).contains("/no/such/orchestrate"), "{}", stderr(&output));
+
+    for needle in ["requirepass", "\"password\":\""] {
+        for file in ["journal.jsonl", "run.log", "run.json", "trials.csv"] {
+            let text = fs::read_to_string(sandbox.runs("pair")[0].join(file)).unwrap();
+            assert!(!text.contains(needle), "{needle} in {file}");
+        }
+    }
+    drop(machines);
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn whoever_is_killed_nothing_is_left_on_any_host_and_nobody_else_gets_at_the_server() {
+    for victim in ["coordinator", "ssh", "agent"] {
+        let sandbox = Sandbox::new();
+        let Some(machines) = Machines::new(&sandbox) else { return };
+        let rest = "[workload]\nduration = '50s'\n[[matrix]]\nhosts = { client = 'a', server = 'b' }\nmodes = 'async'\n\
+                    [run]\nrepetitions = 2\nwarmup = 10\nretries = 0\n";
+        sandbox.write("pair.toml", &over_ssh(rest));
+        let output = fs::File::create(sandbox.path().join("output")).unwrap();
+        let mut run = machines.orchestrate(&sandbox, &["pair.toml"]).stderr(output).spawn().unwrap();
+        wait_until("a driver works", || {
+            assert!(
+                run.try_wait().unwrap().is_none(),
+                "{}",
+                fs::read_to_string(sandbox.path().join("output")).unwrap()
+            );
+            sandbox.process("orchestrate driver")
+        });
+        let (_, server) =
+            sandbox.processes().into_iter().find(|(_, title)| title.contains("redis-server")).unwrap();
+        let port = server.split(':').nth(1).unwrap().split_whitespace().next().unwrap();
+        let said = machines.ping("a", "10.77.3.2", port);
+        assert!(said.contains("NOAUTH"), "{said}");
+
+        let pid = match victim {
+            "coordinator" => run.id().cast_signed(),
+            "ssh" => sandbox
+                .process("/usr/bin/ssh")
+                .unwrap_or_else(|| sandbox.process("ServerAliveInterval").unwrap()),
+            _ => sandbox.process("orchestrate agent").unwrap(),
+        };
+        signal(pid, Signal::KILL);
+        if victim != "coordinator" {
+            wait_until("the loss is told", || {
+                let told = |attempt: &serde_json::Value| {
+                    attempt["error"].as_str().is_some_and(|e| e.contains("went away"))
+                };
+                sandbox.attempts("pair").iter().any(told).then_some(())
+            });
+            signal(run.id().cast_signed(), Signal::INT);
+        }
+        run.wait().unwrap();
+        sandbox.expect_nobody_left();
+    }
+}
