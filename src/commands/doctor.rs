@@ -8,15 +8,18 @@ use std::process::{Command, Stdio};
 
 use anstyle::{AnsiColor, Style};
 
-use crate::analysis::order;
 use crate::cli::DoctorArgs;
 use crate::commands::load::load;
+use crate::commands::run::equipment;
 use crate::commands::{Exit, Failure};
 use crate::experiment::{Experiment, LoadGenerator, ServerSpec};
 use crate::host::{facts, programs};
 use crate::plan::Plan;
 use crate::protocol::HostFacts;
+use crate::run::{self, Sight, Survey};
 
+/// The host that this program is on.
+const LOCAL: &str = "local";
 /// Open files that a driver or a server needs beside one for each worker.
 const SPARE_FILES: u64 = 64;
 
@@ -46,6 +49,10 @@ impl Finding {
         Self { verdict: Verdict::Poor, text: text.into(), mend: Some(mend.into()) }
     }
 
+    fn on(self, host: &str) -> Self {
+        Self { text: format!("{host}: {}", self.text), ..self }
+    }
+
     fn missing(text: impl Into<String>, mend: impl Into<String>) -> Self {
         Self { verdict: Verdict::Missing, text: text.into(), mend: Some(mend.into()) }
     }
@@ -59,6 +66,9 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
     findings.extend(processors(&facts));
     findings.push(open_files(experiment.as_ref()));
     findings.push(results_directory(Path::new("results")));
+    if let Some(experiment) = &experiment {
+        findings.extend(other_hosts(experiment)?);
+    }
 
     let mut out = anstream::stdout();
     for finding in &findings {
@@ -75,6 +85,29 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
     }
     let missing = findings.iter().any(|finding| finding.verdict == Verdict::Missing);
     Ok(if missing { Exit::Unavailable } else { Exit::Complete })
+}
+
+/// What the hosts of an experiment have that are reached through an agent; none are if all is to run here.
+fn other_hosts(experiment: &Experiment) -> Result<Vec<Finding>, Failure> {
+    let plan = Plan::new(experiment);
+    if plan.hosts().iter().all(|host| host == LOCAL) {
+        return Ok(Vec::new());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let Survey { hosts, sights } = runtime.block_on(run::survey(&plan, equipment(experiment)?));
+    let mut findings = Vec::new();
+    for (host, facts) in hosts.iter().filter(|(host, _)| *host != LOCAL) {
+        findings.push(Finding::good(machine(facts)).on(host));
+        findings.extend(processors(facts).into_iter().map(|finding| finding.on(host)));
+    }
+    for Sight { host, found, optional } in sights {
+        findings.push(match found {
+            Ok(text) => Finding::good(text).on(&host),
+            Err(text) if optional => Finding::poor(text, "its trials are left out").on(&host),
+            Err(text) => Finding { verdict: Verdict::Missing, text, mend: None }.on(&host),
+        });
+    }
+    Ok(findings)
 }
 
 fn machine(facts: &HostFacts) -> String {
@@ -94,13 +127,14 @@ fn needed(experiment: Option<&Experiment>) -> Vec<Finding> {
             servers.insert("redis-server".to_owned());
         }
         Some(experiment) => {
-            for needed in Plan::new(experiment).servers() {
+            let plan = Plan::new(experiment);
+            for needed in plan.servers().into_iter().filter(|needed| needed.hosts.server == LOCAL) {
                 if let ServerSpec::Managed { program, .. } = &experiment.servers[&needed.server] {
                     servers.insert(program.clone());
                 }
             }
-            let used = order::modes(experiment);
-            for mode in used.iter().filter_map(|name| experiment.modes.get(name)) {
+            let used = plan.modes().into_iter().filter(|(host, _)| host == LOCAL);
+            for mode in used.filter_map(|(_, name)| experiment.modes.get(&name)) {
                 for program in mode.prepare.first().into_iter().chain(mode.command.first()) {
                     let program = if program.contains('/') {
                         mode.directory.join(program).display().to_string()

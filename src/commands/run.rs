@@ -78,7 +78,7 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
 }
 
 /// What the run needs from the environment.
-fn equipment(experiment: &Experiment) -> Result<Equipment, Failure> {
+pub(super) fn equipment(experiment: &Experiment) -> Result<Equipment, Failure> {
     let mut passwords = BTreeMap::new();
     for (server, spec) in &experiment.servers {
         if let ServerSpec::External { password_env: Some(name), .. } = spec {

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::codec::{FramedRead, LinesCodec};
 use tracing::{debug, warn};
 
+use crate::experiment::words;
 use crate::protocol::{
     AgentError, AgentLine, Call, Hello, MAX_LINE, Notice, Outcome, PROTOCOL, Ping, Request, Welcome,
 };
@@ -128,7 +129,8 @@ impl AgentClient {
         // A process group of its own: Ctrl-C at the terminal is for the coordinator alone, which then closes the
         // agent's input.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-        let shown = format!("{:?}", command.as_std());
+        let argv = std::iter::once(command.as_std().get_program()).chain(command.as_std().get_args());
+        let shown = words(&argv.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>());
         let mut child = command.spawn().map_err(|source| ConnectError::Spawn {
             host: host.to_owned(),
             command: shown.clone(),
@@ -163,7 +165,7 @@ impl AgentClient {
                 let lost = matches!(source, CallError::Lost { .. });
                 let said = match tokio::time::timeout(LAST_WORDS, errors).await {
                     Ok(Ok(said)) if lost && !said.is_empty() => {
-                        format!("; {shown} says: {}", said.join("; "))
+                        format!("; `{shown}` says: {}", said.join("; "))
                     }
                     _ => String::new(),
                 };

@@ -143,8 +143,16 @@ async fn carry_out(
     };
     let key = server_key(&settings.server, settings.server_args.as_deref(), is_network(&settings.hosts));
 
-    fleet.reach(client_host).await?;
-    fleet.reach(server_host).await?;
+    for host in [client_host, server_host] {
+        match fleet.reach(host).await {
+            // It was there when the run began, and may be again.
+            Err(error) if fleet.is_elsewhere(host) => {
+                let failure = Failure::for_good(error.to_string());
+                return Err(Failure { may_succeed_again: true, ..failure });
+            }
+            reached => reached?,
+        }
+    }
     let up = match fleet.serve(settings).await {
         Err(error) if is_unavailable(&error) => {
             let (host, server, reason) = (server_host.clone(), settings.server.clone(), error.to_string());

@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use crate::experiment::{BuiltinMode, Experiment, HostPair, Lifetime, ModeSpec, ServerSpec, Settings};
+use crate::experiment::{
+    BuiltinMode, Experiment, HostPair, Lifetime, ModeSpec, ServerSpec, Settings, Transport,
+};
 use crate::host::agent_command;
 use crate::host::client::{AgentClient, CallError};
 use crate::plan::Plan;
@@ -18,9 +22,13 @@ use crate::run::{Event, MissingMode, Observer, RunError};
 use crate::units::Nanos;
 
 /// How long the preparation of a mode may take: a client library may have to be fetched and compiled.
-const PREPARE_WITHIN: Nanos = Nanos::from_secs(600);
+pub(super) const PREPARE_WITHIN: Nanos = Nanos::from_secs(600);
 /// Enough for a median, and few enough to cost a trial across a network no more than a tenth of a second.
 const PINGS: u32 = 21;
+
+/// How long a host that cannot be reached is left alone at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What a run needs from the world around it.
 #[derive(Clone, Debug)]
@@ -37,6 +45,13 @@ pub struct Equipment {
     pub builtin: &'static [BuiltinMode],
 }
 
+/// A host that could not be reached.
+struct Away {
+    /// When it is to be tried again.
+    until: Instant,
+    pause: Duration,
+}
+
 /// The agents of a run.
 pub(super) struct Fleet<'e> {
     pub(super) experiment: &'e Experiment,
@@ -44,6 +59,8 @@ pub(super) struct Fleet<'e> {
     agents: BTreeMap<String, AgentClient>,
     /// What the hosts are. Stays when an agent goes away.
     facts: BTreeMap<String, HostFacts>,
+    /// Hosts that cannot be reached at the moment.
+    away: BTreeMap<String, Away>,
     /// Optional modes that cannot be had, by host and mode.
     skipped: BTreeSet<(String, String)>,
 }
@@ -55,6 +72,7 @@ impl<'e> Fleet<'e> {
             equipment,
             agents: BTreeMap::new(),
             facts: BTreeMap::new(),
+            away: BTreeMap::new(),
             skipped: BTreeSet::new(),
         }
     }
@@ -135,7 +153,32 @@ impl<'e> Fleet<'e> {
     }
 
     /// Sees to it that there is a line to the agent on `host`; an agent that went away is started anew.
+    ///
+    /// A host that could not be reached is left alone for a while before it is tried again: a second, and twice as long
+    /// each time up to a minute.
     pub(super) async fn reach(&mut self, host: &str) -> Result<(), RunError> {
+        if let Some(away) = self.away.get(host) {
+            tokio::time::sleep_until(away.until).await;
+        }
+        let reached = self.connect(host).await;
+        match &reached {
+            Ok(()) => drop(self.away.remove(host)),
+            Err(error) => {
+                warn!(host, %error, "the host cannot be reached");
+                let pause =
+                    self.away.get(host).map_or(FIRST_PAUSE, |away| (away.pause * 2).min(LONGEST_PAUSE));
+                self.away.insert(host.to_owned(), Away { until: Instant::now() + pause, pause });
+            }
+        }
+        reached
+    }
+
+    /// Whether a host is another machine, which may go away and come back.
+    pub(super) fn is_elsewhere(&self, host: &str) -> bool {
+        self.experiment.hosts[host].transport != Transport::Local
+    }
+
+    async fn connect(&mut self, host: &str) -> Result<(), RunError> {
         if self.agents.get(host).is_some_and(|agent| !agent.is_lost()) {
             return Ok(());
         }
@@ -186,7 +229,7 @@ impl<'e> Fleet<'e> {
     }
 
     /// Starts a server, for the network if its clients are on another host.
-    async fn start(
+    pub(super) async fn start(
         &self,
         hosts: &HostPair,
         server: &str,

@@ -4,6 +4,7 @@
 mod attempt;
 mod flags;
 mod fleet;
+mod survey;
 
 use std::io;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::record::{Status, TrialRecord};
 
 pub use fleet::Equipment;
 use fleet::Fleet;
+pub use survey::{Sight, Survey, survey};
 
 /// What happens in a run, in the order in which it happens.
 #[derive(Debug)]

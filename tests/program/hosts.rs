@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use rustix::process::Signal;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
-use crate::sandbox::{Sandbox, code, signal, stderr, wait_until};
+use crate::sandbox::{Sandbox, code, signal, stderr, stdout, wait_until};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_orchestrate");
 const SSHD: &str = "/usr/sbin/sshd";
@@ -249,6 +250,11 @@ fn client_and_server_on_two_machines_over_ssh() {
     assert_eq!(code(output.status), 0, "{}", stderr(&output));
     expect_both_ways(&sandbox, 24);
 
+    let output = machines.output(&sandbox, &["doctor", "pair.toml"]);
+    let said = stdout(&output);
+    assert_eq!(code(output.status), 0, "{said}{}", stderr(&output));
+    assert!(said.contains("there and back from `a`") && said.contains("there and back from `b`"), "{said}");
+
     // A host key that is not the one that is known.
     let known = fs::read_to_string(sandbox.path().join("known")).unwrap();
     keygen(&sandbox.path().join("other"));
@@ -270,6 +276,12 @@ fn client_and_server_on_two_machines_over_ssh() {
             assert!(!text.contains(needle), "{needle} in {file}");
         }
     }
+    let output = machines.output(&sandbox, &["doctor", "pair.toml"]);
+    assert_eq!(code(output.status), 3, "{}", stdout(&output));
+    for host in ["a", "b"] {
+        assert!(stdout(&output).contains(&format!("missing {host}: ")), "{}", stdout(&output));
+    }
+
     drop(machines);
     sandbox.expect_nobody_left();
 }
@@ -318,4 +330,44 @@ fn whoever_is_killed_nothing_is_left_on_any_host_and_nobody_else_gets_at_the_ser
         run.wait().unwrap();
         sandbox.expect_nobody_left();
     }
+}
+
+#[test]
+fn a_link_that_is_cut_fails_trials_and_when_it_is_back_the_run_goes_on() {
+    let sandbox = Sandbox::new();
+    let Some(machines) = Machines::new(&sandbox) else { return };
+    let rest = "[workload]\nduration = '3s'\n[[matrix]]\nhosts = ['a', 'b']\nmodes = 'async'\n\
+                [run]\nrepetitions = 2\nwarmup = 10\nretries = 20\norder = 'sequential'\n";
+    sandbox.write("pair.toml", &over_ssh(rest));
+    let mut run = machines.orchestrate(&sandbox, &["pair.toml"]).stderr(Stdio::null()).spawn().unwrap();
+    wait_until("a driver works on a", || sandbox.process("orchestrate driver"));
+    let on_a = |(pid, _): &(i32, String)| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        String::from_utf8_lossy(&environment).contains(&format!("TMPDIR={}/a/", sandbox.path().display()))
+    };
+    let agents: Vec<_> =
+        sandbox.processes().into_iter().filter(|process| process.1.contains("orchestrate agent")).collect();
+    let agent = agents.iter().find(|process| on_a(process)).expect("an agent on a").0;
+    let gone = pidfd_open(Pid::from_raw(agent).unwrap(), PidfdFlags::empty()).unwrap();
+    let cut = |state: &str| ip(&format!("-n {} link set to-a {state}", machines.name("c")));
+    cut("down");
+    // Neither end can tell the other. The agent has a lease, after which nothing of it is left.
+    let patience = Timespec { tv_sec: 60, tv_nsec: 0 };
+    assert_eq!(
+        poll(&mut [PollFd::new(&gone, PollFlags::IN)], Some(&patience)).unwrap(),
+        1,
+        "the agent is still there"
+    );
+    wait_until("nothing is left on a", || (!sandbox.processes().iter().any(on_a)).then_some(()));
+    cut("up");
+    assert_eq!(code(run.wait().unwrap()), 0);
+    let rows = sandbox.rows("pair", "trials.csv");
+    let ok =
+        |host: &str| rows.iter().filter(|row| row["client_host"] == host && row["status"] == "ok").count();
+    assert_eq!((ok("a"), ok("b")), (2, 2));
+    let reasons: Vec<_> =
+        rows.iter().filter(|row| row["status"] == "failed").map(|row| &row["error"]).collect();
+    assert!(reasons.iter().any(|reason| reason.contains("went away")), "{reasons:?}");
+    drop(machines);
+    sandbox.expect_nobody_left();
 }

@@ -5,7 +5,7 @@
 mod cli;
 #[cfg(test)]
 mod clients;
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod hosts;
 #[cfg(test)]
 mod run;
