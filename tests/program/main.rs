@@ -5,7 +5,8 @@
 mod cli;
 #[cfg(test)]
 mod clients;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod hosts;
 #[cfg(test)]
 mod run;
