@@ -174,7 +174,7 @@ async fn carry_out(
         program: program(fleet.experiment.modes.get(&settings.mode)),
         job: job(fleet, trial, &up, record.attempt),
         placement: settings.placement.clone(),
-        server_key: (client_host == server_host).then(|| key.clone()),
+        server_key: (!is_network(&settings.hosts)).then(|| key.clone()),
         timeout: left(),
     };
     let asked = prepare.job.workload.clone();
@@ -301,8 +301,8 @@ fn blank(fleet: &Fleet<'_>, trial: &PlannedTrial, attempt: u32) -> TrialRecord {
 fn link_kind(settings: &Settings) -> LinkKind {
     match settings.workload.link {
         Link::Unix => LinkKind::Unix,
-        Link::Tcp if settings.hosts.client == settings.hosts.server => LinkKind::Loopback,
-        Link::Tcp => LinkKind::Network,
+        Link::Tcp if is_network(&settings.hosts) => LinkKind::Network,
+        Link::Tcp => LinkKind::Loopback,
     }
 }
 
