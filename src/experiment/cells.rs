@@ -9,9 +9,8 @@ use super::diagnose::{Findings, Place};
 use super::grid::{Budget, Cut, Grid, TooTangled};
 use super::matrix::{Column, Draft};
 use super::tables::Names;
-use super::{
-    Amount, BuiltinMode, Factor, Level, Link, MAX_WORKERS, ServerSpec, Split, Warmup, largest_divisor,
-};
+use super::workload::largest_divisor;
+use super::{Amount, BuiltinMode, Factor, Level, Link, MAX_WORKERS, ServerSpec, Split, Warmup};
 use crate::units::Nanos;
 
 /// An exclusion of more levels than this is no help.

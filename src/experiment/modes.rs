@@ -1,0 +1,137 @@
+//! Modes: those that are built in, those with a driver of their own, and load generators. Only names and abilities; the
+//! code behind them is in [`crate::driver`].
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A mode that needs no table in the file, and what it can do. The experiment only knows names and abilities; the
+/// code behind them is in [`crate::driver`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuiltinMode {
+    /// The name in files and tables.
+    pub name: &'static str,
+    /// One line for `orchestrate modes`.
+    pub summary: &'static str,
+    /// Client library and version.
+    pub client: &'static str,
+    /// How workers are carried, in a few words.
+    pub concurrency: &'static str,
+    /// How many threads do the work.
+    pub threads: Threads,
+    /// Whether more than one operation may share a round trip (`workload.pipeline` above 1).
+    pub can_pipeline: bool,
+    /// Whether it keeps to `workload.rate`.
+    pub can_rate: bool,
+    /// Whether a matrix that names no modes has it. What does not is in a plan only by its name, so that a build with
+    /// one library more plans the same trials.
+    pub by_default: bool,
+}
+
+/// The modes that need no table in the file.
+#[derive(Clone, Copy, Debug)]
+pub struct Builtin<'a> {
+    /// Those of this build.
+    pub modes: &'a [BuiltinMode],
+    /// Those of other builds.
+    pub absent: &'a [Absent],
+}
+
+impl Builtin<'_> {
+    /// The cargo feature that this build lacks for a mode of this name, if there is one.
+    #[must_use]
+    pub fn lacks(&self, name: &str) -> Option<&'static str> {
+        self.absent.iter().find(|absent| absent.modes.contains(&name)).map(|absent| absent.feature)
+    }
+}
+
+/// Modes that a program has only if it was built with a cargo feature, and this one was not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Absent {
+    /// The feature.
+    pub feature: &'static str,
+    /// The names of the modes.
+    pub modes: &'static [&'static str],
+}
+
+/// How many threads of a client do the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threads {
+    /// One, however many workers there are.
+    One,
+    /// One for each worker.
+    PerWorker,
+    /// One for each CPU that the client may use.
+    PerCpu,
+}
+
+impl Threads {
+    /// How many CPUs they can keep busy, if the client may use `cpus`.
+    #[must_use]
+    pub fn can_use(self, workers: u32, cpus: u32) -> u32 {
+        match self {
+            Self::One => 1,
+            Self::PerWorker => workers.min(cpus),
+            Self::PerCpu => cpus,
+        }
+    }
+}
+
+/// A mode that is not built in: a driver of its own, or a load generator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ModeSpec {
+    /// Program and arguments, as written in the file. A program with a slash that is not absolute is looked up
+    /// from `directory`.
+    pub command: Vec<String>,
+    /// Which load generator the command starts; absent if it starts a driver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_generator: Option<LoadGenerator>,
+    /// What is run in `directory` before anything is measured, such as the installation of a client library; empty
+    /// if there is nothing to prepare. Never part of a cell's identity, and neither is what follows.
+    #[serde(skip)]
+    pub prepare: Vec<String>,
+    /// Whether a run goes on without this mode where it cannot be had.
+    #[serde(skip)]
+    pub optional: bool,
+    /// The directory of the file that names the mode.
+    #[serde(skip)]
+    pub directory: std::path::PathBuf,
+}
+
+/// A program that makes load by itself and speaks no driver protocol. How each is told what to do, and what it says,
+/// is known to [`crate::driver`].
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+pub enum LoadGenerator {
+    /// Comes with Redis.
+    #[serde(rename = "redis-benchmark")]
+    RedisBenchmark,
+    /// Comes with Valkey.
+    #[serde(rename = "valkey-benchmark")]
+    ValkeyBenchmark,
+    /// Redis Ltd.'s other one.
+    #[serde(rename = "memtier_benchmark")]
+    Memtier,
+}
+
+impl LoadGenerator {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::RedisBenchmark, Self::ValkeyBenchmark, Self::Memtier];
+
+    /// The word in files, which is also what the program is called.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RedisBenchmark => "redis-benchmark",
+            Self::ValkeyBenchmark => "valkey-benchmark",
+            Self::Memtier => "memtier_benchmark",
+        }
+    }
+}
+
+impl fmt::Display for LoadGenerator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
