@@ -8,7 +8,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::{Amount, LoadGenerator, Placement, Warmup, WorkloadKind};
+use crate::experiment::{Address, Amount, LoadGenerator, Placement, Warmup, WorkloadKind};
 use crate::units::Nanos;
 
 /// The version of both protocols. A mismatch is an error that names both.
@@ -395,12 +395,15 @@ pub struct ServerStart {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Launch {
-    /// A server process of our own, on a free port of 127.0.0.1 and a Unix socket.
+    /// A server process of our own, on a free port of 127.0.0.1 and a Unix socket, or for clients on other hosts.
     Managed {
         /// Looked up on PATH.
         program: String,
         /// Command line.
         args: Vec<String>,
+        /// For clients on other hosts: it listens there alone and asks for a random password.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        address: Option<Address>,
     },
     /// A server that somebody else runs.
     External {
@@ -438,16 +441,16 @@ pub struct ServerIdentity {
 }
 call!(ServerStart => ServerUp, "server.start");
 
-/// Lets other hosts reach a server that this agent started: on `address` alone, and with a random password. To be
-/// called after every [`ServerStart`] of a server whose client is on another host.
+/// Binds a server that this agent started to its side of a placement on this host, for a client on another host.
+/// (A client on the same host is placed together with its server, by [`TrialPrepare::server_key`].)
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ServerExpose {
+pub struct ServerPlace {
     /// [`ServerStart::key`].
     pub key: String,
-    /// An IP address of this host.
-    pub address: String,
+    /// Of which the client's side does not matter here.
+    pub placement: Placement,
 }
-call!(ServerExpose => Endpoint, "server.expose");
+call!(ServerPlace => AppliedPlacement, "server.place");
 
 /// How long the way to a server and back takes, from this host: the median of PINGs one after the other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -582,11 +585,11 @@ call!(TrialPrepare => TrialReady, "trial.prepare");
 pub enum AppliedPlacement {
     /// Nothing was asked for.
     Free,
-    /// Bound to these CPUs; `server` is empty if the server is on another host.
+    /// Bound to these CPUs, each side to those of its own host.
     Pinned {
-        /// The server's CPUs.
+        /// The server's CPUs; none if it is not ours to bind.
         server: Vec<u32>,
-        /// The client's CPUs.
+        /// The client's CPUs; none if the server was placed alone.
         client: Vec<u32>,
     },
     /// This system cannot do it.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::Settings;
-use crate::protocol::{AppliedPlacement, Latency, ServerCounts, ServerIdentity};
+use crate::protocol::{AppliedPlacement, Latency, ServerCounts, ServerIdentity, TrialResult};
 use crate::units::Nanos;
 
 /// One attempt at one trial.
@@ -39,7 +39,8 @@ pub struct TrialRecord {
     pub server_host: HostLabel,
     /// `loopback`, `unix` or `network`.
     pub link: LinkKind,
-    /// Round-trip time of the path, where it was sampled.
+    /// Round-trip time of the path between two hosts in microseconds, sampled when the block began; of several clients
+    /// the longest.
     pub rtt_us: Option<f64>,
     /// The server, once it was up.
     pub server: Option<ServerIdentity>,
@@ -47,6 +48,22 @@ pub struct TrialRecord {
     pub client: Option<ClientLabel>,
     /// What was measured and verified. Present exactly when `status` is ok.
     pub measured: Option<Measured>,
+    /// What each of several clients did, in the order of the file. Empty if there was one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+}
+
+/// What one of several clients did of a trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its machine.
+    pub host: HostLabel,
+    /// What it said of itself, and where it ran.
+    pub client: ClientLabel,
+    /// Round-trip time to the server in microseconds, where that is on another host.
+    pub rtt_us: Option<f64>,
+    /// Its claim, what its agent saw, and its machine.
+    pub result: TrialResult,
 }
 
 /// How an attempt ended.
@@ -94,6 +111,8 @@ pub enum Flag {
     Persistence,
     /// The placement that was asked for could not be applied.
     NotPlaced,
+    /// Several clients: one of them was done when the others still had more than a tenth of the time to go.
+    UnevenClients,
 }
 
 impl Flag {
@@ -109,6 +128,7 @@ impl Flag {
             Self::ClockDisagrees => "clock-disagrees",
             Self::Persistence => "persistence",
             Self::NotPlaced => "not-placed",
+            Self::UnevenClients => "uneven-clients",
         }
     }
 }
@@ -177,7 +197,7 @@ pub struct Measured {
     pub latency: Option<Latency>,
     /// Exact to the histogram's three digits; absent together with `latency`.
     pub latency_summary: Option<LatencySummary>,
-    /// CPU time of the client between `go` and `done`, where the system tells.
+    /// CPU time of the client, or of all of them, between `go` and `done`, where the system tells.
     pub client_cpu_ns: Option<Nanos>,
     /// Peak resident memory of the client.
     pub client_peak_rss_bytes: u64,
@@ -187,7 +207,7 @@ pub struct Measured {
     pub foreign_cpu_ns: Option<Nanos>,
     /// Time stolen by the hypervisor.
     pub steal_ns: Option<Nanos>,
-    /// By the agent's clock.
+    /// By the agent's clock; of several clients from the first go to the last answer, by the coordinator's.
     pub wall_ns: Nanos,
     /// Open loop only.
     pub max_lag_ns: Option<Nanos>,

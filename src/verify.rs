@@ -3,7 +3,7 @@
 
 use crate::experiment::Amount;
 use crate::latency;
-use crate::protocol::{JobWorkload, Latency, ServerCounts, TrialResult};
+use crate::protocol::{Done, JobWorkload, Latency, ServerCounts, TrialResult};
 use crate::record::LatencySummary;
 
 /// How far the agent's clock may be from the driver's, as a share of the elapsed time …
@@ -55,7 +55,7 @@ pub enum Disagreement {
     Latencies { latencies: u64, operations: u64 },
 }
 
-/// Holds a driver's claim against what the server counted.
+/// Holds a driver's claim against its job, its agent's clock and what the server counted.
 ///
 /// # Errors
 /// The first disagreement.
@@ -65,9 +65,17 @@ pub fn verify(
     counts: &ServerCounts,
     keys: Keys,
 ) -> Result<(), Disagreement> {
-    let done = &result.done;
-    let operations = done.operations;
-    let (elapsed, wall) = (done.elapsed_ns.as_secs_f64(), result.wall_ns.as_secs_f64());
+    claim(asked, result)?;
+    confirm(&result.done, counts, keys)
+}
+
+/// Holds a driver's claim against its job and its agent's clock: all that can be said of one of several clients.
+///
+/// # Errors
+/// The first disagreement.
+pub fn claim(asked: &JobWorkload, result: &TrialResult) -> Result<(), Disagreement> {
+    let Done { operations, errors, .. } = result.done;
+    let (elapsed, wall) = (result.done.elapsed_ns.as_secs_f64(), result.wall_ns.as_secs_f64());
     match asked.amount() {
         Some(Amount::Operations(asked)) if operations != asked => {
             return Err(Disagreement::Operations { claimed: operations, asked });
@@ -80,9 +88,18 @@ pub fn verify(
     if elapsed > wall + MESSAGES {
         return Err(Disagreement::LongerThanSeen { elapsed, wall });
     }
-    if done.errors > 0 {
-        return Err(Disagreement::Errors { errors: done.errors, operations });
+    if errors > 0 {
+        return Err(Disagreement::Errors { errors, operations });
     }
+    Ok(())
+}
+
+/// Holds what all clients of a server claim together against what the server counted.
+///
+/// # Errors
+/// The first disagreement.
+pub fn confirm(done: &Done, counts: &ServerCounts, keys: Keys) -> Result<(), Disagreement> {
+    let operations = done.operations;
     if (counts.set_calls, counts.get_calls) != (operations, operations) {
         return Err(Disagreement::Calls { operations, sets: counts.set_calls, gets: counts.get_calls });
     }
@@ -93,7 +110,7 @@ pub fn verify(
         return Err(Disagreement::Scripts(counts.script_calls));
     }
     // Commands are executed one after the other, on the server's main thread. Its clock counts microseconds.
-    let executing = counts.executing_ns.as_secs_f64();
+    let (elapsed, executing) = (done.elapsed_ns.as_secs_f64(), counts.executing_ns.as_secs_f64());
     if elapsed < executing * (1.0 - CLOCKS_APART) {
         return Err(Disagreement::ShorterThanExecuted { elapsed, executing });
     }

@@ -210,7 +210,9 @@ transport = "local"
 [host.far]
 transport = "ssh"
 target = "me@far"
-address = "10.0.0.2"
+address = "10.0.0.2:7001-7010"
+agent = "~/bin/orchestrate"
+pin = { server = [0], client = [1, 2] }
 [host.node]
 transport = "slurm"
 options = ["--partition=short", "-w", "n1"]
@@ -381,6 +383,27 @@ fn a_host_has_what_its_transport_needs() {
         "[host.a]\ntransport = 'ssh'\n[host.b]\ntransport = 'command'\nprefix = []\n[host.c]\ntransport = 'slurm'\ntarget = 'x'\n\
          [host.d]\ntransport = 'local'\noptions = []\n[host.e]\ntransport = 'ssh'\ntarget = '-oProxyCommand=x'\n\
          [host.local]\ntransport = 'local'\n",
+    ]));
+}
+
+#[test]
+fn an_address_and_a_pin_are_checked_where_they_stand() {
+    insta::assert_snapshot!(complaints(&[
+        "[host.a]\ntransport = 'local'\naddress = '10.0.0.1:x'\n[host.b]\ntransport = 'local'\naddress = ''\n\
+         [host.c]\ntransport = 'local'\npin = { server = [], client = [1] }\n[host.d]\ntransport = 'local'\npin = 'core'\n",
+    ]));
+}
+
+#[test]
+fn several_clients_are_different_hosts_and_each_has_something_to_do() {
+    let hosts = "[host.a]\ntransport = 'local'\n[host.b]\ntransport = 'local'\n[[matrix]]\nmodes = 'async'\n";
+    let with = |rest: &str| format!("{hosts}{rest}");
+    insta::assert_snapshot!(complaints(&[
+        &with("workers = [1, 2]\nhosts = { clients = ['a', 'b'], server = 'local' }\n"),
+        &with("workers = 2\nworkload.rate = 1\nhosts = { clients = ['a', 'b'], server = 'local' }\n"),
+        &with("workers = 2\nhosts = { clients = ['a', 'a'], server = 'local' }\n"),
+        &with("workers = 2\nhosts = { client = 'a', clients = ['b'], server = 'local' }\n"),
+        &with("workers = 2\nhosts = [{ server = 'local' }, { clients = [], server = 'c' }]\n"),
     ]));
 }
 

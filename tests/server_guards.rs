@@ -72,7 +72,7 @@ fn a_persistence_that_nobody_asked_for_is_a_failed_trial() {
 fn a_program_that_is_missing_is_named() {
     let tmp = tempfile::tempdir().unwrap();
     let mut agent = Agent::start(tmp.path());
-    let launch = Launch::Managed { program: "no-such-redis".to_owned(), args: Vec::new() };
+    let launch = Launch::Managed { program: "no-such-redis".to_owned(), args: Vec::new(), address: None };
     let error = agent.call(&ServerStart { key: "redis".to_owned(), launch, fresh: false }).unwrap_err();
     assert_eq!(error.kind, AgentErrorKind::Unavailable);
     assert!(
@@ -139,26 +139,40 @@ fn where_a_server_listens_is_not_up_to_the_file() {
 fn a_server_for_other_hosts_listens_on_one_address_alone_and_asks_for_a_password() {
     let tmp = tempfile::tempdir().unwrap();
     let mut agent = Agent::start(tmp.path());
-    let local = agent.call(&redis("redis")).unwrap().endpoint;
-    let expose = ServerExpose { key: "redis".to_owned(), address: "127.0.0.2".to_owned() };
-    let exposed = agent.call(&expose).unwrap();
-    assert_eq!((exposed.host.as_str(), exposed.port, &exposed.unix_socket), ("127.0.0.2", local.port, &None));
-    assert_eq!(agent.call(&expose).unwrap(), exposed, "it is exposed once");
-    std::net::TcpStream::connect((local.host.as_str(), local.port)).unwrap_err();
+    let up = agent.call(&exposed("redis", "127.0.0.2")).unwrap();
+    let endpoint = up.endpoint;
+    assert_eq!((endpoint.host.as_str(), &endpoint.unix_socket), ("127.0.0.2", &None));
+    std::net::TcpStream::connect(("127.0.0.1", endpoint.port)).unwrap_err();
     let mut stranger =
-        redis::Client::open((exposed.host.as_str(), exposed.port)).unwrap().get_connection().unwrap();
+        redis::Client::open((endpoint.host.as_str(), endpoint.port)).unwrap().get_connection().unwrap();
     assert!(redis::cmd("PING").exec(&mut stranger).unwrap_err().to_string().contains("NOAUTH"));
-    redis::cmd("AUTH").arg(exposed.password.as_ref().unwrap()).exec(&mut stranger).unwrap();
+    redis::cmd("AUTH").arg(endpoint.password.as_ref().unwrap()).exec(&mut stranger).unwrap();
     set(&mut stranger, "a");
     agent.call(&reset("redis")).unwrap();
     assert_eq!(keys(&mut stranger), 0);
-    let up = agent.call(&redis("redis")).unwrap();
-    assert!(!up.started);
-    assert_eq!(Endpoint { unix_socket: None, ..up.endpoint }, exposed);
-    let nowhere = ServerExpose { key: "redis".to_owned(), address: "192.0.2.1".to_owned() };
-    let error = agent.call(&nowhere).unwrap_err();
-    assert_eq!(error.kind, AgentErrorKind::Failed);
-    assert!(!error.message.contains(exposed.password.as_ref().unwrap()));
+    let again = agent.call(&exposed("redis", "127.0.0.2")).unwrap();
+    assert!(!again.started);
+    assert_eq!(again.endpoint, endpoint, "it is exposed once");
+}
+
+#[test]
+fn a_server_listens_on_an_address_of_its_own_host_and_on_a_port_that_nobody_has() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let error = agent.call(&exposed("redis", "192.0.2.1")).unwrap_err();
+    assert_eq!(error.kind, AgentErrorKind::Unavailable);
+    assert_eq!(error.message, "no server can listen on 192.0.2.1: it is no address of this host");
+
+    let somebody = std::net::TcpListener::bind("127.0.0.3:0").unwrap();
+    let taken = somebody.local_addr().unwrap().port();
+    let error = agent.call(&exposed("redis", &format!("127.0.0.3:{taken}"))).unwrap_err();
+    assert_eq!(error.kind, AgentErrorKind::Unavailable);
+    assert_eq!(error.message, format!("port {taken} of 127.0.0.3 is taken by another program"));
+    // Of several ports the first one that is free, and for the next server the next one.
+    let last = taken.saturating_add(20);
+    let range = format!("127.0.0.3:{taken}-{last}");
+    let [one, other] = ["one", "other"].map(|key| agent.call(&exposed(key, &range)).unwrap().endpoint.port);
+    assert!(taken < one && one < other && other <= last, "{taken} {one} {other}");
 }
 
 /// Somebody else's server: one of another agent.

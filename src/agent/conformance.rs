@@ -19,12 +19,11 @@ use super::driver::{Driver, command, excerpt};
 use super::lines::Lines;
 use super::outbox::Outbox;
 use super::stderr::Stderr;
-use crate::experiment::{Warmup, WorkloadKind};
+use crate::experiment::{Address, Warmup, WorkloadKind};
 use crate::host::child::{self, Child};
 use crate::protocol::{
     AgentError, AgentErrorKind, DriverEvent, Endpoint, FailureKind, Job, JobWorkload, Launch, MAX_LINE,
-    PROTOCOL, Program, Ready, ServerCounts, ServerExpose, ServerReset, ServerSample, ServerStart, ServerUp,
-    TrialResult,
+    PROTOCOL, Program, Ready, ServerCounts, ServerReset, ServerSample, ServerStart, ServerUp, TrialResult,
 };
 use crate::server::Servers;
 use crate::units::Nanos;
@@ -108,7 +107,7 @@ pub async fn check(options: &Options, mut tell: impl FnMut(&str, &Verdict)) -> R
     let (outbox, writer) = Outbox::into(tokio::io::sink());
     tokio::task::spawn_local(writer);
     let mut servers = Servers::new(options.tmp.clone());
-    let up = match start(&mut servers, options, OPEN).await {
+    let up = match start(&mut servers, options, OPEN, None).await {
         Ok(up) => up,
         Err(error) => {
             servers.stop_all().await;
@@ -121,9 +120,14 @@ pub async fn check(options: &Options, mut tell: impl FnMut(&str, &Verdict)) -> R
     Ok(())
 }
 
-async fn start(servers: &mut Servers, options: &Options, key: &str) -> Result<ServerUp, AgentError> {
+async fn start(
+    servers: &mut Servers,
+    options: &Options,
+    key: &str,
+    address: Option<Address>,
+) -> Result<ServerUp, AgentError> {
     let args = ["--save", "", "--appendonly", "no"].map(str::to_owned).to_vec();
-    let launch = Launch::Managed { program: options.server.clone(), args };
+    let launch = Launch::Managed { program: options.server.clone(), args, address };
     servers.start(&ServerStart { key: key.to_owned(), launch, fresh: false }).await
 }
 
@@ -243,10 +247,9 @@ impl Bench<'_> {
     }
 
     async fn password(&mut self) -> Outcome {
-        start(&mut self.servers, self.options, PROTECTED).await?;
-        let expose = ServerExpose { key: PROTECTED.to_owned(), address: "127.0.0.1".to_owned() };
-        let endpoint = self.servers.expose(&expose).await?;
-        let job = Job { server: Endpoint { unix_socket: None, ..endpoint }, ..self.job() };
+        let address = Address { host: "127.0.0.1".to_owned(), ports: None };
+        let up = start(&mut self.servers, self.options, PROTECTED, Some(address)).await?;
+        let job = Job { server: up.endpoint, ..self.job() };
         self.carry_out(job, PROTECTED).await.map(|_| None)
     }
 

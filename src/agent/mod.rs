@@ -34,7 +34,7 @@ use self::trial::Trials;
 use crate::host::{child, facts};
 use crate::protocol::{
     AgentError, AgentErrorKind, Call, Hello, MAX_LINE, ModePrepare, Outcome, PROTOCOL, PathProbe, Ping,
-    Request, Response, ServerExpose, ServerReset, ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo,
+    Request, Response, ServerPlace, ServerReset, ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo,
     TrialPrepare, Welcome,
 };
 use crate::server::{self, Servers};
@@ -210,10 +210,7 @@ impl Agent {
                 on(args, |call: ServerStart| async move { self.servers.lock().await.start(&call).await })
                     .await
             }
-            ServerExpose::NAME => {
-                on(args, |call: ServerExpose| async move { self.servers.lock().await.expose(&call).await })
-                    .await
-            }
+            ServerPlace::NAME => on(args, |call: ServerPlace| self.trials.place_server(call)).await,
             ServerReset::NAME => {
                 on(args, |call: ServerReset| async move { self.servers.lock().await.reset(&call).await })
                     .await

@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 use super::driver::Driver;
 use super::outbox::Outbox;
 use crate::experiment::Placement;
-use crate::host::placement::{self, Topology};
+use crate::host::placement::{self, Sides, Topology};
 use crate::protocol::{
-    AgentError, AgentErrorKind, AppliedPlacement, TrialAbort, TrialGo, TrialPrepare, TrialReady, TrialResult,
+    AgentError, AgentErrorKind, AppliedPlacement, ServerPlace, TrialAbort, TrialGo, TrialPrepare, TrialReady,
+    TrialResult,
 };
 use crate::server::Servers;
 
@@ -140,28 +141,50 @@ impl Trials {
 
     /// Binds the server now, and says to which CPUs the driver is to be bound when it starts.
     async fn place(&self, call: &TrialPrepare) -> Result<(AppliedPlacement, Option<Vec<u32>>), AgentError> {
-        let free = call.placement == Placement::Free;
-        let topology = match (placement::OBSTACLE, &self.topology) {
-            (None, Ok(topology)) => topology,
-            _ if free => return Ok((AppliedPlacement::Free, None)),
-            (Some(reason), _) => {
-                return Ok((AppliedPlacement::NotApplied { reason: reason.to_owned() }, None));
-            }
-            (None, Err(reason)) => {
-                return Ok((AppliedPlacement::NotApplied { reason: reason.clone() }, None));
-            }
-        };
-        let sides = placement::plan(&call.placement, topology)
-            .map_err(|why| AgentError::new(AgentErrorKind::Unsupported, why))?;
-        let server_bound = match &call.server_key {
-            Some(key) => self.servers.lock().await.bind(key, &sides.server)?,
-            None => false,
-        };
-        if free {
+        let (applied, sides) = self.sides(&call.placement)?;
+        let Some(sides) = sides else { return Ok((applied, None)) };
+        let server = self.bind(call.server_key.as_deref(), sides.server).await?;
+        if call.placement == Placement::Free {
             return Ok((AppliedPlacement::Free, None));
         }
-        let server = if server_bound { sides.server } else { Vec::new() };
         Ok((AppliedPlacement::Pinned { server, client: sides.client.clone() }, Some(sides.client)))
+    }
+
+    /// Binds the server of a client that is on another host.
+    pub(super) async fn place_server(&self, call: ServerPlace) -> Result<AppliedPlacement, AgentError> {
+        let (applied, sides) = self.sides(&call.placement)?;
+        let Some(sides) = sides else { return Ok(applied) };
+        let server = self.bind(Some(&call.key), sides.server).await?;
+        if call.placement == Placement::Free {
+            return Ok(AppliedPlacement::Free);
+        }
+        Ok(AppliedPlacement::Pinned { server, client: Vec::new() })
+    }
+
+    /// Where the two sides go here, or what there is to say if nothing can be bound.
+    fn sides(&self, placement: &Placement) -> Result<(AppliedPlacement, Option<Sides>), AgentError> {
+        let obstacle = match (placement::OBSTACLE, &self.topology) {
+            (None, Ok(topology)) => {
+                let sides = placement::plan(placement, topology)
+                    .map_err(|why| AgentError::new(AgentErrorKind::Unsupported, why))?;
+                return Ok((AppliedPlacement::Free, Some(sides)));
+            }
+            (Some(reason), _) => reason.to_owned(),
+            (None, Err(reason)) => reason.clone(),
+        };
+        let free = *placement == Placement::Free;
+        Ok((
+            if free { AppliedPlacement::Free } else { AppliedPlacement::NotApplied { reason: obstacle } },
+            None,
+        ))
+    }
+
+    /// Binds a server, if there is one here that is ours. Comes back with the CPUs that it is bound to.
+    async fn bind(&self, server: Option<&str>, cpus: Vec<u32>) -> Result<Vec<u32>, AgentError> {
+        match server {
+            Some(key) if self.servers.lock().await.bind(key, &cpus)? => Ok(cpus),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// A driver mostly fails when its server dies; then that is the reason.

@@ -9,7 +9,7 @@ use super::file::{self, RunFactors, ServerFactors, WorkloadFactors};
 use super::forms::{At, Many};
 use super::sweep::{MOST_LEVELS, Numbers};
 use super::tables::{Family, Names, check_args};
-use super::values::{ArgLists, Cpus, Hosts, PlacementForm, PlacementWord, Time, WarmupForm};
+use super::values::{ArgLists, Cpus, EachHost, Hosts, PlacementForm, PlacementWord, Time, WarmupForm};
 use super::{Amount, Factor, HostPair, Level, MAX_WORKERS, Placement, Warmup};
 use crate::units::Nanos;
 
@@ -152,19 +152,46 @@ impl Drafts<'_> {
                     .names
                     .check(self.findings, Family::Host, name, &place(&item.span))
                     .then(|| HostPair::same(name)),
-                Hosts::Each(each) => {
-                    let known = [&each.client, &each.server].map(|host| {
-                        self.names.check(self.findings, Family::Host, &host.value, &place(&host.span))
-                    });
-                    (known == [true, true]).then(|| HostPair {
-                        client: each.client.value.clone(),
-                        server: each.server.value.clone(),
-                    })
-                }
+                Hosts::Each(each) => self.pair(each, &place(&item.span)),
             };
             items.extend(pair.map(|value| At { value, span: item.span }));
         }
         self.axis(given, items, Factor::Hosts, |pair| Ok(Level::Hosts(pair.clone())));
+    }
+
+    fn pair(&mut self, each: &EachHost, here: &Place) -> Option<HostPair> {
+        let clients = match (&each.client, &each.clients) {
+            (Some(client), None) => vec![client.clone()],
+            (None, Some(clients)) if !clients.value.is_empty() => clients.value.clone(),
+            (None, Some(_)) => {
+                self.findings.error(here, "`clients` is empty");
+                return None;
+            }
+            _ => {
+                self.findings
+                    .error(here, "this has `client` or `clients`, and one of them only")
+                    .help("write { client = \"…\", server = \"…\" } or { clients = [\"…\", \"…\"], server = \"…\" }");
+                return None;
+            }
+        };
+        let mut known = true;
+        for host in clients.iter().chain([&each.server]) {
+            known &= self.names.check(self.findings, Family::Host, &host.value, &place(&host.span));
+        }
+        for (i, host) in clients.iter().enumerate() {
+            if let Some(first) = clients[..i].iter().find(|first| first.value == host.value) {
+                self.findings
+                    .error(
+                        &place(&host.span),
+                        format!("the host `{}` stands twice among the clients", host.value),
+                    )
+                    .label("again here")
+                    .related(&place(&first.span), "first here");
+                known = false;
+            }
+        }
+        let clients = clients.into_iter().map(|client| client.value).collect();
+        known.then(|| HostPair { clients, server: each.server.value.clone() })
     }
 
     fn args(&mut self, given: Option<&At<ArgLists>>) {

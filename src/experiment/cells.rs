@@ -65,13 +65,14 @@ impl CellChecks<'_> {
         self.abilities(draft)?;
         self.servers(draft)?;
         self.amounts(draft)?;
+        self.clients(draft)?;
         self.conflict(
             draft,
             &Conflict {
                 one: Factor::Hosts,
                 other: Factor::Link,
                 forbids: &|hosts, link| {
-                    matches!(hosts, Level::Hosts(pair) if pair.client != pair.server)
+                    matches!(hosts, Level::Hosts(pair) if pair.is_network())
                         && *link == Level::Link(Link::Unix)
                 },
                 says: &|hosts, _| format!("a Unix socket does not lead from one host to another: `{hosts}`"),
@@ -264,6 +265,42 @@ impl CellChecks<'_> {
                 },
                 only: None,
                 help,
+            },
+        )
+    }
+
+    /// Several clients share workers and rate: there must be one of each for everybody.
+    fn clients(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
+        let clients = |hosts: &Level| match hosts {
+            Level::Hosts(pair) => pair.clients.len() as u64,
+            _ => 1,
+        };
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Hosts,
+                other: Factor::Workers,
+                forbids: &|hosts, workers| {
+                    matches!(workers, Level::Workers(workers) if u64::from(*workers) < clients(hosts))
+                },
+                says: &|hosts, workers| {
+                    format!("workers = {workers} cannot be shared among {} clients", clients(hosts))
+                },
+                only: None,
+                help: "every client needs at least one worker".to_owned(),
+            },
+        )?;
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Hosts,
+                other: Factor::Rate,
+                forbids: &|hosts, rate| matches!(rate, Level::Rate(rate) if *rate < clients(hosts)),
+                says: &|hosts, rate| {
+                    format!("a rate of {rate} cannot be shared among {} clients", clients(hosts))
+                },
+                only: None,
+                help: "every client needs at least one operation per second".to_owned(),
             },
         )
     }

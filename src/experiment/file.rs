@@ -96,8 +96,12 @@ pub(super) struct Host {
     pub(super) transport: Option<At<TransportWord>>,
     /// ssh: the destination; user, port and key live in ~/.ssh/config.
     pub(super) target: Option<At<String>>,
-    /// Where other hosts reach a server started here.
+    /// Where other hosts reach a server started here: an IP address, and with ":7001" or ":7001-7010" the ports that it
+    /// may have.
     pub(super) address: Option<At<String>>,
+    /// On which CPUs the two sides of a trial run here where the placement is "free", such as
+    /// { server = [0], client = [1] }.
+    pub(super) pin: Option<At<PlacementForm>>,
     /// This program there: a path, or a name on PATH; "orchestrate" if absent.
     pub(super) agent: Option<At<String>>,
     /// slurm: options for srun.

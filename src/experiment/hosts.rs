@@ -1,33 +1,71 @@
 //! Hosts: where the two sides of a trial are, and the way there.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Client and server host of a trial, by their names in the file.
+use super::Placement;
+
+/// The two sides of a trial, by the names of hosts in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
 pub struct HostPair {
-    /// Where the driver runs.
-    pub client: String,
+    /// Where the drivers run: mostly one host, or several that work at the same time and share the workers. Never empty,
+    /// and none stands in it twice.
+    pub clients: Vec<String>,
     /// Where the server runs.
     pub server: String,
+}
+
+/// As the two sides stand in journals and in the identity of a cell: there was one client before there were several.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    clients: Vec<String>,
+    server: String,
+}
+
+impl From<Written> for HostPair {
+    fn from(Written { client, mut clients, server }: Written) -> Self {
+        clients.extend(client);
+        Self { clients, server }
+    }
+}
+
+impl From<HostPair> for Written {
+    fn from(HostPair { mut clients, server }: HostPair) -> Self {
+        let client = if clients.len() == 1 { clients.pop() } else { None };
+        Self { client, clients, server }
+    }
 }
 
 impl HostPair {
     /// Client and server on the same host.
     #[must_use]
     pub fn same(name: &str) -> Self {
-        Self { client: name.to_owned(), server: name.to_owned() }
+        Self { clients: vec![name.to_owned()], server: name.to_owned() }
+    }
+
+    /// Whether what any client says to the server goes from one host to another.
+    #[must_use]
+    pub fn is_network(&self) -> bool {
+        self.clients.iter().any(|client| *client != self.server)
+    }
+
+    /// Every host that takes part, once.
+    pub fn all(&self) -> impl Iterator<Item = &String> {
+        let server = std::iter::once(&self.server).filter(|server| !self.clients.contains(server));
+        self.clients.iter().chain(server)
     }
 }
 
 impl fmt::Display for HostPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.client == self.server {
-            f.write_str(&self.client)
-        } else {
-            write!(f, "{} → {}", self.client, self.server)
-        }
+        f.write_str(&self.clients.join("+"))?;
+        if self.is_network() { write!(f, " → {}", self.server) } else { Ok(()) }
     }
 }
 
@@ -37,9 +75,72 @@ pub struct HostSpec {
     /// How to reach an agent there.
     pub transport: Transport,
     /// Where other hosts reach a server started here.
-    pub address: Option<String>,
+    pub address: Option<Address>,
     /// This program there; `None` for the one that runs, if the host is `local`, and else for `orchestrate` on PATH.
     pub agent: Option<String>,
+    /// On which CPUs the two sides of a trial run here if the cell leaves that free.
+    pub pin: Option<Placement>,
+}
+
+/// Where other hosts reach a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Address {
+    /// An IP address of the host, or a name of one.
+    pub host: String,
+    /// The first and the last port that a server may have, such as those that a firewall lets through; absent: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ports: Option<(u16, u16)>,
+}
+
+impl FromStr for Address {
+    type Err = ();
+
+    /// Reads `10.0.7.11`, `10.0.7.11:7001`, `10.0.7.11:7001-7010`, or the same with a name or with `[IPv6]`.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let plain = |host: &str| {
+            let name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+            !host.is_empty() && host.chars().all(name) && !host.starts_with('-')
+        };
+        if text.parse::<std::net::IpAddr>().is_ok() {
+            return Ok(Self { host: text.to_owned(), ports: None });
+        }
+        let (host, ports) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (host, rest) = rest.split_once(']').ok_or(())?;
+                host.parse::<std::net::Ipv6Addr>().map_err(|_| ())?;
+                (host, if rest.is_empty() { None } else { Some(rest.strip_prefix(':').ok_or(())?) })
+            }
+            None => {
+                let (host, ports) =
+                    text.split_once(':').map_or((text, None), |(host, ports)| (host, Some(ports)));
+                if !plain(host) {
+                    return Err(());
+                }
+                (host, ports)
+            }
+        };
+        let port = |text: &str| text.parse::<u16>().ok().filter(|&port| port > 0).ok_or(());
+        let ports = match ports.map(|ports| ports.split_once('-').unwrap_or((ports, ports))) {
+            Some((first, last)) => {
+                Some((port(first)?, port(last)?)).filter(|(first, last)| first <= last).ok_or(()).map(Some)?
+            }
+            None => None,
+        };
+        Ok(Self { host: host.to_owned(), ports })
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.ports {
+            None => f.write_str(&self.host),
+            Some((first, last)) => {
+                let host =
+                    if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+                if first == last { write!(f, "{host}:{first}") } else { write!(f, "{host}:{first}-{last}") }
+            }
+        }
+    }
 }
 
 /// How to reach an agent.
@@ -63,4 +164,44 @@ pub enum Transport {
         /// The words that stand before the agent's own command.
         prefix: Vec<String>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Address, HostPair};
+
+    fn pair(clients: &[&str], server: &str) -> HostPair {
+        HostPair { clients: clients.iter().map(|&name| name.to_owned()).collect(), server: server.to_owned() }
+    }
+
+    #[test]
+    fn one_client_is_written_as_it_was_before_there_could_be_several() {
+        let write = |pair: HostPair| serde_json::to_string(&pair).unwrap();
+        assert_eq!(write(pair(&["a"], "b")), r#"{"client":"a","server":"b"}"#);
+        let many = pair(&["a", "b"], "c");
+        assert_eq!(write(many.clone()), r#"{"clients":["a","b"],"server":"c"}"#);
+        assert_eq!(serde_json::from_str::<HostPair>(&write(many.clone())).unwrap(), many);
+    }
+
+    #[test]
+    fn only_a_client_on_the_servers_own_host_needs_no_network() {
+        assert!(!HostPair::same("a").is_network());
+        assert!(pair(&["a"], "b").is_network() && pair(&["a", "b"], "a").is_network());
+        assert_eq!(pair(&["a", "b"], "a").all().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(pair(&["a", "b"], "c").to_string(), "a+b → c");
+        assert_eq!(HostPair::same("a").to_string(), "a");
+    }
+
+    #[test]
+    fn an_address_may_have_the_ports_that_a_firewall_lets_through() {
+        for text in
+            ["10.0.7.11", "fd00::1", "node-1.lan", "10.0.7.11:7001", "10.0.7.11:7001-7010", "[fd00::1]:7001"]
+        {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
+        }
+        assert_eq!("[fd00::1]".parse::<Address>().unwrap().to_string(), "fd00::1");
+        for text in ["", ":7001", "a:0", "a:9-8", "a:70000", "a b", "[a]:1", "fd00::1:x", "-a", "a:1-"] {
+            assert_eq!(text.parse::<Address>(), Err(()), "{text}");
+        }
+    }
 }

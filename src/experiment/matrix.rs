@@ -9,7 +9,7 @@ use super::forms::{At, Table};
 use super::grid::{Cut, Grid};
 use super::read::Damage;
 use super::tables::Names;
-use super::{Amount, Axis, Exclude, Factor, Level, Matrix, Settings};
+use super::{Amount, Axis, Exclude, Factor, HostPair, Level, Matrix, Settings};
 use crate::units::Nanos;
 
 /// A list of more exclusions than this is better written as another matrix.
@@ -218,9 +218,13 @@ impl Level {
         };
         let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
         let value = match self {
-            Self::Hosts(hosts) if hosts.client == hosts.server => text(&hosts.client),
-            Self::Hosts(hosts) => {
-                format!("{{ client = {}, server = {} }}", text(&hosts.client), text(&hosts.server))
+            Self::Hosts(hosts) if !hosts.is_network() => text(&hosts.server),
+            Self::Hosts(HostPair { clients, server }) => {
+                let clients: Vec<_> = clients.iter().map(|client| text(client)).collect();
+                match clients.as_slice() {
+                    [client] => format!("{{ client = {client}, server = {} }}", text(server)),
+                    all => format!("{{ clients = [{}], server = {} }}", all.join(", "), text(server)),
+                }
             }
             Self::Amount(Amount::Operations(n)) => n.to_string(),
             Self::Rate(n) => n.to_string(),

@@ -33,7 +33,7 @@ mod values;
 mod workload;
 
 pub use diagnose::{Diagnostics, Finding, Location};
-pub use hosts::{HostPair, HostSpec, Transport};
+pub use hosts::{Address, HostPair, HostSpec, Transport};
 pub use modes::{Absent, Builtin, BuiltinMode, LoadGenerator, ModeSpec, Threads};
 pub use parse::parse;
 pub use read::MOST_BYTES as MAX_FILE;
@@ -63,6 +63,21 @@ pub struct Experiment {
     pub matrices: Vec<Matrix>,
     /// How the run is carried out.
     pub run: RunSpec,
+}
+
+impl Experiment {
+    /// What a host says of the placement of a trial that leaves it free.
+    #[must_use]
+    pub fn pin(&self, settings: &Settings, host: &str) -> Option<&Placement> {
+        let pin = self.hosts.get(host)?.pin.as_ref()?;
+        (settings.placement == Placement::Free).then_some(pin)
+    }
+
+    /// On which CPUs of a host the two sides of a trial are to run.
+    #[must_use]
+    pub fn placement<'a>(&'a self, settings: &'a Settings, host: &str) -> &'a Placement {
+        self.pin(settings, host).unwrap_or(&settings.placement)
+    }
 }
 
 /// Every combination of the levels of its axes, less what is excluded.

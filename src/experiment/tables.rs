@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::axes::placement;
 use super::diagnose::{Findings, Place, suggest};
 use super::file::{self, TransportWord};
 use super::forms::{At, Table};
 use super::read::{Damage, is_secret_option};
-use super::{Builtin, HostSpec, Lifetime, ModeSpec, ServerSpec, Transport};
+use super::{Address, Builtin, HostSpec, Lifetime, ModeSpec, ServerSpec, Transport};
 
 /// Whether a name can be a component of a path and a word in a table as it is.
 pub(super) fn is_safe_name(name: &str) -> bool {
@@ -63,7 +64,7 @@ impl<'a> Names<'a> {
             servers: BTreeMap::new(),
             hosts: BTreeMap::from([(
                 "local".to_owned(),
-                HostSpec { transport: Transport::Local, address: None, agent: None },
+                HostSpec { transport: Transport::Local, address: None, agent: None, pin: None },
             )]),
             modes: BTreeMap::new(),
             doubtful: BTreeSet::new(),
@@ -372,9 +373,27 @@ fn host(findings: &mut Findings, source: usize, place: &Place, table: &file::Hos
     {
         findings.error(&Place { source, span: agent.span.clone() }, "`agent` names no program");
     }
-    let text = |value: &Option<At<String>>| value.as_ref().map(|at| at.value.clone());
-    let (address, agent) = (text(&table.address), text(&table.agent));
-    (findings.len() == before).then_some(HostSpec { transport, address, agent })
+    let address = table.address.as_ref().and_then(|at| {
+        let address = at.value.parse::<Address>();
+        if address.is_err() {
+            findings
+                .error(
+                    &Place { source, span: at.span.clone() },
+                    "this is no address where a server could listen",
+                )
+                .help("such as \"10.0.7.11\", or with the ports that it may have: \"10.0.7.11:7001-7010\"");
+        }
+        address.ok()
+    });
+    let pin = table.pin.as_ref().and_then(|at| match placement(&at.value) {
+        Ok(pin) => Some(pin),
+        Err(message) => {
+            findings.error(&Place { source, span: at.span.clone() }, message);
+            None
+        }
+    });
+    let agent = table.agent.as_ref().map(|at| at.value.clone());
+    (findings.len() == before).then_some(HostSpec { transport, address, agent, pin })
 }
 
 fn mode(

@@ -23,12 +23,15 @@ pub(super) enum Hosts {
     Each(EachHost),
 }
 
-/// A host for the client and one for the server.
+/// A host for the client, or several, and one for the server.
 #[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{"required": ["client"]}, {"required": ["clients"]}]))]
 pub(super) struct EachHost {
     /// Where the driver runs.
-    pub(super) client: At<String>,
+    pub(super) client: Option<At<String>>,
+    /// Where drivers run that share the workers and work at the same time.
+    pub(super) clients: Option<At<Vec<At<String>>>>,
     /// Where the server runs.
     pub(super) server: At<String>,
 }
@@ -41,7 +44,7 @@ impl<'de> Deserialize<'de> for Hosts {
             type Value = Hosts;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a host or { client = \"…\", server = \"…\" }")
+                f.write_str("the name of a host, { client = \"…\", server = \"…\" } or { clients = [\"…\", \"…\"], server = \"…\" }")
             }
 
             fn visit_str<E: Error>(self, name: &str) -> Result<Hosts, E> {

@@ -33,7 +33,7 @@ const GOODBYE: Duration = Duration::from_secs(10);
 pub struct AgentClient {
     host: String,
     line: Arc<Line>,
-    child: Child,
+    child: tokio::sync::Mutex<Child>,
     pinger: tokio::task::JoinHandle<()>,
 }
 
@@ -149,7 +149,7 @@ impl AgentClient {
         let errors = tokio::spawn(log_errors(host.to_owned(), errors));
         tokio::spawn(hear(host.to_owned(), output, Arc::clone(&line), notices));
         let pinger = tokio::spawn(keep_alive(host.to_owned(), Arc::clone(&line)));
-        let client = Self { host: host.to_owned(), line, child, pinger };
+        let client = Self { host: host.to_owned(), line, child: child.into(), pinger };
         let hello =
             Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned(), holder, lease: LEASE };
         match client.call(hello).await {
@@ -189,13 +189,14 @@ impl AgentClient {
     }
 
     /// Closes the agent's input, upon which it stops all that it started, and waits for its end.
-    pub async fn close(mut self) {
+    pub async fn close(&self) {
         self.pinger.abort();
         self.line.input.lock().await.take();
-        if tokio::time::timeout(GOODBYE, self.child.wait()).await.is_err() {
+        let mut child = self.child.lock().await;
+        if tokio::time::timeout(GOODBYE, child.wait()).await.is_err() {
             warn!(host = self.host, "the agent did not end when its input was closed: killing it");
             // Its children die with it where the system can arrange that (parent-death signal).
-            if let Err(error) = self.child.kill().await {
+            if let Err(error) = child.kill().await {
                 warn!(host = self.host, %error, "failed to kill the agent");
             }
         }

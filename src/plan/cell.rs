@@ -1,5 +1,6 @@
 //! The identity of a cell: a hash of all that changes what is measured, and of nothing else.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -40,6 +41,9 @@ struct Identity<'a> {
     workers: u32,
     workload: &'a Workload,
     placement: &'a Placement,
+    /// What hosts say of it where the cell leaves it free.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pins: BTreeMap<&'a str, &'a Placement>,
     warmup: &'a Warmup,
 }
 
@@ -73,6 +77,11 @@ impl CellId {
             workers: settings.workers,
             workload: &settings.workload,
             placement: &settings.placement,
+            pins: settings
+                .hosts
+                .all()
+                .filter_map(|host| Some((host.as_str(), experiment.pin(settings, host)?)))
+                .collect(),
             warmup: &settings.warmup,
         };
         let text = serde_json::to_vec(&identity).expect("settings are plain data");

@@ -44,7 +44,7 @@ pub struct PlannedTrial {
     pub position: u64,
 }
 
-/// A server that the plan needs, on the server's host of a pair and for clients on the other one.
+/// A server that the plan needs, on the server's host of a pair and for its clients.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NeededServer {
     /// Names of the hosts in the file.
@@ -159,7 +159,7 @@ impl<'e> Plan<'e> {
         self.grids
             .iter()
             .flat_map(|grid| grid.project(&[Factor::Hosts]))
-            .flat_map(|(settings, _)| [settings.hosts.client, settings.hosts.server])
+            .flat_map(|(settings, _)| settings.hosts.all().cloned().collect::<Vec<_>>())
             .collect()
     }
 
@@ -183,7 +183,10 @@ impl<'e> Plan<'e> {
         self.grids
             .iter()
             .flat_map(|grid| grid.project(&[Factor::Hosts, Factor::Mode]))
-            .map(|(settings, _)| (settings.hosts.client, settings.mode))
+            .flat_map(|(settings, _)| {
+                let mode = settings.mode;
+                settings.hosts.clients.into_iter().map(move |client| (client, mode.clone()))
+            })
             .collect()
     }
 

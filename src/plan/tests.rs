@@ -50,7 +50,7 @@ fn experiment(matrices: Vec<Matrix>) -> Experiment {
         )]),
         hosts: BTreeMap::from([(
             "local".to_owned(),
-            HostSpec { transport: Transport::Local, address: None, agent: None },
+            HostSpec { transport: Transport::Local, address: None, agent: None, pin: None },
         )]),
         modes: BTreeMap::new(),
         matrices,

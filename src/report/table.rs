@@ -234,6 +234,9 @@ const fn meaning(flag: Flag) -> &'static str {
         Flag::BehindSchedule => "the client fell behind the rate that it was to keep",
         Flag::ClockDisagrees => "two clocks disagree about the elapsed time by more than a tenth",
         Flag::Persistence => "the server wrote to disk, as its arguments asked",
+        Flag::UnevenClients => {
+            "one of several clients was done long before the others; for a while not all worked"
+        }
         Flag::NotPlaced => "client and server could not be bound to the CPUs asked for",
     }
 }

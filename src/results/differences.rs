@@ -9,7 +9,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::experiment::{Experiment, Factor, Lifetime, ModeSpec, ServerSpec, or_absent, words};
+use crate::experiment::{
+    Experiment, Factor, HostPair, Level, Lifetime, ModeSpec, ServerSpec, or_absent, words,
+};
 
 /// A setting that measures and was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +70,15 @@ pub fn differences(old: &Experiment, new: &Experiment) -> Vec<Difference> {
             }
         }
     }
+    for host in hosts(old).intersection(&hosts(new)) {
+        if let (Some(old), Some(new)) = (old.hosts.get(host), new.hosts.get(host)) {
+            compare(
+                &format!("host.{host}.pin"),
+                &or_absent(old.pin.as_ref().map(ToString::to_string)),
+                &or_absent(new.pin.as_ref().map(ToString::to_string)),
+            );
+        }
+    }
     for mode in values(old, Factor::Mode).intersection(&values(new, Factor::Mode)) {
         let [old, new] = [old, new].map(|experiment| experiment.modes.get(mode));
         let command =
@@ -97,6 +108,23 @@ fn values(experiment: &Experiment, factor: Factor) -> BTreeSet<String> {
         }
     }
     values
+}
+
+/// Every host that takes part in a cell.
+fn hosts(experiment: &Experiment) -> BTreeSet<String> {
+    let mut hosts = BTreeSet::new();
+    for matrix in &experiment.matrices {
+        let mut pairs: Vec<&HostPair> = Vec::new();
+        match matrix.axes.iter().find(|axis| axis.factor == Factor::Hosts) {
+            Some(axis) => pairs.extend(axis.levels.iter().filter_map(|level| match level {
+                Level::Hosts(pair) => Some(pair),
+                _ => None,
+            })),
+            None => pairs.push(&matrix.base.hosts),
+        }
+        hosts.extend(pairs.into_iter().flat_map(HostPair::all).cloned());
+    }
+    hosts
 }
 
 /// What of a server measures. The same keys for both kinds, so that a change of kind shows in what changes.

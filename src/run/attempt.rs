@@ -3,22 +3,23 @@
 
 use std::time::Instant;
 
+use futures_util::future::{join_all, try_join_all};
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tracing::info;
 
-use crate::experiment::{Amount, Link, ServerSpec, Settings};
+use crate::experiment::{Amount, HostPair, Link, ServerSpec, Settings};
 use crate::host::client::CallError;
 use crate::plan::PlannedTrial;
 use crate::protocol::{
-    AgentErrorKind, HostFacts, Job, JobWorkload, PROTOCOL, ServerCounts, ServerReset, ServerSample, ServerUp,
-    TrialAbort, TrialGo, TrialPrepare, TrialResult,
+    AgentErrorKind, AppliedPlacement, HostFacts, Job, JobWorkload, PROTOCOL, Ready, ServerCounts,
+    ServerPlace, ServerReset, ServerSample, ServerUp, TrialAbort, TrialGo, TrialPrepare, TrialReady,
 };
-use crate::record::{ClientLabel, HostLabel, LinkKind, Measured, Status, TrialRecord};
-use crate::run::fleet::{Fleet, is_network, is_unavailable, program, server_key};
-use crate::run::{RunError, flags, stop_requested};
+use crate::record::{ClientLabel, HostLabel, LinkKind, Measured, Part, Status, TrialRecord};
+use crate::run::fleet::{Fleet, is_unavailable, program, server_key};
+use crate::run::{RunError, flags, stop_requested, team};
 use crate::units::Nanos;
-use crate::verify::{self, Keys};
+use crate::verify::{self, Disagreement, Keys};
 
 /// How an attempt ended, and what follows for the run.
 pub(super) struct Ended {
@@ -61,6 +62,12 @@ impl From<CallError> for Failure {
     }
 }
 
+impl From<Disagreement> for Failure {
+    fn from(disagreement: Disagreement) -> Self {
+        Self { may_succeed_again: true, ..Self::for_good(disagreement.to_string()) }
+    }
+}
+
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let failure = Self::for_good(error.to_string());
@@ -70,10 +77,10 @@ impl From<RunError> for Failure {
 
 /// Makes one attempt. Whatever happens, there is a record of it.
 pub(super) async fn attempt(
-    fleet: &mut Fleet<'_>,
+    fleet: &Fleet<'_>,
     trial: &PlannedTrial,
     attempt: u32,
-    stop: &watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> Ended {
     let begun = Instant::now();
     let mut record = blank(fleet, trial, attempt);
@@ -81,7 +88,7 @@ pub(super) async fn attempt(
     let mut keys_at_risk = None;
     let outcome = tokio::select! {
         biased;
-        () = stop_requested(stop.clone()) => Err(Failure {
+        () = stop_requested(stop) => Err(Failure {
             status: Status::Interrupted,
             error: "the run was stopped".to_owned(),
             may_succeed_again: false,
@@ -89,22 +96,21 @@ pub(super) async fn attempt(
         }),
         outcome = carry_out(fleet, trial, &name, &mut record, &mut keys_at_risk) => outcome,
     };
-    // Whatever went wrong, and wherever: a driver that waits for its `go` must not be in the way of the next trial. To
-    // abort a trial that is over, or was never begun, is no error.
-    if outcome.is_err()
-        && let Some(client) = fleet.client(&trial.cell.settings.hosts.client)
-        && let Err(error) = client.call(TrialAbort { trial: name }).await
-    {
-        info!(%error, "the trial could not be aborted");
+    if outcome.is_err() {
+        abort(fleet, &trial.cell.settings.hosts.clients, &name).await;
     }
     record.took_ns = begun.elapsed().into();
     match outcome {
-        Ok(measured) => {
+        Ok((measured, parts)) => {
             record.status = Status::Ok;
             let mode = fleet.equipment.builtin.iter().find(|mode| mode.name == record.settings.mode);
-            let client_host = fleet.facts(&record.settings.hosts.client);
-            record.flags = flags::flags(&record, &measured, client_host, mode.map(|mode| mode.threads));
+            let facts = record.settings.hosts.clients.iter().map(|client| fleet.facts(client));
+            let clients: Vec<_> = parts.into_iter().zip(facts).collect();
+            record.flags = flags::flags(&record, &measured, &clients, mode.map(|mode| mode.threads));
             record.measured = Some(measured);
+            if clients.len() > 1 {
+                record.parts = clients.into_iter().map(|(part, _)| part).collect();
+            }
             Ended { record, may_succeed_again: false, fatal: None }
         }
         Err(failure) => {
@@ -124,26 +130,38 @@ pub(super) async fn attempt(
     }
 }
 
+/// Whatever went wrong, and wherever: a driver that waits for its `go` must not be in the way of the next trial. To abort
+/// a trial that is over, or was never begun, is no error.
+async fn abort(fleet: &Fleet<'_>, clients: &[String], name: &str) {
+    let aborts = clients.iter().filter_map(|host| fleet.client(host)).map(|client| async move {
+        if let Err(error) = client.call(TrialAbort { trial: name.to_owned() }).await {
+            info!(%error, "the trial could not be aborted");
+        }
+    });
+    join_all(aborts).await;
+}
+
 /// The steps of a trial. What becomes known on the way is put into `record`; and into `keys_at_risk` what the keys
 /// begin with that stay on the server, for nobody flushes it, if the driver has no chance to delete them.
 async fn carry_out(
-    fleet: &mut Fleet<'_>,
+    fleet: &Fleet<'_>,
     trial: &PlannedTrial,
     name: &str,
     record: &mut TrialRecord,
     keys_at_risk: &mut Option<String>,
-) -> Result<Measured, Failure> {
+) -> Result<(Measured, Vec<Part>), Failure> {
     let settings = &trial.cell.settings;
-    let (client_host, server_host) = (&settings.hosts.client, &settings.hosts.server);
+    let HostPair { clients, server: server_host } = &settings.hosts;
     let deadline = Instant::now() + fleet.experiment.run.timeout.duration();
     // In tenths of a second, since these figures stand in messages.
     let left = || {
         let left = deadline.saturating_duration_since(Instant::now());
         Nanos::from_millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX).div_ceil(100) * 100)
     };
-    let key = server_key(&settings.server, settings.server_args.as_deref(), is_network(&settings.hosts));
+    let network = settings.hosts.is_network();
+    let key = server_key(&settings.server, settings.server_args.as_deref(), network);
 
-    for host in [client_host, server_host] {
+    for host in settings.hosts.all() {
         match fleet.reach(host).await {
             // It was there when the run began, and may be again.
             Err(error) if fleet.is_elsewhere(host) => {
@@ -161,56 +179,123 @@ async fn carry_out(
         up => up?,
     };
     record.server = Some(up.identity.clone());
-    if is_network(&settings.hosts) {
-        let round_trip = fleet.round_trip(client_host, &up.endpoint).await?;
-        record.rtt_us = Some(round_trip.as_secs_f64() * 1e6);
+    let mut distances = vec![None; clients.len()];
+    let mut server_placed = AppliedPlacement::Free;
+    if network {
+        let placement = fleet.experiment.placement(settings, server_host).clone();
+        server_placed = fleet.call(server_host, ServerPlace { key: key.clone(), placement }).await?;
+        for (client, distance) in clients.iter().zip(&mut distances) {
+            let way = fleet.distance(client, server_host, &up.endpoint, trial.repetition).await?;
+            *distance = Some(way.as_micros_f64());
+        }
+        record.rtt_us = distances.iter().copied().flatten().max_by(f64::total_cmp);
     }
     if settings.workload.link == Link::Unix && up.endpoint.unix_socket.is_none() {
         return Err(Failure::for_good("the server has no Unix socket whose path could be told".to_owned()));
     }
 
-    let prepare = TrialPrepare {
-        trial: name.to_owned(),
-        program: program(fleet.experiment.modes.get(&settings.mode)),
-        job: job(fleet, trial, &up, record.attempt),
-        placement: settings.placement.clone(),
-        server_key: (!is_network(&settings.hosts)).then(|| key.clone()),
-        timeout: left(),
-    };
-    let asked = prepare.job.workload.clone();
-    *keys_at_risk = (!up.flushes).then(|| prepare.job.key_prefix.clone());
-    let prepared = fleet.call(client_host, prepare).await?;
-    record.client = Some(ClientLabel {
-        client: prepared.ready.client,
-        runtime: prepared.ready.runtime,
-        workers: prepared.ready.workers,
-        placement: prepared.placement,
-        comparability: prepared.ready.comparability,
+    let job = job(fleet, trial, &up, record.attempt);
+    *keys_at_risk = (!up.flushes).then(|| job.key_prefix.clone());
+    let jobs = team::jobs(job, clients.len());
+    let asked: Vec<JobWorkload> = jobs.iter().map(|job| job.workload.clone()).collect();
+    let prepare = clients.iter().zip(jobs).map(|(host, job)| {
+        let call = TrialPrepare {
+            trial: name.to_owned(),
+            program: program(fleet.experiment.modes.get(&settings.mode)),
+            job,
+            placement: fleet.experiment.placement(settings, host).clone(),
+            server_key: (!network).then(|| key.clone()),
+            timeout: left(),
+        };
+        of_client(clients, host, fleet.call(host, call))
     });
-    let differs = record.client.as_ref().is_some_and(|client| client.comparability.is_some());
+    let ready = try_join_all(prepare).await?;
+    let labels: Vec<ClientLabel> = ready
+        .into_iter()
+        .map(|TrialReady { ready, placement }| label(ready, placement, &server_placed))
+        .collect();
+    let together = team::client(&labels);
+    let may_differ = together.comparability.is_some();
+    record.client = Some(together);
 
     fleet.call(server_host, ServerReset { key: key.clone() }).await?;
-    let go = TrialGo { trial: name.to_owned(), timeout: left() };
-    let result = fleet.call(client_host, go).await?;
+    let begun = Instant::now();
+    let go = clients.iter().map(|host| {
+        let call = TrialGo { trial: name.to_owned(), timeout: left() };
+        of_client(clients, host, fleet.call(host, call))
+    });
+    let results = try_join_all(go).await?;
+    let wall = begun.elapsed().into();
     let counts = fleet.call(server_host, ServerSample { key }).await?;
-    let keys = Keys { left: up.flushes, may_differ: differs };
-    accept(&asked, &result, counts, keys)
+    let parts: Vec<Part> = results
+        .into_iter()
+        .zip(clients.iter().zip(labels).zip(distances))
+        .map(|(result, ((host, client), rtt_us))| Part {
+            host: host_label(host, &fleet.facts(host)),
+            client,
+            rtt_us,
+            result,
+        })
+        .collect();
+    let measured = accept(&asked, &parts, wall, counts, Keys { left: up.flushes, may_differ })?;
+    Ok((measured, parts))
 }
 
-/// Holds the driver's claim against the server's counts; what stands up to it is measured.
+/// Says of which client an error is, if there are several.
+async fn of_client<T>(
+    clients: &[String],
+    host: &str,
+    call: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, Failure> {
+    call.await.map_err(|error| {
+        let mut failure = Failure::from(error);
+        if clients.len() > 1 {
+            failure.error = format!("client `{host}`: {}", failure.error);
+        }
+        failure
+    })
+}
+
+/// What a client said of itself, and where both sides of its trial ran.
+fn label(ready: Ready, placement: AppliedPlacement, server_placed: &AppliedPlacement) -> ClientLabel {
+    let placement = match (placement, server_placed) {
+        // Its server is on another host and was placed there.
+        (AppliedPlacement::Pinned { client, .. }, AppliedPlacement::Pinned { server, .. }) => {
+            AppliedPlacement::Pinned { server: server.clone(), client }
+        }
+        (_, refused @ AppliedPlacement::NotApplied { .. }) => refused.clone(),
+        (AppliedPlacement::Free, pinned @ AppliedPlacement::Pinned { .. }) => pinned.clone(),
+        (own, _) => own,
+    };
+    ClientLabel {
+        client: ready.client,
+        runtime: ready.runtime,
+        workers: ready.workers,
+        placement,
+        comparability: ready.comparability,
+    }
+}
+
+/// Holds each driver's claim against its job, and all of them against the server's counts; what stands up to it is
+/// measured.
 fn accept(
-    asked: &JobWorkload,
-    result: &TrialResult,
+    asked: &[JobWorkload],
+    parts: &[Part],
+    wall: Nanos,
     counts: ServerCounts,
     keys: Keys,
 ) -> Result<Measured, Failure> {
-    verify::verify(asked, result, &counts, keys).map_err(|disagreement| Failure {
-        status: Status::Failed,
-        error: disagreement.to_string(),
-        may_succeed_again: true,
-        fatal: None,
-    })?;
-    let (latency, latency_summary) = verify::latency(result).map_err(Failure::for_good)?;
+    let several = parts.len() > 1;
+    for (asked, part) in asked.iter().zip(parts) {
+        verify::claim(asked, &part.result).map_err(|disagreement| {
+            let failure = Failure::from(disagreement);
+            let of = if several { format!("client `{}`: ", part.host.name) } else { String::new() };
+            Failure { error: of + &failure.error, ..failure }
+        })?;
+    }
+    let result = team::result(parts, wall).map_err(Failure::for_good)?;
+    verify::confirm(&result.done, &counts, keys)?;
+    let (latency, latency_summary) = verify::latency(&result).map_err(Failure::for_good)?;
     Ok(Measured {
         elapsed_ns: result.done.elapsed_ns,
         operations: result.done.operations,
@@ -269,7 +354,8 @@ fn job(fleet: &Fleet<'_>, trial: &PlannedTrial, up: &ServerUp, attempt: u32) -> 
 /// The record of an attempt of which nothing is known yet.
 fn blank(fleet: &Fleet<'_>, trial: &PlannedTrial, attempt: u32) -> TrialRecord {
     let settings = &trial.cell.settings;
-    let label = |host: &str| host_label(host, fleet.facts(host));
+    let label = |host: &str| host_label(host, &fleet.facts(host));
+    let clients: Vec<HostLabel> = settings.hosts.clients.iter().map(|host| label(host)).collect();
     let (link, server_host) = match &fleet.experiment.servers[&settings.server] {
         ServerSpec::External { host, .. } if !is_loopback(host) => (
             LinkKind::Network,
@@ -288,20 +374,21 @@ fn blank(fleet: &Fleet<'_>, trial: &PlannedTrial, attempt: u32) -> TrialRecord {
         started_at: Timestamp::now(),
         took_ns: Nanos(0),
         settings: settings.clone(),
-        client_host: label(&settings.hosts.client),
+        client_host: team::host(&clients),
         server_host,
         link,
         rtt_us: None,
         server: None,
         client: None,
         measured: None,
+        parts: Vec::new(),
     }
 }
 
 fn link_kind(settings: &Settings) -> LinkKind {
     match settings.workload.link {
         Link::Unix => LinkKind::Unix,
-        Link::Tcp if is_network(&settings.hosts) => LinkKind::Network,
+        Link::Tcp if settings.hosts.is_network() => LinkKind::Network,
         Link::Tcp => LinkKind::Loopback,
     }
 }

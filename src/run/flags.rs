@@ -1,8 +1,10 @@
 //! What a reader must know of an attempt that ended well. Pure decisions, no message is sent here.
 
+use std::rc::Rc;
+
 use crate::experiment::{Placement, Threads};
 use crate::protocol::{AppliedPlacement, HostFacts};
-use crate::record::{Flag, Measured, TrialRecord};
+use crate::record::{Flag, Measured, Part, TrialRecord};
 use crate::units::Nanos;
 use crate::verify::{CLOCKS_APART, MESSAGES};
 
@@ -16,47 +18,74 @@ const STOLEN: f64 = 0.02;
 const TICKS: f64 = 0.030;
 /// How late, in seconds, the last operation of an open loop may start before the schedule counts as missed.
 const BEHIND: f64 = 0.010;
+/// How much earlier than the last of several clients, as a share of its time, another one may be done.
+const UNEVEN: f64 = 0.1;
 
-/// What a reader must know of an attempt that ended well. `threads` is what is known of the client's: of somebody
-/// else's driver nothing, and then it may have as many as there are CPUs.
+/// What a reader must know of an attempt that ended well. `clients` are those that took part, each with what its machine
+/// is. `threads` is what is known of theirs: of somebody else's driver nothing, and then it may have as many as there are
+/// CPUs.
 pub(super) fn flags(
     record: &TrialRecord,
     measured: &Measured,
-    client_host: &HostFacts,
+    clients: &[(Part, Rc<HostFacts>)],
     threads: Option<Threads>,
 ) -> Vec<Flag> {
     let elapsed = measured.elapsed_ns.as_secs_f64();
     let wall = measured.wall_ns.as_secs_f64();
-    let share = |time: Option<Nanos>| time.map_or(0.0, |time| time.as_secs_f64() / wall);
-    let applied = record.client.as_ref().map(|client| &client.placement);
-    let client_cpus = match applied {
-        Some(AppliedPlacement::Pinned { client, .. }) => client.len() as u32,
-        _ => client_host.cpus,
+    let any = |is: fn(&Part, &HostFacts, Option<Threads>) -> bool| {
+        clients.iter().any(|(part, facts)| is(part, facts, threads))
     };
-    let workers = record.client.as_ref().map_or(1, |client| client.workers);
-    let usable = threads.unwrap_or(Threads::PerCpu).can_use(workers, client_cpus);
-    let server_share = share(measured.server.main_thread_cpu_ns);
-    let client_share = share(measured.client_cpu_ns);
     let mut flags = Vec::new();
     let mut flag = |which, when| {
         if when {
             flags.push(which);
         }
     };
-    flag(Flag::ClientBound, client_share > SATURATED * f64::from(usable));
-    flag(Flag::ServerBound, server_share > SATURATED);
-    let ticks = |time: Option<Nanos>| time.is_some_and(|time| time.as_secs_f64() >= TICKS);
-    let foreign = measured.foreign_cpu_ns;
-    flag(Flag::ForeignLoad, share(foreign) > FOREIGN && ticks(foreign));
-    let stolen = STOLEN * f64::from(client_host.cpus);
-    flag(Flag::Throttled, share(measured.steal_ns) > stolen && ticks(measured.steal_ns));
+    flag(Flag::ClientBound, any(is_bound));
+    let server = measured.server.main_thread_cpu_ns;
+    flag(Flag::ServerBound, server.is_some_and(|time| time.as_secs_f64() / wall > SATURATED));
+    flag(Flag::ForeignLoad, any(has_foreign_load));
+    flag(Flag::Throttled, any(is_throttled));
     flag(Flag::BehindSchedule, measured.max_lag_ns.is_some_and(|lag| lag.as_secs_f64() > BEHIND));
     flag(Flag::ClockDisagrees, wall - elapsed > CLOCKS_APART * wall + MESSAGES);
     flag(Flag::Persistence, record.server.as_ref().is_some_and(|server| server.persistence));
+    let applied = record.client.as_ref().map(|client| &client.placement);
+    let asked = record.settings.placement != Placement::Free;
     flag(
         Flag::NotPlaced,
-        record.settings.placement != Placement::Free
-            && !matches!(applied, Some(AppliedPlacement::Pinned { .. })),
+        matches!(applied, Some(AppliedPlacement::NotApplied { .. }))
+            || asked && !matches!(applied, Some(AppliedPlacement::Pinned { .. })),
     );
+    let first =
+        clients.iter().map(|(part, _)| part.result.done.elapsed_ns.as_secs_f64()).fold(elapsed, f64::min);
+    flag(Flag::UnevenClients, first < elapsed * (1.0 - UNEVEN));
     flags
+}
+
+/// A share of the time that a client's agent saw.
+fn share(part: &Part, time: Option<Nanos>) -> f64 {
+    time.map_or(0.0, |time| time.as_secs_f64() / part.result.wall_ns.as_secs_f64())
+}
+
+fn ticks(time: Option<Nanos>) -> bool {
+    time.is_some_and(|time| time.as_secs_f64() >= TICKS)
+}
+
+fn is_bound(part: &Part, facts: &HostFacts, threads: Option<Threads>) -> bool {
+    let cpus = match &part.client.placement {
+        AppliedPlacement::Pinned { client, .. } => client.len() as u32,
+        _ => facts.cpus,
+    };
+    let usable = threads.unwrap_or(Threads::PerCpu).can_use(part.client.workers, cpus);
+    share(part, part.result.cpu_ns) > SATURATED * f64::from(usable)
+}
+
+fn has_foreign_load(part: &Part, _: &HostFacts, _: Option<Threads>) -> bool {
+    let foreign = part.result.foreign_cpu_ns;
+    share(part, foreign) > FOREIGN && ticks(foreign)
+}
+
+fn is_throttled(part: &Part, facts: &HostFacts, _: Option<Threads>) -> bool {
+    let stolen = part.result.steal_ns;
+    share(part, stolen) > STOLEN * f64::from(facts.cpus) && ticks(stolen)
 }

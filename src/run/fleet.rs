@@ -1,8 +1,13 @@
 //! The agents of a run, by host, and the servers that they keep up.
 
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
+
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -13,18 +18,21 @@ use crate::experiment::{
 };
 use crate::host::agent_command;
 use crate::host::client::{AgentClient, CallError};
-use crate::plan::Plan;
+use crate::plan::{NeededServer, Plan};
 use crate::protocol::{
     AgentError, AgentErrorKind, Call, Endpoint, HostFacts, Launch, ModePrepare, Notice, PathProbe, Program,
-    ServerExpose, ServerStart, ServerUp,
+    ServerStart, ServerUp,
 };
 use crate::run::{Event, MissingMode, Observer, RunError};
 use crate::units::Nanos;
 
 /// How long the preparation of a mode may take: a client library may have to be fetched and compiled.
-pub(super) const PREPARE_WITHIN: Nanos = Nanos::from_secs(600);
-/// Enough for a median, and few enough to cost a trial across a network no more than a tenth of a second.
+const PREPARE_WITHIN: Nanos = Nanos::from_secs(600);
+/// Enough for a median.
 const PINGS: u32 = 21;
+/// How many hosts are reached, and how many prepared, at the same time. An sshd that all of them are reached through
+/// takes ten that have not logged in yet, and then drops some (`MaxStartups`).
+const AT_ONCE: usize = 8;
 
 /// How long a host that cannot be reached is left alone at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -45,132 +53,209 @@ pub struct Equipment {
     pub builtin: &'static [BuiltinMode],
 }
 
+/// A host of the plan.
+#[derive(Default)]
+struct Member {
+    /// The line to its agent. Gone when the agent is.
+    agent: RefCell<Option<Rc<AgentClient>>>,
+    /// What it is. Stays when the agent goes away.
+    facts: RefCell<Rc<HostFacts>>,
+    /// Whether it could not be reached lately.
+    away: Cell<Option<Away>>,
+}
+
 /// A host that could not be reached.
+#[derive(Clone, Copy)]
 struct Away {
     /// When it is to be tried again.
     until: Instant,
     pause: Duration,
 }
 
-/// The agents of a run.
+/// The agents of a run. Everybody may use it at the same time; a trial has its hosts to itself.
 pub(super) struct Fleet<'e> {
     pub(super) experiment: &'e Experiment,
     pub(super) equipment: Equipment,
-    agents: BTreeMap<String, AgentClient>,
-    /// What the hosts are. Stays when an agent goes away.
-    facts: BTreeMap<String, HostFacts>,
-    /// Hosts that cannot be reached at the moment.
-    away: BTreeMap<String, Away>,
+    /// By the names in the file.
+    members: BTreeMap<String, Member>,
     /// Optional modes that cannot be had, by host and mode.
-    skipped: BTreeSet<(String, String)>,
+    skipped: RefCell<BTreeSet<(String, String)>>,
+    /// How far servers are, by the hosts of client and server, and in which block that was measured.
+    distances: RefCell<BTreeMap<(String, String), (u32, Nanos)>>,
 }
 
 impl<'e> Fleet<'e> {
-    pub(super) const fn new(experiment: &'e Experiment, equipment: Equipment) -> Self {
+    pub(super) fn new(plan: &Plan<'e>, equipment: Equipment) -> Self {
         Self {
-            experiment,
+            experiment: plan.experiment(),
             equipment,
-            agents: BTreeMap::new(),
-            facts: BTreeMap::new(),
-            away: BTreeMap::new(),
-            skipped: BTreeSet::new(),
+            members: plan.hosts().into_iter().map(|host| (host, Member::default())).collect(),
+            skipped: RefCell::default(),
+            distances: RefCell::default(),
         }
     }
 
     /// Sees to it, before anything is measured, that every host, every server and every mode of the plan can be had.
-    pub(super) async fn muster(
-        &mut self,
-        plan: &Plan<'_>,
-        observer: &mut dyn Observer,
-    ) -> Result<(), RunError> {
-        for host in plan.hosts() {
-            self.reach(&host).await?;
-            observer.on(Event::HostReady { host: &host, facts: self.facts(&host) })?;
-        }
-        for needed in plan.servers() {
-            let (host, server) = (&needed.hosts.server, &needed.server);
-            let missing = |error: CallError| RunError::Server {
-                host: host.clone(),
-                server: server.clone(),
-                reason: error.to_string(),
-            };
-            let start = self.start(&needed.hosts, server, needed.args.as_deref(), false);
-            let up = start.await.map_err(missing)?;
-            if is_network(&needed.hosts) {
-                self.round_trip(&needed.hosts.client, &up.endpoint).await.map_err(missing)?;
+    /// All that cannot be had of one kind are told together.
+    pub(super) async fn muster(&self, plan: &Plan<'_>, observer: &mut dyn Observer) -> Result<(), RunError> {
+        let mut missing = Vec::new();
+        let mut reached = stream::iter(self.members.keys())
+            .map(|host| async move { (host, self.reach(host).await) })
+            .buffered(AT_ONCE);
+        while let Some((host, reached)) = reached.next().await {
+            match reached {
+                Ok(()) => observer.on(Event::HostReady { host, facts: &self.facts(host) })?,
+                Err(error) => missing.push(error),
             }
-            if let ServerSpec::External { allow_flush: true, .. } = self.experiment.servers[&needed.server]
-                && !up.flushes
-            {
-                warn!(server, "allow_flush is not used: the server is not empty; drivers delete their keys");
-            }
-            observer.on(Event::ServerReady { host, server, identity: &up.identity })?;
         }
-        self.prepare(plan, observer).await
+        drop(reached);
+        RunError::all(missing)?;
+        self.meet_servers(plan, observer).await?;
+        self.prepare_modes(plan, observer).await
     }
 
-    /// Prepares every mode that is not built in. All that cannot be had are told together.
-    async fn prepare(&mut self, plan: &Plan<'_>, observer: &mut dyn Observer) -> Result<(), RunError> {
-        let mut prepared: BTreeMap<_, Option<String>> = BTreeMap::new();
+    async fn meet_servers(&self, plan: &Plan<'_>, observer: &mut dyn Observer) -> Result<(), RunError> {
+        let mut on_host: BTreeMap<String, Vec<NeededServer>> = BTreeMap::new();
+        for needed in plan.servers() {
+            on_host.entry(needed.hosts.server.clone()).or_default().push(needed);
+        }
+        let mut met = stream::iter(on_host.into_values())
+            .map(|all| async {
+                let mut met = Vec::new();
+                for needed in all {
+                    let up = self.meet(&needed).await;
+                    met.push((needed, up));
+                }
+                met
+            })
+            .buffered(AT_ONCE);
         let mut missing = Vec::new();
+        while let Some(on_one_host) = met.next().await {
+            for (needed, met) in on_one_host {
+                let NeededServer { hosts, server, .. } = &needed;
+                match met {
+                    Err(error) => missing.push(RunError::Server {
+                        host: hosts.server.clone(),
+                        server: server.clone(),
+                        reason: error.to_string(),
+                    }),
+                    Ok((up, _)) => {
+                        if let ServerSpec::External { allow_flush: true, .. } =
+                            self.experiment.servers[server]
+                            && !up.flushes
+                        {
+                            warn!(
+                                server,
+                                "allow_flush is not used: the server is not empty; drivers delete their keys"
+                            );
+                        }
+                        observer.on(Event::ServerReady {
+                            host: &hosts.server,
+                            server,
+                            identity: &up.identity,
+                        })?;
+                    }
+                }
+            }
+        }
+        RunError::all(missing)
+    }
+
+    /// Prepares every mode that is not built in, on hosts side by side.
+    async fn prepare_modes(&self, plan: &Plan<'_>, observer: &mut dyn Observer) -> Result<(), RunError> {
+        // Modes of one family are mostly prepared by the same command, which is then run once.
+        let mut on_host: BTreeMap<String, Vec<(Vec<String>, &ModeSpec)>> = BTreeMap::new();
         for (host, mode) in plan.modes() {
             let Some(spec) = self.experiment.modes.get(&mode) else { continue };
-            // Modes of one family are mostly prepared by the same command.
-            let what =
-                (host.clone(), spec.prepare.clone(), spec.directory.clone(), spec.command.first().cloned());
-            let reason = match prepared.get(&what) {
-                Some(reason) => reason.clone(),
-                None => {
-                    observer.on(Event::Preparing { host: &host, mode: &mode, command: &spec.prepare })?;
-                    let call = ModePrepare {
-                        mode: mode.clone(),
-                        program: program(Some(spec)),
-                        prepare: spec.prepare.clone(),
-                        timeout: PREPARE_WITHIN,
-                    };
-                    let reason = self.call(&host, call).await.err().map(|error| error.to_string());
-                    prepared.insert(what, reason.clone());
-                    reason
-                }
+            let likewise = |other: &ModeSpec| {
+                (&other.prepare, &other.directory, other.command.first())
+                    == (&spec.prepare, &spec.directory, spec.command.first())
             };
-            let Some(reason) = reason else { continue };
-            let absent = MissingMode { host: host.clone(), mode: mode.clone(), reason };
-            if spec.optional {
-                observer.on(Event::ModeSkipped(&absent))?;
-                self.skipped.insert((host, mode));
-            } else {
-                missing.push(absent);
+            let groups = on_host.entry(host).or_default();
+            match groups.iter_mut().find(|(_, other)| likewise(other)) {
+                Some((modes, _)) => modes.push(mode),
+                None => groups.push((vec![mode], spec)),
+            }
+        }
+        let told = RefCell::new(observer);
+        let mut missing = Vec::new();
+        let mut prepared = stream::iter(on_host)
+            .map(|(host, groups)| {
+                let told = &told;
+                async move {
+                    let mut absent = Vec::new();
+                    for (modes, spec) in groups {
+                        let (first, command) = (&modes[0], &spec.prepare);
+                        told.borrow_mut().on(Event::Preparing { host: &host, mode: first, command })?;
+                        if let Err(error) = self.prepare(&host, first, spec, command.clone()).await {
+                            let reason = error.to_string();
+                            let lack =
+                                |mode| MissingMode { host: host.clone(), mode, reason: reason.clone() };
+                            absent.extend(modes.into_iter().map(lack));
+                        }
+                    }
+                    Ok::<_, RunError>(absent)
+                }
+            })
+            .buffered(AT_ONCE);
+        while let Some(absent) = prepared.next().await {
+            for absent in absent? {
+                if self.experiment.modes[&absent.mode].optional {
+                    told.borrow_mut().on(Event::ModeSkipped(&absent))?;
+                    self.skipped.borrow_mut().insert((absent.host, absent.mode));
+                } else {
+                    missing.push(absent);
+                }
             }
         }
         if missing.is_empty() { Ok(()) } else { Err(RunError::Modes(missing)) }
     }
 
+    /// Runs what prepares a mode on a host, which may be nothing, and looks for the program of its driver.
+    pub(super) async fn prepare(
+        &self,
+        host: &str,
+        mode: &str,
+        spec: &ModeSpec,
+        prepare: Vec<String>,
+    ) -> Result<(), CallError> {
+        let program = program(Some(spec));
+        self.call(host, ModePrepare { mode: mode.to_owned(), program, prepare, timeout: PREPARE_WITHIN })
+            .await
+    }
+
     /// Whether a trial is left out because its mode is optional and cannot be had.
     pub(super) fn skips(&self, settings: &Settings) -> bool {
+        let skipped = self.skipped.borrow();
         // Nothing is allocated for each trial of a run that skips nothing.
-        !self.skipped.is_empty()
-            && self.skipped.contains(&(settings.hosts.client.clone(), settings.mode.clone()))
+        !skipped.is_empty()
+            && settings
+                .hosts
+                .clients
+                .iter()
+                .any(|host| skipped.contains(&(host.clone(), settings.mode.clone())))
     }
 
     /// Sees to it that there is a line to the agent on `host`; an agent that went away is started anew.
     ///
-    /// A host that could not be reached is left alone for a while before it is tried again: a second, and twice as long
-    /// each time up to a minute.
-    pub(super) async fn reach(&mut self, host: &str) -> Result<(), RunError> {
-        if let Some(away) = self.away.get(host) {
-            tokio::time::sleep_until(away.until).await;
-        }
-        let reached = self.connect(host).await;
-        match &reached {
-            Ok(()) => drop(self.away.remove(host)),
-            Err(error) => {
-                warn!(host, %error, "the host cannot be reached");
-                let pause =
-                    self.away.get(host).map_or(FIRST_PAUSE, |away| (away.pause * 2).min(LONGEST_PAUSE));
-                self.away.insert(host.to_owned(), Away { until: Instant::now() + pause, pause });
-            }
-        }
+    /// A host that could not be reached is [`Fleet::away`] for a while: a second, and twice as long each time up to a
+    /// minute.
+    pub(super) async fn reach(&self, host: &str) -> Result<(), RunError> {
+        let member = &self.members[host];
+        let reached = self.connect(host, member).await;
+        let away = reached.as_ref().err().map(|error| {
+            warn!(host, %error, "the host cannot be reached");
+            let before = member.away.get();
+            let pause = before.map_or(FIRST_PAUSE, |away| (away.pause * 2).min(LONGEST_PAUSE));
+            Away { until: Instant::now() + pause, pause }
+        });
+        member.away.set(away);
         reached
+    }
+
+    /// Until when a host is not to be tried, because it could not be reached.
+    pub(super) fn away(&self, host: &str) -> Option<Instant> {
+        self.members[host].away.get().map(|away| away.until)
     }
 
     /// Whether a host is another machine, which may go away and come back.
@@ -178,11 +263,12 @@ impl<'e> Fleet<'e> {
         self.experiment.hosts[host].transport != Transport::Local
     }
 
-    async fn connect(&mut self, host: &str) -> Result<(), RunError> {
-        if self.agents.get(host).is_some_and(|agent| !agent.is_lost()) {
+    async fn connect(&self, host: &str, member: &Member) -> Result<(), RunError> {
+        if self.client(host).is_some_and(|agent| !agent.is_lost()) {
             return Ok(());
         }
-        if let Some(lost) = self.agents.remove(host) {
+        let lost = member.agent.take();
+        if let Some(lost) = lost {
             lost.close().await;
         }
         let spec = &self.experiment.hosts[host];
@@ -191,14 +277,14 @@ impl<'e> Fleet<'e> {
         let (client, welcome) =
             AgentClient::connect(host, command, self.equipment.holder.clone(), notify).await?;
         tokio::spawn(log_notices(host.to_owned(), notices));
-        self.agents.insert(host.to_owned(), client);
-        self.facts.insert(host.to_owned(), welcome.facts);
+        member.agent.replace(Some(Rc::new(client)));
+        member.facts.replace(Rc::new(welcome.facts));
         Ok(())
     }
 
     /// The line to a host, if there is one at the moment.
-    pub(super) fn client(&self, host: &str) -> Option<&AgentClient> {
-        self.agents.get(host)
+    pub(super) fn client(&self, host: &str) -> Option<Rc<AgentClient>> {
+        self.members[host].agent.borrow().clone()
     }
 
     /// Makes a call to the agent on a host that was reached.
@@ -210,8 +296,8 @@ impl<'e> Fleet<'e> {
     }
 
     /// What a host that was reached is.
-    pub(super) fn facts(&self, host: &str) -> &HostFacts {
-        &self.facts[host]
+    pub(super) fn facts(&self, host: &str) -> Rc<HostFacts> {
+        Rc::clone(&self.members[host].facts.borrow())
     }
 
     /// Sees to it that the server of a trial is up.
@@ -223,60 +309,90 @@ impl<'e> Fleet<'e> {
         self.start(&settings.hosts, &settings.server, settings.server_args.as_deref(), fresh).await
     }
 
+    /// Sees to it that a server is up and that all its clients on other hosts reach it. Comes back with how far it is for
+    /// each of those.
+    pub(super) async fn meet(
+        &self,
+        needed: &NeededServer,
+    ) -> Result<(ServerUp, Vec<(String, Nanos)>), CallError> {
+        let NeededServer { hosts, server, args } = needed;
+        let up = self.start(hosts, server, args.as_deref(), false).await?;
+        let mut ways = Vec::new();
+        if hosts.is_network() {
+            for client in &hosts.clients {
+                ways.push((client.clone(), self.round_trip(client, &up.endpoint).await?));
+            }
+        }
+        Ok((up, ways))
+    }
+
+    /// How far the server of a trial is from one of its clients on another host, measured when the block began.
+    pub(super) async fn distance(
+        &self,
+        client: &str,
+        server: &str,
+        endpoint: &Endpoint,
+        block: u32,
+    ) -> Result<Nanos, CallError> {
+        let way = (client.to_owned(), server.to_owned());
+        let known = self.distances.borrow().get(&way).copied();
+        match known {
+            Some((then, time)) if then == block => Ok(time),
+            _ => {
+                let time = self.round_trip(client, endpoint).await?;
+                info!(client, server, block, rtt = %time, "way measured");
+                self.distances.borrow_mut().insert(way, (block, time));
+                Ok(time)
+            }
+        }
+    }
+
     /// How long a PING takes from one host to a server on another: the median of a few.
-    pub(super) async fn round_trip(&self, client: &str, endpoint: &Endpoint) -> Result<Nanos, CallError> {
+    async fn round_trip(&self, client: &str, endpoint: &Endpoint) -> Result<Nanos, CallError> {
         self.call(client, PathProbe { endpoint: endpoint.clone(), pings: PINGS }).await
     }
 
-    /// Starts a server, for the network if its clients are on another host.
-    pub(super) async fn start(
+    /// Starts a server, for the network if it has clients on other hosts.
+    async fn start(
         &self,
         hosts: &HostPair,
         server: &str,
         args_instead: Option<&[String]>,
         fresh: bool,
     ) -> Result<ServerUp, CallError> {
-        let network = is_network(hosts);
+        let network = hosts.is_network();
         let key = server_key(server, args_instead, network);
-        let launch = self.launch(server, args_instead);
-        let managed = matches!(launch, Launch::Managed { .. });
-        let address = self.experiment.hosts[&hosts.server].address.clone();
-        if network && managed && address.is_none() {
-            let message = format!("the host has no `address` where `{}` could reach a server", hosts.client);
-            return Err(AgentError::new(AgentErrorKind::Unavailable, message).into());
-        }
-        let mut up = self.call(&hosts.server, ServerStart { key: key.clone(), launch, fresh }).await?;
-        if let Some(address) = address.filter(|_| network && managed) {
-            up.endpoint = self.call(&hosts.server, ServerExpose { key, address }).await?;
-        }
-        Ok(up)
-    }
-
-    fn launch(&self, server: &str, args_instead: Option<&[String]>) -> Launch {
-        match &self.experiment.servers[server] {
-            ServerSpec::Managed { program, args, .. } => Launch::Managed {
-                program: program.clone(),
-                args: args_instead.map_or_else(|| args.clone(), <[String]>::to_vec),
-            },
-            ServerSpec::External { host, port, password_env, allow_flush } => Launch::External {
-                endpoint: Endpoint {
-                    host: host.clone(),
-                    port: *port,
-                    unix_socket: None,
-                    password: password_env
-                        .as_ref()
-                        .and_then(|name| self.equipment.passwords.get(name).cloned()),
-                },
-                allow_flush: *allow_flush,
-            },
-        }
+        let launch = match &self.experiment.servers[server] {
+            ServerSpec::Managed { program, args, .. } => {
+                let address = self.experiment.hosts[&hosts.server].address.clone().filter(|_| network);
+                if network && address.is_none() {
+                    let clients = hosts.clients.join("`, `");
+                    let message = format!("the host has no `address` where `{clients}` could reach a server");
+                    return Err(AgentError::new(AgentErrorKind::Unavailable, message).into());
+                }
+                let args = args_instead.map_or_else(|| args.clone(), <[String]>::to_vec);
+                Launch::Managed { program: program.clone(), args, address }
+            }
+            ServerSpec::External { host, port, password_env, allow_flush } => {
+                let password = password_env.as_ref().and_then(|name| self.equipment.passwords.get(name));
+                Launch::External {
+                    endpoint: Endpoint {
+                        host: host.clone(),
+                        port: *port,
+                        unix_socket: None,
+                        password: password.cloned(),
+                    },
+                    allow_flush: *allow_flush,
+                }
+            }
+        };
+        self.call(&hosts.server, ServerStart { key, launch, fresh }).await
     }
 
     /// Tells every agent to stop what it started, and waits until they have.
     pub(super) async fn disband(self) {
-        for agent in self.agents.into_values() {
-            agent.close().await;
-        }
+        let agents = self.members.into_values().filter_map(|member| member.agent.into_inner());
+        join_all(agents.map(|agent| async move { agent.close().await })).await;
     }
 }
 
@@ -288,11 +404,6 @@ pub(super) fn program(mode: Option<&ModeSpec>) -> Program {
         Some(generator) => Program::LoadGenerator { generator, argv, directory },
         None => Program::Command { argv, directory },
     }
-}
-
-/// Whether what a client says to its server goes from one host to another.
-pub(super) fn is_network(hosts: &HostPair) -> bool {
-    hosts.client != hosts.server
 }
 
 /// What a server process is called between coordinator and agent: one process for every command line, and another one

@@ -4,12 +4,17 @@
 mod attempt;
 mod flags;
 mod fleet;
+mod schedule;
 mod survey;
+mod team;
 
+use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 use crate::host::client::ConnectError;
 use crate::plan::{CellId, Plan, PlannedTrial};
@@ -18,6 +23,7 @@ use crate::record::{Status, TrialRecord};
 
 pub use fleet::Equipment;
 use fleet::Fleet;
+use schedule::{Next, Schedule, Task};
 pub use survey::{Sight, Survey, survey};
 
 /// What happens in a run, in the order in which it happens.
@@ -131,14 +137,31 @@ pub enum RunError {
     /// Modes cannot be had, and they are not optional.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Modes(Vec<MissingMode>),
+    /// More than one host or server cannot be had.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Several(Vec<RunError>),
     /// What happened cannot be kept.
     #[error("failed to keep a result: {0}")]
     Keep(#[from] io::Error),
 }
 
-/// Executes every trial of `plan` that `past` does not call done.
+impl RunError {
+    /// All errors as one, if there are any.
+    fn all(mut errors: Vec<Self>) -> Result<(), Self> {
+        match errors.pop() {
+            None => Ok(()),
+            Some(only) if errors.is_empty() => Err(only),
+            Some(last) => {
+                errors.push(last);
+                Err(Self::Several(errors))
+            }
+        }
+    }
+}
+
+/// Executes every trial of `plan` that `past` does not call done, on disjoint hosts side by side.
 ///
-/// `stop` turns true when somebody asks for an end: the running attempt is abandoned then and recorded as
+/// `stop` turns true when somebody asks for an end: attempts that run are abandoned then and recorded as
 /// interrupted. However the run ends, agents are told to stop what they started before this returns.
 ///
 /// # Errors
@@ -150,14 +173,14 @@ pub async fn run(
     observer: &mut dyn Observer,
     stop: watch::Receiver<bool>,
 ) -> Result<End, RunError> {
-    let mut fleet = Fleet::new(plan.experiment(), equipment);
+    let fleet = Fleet::new(plan, equipment);
     let end = tokio::select! {
         biased;
         () = stop_requested(stop.clone()) => Ok(false),
         ready = fleet.muster(plan, observer) => ready.map(|()| true),
     };
     let end = match end {
-        Ok(true) => execute(plan, &mut fleet, past, observer, &stop).await,
+        Ok(true) => execute(plan, &fleet, past, observer, stop).await,
         Ok(false) => Ok(End::Interrupted),
         Err(error) => Err(error),
     };
@@ -167,57 +190,88 @@ pub async fn run(
 
 async fn execute(
     plan: &Plan<'_>,
-    fleet: &mut Fleet<'_>,
+    fleet: &Fleet<'_>,
     past: &dyn Fn(CellId, u32) -> Past,
     observer: &mut dyn Observer,
-    stop: &watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> Result<End, RunError> {
     observer.on(Event::Begin)?;
     let retries = plan.experiment().run.retries;
-    let (mut failed, mut skipped) = (0, 0);
-    for trial in plan.trials() {
+    let skipped = Cell::new(0);
+    let coming = plan.trials().filter_map(|trial| {
         let Past { done, attempts } = past(trial.cell.id, trial.repetition);
         if done {
-            continue;
+            return None;
         }
         if fleet.skips(&trial.cell.settings) {
-            skipped += 1;
-            continue;
+            skipped.set(skipped.get() + 1);
+            return None;
         }
-        let last = attempts.saturating_add(1).saturating_add(retries);
-        for attempt in attempts.saturating_add(1)..=last {
-            if *stop.borrow() {
-                return Ok(End::Interrupted);
+        let attempt = attempts.saturating_add(1);
+        Some(Task { trial, attempt, last: attempt.saturating_add(retries), not_before: None })
+    });
+    let mut schedule = Schedule::new(&plan.hosts(), coming);
+    let mut running = FuturesUnordered::new();
+    // What stops the attempts that run: somebody who asks for an end, or an error that ends the run.
+    let (halt, halted) = watch::channel(false);
+    let mut end: Option<Result<End, RunError>> = None;
+    let mut failed = 0;
+    loop {
+        let mut wake = None;
+        while end.is_none() {
+            match schedule.next(Instant::now(), |host| fleet.away(host)) {
+                Next::Begin(task) => {
+                    if let Err(error) =
+                        observer.on(Event::AttemptBegins { trial: &task.trial, attempt: task.attempt })
+                    {
+                        end = Some(Err(error.into()));
+                        break;
+                    }
+                    let halted = halted.clone();
+                    running.push(async move {
+                        let ended = attempt::attempt(fleet, &task.trial, task.attempt, halted).await;
+                        (task, ended)
+                    });
+                }
+                Next::Wait(until) => {
+                    wake = until;
+                    break;
+                }
             }
-            observer.on(Event::AttemptBegins { trial: &trial, attempt })?;
-            let ended = attempt::attempt(fleet, &trial, attempt, stop).await;
-            let ok = ended.record.status == Status::Ok;
-            let again = !ok && ended.may_succeed_again && attempt < last;
-            observer.on(Event::AttemptEnded { record: &ended.record, again })?;
-            if let Some(fatal) = ended.fatal {
-                return Err(fatal);
+        }
+        if end.is_some() {
+            halt.send_replace(true);
+        }
+        if running.is_empty() && (end.is_some() || wake.is_none()) {
+            break;
+        }
+        tokio::select! {
+            biased;
+            () = stop_requested(stop.clone()), if end.is_none() => end = Some(Ok(End::Interrupted)),
+            Some((task, ended)) = running.next(), if !running.is_empty() => {
+                let ok = ended.record.status == Status::Ok;
+                let again = !ok && ended.may_succeed_again && task.attempt < task.last;
+                let kept = observer.on(Event::AttemptEnded { record: &ended.record, again });
+                failed += u64::from(!ok && !again);
+                let not_before = Some(Instant::now() + pause(task.attempt, task.last, retries));
+                let Task { trial, attempt, last, .. } = *task;
+                schedule.ended(&trial.clone(), again.then_some(Task { trial, attempt: attempt + 1, last, not_before }));
+                // What came first is the cause, and what comes later follows from it.
+                if let Some(error) = kept.err().map(RunError::from).or(ended.fatal) {
+                    end.get_or_insert(Err(error));
+                }
             }
-            if ended.record.status == Status::Interrupted {
-                return Ok(End::Interrupted);
-            }
-            if !again {
-                failed += u64::from(!ok);
-                break;
-            }
-            pause(attempt - attempts, stop).await;
+            () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
         }
     }
-    Ok(End::Complete { failed, skipped })
+    end.unwrap_or(Ok(End::Complete { failed, skipped: skipped.get() }))
 }
 
 /// Lets a server or a host come to itself before the next attempt: a tenth of a second, and twice as long each time up
 /// to some seconds.
-async fn pause(failures: u32, stop: &watch::Receiver<bool>) {
-    let pause = Duration::from_millis(100 << failures.saturating_sub(1).min(6));
-    tokio::select! {
-        () = stop_requested(stop.clone()) => {}
-        () = tokio::time::sleep(pause) => {}
-    }
+fn pause(attempt: u32, last: u32, retries: u32) -> Duration {
+    let failures = attempt.saturating_add(retries).saturating_sub(last);
+    Duration::from_millis(100 << failures.min(6))
 }
 
 /// Returns when somebody asks for an end; never, when nobody can any more.

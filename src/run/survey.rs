@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::experiment::words;
-use crate::host::client::CallError;
 use crate::plan::Plan;
-use crate::protocol::{HostFacts, ModePrepare};
+use crate::protocol::HostFacts;
 use crate::run::Equipment;
-use crate::run::fleet::{Fleet, PREPARE_WITHIN, is_network, program};
+use crate::run::fleet::Fleet;
 
 /// What was found on the hosts.
 #[derive(Debug, Default)]
@@ -32,12 +31,12 @@ pub struct Sight {
 /// Reaches every host of a plan, starts every server, measures every way between two hosts, and looks for the program
 /// of every client. Goes on where something is missing, prepares no mode, and stops all that it started.
 pub async fn survey(plan: &Plan<'_>, equipment: Equipment) -> Survey {
-    let mut fleet = Fleet::new(plan.experiment(), equipment);
+    let fleet = Fleet::new(plan, equipment);
     let mut survey = Survey::default();
     for host in plan.hosts() {
         match fleet.reach(&host).await {
             Ok(()) => {
-                survey.hosts.insert(host.clone(), fleet.facts(&host).clone());
+                survey.hosts.insert(host.clone(), HostFacts::clone(&fleet.facts(&host)));
             }
             Err(error) => {
                 survey.sights.push(Sight { host, found: Err(error.to_string()), optional: false });
@@ -45,47 +44,37 @@ pub async fn survey(plan: &Plan<'_>, equipment: Equipment) -> Survey {
         }
     }
     for needed in plan.servers() {
-        let (host, client) = (&needed.hosts.server, &needed.hosts.client);
-        if !(survey.hosts.contains_key(host) && survey.hosts.contains_key(client)) {
+        if !needed.hosts.all().all(|host| survey.hosts.contains_key(host)) {
             continue;
         }
-        let args = needed.args.as_deref();
-        let which = match args {
+        let which = match &needed.args {
             Some(args) => format!("server `{}` with {}", needed.server, words(args)),
             None => format!("server `{}`", needed.server),
         };
-        let up = fleet.start(&needed.hosts, &needed.server, args, false).await;
-        let found = match up {
+        let found = match fleet.meet(&needed).await {
             Err(error) => Err(format!("{which}: {error}")),
-            Ok(up) => {
-                let identity = format!("{which}: {} {}", up.identity.name, up.identity.version);
-                if is_network(&needed.hosts) {
-                    let round_trip = fleet.round_trip(client, &up.endpoint).await;
-                    round_trip
-                        .map(|time| format!("{identity}, {time} there and back from `{client}`"))
-                        .map_err(|error| format!("{which}: {error}"))
-                } else {
-                    Ok(identity)
-                }
+            Ok((up, ways)) => {
+                let ways =
+                    ways.iter().map(|(client, time)| format!(", {time} there and back from `{client}`"));
+                Ok(format!(
+                    "{which}: {} {}{}",
+                    up.identity.name,
+                    up.identity.version,
+                    ways.collect::<String>()
+                ))
             }
         };
-        survey.sights.push(Sight { host: host.clone(), found, optional: false });
+        survey.sights.push(Sight { host: needed.hosts.server, found, optional: false });
     }
     for (host, mode) in plan.modes() {
         let Some(spec) = plan.experiment().modes.get(&mode) else { continue };
         if !survey.hosts.contains_key(&host) {
             continue;
         }
-        let call = ModePrepare {
-            mode: mode.clone(),
-            program: program(Some(spec)),
-            prepare: Vec::new(),
-            timeout: PREPARE_WITHIN,
+        let found = match fleet.prepare(&host, &mode, spec, Vec::new()).await {
+            Ok(()) => Ok(format!("mode `{mode}`: its program is there")),
+            Err(error) => Err(format!("mode `{mode}`: {error}")),
         };
-        let found = fleet.call(&host, call).await;
-        let found = found
-            .map(|()| format!("mode `{mode}`: its program is there"))
-            .map_err(|error: CallError| format!("mode `{mode}`: {error}"));
         survey.sights.push(Sight { host, found, optional: spec.optional });
     }
     fleet.disband().await;

@@ -14,7 +14,8 @@ use tokio::time::Instant;
 use super::home::{Home, SOCKET, ServerDirectory};
 use super::info::{self, Counters};
 use super::persistence::Persistence;
-use super::{connect, said};
+use super::{connect, ports, said};
+use crate::experiment::Address;
 use crate::host::child::{self, Child};
 use crate::host::placement;
 use crate::protocol::{AgentError, AgentErrorKind, Endpoint, ServerIdentity};
@@ -25,12 +26,21 @@ const GONE_WITHIN: Duration = Duration::from_secs(1);
 const DEAD_WITHIN: Duration = Duration::from_millis(100);
 /// Between two looks whether the server listens.
 const GLANCE: Duration = Duration::from_micros(500);
-/// Between choosing a port and binding it somebody else may take it.
-const PORT_ATTEMPTS: usize = 5;
 const LOG: &str = "log";
 const LOG_LINES: usize = 5;
 /// Redis has warnings that are paragraphs.
 const LOG_LINE_CHARS: usize = 160;
+
+/// What is to be started.
+#[derive(Clone, Copy)]
+pub(super) struct Recipe<'a> {
+    /// The coordinator's name for it.
+    pub(super) key: &'a str,
+    pub(super) program: &'a str,
+    pub(super) args: &'a [String],
+    /// Where other hosts are to reach it; absent: it stays on loopback.
+    pub(super) address: Option<&'a Address>,
+}
 
 /// A server process of ours. Killed, and its directory removed, on drop.
 pub(super) struct Managed {
@@ -38,6 +48,7 @@ pub(super) struct Managed {
     name: String,
     program: String,
     args: Vec<String>,
+    address: Option<Address>,
     pub(super) endpoint: Endpoint,
     pub(super) identity: ServerIdentity,
     pub(super) baseline: Counters,
@@ -56,47 +67,28 @@ enum Start {
 
 impl Managed {
     /// Starts a process and waits until it answers.
-    pub(super) async fn start(
-        key: &str,
-        program: &str,
-        args: &[String],
-        home: &mut Home,
-    ) -> Result<Self, AgentError> {
-        Self::start_on_one_of(std::iter::repeat_with(free_port).take(PORT_ATTEMPTS), key, program, args, home)
-            .await
+    pub(super) async fn start(recipe: Recipe<'_>, home: &mut Home) -> Result<Self, AgentError> {
+        Self::start_on_one_of(ports::free(recipe.address), recipe, home).await
     }
 
     async fn start_on_one_of(
         ports: impl Iterator<Item = io::Result<u16>>,
-        key: &str,
-        program: &str,
-        args: &[String],
+        recipe: Recipe<'_>,
         home: &mut Home,
     ) -> Result<Self, AgentError> {
+        let Recipe { program, address, .. } = recipe;
         for port in ports {
-            let port = port.map_err(|error| {
-                AgentError::new(AgentErrorKind::Failed, format!("no free port on 127.0.0.1: {error}"))
-            })?;
-            match Self::start_on(port, key, program, args, home).await? {
+            let port = port.map_err(|error| ports::cannot_listen(address, &error))?;
+            match Self::start_on(port, recipe, home).await? {
                 Start::Up(server) => return Ok(*server),
                 Start::PortTaken => tracing::info!("port {port} was taken before {program} could have it"),
             }
         }
-        Err(AgentError::new(
-            AgentErrorKind::Failed,
-            format!(
-                "failed to start {program}: every port that was free a moment ago was taken by another program"
-            ),
-        ))
+        Err(ports::none_left(address))
     }
 
-    async fn start_on(
-        port: u16,
-        key: &str,
-        program: &str,
-        args: &[String],
-        home: &mut Home,
-    ) -> Result<Start, AgentError> {
+    async fn start_on(port: u16, recipe: Recipe<'_>, home: &mut Home) -> Result<Start, AgentError> {
+        let Recipe { key, program, args, address: reach } = recipe;
         let failed = |what: String| AgentError::new(AgentErrorKind::Failed, what);
         let io_failed =
             |error: io::Error| failed(format!("cannot prepare a directory for {program}: {error}"));
@@ -171,10 +163,11 @@ impl Managed {
         };
         let identity =
             info::identity(&info).ok_or_else(|| failed(format!("{name} does not tell its version")))?;
-        Ok(Start::Up(Box::new(Self {
+        let mut server = Self {
             name,
             program: program.to_owned(),
             args: args.to_vec(),
+            address: reach.cloned(),
             endpoint,
             identity,
             baseline: Counters::default(),
@@ -183,12 +176,20 @@ impl Managed {
             death: None,
             child,
             directory,
-        })))
+        };
+        if let Some(Address { host, .. }) = reach
+            && let Err(error) = server.expose(host).await
+        {
+            // Redis does not tell a port that is taken from an address that is not there.
+            let taken = matches!(TcpListener::bind((host.as_str(), port)), Err(error) if error.kind() == io::ErrorKind::AddrInUse);
+            return if taken { Ok(Start::PortTaken) } else { Err(error) };
+        }
+        Ok(Start::Up(Box::new(server)))
     }
 
-    /// Whether this is what one would get by starting `program` with `args`.
-    pub(super) fn is(&self, program: &str, args: &[String]) -> bool {
-        self.program == program && self.args == args
+    /// Whether this is what one would get by starting it anew.
+    pub(super) fn is(&self, recipe: Recipe<'_>) -> bool {
+        self.program == recipe.program && self.args == recipe.args && self.address.as_ref() == recipe.address
     }
 
     /// Its process number, as long as it lives.
@@ -242,20 +243,17 @@ impl Managed {
         }
     }
 
-    /// Listens on `address` alone, with a password. Costs nothing if it does so already.
-    pub(super) async fn expose(&mut self, address: &str) -> Result<Endpoint, AgentError> {
-        // Nobody may come in between the two.
-        if self.endpoint.password.is_none() {
-            let password = random_password()
-                .map_err(|error| self.failed(&format!("cannot get a random password: {error}")))?;
-            self.configure("requirepass", &password).await?;
-            self.endpoint.password = Some(password);
-        }
-        if self.endpoint.host != address {
-            self.configure("bind", address).await?;
-            address.clone_into(&mut self.endpoint.host);
-        }
-        Ok(Endpoint { unix_socket: None, ..self.endpoint.clone() })
+    /// Listens on `address` alone, with a password.
+    async fn expose(&mut self, address: &str) -> Result<(), AgentError> {
+        // In this order: nobody may come in between the two.
+        let password = random_password()
+            .map_err(|error| self.failed(&format!("cannot get a random password: {error}")))?;
+        self.configure("requirepass", &password).await?;
+        self.endpoint.password = Some(password);
+        self.configure("bind", address).await?;
+        address.clone_into(&mut self.endpoint.host);
+        self.endpoint.unix_socket = None;
+        Ok(())
     }
 
     /// Over the connection that is there: what is set must not stand on a command line.
@@ -341,11 +339,6 @@ impl Managed {
     }
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
-}
-
 /// 192 bits from the kernel.
 fn random_password() -> io::Result<String> {
     use base64::Engine;
@@ -398,6 +391,10 @@ mod tests {
         ["--save", "", "--appendonly", "no"].map(str::to_owned).to_vec()
     }
 
+    fn recipe<'a>(program: &'a str, args: &'a [String]) -> Recipe<'a> {
+        Recipe { key: "redis", program, args, address: None }
+    }
+
     fn block_on<T>(future: impl Future<Output = T>) -> T {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
     }
@@ -409,9 +406,9 @@ mod tests {
             let mut home = Home::create(tmp.path()).unwrap();
             let somebody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             let taken = somebody.local_addr().unwrap().port();
-            let ports = [Ok(taken), free_port()].into_iter();
+            let ports = std::iter::once(Ok(taken)).chain(ports::free(None));
             let server =
-                Managed::start_on_one_of(ports, "redis", "redis-server", &off(), &mut home).await.unwrap();
+                Managed::start_on_one_of(ports, recipe("redis-server", &off()), &mut home).await.unwrap();
             assert_ne!(server.endpoint.port, taken);
             std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, server.endpoint.port)).unwrap();
         });
@@ -423,7 +420,7 @@ mod tests {
             let tmp = tempfile::tempdir().unwrap();
             let mut home = Home::create(tmp.path()).unwrap();
             let args = ["--no-such-option".to_owned(), "1".to_owned()];
-            let Err(error) = Managed::start("redis", "redis-server", &args, &mut home).await else {
+            let Err(error) = Managed::start(recipe("redis-server", &args), &mut home).await else {
                 panic!("it started")
             };
             assert!(
@@ -442,7 +439,7 @@ mod tests {
         block_on(async {
             let tmp = tempfile::tempdir().unwrap();
             let mut home = Home::create(tmp.path()).unwrap();
-            let server = Managed::start("redis", "redis-server", &off(), &mut home).await.unwrap();
+            let server = Managed::start(recipe("redis-server", &off()), &mut home).await.unwrap();
             let (pid, path) = (server.child.pid(), server.directory.path().to_owned());
             server.stop().await;
             let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();

@@ -9,6 +9,7 @@ mod info;
 mod managed;
 mod path;
 mod persistence;
+mod ports;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,11 +23,11 @@ use redis::{
 
 use self::external::External;
 use self::home::Home;
-use self::managed::Managed;
+use self::managed::{Managed, Recipe};
 pub use self::path::round_trip;
 use crate::protocol::{
-    AgentError, AgentErrorKind, Endpoint, Launch, ServerCounts, ServerExpose, ServerReset, ServerSample,
-    ServerStart, ServerStop, ServerUp,
+    AgentError, AgentErrorKind, Endpoint, Launch, ServerCounts, ServerReset, ServerSample, ServerStart,
+    ServerStop, ServerUp,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -57,26 +58,24 @@ impl Servers {
     /// Sees to it that a server is up and that its persistence is what its command line says.
     ///
     /// # Errors
-    /// `Unavailable` when there is no such program or nobody answers at the address; `Failed` when the server does
+    /// `Unavailable` when there is no such program, nobody answers at the address, or none can listen there; `Failed` when the server does
     /// not start or persists otherwise than it should. Messages end with the last lines of the server's log.
     pub async fn start(&mut self, request: &ServerStart) -> Result<ServerUp, AgentError> {
         match &request.launch {
-            Launch::Managed { program, args } => self.start_managed(request, program, args).await,
+            Launch::Managed { program, args, address } => {
+                let recipe = Recipe { key: &request.key, program, args, address: address.as_ref() };
+                self.start_managed(recipe, request.fresh).await
+            }
             Launch::External { endpoint, allow_flush } => {
                 self.meet_external(&request.key, endpoint, *allow_flush).await
             }
         }
     }
 
-    async fn start_managed(
-        &mut self,
-        request: &ServerStart,
-        program: &str,
-        args: &[String],
-    ) -> Result<ServerUp, AgentError> {
+    async fn start_managed(&mut self, recipe: Recipe<'_>, fresh: bool) -> Result<ServerUp, AgentError> {
         loop {
-            let started = self.ensure_managed(request, program, args).await?;
-            let server = self.managed(&request.key)?;
+            let started = self.ensure_managed(recipe, fresh).await?;
+            let server = self.managed(recipe.key)?;
             match server.check_persistence().await {
                 Ok(()) => {
                     let (endpoint, identity) = (server.endpoint.clone(), server.identity.clone());
@@ -116,20 +115,15 @@ impl Servers {
     }
 
     /// Whether a process had to be started.
-    async fn ensure_managed(
-        &mut self,
-        request: &ServerStart,
-        program: &str,
-        args: &[String],
-    ) -> Result<bool, AgentError> {
-        if let Some(Server::Managed(server)) = self.known.get_mut(&request.key) {
+    async fn ensure_managed(&mut self, recipe: Recipe<'_>, fresh: bool) -> Result<bool, AgentError> {
+        if let Some(Server::Managed(server)) = self.known.get_mut(recipe.key) {
             if let Some(death) = server.death() {
                 tracing::warn!("{death}; it is started again");
-            } else if !request.fresh && server.is(program, args) {
+            } else if !fresh && server.is(recipe) {
                 return Ok(false);
             }
         }
-        self.forget(&request.key).await;
+        self.forget(recipe.key).await;
         let home = match &mut self.home {
             Some(home) => home,
             home => home.insert(Home::create(&self.tmp).map_err(|error| {
@@ -138,17 +132,9 @@ impl Servers {
                 AgentError::new(AgentErrorKind::Unavailable, message)
             })?),
         };
-        let server = Managed::start(&request.key, program, args, home).await?;
-        self.known.insert(request.key.clone(), Server::Managed(Box::new(server)));
+        let server = Managed::start(recipe, home).await?;
+        self.known.insert(recipe.key.to_owned(), Server::Managed(Box::new(server)));
         Ok(true)
-    }
-
-    /// Lets other hosts reach a server that we started.
-    ///
-    /// # Errors
-    /// `Failed` when it cannot listen there; `Protocol` when it was never started or is not ours.
-    pub async fn expose(&mut self, request: &ServerExpose) -> Result<Endpoint, AgentError> {
-        self.managed(&request.key)?.expose(&request.address).await
     }
 
     /// Empties a server, resets its statistics and takes a baseline; of somebody else's server only the baseline.

@@ -144,8 +144,16 @@ pub(crate) fn redis(key: &str) -> ServerStart {
 
 pub(crate) fn managed(key: &str, args: &[&str]) -> ServerStart {
     let args = args.iter().map(|&arg| arg.to_owned()).collect();
-    let launch = Launch::Managed { program: "redis-server".to_owned(), args };
+    let launch = Launch::Managed { program: "redis-server".to_owned(), args, address: None };
     ServerStart { key: key.to_owned(), launch, fresh: false }
+}
+
+/// A server for clients on other hosts.
+pub(crate) fn exposed(key: &str, address: &str) -> ServerStart {
+    let mut start = redis(key);
+    let Launch::Managed { address: reach, .. } = &mut start.launch else { unreachable!("it is managed") };
+    *reach = Some(address.parse().unwrap());
+    start
 }
 
 /// The parts of a driver in the language of the shell.

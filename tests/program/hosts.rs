@@ -13,7 +13,7 @@ const AGENT: &str = env!("CARGO_BIN_EXE_orchestrate");
 const SSHD: &str = "/usr/sbin/sshd";
 
 /// Two hosts behind `env`, each with a lock and a temporary directory of its own.
-fn behind_a_command(sandbox: &Sandbox, rest: &str) -> String {
+pub(crate) fn behind_a_command(sandbox: &Sandbox, rest: &str) -> String {
     let host = |name: &str, address: &str| {
         let tmp = sandbox.path().join(name);
         fs::create_dir_all(&tmp).unwrap();
@@ -76,7 +76,7 @@ fn a_host_that_cannot_be_had_is_told_before_anything_runs() {
         ),
         (
             "name = 'x'\n[host.h]\ntransport = 'local'\n[[matrix]]\nhosts = { client = 'h', server = 'h2' }\nmodes = 'sync'\n[host.h2]\ntransport = 'command'\naddress = '192.0.2.1'\nprefix = ['env', 'TMPDIR=.']\nagent = 'AGENT'".replace("AGENT", AGENT),
-            "CONFIG SET bind",
+            "no server can listen on 192.0.2.1: it is no address of this host",
         ),
     ];
     for (text, expected) in cases {
@@ -177,6 +177,14 @@ impl Machines {
             sshd.args(["netns", "exec", &machines.name(host), SSHD, "-D", "-e", "-f"]);
             sshd.arg(own.join("sshd_config")).stdin(Stdio::null()).stderr(Stdio::null());
             machines.sshd.push(sshd.spawn().unwrap());
+        }
+        for sshd in &machines.sshd {
+            // The sockets of its namespace: one that listens (0A) on port 22.
+            let sockets = format!("/proc/{}/net/tcp", sshd.id());
+            wait_until("sshd listens", || {
+                let listens = |line: &str| line.contains(":0016 00000000:0000 0A");
+                fs::read_to_string(&sockets).ok()?.lines().any(listens).then_some(())
+            });
         }
         fs::write(path.join("known"), known).unwrap();
         fs::write(path.join("config"), config).unwrap();

@@ -7,6 +7,9 @@ mod cli;
 mod clients;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
+mod fleet;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod hosts;
 #[cfg(test)]
 mod run;

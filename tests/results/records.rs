@@ -76,6 +76,7 @@ pub(crate) fn failed(settings: &Settings, repetition: u32, error: &str) -> Trial
         server: None,
         client: None,
         measured: None,
+        parts: Vec::new(),
     }
 }
 

@@ -164,8 +164,8 @@ pub(super) fn load<Row: AboutCell>() -> Vec<Column<Row>> {
 pub(super) fn placement<Row: AboutCell>() -> Column<Row> {
     Column::<Row>::text(
         "placement",
-        "What was asked for and the CPUs that server and client were bound to; `(not applied)` where the system cannot \
-         bind, `(not reached)` where the attempt ended before.",
+        "What was asked for and the CPUs that server and client were bound to, each on its own host; `pinned` where \
+         the host's table says so; `(not applied)` where the system cannot bind, `(not reached)` where the attempt ended before.",
         |_, row| {
             let subject = row.subject();
             placed(&subject.settings.placement, subject.client.map(|client| &client.placement)).into()
@@ -176,7 +176,11 @@ pub(super) fn placement<Row: AboutCell>() -> Column<Row> {
 
 fn placed(asked: &Placement, applied: Option<&AppliedPlacement>) -> String {
     let word = match asked {
-        Placement::Free => "free",
+        Placement::Free if matches!(applied, None | Some(AppliedPlacement::Free)) => {
+            return "free".to_owned();
+        }
+        // The file says it of a host and not of the cell.
+        Placement::Free => "pinned",
         Placement::SameCore => "same-core",
         Placement::Split => "split",
         Placement::Cpus { .. } => "cpus",
@@ -192,7 +196,6 @@ fn placed(asked: &Placement, applied: Option<&AppliedPlacement>) -> String {
             }
             text
         }
-        _ if *asked == Placement::Free => word.to_owned(),
         Some(AppliedPlacement::Free | AppliedPlacement::NotApplied { .. }) => format!("{word} (not applied)"),
         None => format!("{word} (not reached)"),
     }
@@ -294,6 +297,8 @@ mod tests {
         assert_eq!(placed(&Placement::Free, None), "free");
         assert_eq!(placed(&Placement::Split, Some(&pinned)), "split server=1 client=0+2");
         assert_eq!(placed(&cpus, Some(&pinned)), "cpus server=1 client=0+2");
+        assert_eq!(placed(&Placement::Free, Some(&pinned)), "pinned server=1 client=0+2");
+        assert_eq!(placed(&Placement::Free, Some(&refused)), "pinned (not applied)");
         assert_eq!(placed(&Placement::SameCore, Some(&remote)), "same-core client=3");
         assert_eq!(placed(&Placement::SameCore, Some(&refused)), "same-core (not applied)");
         assert_eq!(placed(&Placement::SameCore, None), "same-core (not reached)");

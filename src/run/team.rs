@@ -1,0 +1,251 @@
+//! Several clients of one server: the job of each, and what they did together. One client is a team of one, and then
+//! everything here leaves it as it is. Pure decisions, no message is sent here.
+
+use crate::experiment::Warmup;
+use crate::latency;
+use crate::protocol::AppliedPlacement;
+use crate::protocol::{Done, Job, JobWorkload, TrialResult};
+use crate::record::{ClientLabel, HostLabel, Part};
+use crate::units::Nanos;
+
+/// What each of `clients` hosts is to do of a job. Workers are shared as evenly as possible, and with each worker goes
+/// its share of the operations, so that every worker does what it would do on one host.
+pub(super) fn jobs(job: Job, clients: usize) -> Vec<Job> {
+    if clients == 1 {
+        return vec![job];
+    }
+    let n = clients as u32;
+    let mut first = 0;
+    let mut jobs = Vec::new();
+    for client in 0..n {
+        let workers = JobWorkload::share(u64::from(job.workers), n, client) as u32;
+        let share =
+            |all: u64| (first..first + workers).map(|w| JobWorkload::share(all, job.workers, w)).sum::<u64>();
+        let mut part = job.clone();
+        part.workers = workers;
+        part.workload.operations = job.workload.operations.map(share);
+        part.workload.rate = job.workload.rate.map(|rate| JobWorkload::share(rate, n, client));
+        if let Warmup::Operations(operations) = job.warmup {
+            part.warmup = Warmup::Operations(share(operations));
+        }
+        // Workers are numbered anew in every driver, and no two may meet.
+        part.key_prefix = format!("{}{client}:", job.key_prefix);
+        part.seed = job.seed.wrapping_add(u64::from(client) << 32);
+        first += workers;
+        jobs.push(part);
+    }
+    jobs
+}
+
+/// What all clients did, as if it had been one. `wall` is how long they took together, by the coordinator's clock: theirs
+/// cannot be compared.
+///
+/// # Errors
+/// If latencies cannot be read.
+pub(super) fn result(parts: &[Part], wall: Nanos) -> Result<TrialResult, String> {
+    if let [part] = parts {
+        return Ok(part.result.clone());
+    }
+    let results = || parts.iter().map(|part| &part.result);
+    let sum = |of: &dyn Fn(&TrialResult) -> Nanos| Nanos(results().map(|result| of(result).0).sum());
+    // Of what not every system tells there is a sum only if all told.
+    let told = |of: &dyn Fn(&TrialResult) -> Option<Nanos>| {
+        let all: Option<Vec<Nanos>> = results().map(of).collect();
+        all.map(|all| Nanos(all.iter().map(|time| time.0).sum()))
+    };
+    let mut all = Some(latency::empty());
+    for result in results() {
+        match (&mut all, &result.done.latency) {
+            (Some(all), Some(one)) => {
+                latency::merge(
+                    all,
+                    &latency::decode(one).map_err(|error| format!("a driver's latencies: {error}"))?,
+                );
+            }
+            _ => all = None,
+        }
+    }
+    let keys = |result: &TrialResult| result.done.keys.unwrap_or(result.done.operations);
+    let other_keys = results().any(|result| result.done.keys.is_some());
+    Ok(TrialResult {
+        done: Done {
+            elapsed_ns: results().map(|result| result.done.elapsed_ns).max().unwrap_or_default(),
+            operations: results().map(|result| result.done.operations).sum(),
+            errors: results().map(|result| result.done.errors).sum(),
+            latency: all.as_ref().map(latency::encode),
+            max_lag_ns: results().filter_map(|result| result.done.max_lag_ns).max(),
+            keys: other_keys.then(|| results().map(keys).sum()),
+        },
+        wall_ns: wall,
+        cpu_ns: told(&|result| result.cpu_ns),
+        total_cpu_ns: sum(&|result| result.total_cpu_ns),
+        peak_rss_bytes: results().map(|result| result.peak_rss_bytes).sum(),
+        foreign_cpu_ns: told(&|result| result.foreign_cpu_ns),
+        steal_ns: told(&|result| result.steal_ns),
+        load1: results().filter_map(|result| result.load1).max_by(f64::total_cmp),
+    })
+}
+
+/// Several hosts in the words of one.
+pub(super) fn host(labels: &[HostLabel]) -> HostLabel {
+    HostLabel {
+        name: labels.iter().map(|label| label.name.as_str()).collect::<Vec<_>>().join("+"),
+        os: distinct(labels.iter().map(|label| &label.os)),
+        arch: distinct(labels.iter().map(|label| &label.arch)),
+        cpu: distinct(labels.iter().map(|label| &label.cpu)),
+    }
+}
+
+/// Several clients in the words of one.
+pub(super) fn client(labels: &[ClientLabel]) -> ClientLabel {
+    let comparability = distinct(labels.iter().filter_map(|label| label.comparability.as_ref()));
+    ClientLabel {
+        client: distinct(labels.iter().map(|label| &label.client)),
+        runtime: distinct(labels.iter().map(|label| &label.runtime)),
+        workers: labels.iter().map(|label| label.workers).sum(),
+        placement: placement(labels),
+        comparability: Some(comparability).filter(|text| !text.is_empty()),
+    }
+}
+
+/// Where several clients ran: the numbers of all CPUs that any of them was bound to; the parts say which.
+fn placement(labels: &[ClientLabel]) -> AppliedPlacement {
+    let mut all: Option<(Vec<u32>, Vec<u32>)> = None;
+    for label in labels {
+        match &label.placement {
+            AppliedPlacement::Pinned { server, client } => {
+                let (servers, clients) = all.get_or_insert_default();
+                servers.extend(server);
+                clients.extend(client);
+            }
+            other => return other.clone(),
+        }
+    }
+    let Some((mut server, mut client)) = all else { return AppliedPlacement::Free };
+    for cpus in [&mut server, &mut client] {
+        cpus.sort_unstable();
+        cpus.dedup();
+    }
+    AppliedPlacement::Pinned { server, client }
+}
+
+fn distinct<'a>(texts: impl Iterator<Item = &'a String>) -> String {
+    let mut seen: Vec<&str> = Vec::new();
+    for text in texts {
+        if !seen.contains(&text.as_str()) {
+            seen.push(text);
+        }
+    }
+    seen.join(" + ")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::experiment::WorkloadKind;
+    use crate::protocol::{Endpoint, PROTOCOL};
+
+    fn job(workers: u32, operations: Option<u64>, rate: Option<u64>) -> Job {
+        Job {
+            protocol: PROTOCOL,
+            mode: "sync".to_owned(),
+            server: Endpoint { host: "h".to_owned(), port: 1, unix_socket: None, password: None },
+            workload: JobWorkload {
+                kind: WorkloadKind::SetGet,
+                operations,
+                duration_ns: operations.is_none().then_some(Nanos::from_secs(1)),
+                value_bytes: None,
+                pipeline: 1,
+                rate,
+                verify: true,
+            },
+            workers,
+            key_prefix: "t:".to_owned(),
+            warmup: Warmup::Operations(operations.unwrap_or(7)),
+            seed: 7,
+            delete_keys: false,
+        }
+    }
+
+    #[test]
+    fn one_client_gets_the_job_as_it_is() {
+        assert_eq!(jobs(job(3, Some(10), Some(5)), 1), [job(3, Some(10), Some(5))]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_worker_does_what_it_would_do_on_one_host(clients in 2_usize..9, more in 0_u32..40, operations in 60_u64..9_000, rate in 9_u64..1_000) {
+            let whole = job(clients as u32 + more, Some(operations), Some(rate));
+            let parts = jobs(whole.clone(), clients);
+            let shares = |job: &Job| (0..job.workers).map(|w| JobWorkload::share(job.workload.operations.unwrap(), job.workers, w)).collect::<Vec<_>>();
+            prop_assert_eq!(parts.iter().flat_map(shares).collect::<Vec<_>>(), shares(&whole));
+            prop_assert_eq!(parts.iter().map(|part| part.workload.rate.unwrap()).sum::<u64>(), rate);
+            prop_assert!(parts.iter().all(|part| part.workers > 0 && part.workload.rate > Some(0)));
+            let prefixes: std::collections::BTreeSet<_> = parts.iter().map(|part| &part.key_prefix).collect();
+            prop_assert_eq!(prefixes.len(), clients);
+        }
+    }
+
+    fn part(elapsed: u64, latencies: &[u64]) -> Part {
+        let mut histogram = latency::empty();
+        latencies.iter().for_each(|&latency| histogram.record(latency).unwrap());
+        Part {
+            host: HostLabel {
+                name: "a".to_owned(),
+                os: "Linux".to_owned(),
+                arch: String::new(),
+                cpu: String::new(),
+            },
+            client: ClientLabel {
+                client: "c".to_owned(),
+                runtime: "r".to_owned(),
+                workers: 2,
+                placement: AppliedPlacement::Pinned { server: vec![], client: vec![elapsed as u32] },
+                comparability: None,
+            },
+            rtt_us: None,
+            result: TrialResult {
+                done: Done {
+                    elapsed_ns: Nanos(elapsed),
+                    operations: latencies.len() as u64,
+                    errors: 0,
+                    latency: Some(latency::encode(&histogram)),
+                    max_lag_ns: None,
+                    keys: None,
+                },
+                wall_ns: Nanos(elapsed),
+                cpu_ns: Some(Nanos(5)),
+                total_cpu_ns: Nanos(6),
+                peak_rss_bytes: 7,
+                foreign_cpu_ns: None,
+                steal_ns: Some(Nanos(1)),
+                load1: Some(elapsed as f64),
+            },
+        }
+    }
+
+    #[test]
+    fn what_clients_did_together_is_counted_once_and_took_as_long_as_the_slowest() {
+        let parts = [part(3, &[100, 200]), part(9, &[300])];
+        let all = result(&parts, Nanos(11)).unwrap();
+        assert_eq!((all.done.operations, all.done.elapsed_ns, all.wall_ns), (3, Nanos(9), Nanos(11)));
+        assert_eq!((all.cpu_ns, all.foreign_cpu_ns, all.steal_ns), (Some(Nanos(10)), None, Some(Nanos(2))));
+        let merged = latency::decode(all.done.latency.as_ref().unwrap()).unwrap();
+        assert_eq!((merged.len(), merged.min(), merged.max()), (3, 100, 300));
+        let labels: Vec<_> = parts.iter().map(|part| part.client.clone()).collect();
+        let label = client(&labels);
+        assert_eq!((label.client.as_str(), label.workers), ("c", 4));
+        assert_eq!(label.placement, AppliedPlacement::Pinned { server: vec![], client: vec![3, 9] });
+        let hosts: Vec<_> = parts.iter().map(|part| part.host.clone()).collect();
+        assert_eq!((host(&hosts).name.as_str(), host(&hosts).os.as_str()), ("a+a", "Linux"));
+    }
+
+    #[test]
+    fn latencies_that_one_client_does_not_know_are_not_known() {
+        let mut silent = part(3, &[1]);
+        silent.result.done.latency = None;
+        assert_eq!(result(&[silent, part(3, &[1])], Nanos(4)).unwrap().done.latency, None);
+    }
+}
