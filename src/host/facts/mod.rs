@@ -89,7 +89,7 @@ mod tests {
         assert!(!facts.hostname.is_empty() && !facts.os.is_empty() && !facts.arch.is_empty());
         assert!(facts.cpus > 0);
         assert!(facts.cores != Some(0));
-        assert_eq!(facts.can_pin, cfg!(target_os = "linux"));
+        assert_eq!(facts.can_pin, cfg!(any(target_os = "linux", target_os = "freebsd")));
     }
 
     #[test]

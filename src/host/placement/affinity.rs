@@ -1,14 +1,14 @@
-//! The system calls that bind processes to CPUs, on Linux. Chooses no CPUs.
+//! The system calls that bind processes to CPUs: on Linux and FreeBSD, which can. Chooses no CPUs.
 
 use std::io;
 
 /// Why processes cannot be bound here; `None` if they can.
-pub const OBSTACLE: Option<&str> = if cfg!(target_os = "linux") {
+pub const OBSTACLE: Option<&str> = if cfg!(any(target_os = "linux", target_os = "freebsd")) {
     None
 } else if cfg!(target_os = "macos") {
     Some("macOS does not bind processes to CPUs")
 } else {
-    Some("binding processes to CPUs is supported on Linux only")
+    Some("binding processes to CPUs is supported on Linux and FreeBSD only")
 };
 
 /// The CPUs that the calling thread may use, ascending.
@@ -76,7 +76,77 @@ mod system {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+/// FreeBSD has sched_setaffinity(3) as well, but what that does with the number of a process differs between versions:
+/// at first it bound all threads, later only the first one, as on Linux (reviews.freebsd.org/D38209).
+/// cpuset_setaffinity(2) is told what the number is of.
+#[cfg(target_os = "freebsd")]
+mod system {
+    use std::io;
+
+    use libc::{c_ulong, cpuwhich_t, id_t};
+
+    /// As many CPUs as the kernel has room for (CPU_MAXSIZE in sys/_cpuset.h). `libc::cpuset_t` has room for a quarter
+    /// of them, and cpuset_getaffinity(2) fails if there are more CPUs than fit.
+    const MOST_CPUS: usize = 1024;
+    const WORD: usize = c_ulong::BITS as usize;
+
+    type Mask = [c_ulong; MOST_CPUS / WORD];
+
+    /// The calling thread or process (cpuset(2)).
+    const CALLER: id_t = -1;
+
+    pub(super) fn allowed() -> io::Result<Vec<u32>> {
+        let mut mask: Mask = [0; MOST_CPUS / WORD];
+        #[expect(unsafe_code, reason = "no safe library has cpuset_getaffinity")]
+        // SAFETY: the kernel writes no more bytes than it is told that there are, and any bits are a mask.
+        let answer = unsafe {
+            libc::cpuset_getaffinity(
+                libc::CPU_LEVEL_WHICH,
+                libc::CPU_WHICH_TID,
+                CALLER,
+                size_of::<Mask>(),
+                (&raw mut mask).cast(),
+            )
+        };
+        if answer != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let is_set = |&cpu: &usize| mask[cpu / WORD] & (1 << (cpu % WORD)) != 0;
+        Ok((0..MOST_CPUS).filter(is_set).map(|cpu| cpu as u32).collect())
+    }
+
+    pub(super) fn bind(cpus: &[u32]) -> io::Result<()> {
+        set(libc::CPU_WHICH_TID, CALLER, cpus)
+    }
+
+    /// With the number of a process the kernel gives the mask to every thread of it (cpuset(2); `cpuset_setproc` in
+    /// sys/kern/kern_cpuset.c), so one call does what takes one for each thread on Linux.
+    pub(super) fn bind_process(pid: u32, cpus: &[u32]) -> io::Result<()> {
+        set(libc::CPU_WHICH_PID, id_t::from(pid), cpus)
+    }
+
+    fn set(which: cpuwhich_t, id: id_t, cpus: &[u32]) -> io::Result<()> {
+        let mut mask: Mask = [0; MOST_CPUS / WORD];
+        for &cpu in cpus {
+            let cpu = cpu as usize;
+            *mask.get_mut(cpu / WORD).ok_or(io::ErrorKind::InvalidInput)? |= 1 << (cpu % WORD);
+        }
+        #[expect(unsafe_code, reason = "no safe library has cpuset_setaffinity")]
+        // SAFETY: the kernel reads no more bytes than it is told that there are, and keeps no reference to them.
+        let answer = unsafe {
+            libc::cpuset_setaffinity(
+                libc::CPU_LEVEL_WHICH,
+                which,
+                id,
+                size_of::<Mask>(),
+                (&raw const mask).cast(),
+            )
+        };
+        if answer == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
 mod system {
     use std::io;
 
@@ -96,7 +166,7 @@ mod system {
 }
 
 #[cfg(test)]
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
 mod tests {
     use super::*;
 
