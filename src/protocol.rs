@@ -365,11 +365,15 @@ pub struct HostFacts {
     pub cpu: Option<String>,
     /// CPUs that this process may use.
     pub cpus: u32,
+    /// Physical cores of the whole machine, each of which may be several CPUs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cores: Option<u32>,
     /// Physical memory.
     pub memory_bytes: Option<u64>,
     /// Such as `kvm`, `docker`; absent on bare metal or when unknown.
     pub virtualisation: Option<String>,
-    /// Frequency governor, such as `performance`.
+    /// How the frequency of its CPUs is chosen, in the words of its system: `performance, boost off` on Linux,
+    /// `low power mode` on macOS, `hwpstate_intel, energy preference 50` on FreeBSD.
     pub governor: Option<String>,
     /// The kernel's clock source, such as `tsc`.
     pub clock: Option<String>,

@@ -112,9 +112,14 @@ fn other_hosts(experiment: &Experiment) -> Result<Vec<Finding>, Failure> {
 
 fn machine(facts: &HostFacts) -> String {
     let cpu = facts.cpu.as_deref().unwrap_or("CPU of unknown model");
+    let cores = match facts.cores {
+        Some(1) => ", one core".to_owned(),
+        Some(cores) => format!(", {cores} cores"),
+        None => String::new(),
+    };
     let on =
         facts.virtualisation.as_deref().map(|name| format!(", virtualised ({name})")).unwrap_or_default();
-    format!("{}: {}, {}, {} × {cpu}{on}", facts.hostname, facts.os, facts.kernel, facts.cpus)
+    format!("{}: {}, {}, {} × {cpu}{cores}{on}", facts.hostname, facts.os, facts.kernel, facts.cpus)
 }
 
 /// The programs that experiments start: redis-server, and what the file names.
@@ -194,12 +199,7 @@ fn processors(facts: &HostFacts) -> Vec<Finding> {
             "repeat more often, and look at the spread",
         ),
     });
-    if let Some(governor) = facts.governor.as_deref().filter(|governor| *governor != "performance") {
-        findings.push(Finding::poor(
-            format!("CPU frequency governor is `{governor}`: speed depends on what ran before"),
-            "sudo cpupower frequency-set -g performance",
-        ));
-    }
+    findings.extend(frequency(facts));
     if let Some(clock) = facts.clock.as_deref() {
         findings.push(if ["tsc", "arch_sys_counter", "kvm-clock", "TSC-low", "TSC"].contains(&clock) {
             Finding::good(format!("clock source `{clock}`"))
@@ -217,6 +217,32 @@ fn processors(facts: &HostFacts) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// Whether the policy by which the machine chooses the frequency of its CPUs keeps their speed steady.
+fn frequency(facts: &HostFacts) -> Option<Finding> {
+    let policy = facts.governor.as_deref()?;
+    let mut parts = policy.split(", ");
+    let mend = match facts.kernel.split(' ').next()? {
+        "Linux" => parts
+            .find(|part| !part.starts_with("boost"))
+            .filter(|governor| *governor != "performance")
+            .map(|_| "sudo cpupower frequency-set -g performance".to_owned()),
+        "Darwin" => (policy == "low power mode").then(|| "sudo pmset -a lowpowermode 0".to_owned()),
+        _ => {
+            let driver = parts.next()?;
+            parts
+                .find_map(|part| part.strip_prefix("energy preference "))
+                .filter(|preference| *preference != "0")
+                .map(|_| format!("sudo sysctl dev.{driver}.0.epp=0, and so on for every CPU"))
+        }
+    };
+    Some(match mend {
+        Some(mend) => {
+            Finding::poor(format!("CPU frequency policy `{policy}`: speed depends on what ran before"), mend)
+        }
+        None => Finding::good(format!("CPU frequency policy `{policy}`")),
+    })
 }
 
 /// Whether a process may open a connection for each worker.
@@ -292,5 +318,35 @@ fn install(program: &str) -> String {
             }
             other => format!("sudo apt-get install {other}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frequency_policy_that_wavers_is_named_with_what_mends_it() {
+        let mend = |kernel: &str, policy: &str| {
+            let facts = HostFacts {
+                kernel: kernel.to_owned(),
+                governor: Some(policy.to_owned()),
+                ..HostFacts::default()
+            };
+            frequency(&facts).unwrap().mend
+        };
+        let linux = "sudo cpupower frequency-set -g performance";
+        assert_eq!(mend("Linux 6.18.44", "powersave, boost on").as_deref(), Some(linux));
+        assert_eq!(mend("Linux 6.18.44", "schedutil and performance").as_deref(), Some(linux));
+        assert_eq!(mend("Linux 6.18.44", "performance, boost off"), None);
+        assert_eq!(mend("Linux 6.18.44", "boost on"), None);
+        assert_eq!(mend("Darwin 23.0.0", "low power mode").as_deref(), Some("sudo pmset -a lowpowermode 0"));
+        assert_eq!(mend("Darwin 23.0.0", "automatic"), None);
+        assert_eq!(
+            mend("FreeBSD 14.2-RELEASE", "hwpstate_intel, energy preference 50").as_deref(),
+            Some("sudo sysctl dev.hwpstate_intel.0.epp=0, and so on for every CPU")
+        );
+        assert_eq!(mend("FreeBSD 14.2-RELEASE", "hwpstate_intel, energy preference 0"), None);
+        assert_eq!(mend("FreeBSD 14.2-RELEASE", "800–3601 MHz"), None);
     }
 }

@@ -56,7 +56,7 @@ impl Child {
         unsafe {
             command.pre_exec(move || {
                 die_with(parent)?;
-                cpus.as_deref().map_or(Ok(()), |cpus| placement::bind(None, cpus))
+                cpus.as_deref().map_or(Ok(()), placement::bind)
             });
         }
         let process = command.spawn()?;

@@ -4,6 +4,7 @@
 pub mod child;
 pub mod client;
 pub mod facts;
+mod look;
 pub mod placement;
 pub mod programs;
 mod transport;

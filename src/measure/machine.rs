@@ -31,7 +31,9 @@ impl MachineCpu {
         let ticks: Vec<u64> = words.map_while(|word| word.parse().ok()).collect();
         let [user, nice, system, _idle, _iowait, irq, softirq, steal, ..] = ticks[..] else { return None };
         let tick = 1_000_000_000 / ticks_per_second.max(1);
-        Some(Self { busy: Nanos((user + nice + system + irq + softirq) * tick), steal: Nanos(steal * tick) })
+        let busy = [user, nice, system, irq, softirq].into_iter().fold(0, u64::saturating_add);
+        let nanos = |ticks: u64| Nanos(ticks.saturating_mul(tick));
+        Some(Self { busy: nanos(busy), steal: nanos(steal) })
     }
 }
 
@@ -59,5 +61,8 @@ mod tests {
     fn what_is_no_proc_stat_is_no_number() {
         assert_eq!(MachineCpu::parse("", 100), None);
         assert_eq!(MachineCpu::parse("cpu 1 2 3", 100), None);
+        let most = ["cpu", &[u64::MAX.to_string().as_str(); 8].join(" ")].join(" ");
+        let cpu = MachineCpu::parse(&most, 100).unwrap();
+        assert_eq!(cpu, MachineCpu { busy: Nanos(u64::MAX), steal: Nanos(u64::MAX) });
     }
 }

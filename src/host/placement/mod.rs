@@ -1,28 +1,14 @@
-//! On which CPUs a server and its client run: a pure plan, and the system calls that carry it out.
+//! On which CPUs a server and its client run: the plan, which is pure. [`Topology`] says what there is to choose from,
+//! and system calls carry the plan out.
 
-use std::io;
+mod affinity;
+mod topology;
 
-use rustix::process::Pid;
+pub use affinity::{OBSTACLE, bind, bind_process};
+pub use topology::Topology;
+pub(super) use topology::{parse_list, siblings};
 
 use crate::experiment::Placement;
-
-/// Why processes cannot be bound here; `None` if they can.
-pub const OBSTACLE: Option<&str> = if cfg!(target_os = "linux") {
-    None
-} else if cfg!(target_os = "macos") {
-    Some("macOS does not bind processes to CPUs")
-} else {
-    Some("binding processes to CPUs is supported on Linux only")
-};
-
-/// The CPUs that this program may use, and which of them are threads of one core.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Topology {
-    /// Ascending.
-    pub allowed: Vec<u32>,
-    /// Groups of CPUs that share a core. A CPU in no group has a core of its own.
-    pub cores: Vec<Vec<u32>>,
-}
 
 /// Where the two sides go. Neither is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,96 +73,6 @@ fn list(cpus: &[u32]) -> String {
     format!("CPU{} {}", if cpus.len() == 1 { "" } else { "s" }, ranges.join(", "))
 }
 
-/// Reads a list as the Linux kernel prints it: `0-3,8,10-11`.
-#[cfg(any(target_os = "linux", test))]
-fn parse_list(text: &str) -> Option<Vec<u32>> {
-    let mut cpus = Vec::new();
-    for part in text.trim().split(',').filter(|part| !part.is_empty()) {
-        match part.split_once('-') {
-            Some((first, last)) => cpus.extend(first.parse::<u32>().ok()?..=last.parse().ok()?),
-            None => cpus.push(part.parse().ok()?),
-        }
-    }
-    Some(cpus)
-}
-
-impl Topology {
-    /// What this process may use now.
-    ///
-    /// # Errors
-    /// When the system does not tell.
-    #[cfg(target_os = "linux")]
-    pub fn here() -> io::Result<Self> {
-        let set = rustix::thread::sched_getaffinity(None)?;
-        let allowed: Vec<u32> = (0..rustix::thread::CpuSet::MAX_CPU)
-            .filter(|&cpu| set.is_set(cpu))
-            .map(|cpu| cpu as u32)
-            .collect();
-        let mut cores: Vec<Vec<u32>> = allowed
-            .iter()
-            .filter_map(|cpu| {
-                let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list");
-                parse_list(&std::fs::read_to_string(path).ok()?)
-            })
-            .collect();
-        cores.dedup();
-        Ok(Self { allowed, cores })
-    }
-
-    /// Nothing is known where nothing can be bound.
-    ///
-    /// # Errors
-    /// Always.
-    #[cfg(not(target_os = "linux"))]
-    pub fn here() -> io::Result<Self> {
-        Err(io::Error::new(io::ErrorKind::Unsupported, OBSTACLE.unwrap_or("not supported")))
-    }
-}
-
-/// Binds a thread, or the calling one, to `cpus`. Makes one system call and allocates nothing, so that it may be
-/// called between fork and exec.
-///
-/// # Errors
-/// What the system call says.
-#[cfg(target_os = "linux")]
-pub fn bind(thread: Option<Pid>, cpus: &[u32]) -> io::Result<()> {
-    use rustix::thread::CpuSet;
-    let mut set = CpuSet::new();
-    for &cpu in cpus {
-        let cpu = cpu as usize;
-        if cpu >= CpuSet::MAX_CPU {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        set.set(cpu);
-    }
-    Ok(rustix::thread::sched_setaffinity(thread, &set)?)
-}
-
-/// Cannot be done here.
-///
-/// # Errors
-/// Always.
-#[cfg(not(target_os = "linux"))]
-pub fn bind(_thread: Option<Pid>, _cpus: &[u32]) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Binds every thread of a running process to `cpus`. Threads that it starts later inherit the binding.
-///
-/// # Errors
-/// When the process is gone or may not be bound.
-pub fn bind_process(pid: u32, cpus: &[u32]) -> io::Result<()> {
-    for entry in std::fs::read_dir(format!("/proc/{pid}/task"))? {
-        let thread = entry?.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
-        match bind(thread, cpus) {
-            // A thread may end while we look at it.
-            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
-            done => done?,
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,11 +120,5 @@ mod tests {
             plan(&placement, &topology(&[0, 1, 2, 5], &[])).unwrap_err(),
             @"the placement puts the client on CPU 9, but this process may only use CPUs 0–2, 5"
         );
-    }
-
-    #[test]
-    fn the_kernels_lists_are_read() {
-        assert_eq!(parse_list("0-2,8\n"), Some(vec![0, 1, 2, 8]));
-        assert_eq!(parse_list("zero"), None);
     }
 }
