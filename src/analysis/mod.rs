@@ -4,5 +4,6 @@
 
 pub mod groups;
 pub mod order;
+pub mod samples;
 pub mod stats;
 pub mod summary;

@@ -1,11 +1,18 @@
 //! Hosts other than this one: network namespaces with an sshd each, nodes of a Slurm, and hosts behind any command.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::sandbox::{Sandbox, code, signal, stderr, stdout, wait_until};
 
@@ -139,7 +146,14 @@ impl Machines {
         let prefix = path.file_name().unwrap().to_str().unwrap().replace('.', "");
         let mut machines = Self { prefix, sshd: Vec::new(), bin: path.join("bin") };
         let name = |host: &str| machines.name(host);
-        for host in ["a", "b", "c"] {
+        for (host, own, other) in [
+            ("a", "10.77.1.2 a.test", "10.77.1.1 b.test"),
+            ("b", "10.77.2.2 b.test", "10.77.2.1 a.test"),
+            ("c", "", ""),
+        ] {
+            let files = Path::new("/etc/netns").join(name(host));
+            fs::create_dir_all(&files).unwrap();
+            fs::write(files.join("hosts"), format!("127.0.0.1 localhost\n{own}\n{other}\n")).unwrap();
             ip(&format!("netns add {}", name(host)));
             ip(&format!("-n {} link set lo up", name(host)));
         }
@@ -236,6 +250,7 @@ impl Drop for Machines {
         }
         for host in ["a", "b", "c"] {
             let _ = Command::new("ip").args(["netns", "del", &self.name(host)]).status();
+            let _ = fs::remove_dir_all(Path::new("/etc/netns").join(self.name(host)));
         }
     }
 }
@@ -491,5 +506,121 @@ fn nodes_of_a_slurm_are_hosts() {
         sandbox.orchestrate(&["pair.toml"]).env("SLURM_CONF", &cluster.configuration).output().unwrap();
     assert_eq!(code(output.status), 0, "{}", stderr(&output));
     expect_both_ways(&sandbox, 24);
+    sandbox.expect_nobody_left();
+}
+
+/// Moves the calling thread into a network namespace; its sockets stay there.
+fn enter(namespace: &str) {
+    let file = fs::File::open(Path::new("/run/netns").join(namespace)).unwrap();
+    move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+}
+
+/// A way with a distance: whoever connects to `near` in a namespace talks to `far`, and every byte is `late` on its way
+/// there, and on its way back.
+fn distant_way(namespace: String, near: &'static str, far: &'static str, late: Duration) {
+    let (listens, listening) = mpsc::channel();
+    thread::spawn(move || {
+        enter(&namespace);
+        let listener = TcpListener::bind(near).unwrap();
+        listens.send(()).unwrap();
+        for here in listener.incoming().map_while(Result::ok) {
+            // Nobody may be there yet.
+            let Ok(there) = TcpStream::connect(far) else { continue };
+            for (from, to) in [(&here, &there), (&there, &here)] {
+                from.set_nodelay(true).unwrap();
+                pass_on(from.try_clone().unwrap(), to.try_clone().unwrap(), late);
+            }
+        }
+    });
+    listening.recv().unwrap();
+}
+
+fn pass_on(mut from: TcpStream, mut to: TcpStream, late: Duration) {
+    let (queue, due) = mpsc::channel::<(Instant, Vec<u8>)>();
+    thread::spawn(move || {
+        let mut buffer = vec![0; 65_536];
+        while let Ok(length @ 1..) = from.read(&mut buffer) {
+            if queue.send((Instant::now() + late, buffer[..length].to_vec())).is_err() {
+                break;
+            }
+        }
+    });
+    thread::spawn(move || {
+        for (due, bytes) in due {
+            // This is the distance; nothing is waited for.
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            if to.write_all(&bytes).is_err() {
+                return;
+            }
+        }
+        let _ = to.shutdown(std::net::Shutdown::Both);
+    });
+}
+
+/// The median of what a server takes to refuse PINGs without its password, in microseconds; `None` until one is there.
+fn refusals(namespace: &str, address: &str) -> Option<f64> {
+    let (namespace, address) = (namespace.to_owned(), address.to_owned());
+    let measure = move || {
+        enter(&namespace);
+        let mut stream = TcpStream::connect(address).ok()?;
+        stream.set_nodelay(true).ok()?;
+        let mut times = Vec::new();
+        for _ in 0..21 {
+            let asked = Instant::now();
+            stream.write_all(b"PING\r\n").ok()?;
+            let mut answer = [0; 100];
+            let length = stream.read(&mut answer).ok()?;
+            assert!(length == 0 || answer.starts_with(b"-NOAUTH"), "{}", String::from_utf8_lossy(&answer));
+            if length == 0 {
+                return None;
+            }
+            times.push(asked.elapsed().as_secs_f64() * 1e6);
+        }
+        times.sort_by(f64::total_cmp);
+        Some(times[times.len() / 2])
+    };
+    thread::spawn(measure).join().unwrap()
+}
+
+#[test]
+fn how_far_two_machines_are_apart_stands_in_every_row() {
+    let sandbox = Sandbox::new();
+    let Some(machines) = Machines::new(&sandbox) else { return };
+    // Each knows itself by its own address and the other one by that of the way to it.
+    let late = Duration::from_millis(1);
+    distant_way(machines.name("c"), "10.77.1.1:7002", "10.77.2.2:7002", late);
+    distant_way(machines.name("c"), "10.77.2.1:7001", "10.77.1.2:7001", late);
+    let rest = "[workload]\nduration = '500ms'\nrate = 20\n[[matrix]]\n\
+                hosts = [{ client = 'a', server = 'b' }, { client = 'b', server = 'a' }, 'a']\nmodes = 'sync'\n\
+                [run]\nrepetitions = 3\nwarmup = 10\n";
+    let text = over_ssh(rest).replace("10.77.3.1", "a.test:7001").replace("10.77.3.2", "b.test:7002");
+    sandbox.write("pair.toml", &text);
+    let output = fs::File::create(sandbox.path().join("output")).unwrap();
+    let mut run = machines.orchestrate(&sandbox, &["pair.toml"]).stderr(output).spawn().unwrap();
+    let said = || fs::read_to_string(sandbox.path().join("output")).unwrap();
+    let [there, back] = [("a", "10.77.1.1:7002"), ("b", "10.77.2.1:7001")].map(|(from, address)| {
+        wait_until("a server refuses who has no password", || {
+            assert!(run.try_wait().unwrap().is_none(), "{}", said());
+            refusals(&machines.name(from), address)
+        })
+    });
+    assert!(there > 2_000.0 && back > 2_000.0, "{there} {back}");
+    assert_eq!(code(run.wait().unwrap()), 0, "{}", said());
+    let rows = sandbox.rows("pair", "trials.csv");
+    assert_eq!(rows.len(), 9);
+    for row in rows {
+        let told = row["rtt_us"].parse::<f64>();
+        let measured = match row["hosts"].as_str() {
+            "a → b" => there,
+            "b → a" => back,
+            _ => {
+                assert_eq!((row["link"].as_str(), told.is_err()), ("loopback", true));
+                continue;
+            }
+        };
+        assert_eq!(row["link"], "network");
+        assert!((told.unwrap() / measured - 1.0).abs() < 0.2, "{} is not {measured}", row["rtt_us"]);
+    }
+    drop(machines);
     sandbox.expect_nobody_left();
 }

@@ -1,0 +1,135 @@
+//! Trials as a table tells of them: the rows of `trials.csv` of any number of runs, gathered into samples. No I/O: who
+//! reads a table fills this in.
+
+use crate::record::{Flag, Status};
+
+/// The columns of `trials.csv` that say what was compared with what; the same in every trial of a sample, unless the
+/// sample is mixed.
+pub const LABELS: [&str; 33] = [
+    "experiment",
+    "cell",
+    "client_host",
+    "client_os",
+    "client_arch",
+    "client_cpu",
+    "server_host",
+    "server_os",
+    "server_arch",
+    "server_cpu",
+    "link",
+    "hosts",
+    "server",
+    "server_version",
+    "server_args",
+    "server_lifetime",
+    "mode",
+    "client",
+    "client_runtime",
+    "comparability",
+    "workload",
+    "workers_asked",
+    "workers",
+    "operations_asked",
+    "duration_asked_s",
+    "value_bytes",
+    "pipeline",
+    "rate",
+    "verify",
+    "split",
+    "placement",
+    "warmup_operations",
+    "warmup_s",
+];
+
+/// The trials of any number of runs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Samples {
+    /// The runs, in the order in which they were read; [`Trial::run`] counts from 0 here.
+    pub runs: Vec<String>,
+    /// One for each cell, client host and server host of an experiment, in the order of their first rows.
+    pub samples: Vec<Sample>,
+    /// What a reader must know of what was read, one sentence each: a table that ends in the middle of a line, rows that
+    /// appear twice.
+    pub remarks: Vec<String>,
+}
+
+/// The trials of one cell between the same two machines.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sample {
+    /// What was compared with what.
+    pub label: Label,
+    /// Attempts that ended well, in the order of the table.
+    pub trials: Vec<Trial>,
+    /// Attempts that did not.
+    pub failures: Vec<Failure>,
+    /// Columns of [`LABELS`] in which trials that ended well differ, such as `client` after an update: their numbers may
+    /// not belong together.
+    pub mixed: Vec<&'static str>,
+}
+
+/// The values of [`LABELS`] of a sample's first trial that ended well, or of its first attempt if none did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Label {
+    /// As many as there are [`LABELS`], in their order; empty where a value is missing.
+    pub values: Vec<String>,
+}
+
+impl Label {
+    /// The value in a column of [`LABELS`]; `None` where it is missing.
+    #[must_use]
+    pub fn get(&self, column: &str) -> Option<&str> {
+        let at = LABELS.iter().position(|name| *name == column)?;
+        self.values.get(at).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+/// One attempt that ended well: one observation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trial {
+    /// Which of [`Samples::runs`].
+    pub run: u32,
+    /// The block that it belongs to, from 1.
+    pub repetition: u32,
+    /// Place in the order of the plan, from 1.
+    pub position: u64,
+    /// When it began, in microseconds since 1970, UTC.
+    pub started_at_us: i64,
+    /// Operations per second.
+    pub ops_per_s: f64,
+    /// What is known of its latencies.
+    pub latency: Option<Latencies>,
+    /// Round-trip time between client and server in microseconds, where it was sampled.
+    pub rtt_us: Option<f64>,
+    /// What to mind about it.
+    pub flags: Vec<Flag>,
+}
+
+/// Latencies of one trial, in microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Latencies {
+    /// Arithmetic mean.
+    pub mean_us: f64,
+    /// Median.
+    pub p50_us: f64,
+    /// 90th percentile.
+    pub p90_us: f64,
+    /// 99th percentile.
+    pub p99_us: f64,
+    /// 99.9th percentile.
+    pub p999_us: f64,
+    /// The largest.
+    pub max_us: f64,
+}
+
+/// One attempt that did not end well.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    /// Which of [`Samples::runs`].
+    pub run: u32,
+    /// The block that it belongs to, from 1.
+    pub repetition: u32,
+    /// How it ended: never [`Status::Ok`].
+    pub status: Status,
+    /// Why.
+    pub error: String,
+}
