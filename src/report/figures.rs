@@ -299,11 +299,12 @@ fn latency(id: &str, cells: &[Cell<'_>], curves: &[&Curve], drawn: &mut Drawn) {
     let places = panels.iter().flat_map(|p| &p.series).flat_map(|s| s.pieces.iter().flatten());
     let marks: Vec<(f64, f64)> = places.map(|mark| (mark.x, mark.y)).collect();
     let mut x = Axis::linear("of operations were at least as fast", marks.iter().map(|mark| mark.0));
-    x.names = [(0.0, "0%"), (0.30103, "50%"), (1.0, "90%"), (2.0, "99%"), (3.0, "99.9%"), (4.0, "99.99%")]
-        .into_iter()
-        .filter(|name| (x.linear.0..=x.linear.1).contains(&name.0))
-        .map(|(at, name)| (at, name.to_owned()))
-        .collect();
+    x.names =
+        [(0.045_757, "10%"), (0.301_03, "50%"), (1.0, "90%"), (2.0, "99%"), (3.0, "99.9%"), (4.0, "99.99%")]
+            .into_iter()
+            .filter(|name| (x.linear.0..=x.linear.1).contains(&name.0))
+            .map(|(at, name)| (at, name.to_owned()))
+            .collect();
     drawn.figures.push(Figure {
         id: format!("{id}-latency"),
         title: "Latency quantiles".to_owned(),
@@ -332,8 +333,10 @@ fn spread(panels: Vec<Panel>) -> Vec<Panel> {
 }
 
 fn quantile_marks(cell: &Cell<'_>, curve: &Curve) -> Vec<Mark> {
-    let seen =
-        curve.points.iter().filter(|(q, us)| *q < 1.0 && *us > 0.0 && (1.0 - q) * curve.count as f64 >= 10.0);
+    let seen = curve
+        .points
+        .iter()
+        .filter(|(q, us)| *q > 0.0 && *q < 1.0 && *us > 0.0 && (1.0 - q) * curve.count as f64 >= 10.0);
     seen.map(|&(q, us)| Mark {
         x: -(1.0 - q).log10(),
         y: us,
