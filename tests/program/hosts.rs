@@ -15,6 +15,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::sandbox::{Sandbox, code, signal, stderr, stdout, wait_until};
+use crate::upload::builds;
 
 const AGENT: &str = env!("CARGO_BIN_EXE_orchestrate");
 const SSHD: &str = "/usr/sbin/sshd";
@@ -182,7 +183,7 @@ impl Machines {
             config += &format!("Host {host}\nHostName {address}\n");
             let sshd_config = format!(
                 "ListenAddress {address}\nHostKey {0}/key\nAuthorizedKeysFile {1}/user.pub\nPermitRootLogin yes\n\
-                 StrictModes no\nUsePAM no\nPidFile none\nSetEnv TMPDIR={0}/tmp\n",
+                 StrictModes no\nUsePAM no\nPidFile none\nSetEnv TMPDIR={0}/tmp XDG_CACHE_HOME={0}/cache\n",
                 own.display(),
                 path.display()
             );
@@ -224,6 +225,7 @@ impl Machines {
             .current_dir(sandbox.path())
             .env("PATH", format!("{}:{path}", self.bin.display()))
             .env("TMPDIR", sandbox.path().join("tmp"))
+            .env("ORCHESTRATE_AGENTS", sandbox.path().join("builds"))
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
         command
@@ -292,6 +294,17 @@ fn client_and_server_on_two_machines_over_ssh() {
     let output = machines.output(&sandbox, &["pair.toml", "--fresh"]);
     assert_eq!(code(output.status), 3, "{}", stderr(&output));
     assert!(stderr(&output).contains("/no/such/orchestrate"), "{}", stderr(&output));
+
+    // With a build at hand, the program is brought to both.
+    builds(&sandbox);
+    let output = machines.output(&sandbox, &["pair.toml", "--fresh"]);
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
+    for host in ["a", "b"] {
+        let cache = sandbox.path().join(host).join("cache/orchestrate");
+        assert_eq!(fs::read_dir(cache).unwrap().count(), 1);
+    }
+    expect_both_ways(&sandbox, 24);
+    fs::remove_dir_all(sandbox.path().join("builds")).unwrap();
 
     for needle in ["requirepass", "\"password\":\""] {
         for file in ["journal.jsonl", "run.log", "run.json", "trials.csv"] {

@@ -15,3 +15,4 @@ mod hosts;
 mod run;
 #[cfg(test)]
 mod sandbox;
+mod upload;
