@@ -33,7 +33,7 @@ pub enum ReachError {
     #[error("{connect}; {upload}")]
     Upload {
         /// Why there is none.
-        connect: ConnectError,
+        connect: Box<ConnectError>,
         /// Why none was brought.
         upload: UploadError,
     },
@@ -69,7 +69,7 @@ pub async fn reach(
     let path = match bring(host, spec, builds).await {
         Ok(path) => path,
         Err(UploadError::Unreachable) => return Err(error.into()),
-        Err(upload) => return Err(ReachError::Upload { connect: error, upload }),
+        Err(upload) => return Err(ReachError::Upload { connect: error.into(), upload }),
     };
     let (client, welcome) = connect(&with(&path)).await?;
     Ok(Reached { client, welcome, brought: Some(path) })

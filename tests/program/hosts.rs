@@ -67,6 +67,8 @@ fn expect_both_ways(sandbox: &Sandbox, trials: usize) {
 
 #[test]
 fn a_host_that_cannot_be_had_is_told_before_anything_runs() {
+    let somebody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = somebody.local_addr().unwrap().port();
     let ssh = |host: &str| format!("name = 'x'\n[host.h]\n{host}\n[[matrix]]\nhosts = 'h'\nmodes = 'sync'\n");
     let cases = [
         (ssh("transport = 'command'\nprefix = ['/no/such/program']"), "failed to start the agent on host `h`"),
@@ -85,6 +87,14 @@ fn a_host_that_cannot_be_had_is_told_before_anything_runs() {
         (
             "name = 'x'\n[host.h]\ntransport = 'local'\n[[matrix]]\nhosts = { client = 'h', server = 'h2' }\nmodes = 'sync'\n[host.h2]\ntransport = 'command'\naddress = '192.0.2.1'\nprefix = ['env', 'TMPDIR=.']\nagent = 'AGENT'".replace("AGENT", AGENT),
             "no server can listen on 192.0.2.1: it is no address of this host",
+        ),
+        (
+            ssh(&format!("transport = 'command'\nprefix = ['env', 'PATH=/no/such/directory']\nagent = '{AGENT}'")),
+            "redis-server",
+        ),
+        (
+            format!("name = 'x'\n[host.h]\ntransport = 'local'\naddress = '127.0.0.1:{taken}'\n[host.h2]\ntransport = 'command'\nprefix = ['env', 'TMPDIR=.']\nagent = '{AGENT}'\n[[matrix]]\nhosts = {{ client = 'h2', server = 'h' }}\nmodes = 'sync'\n"),
+            "is taken by another program",
         ),
     ];
     for (text, expected) in cases {
@@ -322,9 +332,89 @@ fn client_and_server_on_two_machines_over_ssh() {
     sandbox.expect_nobody_left();
 }
 
+/// Whether a process was started over ssh on a host.
+fn is_on(sandbox: &Sandbox, host: &str, pid: i32) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    String::from_utf8_lossy(&environment).contains(&format!("TMPDIR={}/{host}/", sandbox.path().display()))
+}
+
+/// The agent on a host that is reached over ssh.
+fn agent_on(sandbox: &Sandbox, host: &str) -> Option<i32> {
+    let mut all = sandbox.processes().into_iter();
+    all.find(|(pid, title)| title.contains("orchestrate agent") && is_on(sandbox, host, *pid))
+        .map(|(pid, _)| pid)
+}
+
+/// Files below a directory that contain `needle`.
+fn files_with(directory: &Path, needle: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap().flatten() {
+        let path = entry.path();
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => files_with(&path, needle, found),
+            Ok(kind) if kind.is_file() => {
+                let text = fs::read(&path).unwrap_or_default();
+                if text.windows(needle.len()).any(|window| window == needle.as_bytes()) {
+                    found.push(path);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn the_password_of_a_server_is_seen_nowhere_and_nobody_gets_in_without_it() {
+    let sandbox = Sandbox::new();
+    let Some(machines) = Machines::new(&sandbox) else { return };
+    // The only one who is told is the client: one that gives away what it was told, and else does its work.
+    let client = sandbox.write(
+        "client",
+        &format!(
+            "#!/bin/sh\nread -r job; printf '%s' \"$job\" > {0}/told\n\
+             {{ printf '%s\\n' \"$job\" | sed 's/\"mode\":\"own\"/\"mode\":\"sync\"/'; cat; }} | {AGENT} driver\n",
+            sandbox.path().display()
+        ),
+    );
+    fs::set_permissions(&client, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let rest = "[workload]\nduration = '2s'\n[mode.own]\ncommand = ['./client']\n[[matrix]]\nhosts = { client = 'a', server = 'b' }\n\
+                modes = 'own'\n[run]\nrepetitions = 1\nwarmup = 10\nretries = 0\n";
+    sandbox.write("pair.toml", &over_ssh(rest));
+    let output = fs::File::create(sandbox.path().join("output")).unwrap();
+    let mut run = machines.orchestrate(&sandbox, &["-vv", "pair.toml"]).stderr(output).spawn().unwrap();
+    let told = wait_until("the client was told", || {
+        assert!(run.try_wait().unwrap().is_none(), "it ended before");
+        let told = fs::read(sandbox.path().join("told")).ok()?;
+        let job: serde_json::Value = serde_json::from_slice(&told).ok()?;
+        Some(job["server"].clone())
+    });
+    let (password, port) = (told["password"].as_str().unwrap(), told["port"].as_u64().unwrap());
+    assert!(password.len() >= 32);
+    // c has no cable to that network, but knows the way.
+    ip(&format!("-n {} route add 10.77.3.2/32 via 10.77.2.2", machines.name("c")));
+    for from in ["a", "c"] {
+        let said = machines.ping(from, "10.77.3.2", &port.to_string());
+        assert!(said.contains("NOAUTH"), "{from}: {said}");
+    }
+    // What `ps` could show, to anybody on any of the hosts.
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        for file in ["cmdline", "environ"] {
+            let shown = fs::read(entry.path().join(file)).unwrap_or_default();
+            let shown = String::from_utf8_lossy(&shown);
+            assert!(!shown.contains(password), "{file}: {shown}");
+        }
+    }
+    let status = run.wait().unwrap();
+    assert_eq!(code(status), 0, "{}", fs::read_to_string(sandbox.path().join("output")).unwrap());
+    let mut found = Vec::new();
+    files_with(sandbox.path(), password, &mut found);
+    assert_eq!(found, [sandbox.path().join("told")]);
+    drop(machines);
+    sandbox.expect_nobody_left();
+}
+
 #[test]
 fn whoever_is_killed_nothing_is_left_on_any_host_and_nobody_else_gets_at_the_server() {
-    for victim in ["coordinator", "ssh", "agent"] {
+    for victim in ["coordinator", "ssh", "agent of a", "agent of b"] {
         let sandbox = Sandbox::new();
         let Some(machines) = Machines::new(&sandbox) else { return };
         let rest = "[workload]\nduration = '50s'\n[[matrix]]\nhosts = { client = 'a', server = 'b' }\nmodes = 'async'\n\
@@ -351,7 +441,7 @@ fn whoever_is_killed_nothing_is_left_on_any_host_and_nobody_else_gets_at_the_ser
             "ssh" => sandbox
                 .process("/usr/bin/ssh")
                 .unwrap_or_else(|| sandbox.process("ServerAliveInterval").unwrap()),
-            _ => sandbox.process("orchestrate agent").unwrap(),
+            agent => agent_on(&sandbox, &agent["agent of ".len()..]).expect("an agent there"),
         };
         signal(pid, Signal::KILL);
         if victim != "coordinator" {
@@ -377,13 +467,7 @@ fn a_link_that_is_cut_fails_trials_and_when_it_is_back_the_run_goes_on() {
     sandbox.write("pair.toml", &over_ssh(rest));
     let mut run = machines.orchestrate(&sandbox, &["pair.toml"]).stderr(Stdio::null()).spawn().unwrap();
     wait_until("a driver works on a", || sandbox.process("orchestrate driver"));
-    let on_a = |(pid, _): &(i32, String)| {
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        String::from_utf8_lossy(&environment).contains(&format!("TMPDIR={}/a/", sandbox.path().display()))
-    };
-    let agents: Vec<_> =
-        sandbox.processes().into_iter().filter(|process| process.1.contains("orchestrate agent")).collect();
-    let agent = agents.iter().find(|process| on_a(process)).expect("an agent on a").0;
+    let agent = agent_on(&sandbox, "a").expect("an agent on a");
     let gone = pidfd_open(Pid::from_raw(agent).unwrap(), PidfdFlags::empty()).unwrap();
     let cut = |state: &str| ip(&format!("-n {} link set to-a {state}", machines.name("c")));
     cut("down");
@@ -394,7 +478,9 @@ fn a_link_that_is_cut_fails_trials_and_when_it_is_back_the_run_goes_on() {
         1,
         "the agent is still there"
     );
-    wait_until("nothing is left on a", || (!sandbox.processes().iter().any(on_a)).then_some(()));
+    wait_until("nothing is left on a", || {
+        (!sandbox.processes().iter().any(|&(pid, _)| is_on(&sandbox, "a", pid))).then_some(())
+    });
     cut("up");
     assert_eq!(code(run.wait().unwrap()), 0);
     let rows = sandbox.rows("pair", "trials.csv");

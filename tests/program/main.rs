@@ -15,4 +15,5 @@ mod hosts;
 mod run;
 #[cfg(test)]
 mod sandbox;
+#[cfg(test)]
 mod upload;
