@@ -75,13 +75,13 @@ pub enum PairError {
     },
 }
 
-/// Pairs samples of the same cell, first those of the same experiment and machines, then those that are the only ones left
+/// Pairs samples of the same cell, leaving controls out: first those of the same experiment and machines, then those that are the only ones left
 /// of their cell.
 #[must_use]
 pub fn by_cell<'a>(base: &'a Samples, new: &'a Samples) -> Pairs<'a> {
     let mut pairs = Pairs {
-        only_base: base.samples.iter().collect(),
-        only_new: new.samples.iter().collect(),
+        only_base: candidates(base).collect(),
+        only_new: candidates(new).collect(),
         ..Pairs::default()
     };
     let columns = ["cell", "client_host", "server_host", "experiment"];
@@ -108,7 +108,7 @@ pub fn by_factor<'a>(
         return Err(PairError::Factor { factor: factor.to_owned() });
     };
     let with = |level: &str| -> Result<Vec<&'a Sample>, PairError> {
-        let of: Vec<_> = samples.samples.iter().filter(|sample| has_level(sample, factor, level)).collect();
+        let of: Vec<_> = candidates(samples).filter(|sample| has_level(sample, factor, level)).collect();
         if of.is_empty() {
             let mut levels: Vec<String> =
                 samples.samples.iter().map(|sample| setting(sample, factor)).collect();
@@ -126,6 +126,12 @@ pub fn by_factor<'a>(
     pairs.join(|sample| key(sample, &others));
     pairs.sort();
     Ok(pairs)
+}
+
+/// Everything but controls: such a sample repeats a cell to show the noise of its run, and a comparison would count that cell
+/// twice.
+fn candidates(samples: &Samples) -> impl Iterator<Item = &Sample> {
+    samples.samples.iter().filter(|sample| sample.label.get("control_of").is_none())
 }
 
 impl<'a> Pairs<'a> {
@@ -173,13 +179,14 @@ fn has_level(sample: &Sample, column: &str, level: &str) -> bool {
     setting(sample, column) == level || sample.label.get(column).unwrap_or_default() == level
 }
 
-/// Numbers in the order of numbers, before words; then all of the text, so that the order never depends on chance.
+/// By all settings, and by the cell, so that the order never depends on chance.
 fn order(sample: &Sample) -> Vec<(bool, u64, String)> {
-    let part = |column: &str| {
-        let value = setting(sample, column);
-        let number = value.parse::<f64>().ok().filter(|number| *number >= 0.0);
-        // The bits of numbers that are not negative are in the order of the numbers.
-        (number.is_none(), number.map_or(0, f64::to_bits), value)
-    };
-    SETTINGS.iter().copied().chain(["cell"]).map(part).collect()
+    SETTINGS.iter().copied().chain(["cell"]).map(|column| rank(&setting(sample, column))).collect()
+}
+
+/// Numbers in the order of numbers, before words.
+fn rank(value: &str) -> (bool, u64, String) {
+    let number = value.parse::<f64>().ok().filter(|number| *number >= 0.0);
+    // The bits of numbers that are not negative are in the order of the numbers.
+    (number.is_none(), number.map_or(0, f64::to_bits), value.to_owned())
 }

@@ -44,7 +44,7 @@ pub(super) fn compare(args: &CompareArgs, talk: &TalkArgs) -> Result<Exit, Failu
     }
     if comparison.cells.iter().all(|cell| cell.ratio.is_none()) {
         return Err(Failure::Wrong(anyhow!(
-            "there is nothing to compare: no cell has a {} on both sides",
+            "there is nothing to compare: no cell has {} on both sides",
             metric.column()
         )));
     }
