@@ -38,7 +38,7 @@ cells <- data.frame(
 cells$cv <- cells$stdev_ops_per_s / cells$mean_ops_per_s
 # 17 digits bring every number back as it was.
 text <- cells
-text[-(1:4)] <- lapply(cells[-(1:4)], function(x) ifelse(is.na(x), NA, formatC(x, digits = 17, format = "g")))
+text[-(1:4)] <- lapply(cells[-(1:4)], function(x) ifelse(is.na(x), NA, sprintf("%.17g", x)))
 write.csv(text, stdout(), row.names = FALSE, na = "", quote = 1:2)
 
 if (length(arguments) == 2) {
