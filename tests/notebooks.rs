@@ -67,6 +67,33 @@ fn r_finds_a_number_that_is_not_in_the_trials() {
     );
 }
 
+#[test]
+fn a_spreadsheet_keeps_every_value_if_it_is_told_what_the_manual_says() {
+    if program("soffice").is_none() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let run = copy_with_one_cell(directory.path());
+    let output = uv(Path::new("tests/python/check_spreadsheet.py"), &[&run]);
+    assert!(output.status.success() && said(&output).contains(", 0 differ"), "{}", said(&output));
+}
+
+#[test]
+fn a_spreadsheet_that_is_left_to_guess_takes_a_cell_for_a_number_and_a_dot_for_nothing() {
+    if program("soffice").is_none() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let run = copy_with_one_cell(directory.path());
+    let guess = ["--locale", "de-DE", "--filter", "CSV:44,34,76,1"].map(Path::new);
+    let script = Path::new("tests/python/check_spreadsheet.py");
+    let output = uv(script, &[&[run.as_path()], &guess[..]].concat());
+    let said = said(&output);
+    assert!(!output.status.success(), "{said}");
+    assert!(said.contains("cell: '9212531e34135608' became '1.79769313486232E+308'"), "{said}");
+    assert!(said.contains("latency_p50_us: '28.415' became '28415'"), "{said}");
+}
+
 /// The notebook, executed with these arguments.
 fn notebook(arguments: &[&Path]) -> Output {
     uv(Path::new("notebooks/execute.py"), arguments)
