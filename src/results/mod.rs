@@ -2,7 +2,7 @@
 //!
 //! [`run_dir`] makes and finds directories, [`journal`] is appended to during the run, [`rebuild`] makes the tables
 //! ([`columns`], [`csv`], [`datapackage`]) and the [`provenance`] from it, [`progress`] and [`differences`] say whether
-//! and where to go on.
+//! and where to go on. [`read`] reads the tables of many runs for whoever analyses them.
 
 pub mod columns;
 pub mod csv;
@@ -13,6 +13,7 @@ pub mod journal;
 pub mod lock;
 pub mod progress;
 pub mod provenance;
+pub mod read;
 pub mod rebuild;
 pub mod run_dir;
 

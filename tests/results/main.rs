@@ -8,6 +8,8 @@ mod journal;
 #[cfg(test)]
 mod package;
 #[cfg(test)]
+mod read;
+#[cfg(test)]
 mod records;
 #[cfg(test)]
 mod resume;

@@ -1,0 +1,177 @@
+//! Reads the tables of trials that runs left behind, of any number of runs, into samples for whoever analyses them. Never
+//! writes, and never reads a journal: a table that somebody sent by mail is enough.
+//!
+//! A table may be far larger than memory should be: it is read piece by piece, pieces are parsed side by side, and what
+//! stays of a row is its numbers and where its label stands.
+
+mod gather;
+mod paths;
+mod pieces;
+mod table;
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use crate::analysis::samples::Samples;
+use crate::results::read::gather::Gathered;
+use crate::results::read::pieces::Pieces;
+use crate::results::read::table::{Header, Rows};
+
+pub use crate::results::read::paths::TRIALS;
+
+/// Why trials cannot be read. Each is one sentence that names the file, and the line where there is one.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file system said no.
+    #[error("failed to read {}: {source}", path.display())]
+    Io {
+        /// On which file.
+        path: PathBuf,
+        /// What came back.
+        source: io::Error,
+    },
+    /// A directory that is neither a run's nor has runs below it.
+    #[error("there is no {TRIALS} in {}, nor in a directory below it", path.display())]
+    NoTable {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A run that was never exported.
+    #[error("{} has a journal but no {TRIALS}: `orchestrate export {}` makes it", path.display(), path.display())]
+    NotExported {
+        /// The run's directory.
+        path: PathBuf,
+    },
+    /// A pattern without a match.
+    #[error("no file or directory matches {pattern}")]
+    NoMatch {
+        /// As it was given.
+        pattern: String,
+    },
+    /// A pattern that is none.
+    #[error("failed to read the pattern {pattern}: {source}")]
+    Pattern {
+        /// As it was given.
+        pattern: String,
+        /// What is wrong.
+        source: glob::PatternError,
+    },
+    /// Not even a header.
+    #[error("{} is empty: a table of trials begins with the names of its columns", path.display())]
+    Empty {
+        /// The table.
+        path: PathBuf,
+    },
+    /// Columns that are needed and not there.
+    #[error("{} has no column {}{}", path.display(), missing.join(", "), hint.unwrap_or_default())]
+    Columns {
+        /// The table.
+        path: PathBuf,
+        /// All of them.
+        missing: Vec<&'static str>,
+        /// What may have happened to the table.
+        hint: Option<&'static str>,
+    },
+    /// A row that cannot be right.
+    #[error("{}:{line}: {what}", path.display())]
+    Row {
+        /// The table.
+        path: PathBuf,
+        /// Where the row begins, from 1.
+        line: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// One trial told in two ways.
+    #[error(
+        "repetition {repetition} of cell {cell} in run {run} is there twice, with different numbers: two runs share a name"
+    )]
+    Contradiction {
+        /// The run.
+        run: String,
+        /// The cell.
+        cell: String,
+        /// The repetition.
+        repetition: u32,
+    },
+    /// Headers without rows.
+    #[error("there are no rows in {}", list(paths))]
+    NoRows {
+        /// All tables.
+        paths: Vec<PathBuf>,
+    },
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// The trials of all tables that `paths` lead to: a table, a run's directory, a directory with runs below it (an
+/// experiment's, or all results), of which all are read, or a pattern such as `results/sweep/*`.
+///
+/// What was left out or is odd is said in [`Samples::remarks`]: a last row that is cut off, a row that is there twice, a
+/// table without rows.
+///
+/// # Errors
+/// When nothing is found, a file cannot be read, a column is missing, or a row is wrong.
+pub fn samples(paths: &[PathBuf]) -> Result<Samples, ReadError> {
+    let found = paths::tables(paths)?;
+    let mut gathered = Gathered::default();
+    found.remarks.into_iter().for_each(|remark| gathered.remark(remark));
+    for path in &found.tables {
+        read(path, &mut gathered)?;
+    }
+    let samples = gathered.finish()?;
+    if samples.samples.is_empty() {
+        return Err(ReadError::NoRows { paths: found.tables });
+    }
+    Ok(samples)
+}
+
+/// One table. While a batch of pieces is parsed, the next one is read.
+fn read(path: &Path, gathered: &mut Gathered) -> Result<(), ReadError> {
+    let failed = |source| ReadError::Io { path: path.to_owned(), source };
+    let wrong = |line, what| ReadError::Row { path: path.to_owned(), line, what };
+    let file = File::open(path).map_err(failed)?;
+    let mut pieces = Pieces::new(file);
+    let Some(mut first) = pieces.next().map_err(failed)? else {
+        if pieces.rest().iter().all(u8::is_ascii_whitespace) {
+            return Err(ReadError::Empty { path: path.to_owned() });
+        }
+        return Err(wrong(1, "the header is cut off: the table ends in the middle of it".to_owned()));
+    };
+    let (header, begin) = Header::read(path, &first)?;
+    let mut line = 1 + newlines(&first[..begin]);
+    first.drain(..begin);
+    let rows_before = gathered.rows();
+    let mut batch = vec![first];
+    while !batch.is_empty() {
+        let parse = || -> Vec<_> {
+            batch.par_iter().map(|piece| (Rows::parse(&header, piece), newlines(piece))).collect()
+        };
+        let (parsed, next) = rayon::join(parse, || pieces.batch(2 * rayon::current_num_threads()));
+        for (rows, lines) in parsed {
+            gathered.add(rows.map_err(|bad| wrong(line + bad.line, bad.what))?);
+            line += lines;
+        }
+        let read = std::mem::take(&mut batch);
+        pieces.give_back(read);
+        batch = next.map_err(failed)?;
+    }
+    if !pieces.rest().is_empty() {
+        gathered.remark(format!(
+            "{}:{line}: the table ends in the middle of this row: it was left out",
+            path.display()
+        ));
+    } else if gathered.rows() == rows_before {
+        gathered.remark(format!("{} has no rows", path.display()));
+    }
+    Ok(())
+}
+
+fn newlines(text: &[u8]) -> u64 {
+    text.iter().filter(|&&byte| byte == b'\n').count() as u64
+}

@@ -1,0 +1,276 @@
+//! One piece of a table: from bytes to numbers, row by row, with the columns found by their names.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use csv::ByteRecord;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error;
+
+use crate::analysis::samples::{Failure, LABELS, Label, Latencies, Trial};
+use crate::record::{Flag, Status};
+use crate::results::read::ReadError;
+
+/// Columns that are read besides [`LABELS`]; their places are in [`Header`] in this order.
+const VALUES: [&str; 16] = [
+    "run_id",
+    "repetition",
+    "position",
+    "attempt",
+    "status",
+    "error",
+    "flags",
+    "started_at",
+    "rtt_us",
+    "ops_per_s",
+    "latency_mean_us",
+    "latency_p50_us",
+    "latency_p90_us",
+    "latency_p99_us",
+    "latency_p999_us",
+    "latency_max_us",
+];
+
+/// Where the columns of a table stand.
+pub(super) struct Header {
+    width: usize,
+    labels: [usize; LABELS.len()],
+    values: [usize; VALUES.len()],
+}
+
+impl Header {
+    /// Reads the first row of a table, and says where the second one begins.
+    pub(super) fn read(path: &Path, text: &[u8]) -> Result<(Self, usize), ReadError> {
+        let mark = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let mut reader = reader(&text[mark..]);
+        let mut record = ByteRecord::new();
+        let wrong =
+            |error: csv::Error| ReadError::Row { path: path.to_owned(), line: 1, what: error.to_string() };
+        reader.read_byte_record(&mut record).map_err(wrong)?;
+        let mut missing = Vec::new();
+        let mut find = |name: &'static str| {
+            let place = record.iter().position(|field| field == name.as_bytes());
+            if place.is_none() {
+                missing.push(name);
+            }
+            place.unwrap_or_default()
+        };
+        let (values, labels) = (VALUES.map(&mut find), LABELS.map(&mut find));
+        let header = Self { width: record.len(), labels, values };
+        if missing.is_empty() {
+            return Ok((header, mark + reader.position().byte() as usize));
+        }
+        let hint = if missing.len() < VALUES.len() + LABELS.len() {
+            None
+        } else if record.get(0).is_some_and(|field| field.contains(&b';') || field.contains(&b'\t')) {
+            missing = vec!["run_id"];
+            Some(": its columns are not separated by commas; a spreadsheet may have saved it so")
+        } else {
+            missing = vec!["run_id"];
+            Some(", nor any other that a table of trials has")
+        };
+        Err(ReadError::Columns { path: path.to_owned(), missing, hint })
+    }
+}
+
+/// What is wrong with a row of a piece; lines count from 0 at its begin.
+pub(super) struct Bad {
+    pub(super) line: u64,
+    pub(super) what: String,
+}
+
+/// The rows of a piece. Runs and labels are counted within it.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) runs: Vec<String>,
+    /// In the order of their first rows.
+    pub(super) labels: Vec<Label>,
+    /// The label of each, and what was measured.
+    pub(super) trials: Vec<(u32, Trial)>,
+    /// The label of each, which attempt it was, and why there is nothing.
+    pub(super) failures: Vec<(u32, u32, Failure)>,
+    /// Words among the flags that this version does not know.
+    pub(super) unknown_flags: Vec<String>,
+}
+
+impl Rows {
+    pub(super) fn parse(header: &Header, piece: &[u8]) -> Result<Self, Bad> {
+        let mut reader = reader(piece);
+        let (mut record, mut rows) = (ByteRecord::new(), Self::default());
+        let mut names = Names::default();
+        loop {
+            let line = reader.position().line() - 1;
+            let bad = |what| Bad { line, what };
+            match reader.read_byte_record(&mut record) {
+                Ok(true) => {}
+                Ok(false) => return Ok(rows),
+                Err(error) => return Err(bad(error.to_string())),
+            }
+            // Where lines are empty the reader passes over them.
+            let line = record.position().map_or(line, |position| position.line() - 1);
+            let bad = |what| Bad { line, what };
+            if record.len() != header.width {
+                return Err(bad(format!(
+                    "the row has {} fields and the header {}",
+                    record.len(),
+                    header.width
+                )));
+            }
+            rows.add(&Row { header, record: &record }, &mut names).map_err(bad)?;
+        }
+    }
+
+    fn add(&mut self, row: &Row<'_>, names: &mut Names) -> Result<(), String> {
+        let label = names.label(row, &mut self.labels)?;
+        let run = names.run(row.bytes("run_id"), &mut self.runs)?;
+        let repetition = row.integer("repetition")?;
+        let status = word::<Status>(row.text("status")?)
+            .ok_or_else(|| format!("`{}` is no status", row.bytes("status").escape_ascii()))?;
+        if status == Status::Ok {
+            let trial = Trial {
+                run,
+                repetition,
+                position: row.integer("position")?,
+                started_at_us: row.time("started_at")?,
+                ops_per_s: row
+                    .number("ops_per_s")?
+                    .ok_or("ops_per_s is empty, and the status is ok")
+                    .and_then(|value| if value > 0.0 { Ok(value) } else { Err("ops_per_s is 0") })?,
+                latency: row.latencies()?,
+                rtt_us: row.number("rtt_us")?,
+                flags: self.flags(row)?,
+            };
+            self.trials.push((label, trial));
+        } else {
+            let failure = Failure { run, repetition, status, error: row.text("error")?.to_owned() };
+            self.failures.push((label, row.integer("attempt")?, failure));
+        }
+        Ok(())
+    }
+
+    fn flags(&mut self, row: &Row<'_>) -> Result<Vec<Flag>, String> {
+        let mut flags = Vec::new();
+        for text in row.text("flags")?.split_ascii_whitespace() {
+            match word(text) {
+                Some(flag) => flags.push(flag),
+                None if self.unknown_flags.iter().any(|known| known == text) => {}
+                None => self.unknown_flags.push(text.to_owned()),
+            }
+        }
+        Ok(flags)
+    }
+}
+
+/// A row without a header: nothing is said of lengths, that is checked where the message can say more.
+fn reader(text: &[u8]) -> csv::Reader<&[u8]> {
+    csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text)
+}
+
+/// Labels and runs that were seen in this piece, by their bytes.
+#[derive(Default)]
+struct Names {
+    labels: HashMap<Vec<u8>, u32>,
+    runs: HashMap<Vec<u8>, u32>,
+    key: Vec<u8>,
+}
+
+impl Names {
+    fn label(&mut self, row: &Row<'_>, labels: &mut Vec<Label>) -> Result<u32, String> {
+        self.key.clear();
+        for &place in &row.header.labels {
+            self.key.extend_from_slice(&row.record[place]);
+            // No byte of a text.
+            self.key.push(0xff);
+        }
+        if let Some(&known) = self.labels.get(self.key.as_slice()) {
+            return Ok(known);
+        }
+        let text = |(place, name): (&usize, &str)| text(&row.record[*place], name).map(str::to_owned);
+        let values = row.header.labels.iter().zip(LABELS).map(text).collect::<Result<_, _>>()?;
+        let label = u32::try_from(labels.len()).map_err(|_| "there are too many cells")?;
+        labels.push(Label { values });
+        self.labels.insert(self.key.clone(), label);
+        Ok(label)
+    }
+
+    fn run(&mut self, bytes: &[u8], runs: &mut Vec<String>) -> Result<u32, String> {
+        if let Some(&known) = self.runs.get(bytes) {
+            return Ok(known);
+        }
+        let run = u32::try_from(runs.len()).map_err(|_| "there are too many runs")?;
+        runs.push(text(bytes, "run_id")?.to_owned());
+        self.runs.insert(bytes.to_owned(), run);
+        Ok(run)
+    }
+}
+
+struct Row<'a> {
+    header: &'a Header,
+    record: &'a ByteRecord,
+}
+
+impl<'a> Row<'a> {
+    /// A column of [`VALUES`]. The position of a name is found while the program is compiled, or almost so.
+    fn bytes(&self, name: &str) -> &'a [u8] {
+        let index = VALUES.iter().position(|value| *value == name);
+        index.map_or(b"", |index| &self.record[self.header.values[index]])
+    }
+
+    fn text(&self, name: &str) -> Result<&'a str, String> {
+        text(self.bytes(name), name)
+    }
+
+    fn integer<T: std::str::FromStr>(&self, name: &str) -> Result<T, String> {
+        let text = self.text(name)?;
+        text.parse().map_err(|_| format!("`{text}` in column {name} is no whole number from 0 on"))
+    }
+
+    /// A number that can be one of an amount or a time; `None` where it is missing.
+    fn number(&self, name: &str) -> Result<Option<f64>, String> {
+        let text = self.text(name)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        match text.parse::<f64>() {
+            Ok(number) if number.is_finite() && number >= 0.0 => Ok(Some(number)),
+            _ => Err(format!("`{text}` in column {name} is no number from 0 on")),
+        }
+    }
+
+    fn time(&self, name: &str) -> Result<i64, String> {
+        let text = self.text(name)?;
+        let time: Result<Timestamp, _> = text.parse();
+        time.map(Timestamp::as_microsecond)
+            .map_err(|_| format!("`{text}` in column {name} is no time as in RFC 3339"))
+    }
+
+    /// All of them or none.
+    fn latencies(&self) -> Result<Option<Latencies>, String> {
+        let number = |name| self.number(name);
+        match (
+            number("latency_mean_us")?,
+            number("latency_p50_us")?,
+            number("latency_p90_us")?,
+            number("latency_p99_us")?,
+            number("latency_p999_us")?,
+            number("latency_max_us")?,
+        ) {
+            (Some(mean_us), Some(p50_us), Some(p90_us), Some(p99_us), Some(p999_us), Some(max_us)) => {
+                Ok(Some(Latencies { mean_us, p50_us, p90_us, p99_us, p999_us, max_us }))
+            }
+            (None, None, None, None, None, None) => Ok(None),
+            _ => Err("some of the latencies are missing and some are not".to_owned()),
+        }
+    }
+}
+
+fn text<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str, String> {
+    std::str::from_utf8(bytes).map_err(|_| format!("column {name} is no UTF-8"))
+}
+
+/// A word of a closed list, as the journal has it too.
+fn word<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+    T::deserialize(IntoDeserializer::<Error>::into_deserializer(text)).ok()
+}
