@@ -3,12 +3,14 @@
 //! The unit is the trial, never the request: five trials of 20,000 operations are five observations.
 
 pub mod bootstrap;
+pub mod control;
 pub mod drift;
 pub mod groups;
 pub mod holm;
 pub mod interval;
 pub mod order;
 pub mod outliers;
+pub mod precision;
 pub mod rank;
 pub mod samples;
 pub mod stats;
