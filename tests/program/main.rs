@@ -12,6 +12,8 @@ mod fleet;
 #[cfg(target_os = "linux")]
 mod hosts;
 #[cfg(test)]
+mod repetitions;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
 mod sandbox;
