@@ -21,6 +21,7 @@ use crate::commands::stop::Rule;
 use crate::commands::{Exit, Failure, signals};
 use crate::driver::MODES;
 use crate::experiment::{Experiment, ServerSpec, Settings, words};
+use crate::host::upload::Builds;
 use crate::plan::{CellId, Plan};
 use crate::protocol::HostFacts;
 use crate::record::Status;
@@ -98,13 +99,28 @@ pub(super) fn equipment(experiment: &Experiment) -> Result<Equipment, Failure> {
         }
     }
     let now = Timestamp::now().as_millisecond();
+    let program = std::env::current_exe()?;
     Ok(Equipment {
-        program: std::env::current_exe()?,
+        builds: builds(&program),
+        program,
         holder: format!("experiment `{}` of coordinator pid {}", experiment.name, std::process::id()),
         token: format!("orchestrate:{now:x}-{:x}", std::process::id()),
         passwords,
         builtin: MODES,
     })
+}
+
+/// Where `make agents` and others put builds of this program for other machines: the directory that
+/// `ORCHESTRATE_AGENTS` names, or else the one beside the program and the one of this user.
+fn builds(program: &Path) -> Builds {
+    if let Some(directory) = std::env::var_os("ORCHESTRATE_AGENTS") {
+        return Builds::new(vec![directory.into()]);
+    }
+    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/share"));
+    let of_user = data.or_else(home).map(|data| data.join("orchestrate/agents"));
+    let beside = program.parent().map(|directory| directory.join("agents"));
+    Builds::new(beside.into_iter().chain(of_user).collect())
 }
 
 /// The newest run of this experiment on this machine, if this plan has trials that are not done there, and how many
@@ -257,8 +273,16 @@ impl Keeper<'_> {
 impl Observer for Keeper<'_> {
     fn on(&mut self, event: Event<'_>) -> io::Result<()> {
         match event {
-            Event::HostReady { host, facts } => {
-                info!(host, os = facts.os, kernel = facts.kernel, cpus = facts.cpus, "host ready");
+            Event::HostReady { host, facts, brought } => {
+                info!(host, os = facts.os, kernel = facts.kernel, cpus = facts.cpus, brought, "host ready");
+                if let Some(path) = brought {
+                    self.progress.suspended(|| {
+                        say(
+                            self.talk,
+                            &format!("host `{host}` lacked this program: it is there now as {path}"),
+                        );
+                    });
+                }
                 self.hosts.insert(host.to_owned(), facts.clone());
             }
             Event::ServerReady { host, server, identity } => {

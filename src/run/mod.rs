@@ -17,7 +17,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::host::client::ConnectError;
+use crate::host::reach::ReachError;
 use crate::plan::{CellId, Plan, PlannedTrial};
 use crate::protocol::{HostFacts, ServerIdentity};
 use crate::record::{Status, TrialRecord};
@@ -36,6 +36,8 @@ pub enum Event<'a> {
         host: &'a str,
         /// What it is.
         facts: &'a HostFacts,
+        /// Where this program is there, if it had to be brought.
+        brought: Option<&'a str>,
     },
     /// A server answers on a host.
     ServerReady {
@@ -128,7 +130,7 @@ pub enum End {
 pub enum RunError {
     /// There is no agent on a host.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Reach(#[from] ReachError),
     /// A server cannot be had.
     #[error("host `{host}`: server `{server}`: {reason}")]
     Server {
