@@ -4,6 +4,7 @@
 
 pub mod bootstrap;
 pub mod compare;
+pub mod control;
 pub mod drift;
 pub mod groups;
 pub mod holm;
@@ -12,6 +13,7 @@ pub mod metric;
 pub mod order;
 pub mod outliers;
 pub mod pairs;
+pub mod precision;
 pub mod rank;
 pub mod samples;
 pub mod stats;

@@ -17,6 +17,7 @@ mod progress;
 mod run;
 mod schema;
 mod signals;
+mod stop;
 
 use std::io;
 use std::process::ExitCode;

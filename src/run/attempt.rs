@@ -381,6 +381,7 @@ fn blank(fleet: &Fleet<'_>, trial: &PlannedTrial, attempt: u32) -> TrialRecord {
     };
     TrialRecord {
         cell: trial.cell.id.to_string(),
+        control_of: trial.cell.control_of.map(|cell| cell.to_string()),
         repetition: trial.repetition,
         position: trial.position,
         attempt,

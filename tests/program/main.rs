@@ -15,6 +15,8 @@ mod hosts;
 #[cfg(target_os = "linux")]
 mod machines;
 #[cfg(test)]
+mod repetitions;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
 mod sandbox;
