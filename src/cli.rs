@@ -244,7 +244,6 @@ pub struct ReportArgs {
     pub output: Option<PathBuf>,
     /// Also write each figure as SVG and PNG [default DIR: figures beside the page]
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, value_hint = ValueHint::DirPath)]
-    #[expect(clippy::option_option, reason = "an option may be absent, and so may its value")]
     pub figures: Option<Option<PathBuf>>,
     /// Print the answers and tables as Markdown, for a README; no page unless --output names one
     #[arg(long)]

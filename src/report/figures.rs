@@ -1,6 +1,7 @@
 //! Which figures an experiment gets, and what is in them. Decides; draws nothing.
 
 use std::collections::{BTreeMap, HashMap};
+use std::f64::consts::LOG10_2;
 
 use crate::report::cells::{Cell, range};
 use crate::report::facets::Layout;
@@ -299,7 +300,7 @@ fn latency(id: &str, cells: &[Cell<'_>], curves: &[&Curve], drawn: &mut Drawn) {
     let places = panels.iter().flat_map(|p| &p.series).flat_map(|s| s.pieces.iter().flatten());
     let marks: Vec<(f64, f64)> = places.map(|mark| (mark.x, mark.y)).collect();
     let mut x = Axis::linear("of operations were at least as fast", marks.iter().map(|mark| mark.0));
-    x.names = [(0.0, "0%"), (0.30103, "50%"), (1.0, "90%"), (2.0, "99%"), (3.0, "99.9%"), (4.0, "99.99%")]
+    x.names = [(0.0, "0%"), (LOG10_2, "50%"), (1.0, "90%"), (2.0, "99%"), (3.0, "99.9%"), (4.0, "99.99%")]
         .into_iter()
         .filter(|name| (x.linear.0..=x.linear.1).contains(&name.0))
         .map(|(at, name)| (at, name.to_owned()))
