@@ -101,11 +101,12 @@ def judged(orchestrate, trials, modes, repetitions):
         return list(pool.map(lambda family: verdicts(orchestrate, modes, family), families(trials, modes, repetitions)))
 
 
-def row(what, repetitions, families, hits, of):
+def row(what, counted, repetitions, families, hits, of):
     low, high = wilson(hits, of)
     ratios = sorted(cell["ratio"] for cells in families for cell in cells if cell["ratio"])
     return {
         "what": what,
+        "counted": counted,
         "repetitions": repetitions,
         "families": len(families),
         "of": of,
@@ -121,7 +122,7 @@ def alarms(orchestrate, trials, repetitions):
     """Families of a client against itself with a verdict."""
     found = judged(orchestrate, trials, ["plain", "twin"], repetitions)
     hits = sum(any(cell["verdict"] in ("faster", "slower") for cell in cells) for cells in found)
-    return row("false alarms, families", repetitions, found, hits, len(found)) if found else None
+    return row("false alarms", "families", repetitions, found, hits, len(found)) if found else None
 
 
 def power(orchestrate, trials, repetitions):
@@ -132,12 +133,13 @@ def power(orchestrate, trials, repetitions):
     wrong = sum(cell["verdict"] == "faster" for cell in cells)
     if wrong:
         print(f"with {repetitions} repetitions {wrong} cells of the slowed client are called faster")
-    return row("5% slower, cells", repetitions, found, hits, len(cells)) if cells else None
+    return row("5% slower", "cells", repetitions, found, hits, len(cells)) if cells else None
 
 
 def show(row):
     print(
-        f"{row['what']:24} {row['repetitions']:4} repetitions: {row['seen']:4} of {row['of']:4} = {row['share']:6.1%}"
+        f"{row['what']:12} with {row['repetitions']:3} repetitions: {row['seen']:4} of {row['of']:4} {row['counted']:8} ="
+        f" {row['share']:6.1%}"
         f" [{row['share_low']:.1%}, {row['share_high']:.1%}]  median ratio {row['median_ratio']:.4f}",
         flush=True,
     )

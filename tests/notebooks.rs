@@ -94,6 +94,44 @@ fn a_spreadsheet_that_is_left_to_guess_takes_a_cell_for_a_number_and_a_dot_for_n
     assert!(said.contains("latency_p50_us: '28.415' became '28415'"), "{said}");
 }
 
+#[test]
+fn verdicts_are_counted_family_by_family() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    // Ten blocks of one cell in three modes: two families of five, or one of ten.
+    let mut reader = csv::Reader::from_path(shipped("quickstart").join("trials.csv")).expect("it has trials");
+    let header = reader.headers().expect("it has a header").clone();
+    let row = reader.records().next().expect("it has a row").expect("it is a row");
+    let mut writer = csv::Writer::from_path(directory.path().join("trials.csv")).expect("it can be made");
+    writer.write_record(&header).expect("it can be written");
+    for repetition in 1..=10 {
+        for (mode, ops_per_s) in [("plain", 10_000), ("twin", 10_001), ("slowed", 9_500)] {
+            let speed = ops_per_s + 2 * repetition;
+            let changed = header.iter().zip(&row).map(|(name, value)| match name {
+                "mode" => mode.to_owned(),
+                "cell" => format!("{:0>16}", mode.len()),
+                "trial" => format!("{:0>16}-{repetition}", mode.len()),
+                "repetition" => repetition.to_string(),
+                "ops_per_s" => speed.to_string(),
+                _ => value.to_owned(),
+            });
+            writer.write_record(changed).expect("it can be written");
+        }
+    }
+    writer.flush().expect("it can be written");
+
+    let arguments = ["--orchestrate", env!("CARGO_BIN_EXE_orchestrate"), "--run"].map(Path::new);
+    let output = uv(Path::new("scripts/false_alarms.py"), &[&arguments[..], &[directory.path()]].concat());
+    assert!(output.status.success(), "{}", said(&output));
+    let table = fs::read_to_string(directory.path().join("false_alarms.csv")).expect("it was written");
+    let rows: Vec<Vec<&str>> = table.lines().skip(1).map(|row| row.split(',').collect()).collect();
+    // What, then repetitions, families, decisions and verdicts among them.
+    let found: Vec<String> = rows.iter().map(|row| [&row[..1], &row[2..6]].concat().join(" ")).collect();
+    assert_eq!(
+        found,
+        ["false alarms 5 2 2 0", "false alarms 10 1 1 0", "5% slower 5 2 2 2", "5% slower 10 1 1 1"]
+    );
+}
+
 /// The notebook, executed with these arguments.
 fn notebook(arguments: &[&Path]) -> Output {
     uv(Path::new("notebooks/execute.py"), arguments)
