@@ -3,6 +3,8 @@
 //! The notebook needs `uv` and, the first time, the network. R and LibreOffice are used where they are; on the machine
 //! that decides about a change (`CI`) they must be.
 
+#![expect(clippy::print_stderr, reason = "a test that is left out says why")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
