@@ -35,4 +35,7 @@ doc: ## build the documentation of the code
 install: ## install orchestrate for this user
 	$(ENV) cargo install --path . --locked
 
-.PHONY: help setup run test bench fmt lint doc install
+agents: ## build static programs that are brought to Linux hosts without orchestrate
+	$(ENV) scripts/agents
+
+.PHONY: help setup run test bench fmt lint doc install agents

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
 
 use crate::experiment::LoadGenerator;
@@ -19,7 +20,7 @@ use crate::experiment::LoadGenerator;
     subcommand_precedence_over_arg = true,
     arg_required_else_help = true,
     override_usage = "orchestrate [OPTIONS] <FILE>\n       orchestrate [OPTIONS] <COMMAND>",
-    after_help = "Exit codes: 0 complete, 1 some trials failed, 2 the file or the command line is wrong, \
+    after_help = "Exit codes: 0 complete, 1 some trials failed or something is slower than it may be, 2 the file or the command line is wrong, \
                   3 a host or a server cannot be had, 130 interrupted."
 )]
 pub struct Cli {
@@ -49,6 +50,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// List the modes and what each can do
     Modes(ModesArgs),
+    /// Say which cells are faster or slower than before, or with another level of a factor
+    Compare(CompareArgs),
     /// Write the CSV files of a run anew from its journal
     Export(ExportArgs),
     /// Make a page with answers, figures and tables from the results of any number of runs
@@ -156,6 +159,80 @@ pub struct ExportArgs {
     pub markdown: bool,
 }
 
+/// What to compare with what, and how to say it.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "orchestrate compare [OPTIONS] <BASE> <NEW>\n       orchestrate compare [OPTIONS] --factor <FACTOR=BASE,NEW> <RESULTS>...",
+    after_help = "BASE, NEW and RESULTS are a trials.csv, a run's directory, a directory with runs below it (all of \
+                  them are read), or a pattern in quotation marks.\n\nExit codes: 0 compared, 1 something is slower than \
+                  --fail-on-slower allows, 2 the command line is wrong or there is nothing to compare, 3 something cannot \
+                  be read."
+)]
+pub struct CompareArgs {
+    /// BASE and NEW; with --factor, everything that has the two levels
+    #[arg(required = true, value_name = "RESULTS", value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+    /// Compare two levels of a factor, such as mode=sync,async, where all other settings are the same
+    #[arg(long, value_name = "FACTOR=BASE,NEW", value_parser = contrast)]
+    pub factor: Option<Contrast>,
+    /// What to compare
+    #[arg(long, value_name = "COLUMN", default_value = METRICS[0], value_parser = PossibleValuesParser::new(METRICS))]
+    pub metric: String,
+    /// Exit with 1 if a cell is slower by more than this, judged on the interval and never on the point
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub fail_on_slower: Option<f64>,
+    /// CSV in place of a table
+    #[arg(long, group = "format")]
+    pub csv: bool,
+    /// JSON in place of a table
+    #[arg(long, group = "format")]
+    pub json: bool,
+    /// Markdown in place of a table
+    #[arg(long, group = "format")]
+    pub markdown: bool,
+}
+
+/// Columns that can be compared.
+const METRICS: [&str; 7] = [
+    "ops_per_s",
+    "latency_mean_us",
+    "latency_p50_us",
+    "latency_p90_us",
+    "latency_p99_us",
+    "latency_p999_us",
+    "latency_max_us",
+];
+
+/// Two levels of a factor.
+#[derive(Clone, Debug)]
+pub struct Contrast {
+    /// Its column.
+    pub factor: String,
+    /// The level that is compared with.
+    pub base: String,
+    /// The level that is asked about.
+    pub new: String,
+}
+
+fn contrast(text: &str) -> Result<Contrast, String> {
+    let parts = text.split_once('=').and_then(|(factor, levels)| Some((factor, levels.split_once(',')?)));
+    match parts {
+        Some((factor, (base, new))) if !new.contains(',') && base != new => {
+            Ok(Contrast { factor: factor.to_owned(), base: base.to_owned(), new: new.to_owned() })
+        }
+        _ => Err("it must be a factor and two of its levels, such as mode=sync,async".to_owned()),
+    }
+}
+
+/// A share from a text such as `5%`.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    number
+        .filter(|number| (0.0..100.0).contains(number))
+        .map(|number| number / 100.0)
+        .ok_or_else(|| "it must be a percentage from 0% to less than 100%, such as 5%".to_owned())
+}
+
 /// What to report on, and where the report goes.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
@@ -167,7 +244,6 @@ pub struct ReportArgs {
     pub output: Option<PathBuf>,
     /// Also write each figure as SVG and PNG [default DIR: figures beside the page]
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, value_hint = ValueHint::DirPath)]
-    #[expect(clippy::option_option, reason = "an option may be absent, and so may its value")]
     pub figures: Option<Option<PathBuf>>,
     /// Print the answers and tables as Markdown, for a README; no page unless --output names one
     #[arg(long)]

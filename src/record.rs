@@ -15,6 +15,9 @@ use crate::units::Nanos;
 pub struct TrialRecord {
     /// The identity of its cell, 16 hexadecimal digits.
     pub cell: String,
+    /// The cell of the file that this one repeats, 16 hexadecimal digits, if it is the control of the experiment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control_of: Option<String>,
     /// From 1.
     pub repetition: u32,
     /// Where it stands in the plan's order, from 1.
@@ -113,6 +116,8 @@ pub enum Flag {
     NotPlaced,
     /// Several clients: one of them was done when the others still had more than a tenth of the time to go.
     UnevenClients,
+    /// The throughput is far from that of the cell's other trials. Known only when those are: never in a journal.
+    Outlier,
 }
 
 impl Flag {
@@ -129,6 +134,7 @@ impl Flag {
             Self::Persistence => "persistence",
             Self::NotPlaced => "not-placed",
             Self::UnevenClients => "uneven-clients",
+            Self::Outlier => "outlier",
         }
     }
 }

@@ -246,6 +246,7 @@ placement = { server = [3], client = [2, 2] }
 warmup = 50
 timeout = "5m"
 retries = 0
+control = true
 "#;
 
 // ------------------------------------------------------------------------------------------- what is an error

@@ -20,9 +20,9 @@ fn cell(mode: &str, workers: u32, values: &[f64]) -> Sample {
         "server" => "redis".to_owned(),
         _ => String::new(),
     };
-    let trials = values.iter().enumerate().map(|(i, ops_per_s)| Trial {
-        repetition: u32::try_from(i).unwrap() + 1,
-        position: i as u64 + 1,
+    let trials = (1..).zip(values).map(|(repetition, ops_per_s)| Trial {
+        repetition,
+        position: repetition.into(),
         ops_per_s: *ops_per_s,
         ..Trial::default()
     });
@@ -164,7 +164,7 @@ fn orchestrate(args: &[&str]) -> Output {
         .args(args)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
-        .unwrap()
+        .expect("orchestrate can be started")
 }
 
 #[test]
@@ -209,5 +209,6 @@ fn what_cannot_be_read_is_a_sentence_and_makes_no_page() {
 
 fn only_run(experiment: &str) -> std::path::PathBuf {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(experiment);
-    fs::read_dir(directory).unwrap().next().unwrap().unwrap().path()
+    let mut runs = fs::read_dir(directory).expect("results are kept here");
+    runs.next().expect("there is a run").expect("it can be listed").path()
 }

@@ -3,12 +3,17 @@
 //! The unit is the trial, never the request: five trials of 20,000 operations are five observations.
 
 pub mod bootstrap;
+pub mod compare;
+pub mod control;
 pub mod drift;
 pub mod groups;
 pub mod holm;
 pub mod interval;
+pub mod metric;
 pub mod order;
 pub mod outliers;
+pub mod pairs;
+pub mod precision;
 pub mod rank;
 pub mod samples;
 pub mod stats;

@@ -46,7 +46,8 @@ pub fn sort(cells: &mut [CellSummary], modes: &[String]) {
             settings.warmup.to_string(),
         );
         let rank = modes.iter().position(|mode| *mode == settings.mode).unwrap_or(modes.len());
-        (server, load, rank, settings.mode.clone(), settings.workers)
+        let control = cell.control_of.is_some();
+        (server, load, rank, settings.mode.clone(), settings.workers, control)
     });
 }
 

@@ -5,7 +5,7 @@ use crate::record::{Flag, Status};
 
 /// The columns of `trials.csv` that say what was compared with what; the same in every trial of a sample, unless the
 /// sample is mixed.
-pub const LABELS: [&str; 33] = [
+pub const LABELS: [&str; 34] = [
     "experiment",
     "cell",
     "client_host",
@@ -39,7 +39,11 @@ pub const LABELS: [&str; 33] = [
     "placement",
     "warmup_operations",
     "warmup_s",
+    "control_of",
 ];
+
+/// Those of [`LABELS`] that tables of earlier versions do not have; nothing has a value there then.
+pub const YOUNGER: [&str; 1] = ["control_of"];
 
 /// The trials of any number of runs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,6 +69,14 @@ pub struct Sample {
     /// Columns of [`LABELS`] in which trials that ended well differ, such as `client` after an update: their numbers may
     /// not belong together.
     pub mixed: Vec<&'static str>,
+}
+
+impl Sample {
+    /// Whether it is the control of an experiment: the same settings as another sample, once more.
+    #[must_use]
+    pub fn is_control(&self) -> bool {
+        self.label.get("control_of").is_some()
+    }
 }
 
 /// The values of [`LABELS`] of a sample's first trial that ended well, or of its first attempt if none did.

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use hdrhistogram::Histogram;
 
+use crate::analysis::drift::{Drift, drift};
 use crate::analysis::groups::{TwoGroups, two_groups};
+use crate::analysis::interval::{Interval, median_interval};
 use crate::analysis::stats::Throughput;
 use crate::experiment::Settings;
 use crate::latency;
@@ -19,6 +21,8 @@ pub const QUANTILES: [f64; 11] = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.
 pub struct CellSummary {
     /// The identity of the cell, 16 hexadecimal digits.
     pub cell: String,
+    /// The cell that this one repeats, if it is the control of the experiment.
+    pub control_of: Option<String>,
     /// What was compared with what.
     pub label: CellLabel,
     /// Attempts that ended well; each is one observation.
@@ -27,10 +31,14 @@ pub struct CellSummary {
     pub failed: usize,
     /// Over the attempts that ended well; absent if there are none.
     pub throughput: Option<Throughput>,
+    /// The 95% interval of the median of the same; absent where there are too few.
+    pub median_interval: Option<Interval>,
     /// Mean of [`littles_law`] over the attempts that have it.
     pub littles_law: Option<f64>,
     /// Whether the trials fall into two far-apart groups; if so, no statistic of this cell is worth quoting.
     pub groups: Option<TwoGroups>,
+    /// How the throughput changed with the place in the order of the plan, if that matters.
+    pub drift: Option<Drift>,
     /// Whether trials of this cell ran with different software, on different machines or on different CPUs; the label
     /// is that of the first one.
     pub mixed: bool,
@@ -144,8 +152,10 @@ impl Cells {
 #[derive(Debug)]
 pub struct CellAttempts {
     cell: String,
+    control_of: Option<String>,
     label: CellLabel,
-    throughputs: Vec<f64>,
+    /// Position and throughput of each attempt that ended well.
+    good: Vec<(f64, f64)>,
     littles: Vec<f64>,
     failed: usize,
     mixed: bool,
@@ -156,8 +166,9 @@ impl CellAttempts {
     fn new(record: &TrialRecord) -> Self {
         Self {
             cell: record.cell.clone(),
+            control_of: record.control_of.clone(),
             label: CellLabel::of(record),
-            throughputs: Vec::new(),
+            good: Vec::new(),
             littles: Vec::new(),
             failed: 0,
             mixed: false,
@@ -168,11 +179,11 @@ impl CellAttempts {
     fn add(&mut self, record: &TrialRecord) {
         match (record.status, &record.measured) {
             (Status::Ok, Some(measured)) => {
-                if self.throughputs.is_empty() {
+                if self.good.is_empty() {
                     self.label = CellLabel::of(record);
                 }
                 self.mixed |= !self.label.fits(record);
-                self.throughputs.push(measured.ops_per_s());
+                self.good.push((record.position as f64, measured.ops_per_s()));
                 self.littles.extend(littles_law(record));
                 for &flag in &record.flags {
                     *self.flags.entry(flag).or_default() += 1;
@@ -183,19 +194,41 @@ impl CellAttempts {
         }
     }
 
+    /// The identity of the cell.
+    #[must_use]
+    pub fn cell(&self) -> &str {
+        &self.cell
+    }
+
+    /// The cell that this one repeats, if it is the control of the experiment.
+    #[must_use]
+    pub fn control_of(&self) -> Option<&str> {
+        self.control_of.as_deref()
+    }
+
+    /// Operations per second of each attempt that ended well, in the order in which they were added.
+    #[must_use]
+    pub fn throughputs(&self) -> Vec<f64> {
+        self.good.iter().map(|(_, ops_per_s)| *ops_per_s).collect()
+    }
+
     /// The summary; `latencies` is the merged histogram of the attempts that ended well.
     #[must_use]
     pub fn summarise(self, latencies: Option<&Histogram<u64>>) -> CellSummary {
+        let throughputs = self.throughputs();
         CellSummary {
-            n: self.throughputs.len(),
+            n: throughputs.len(),
             failed: self.failed,
-            throughput: Throughput::of(&self.throughputs),
+            throughput: Throughput::of(&throughputs),
+            median_interval: median_interval(&throughputs),
             littles_law: Throughput::of(&self.littles).map(|littles| littles.mean),
-            groups: two_groups(&self.throughputs),
+            groups: two_groups(&throughputs),
+            drift: drift(&self.good).filter(Drift::matters),
             mixed: self.mixed,
             flags: self.flags,
             latency: latencies.and_then(LatencyProfile::of),
             cell: self.cell,
+            control_of: self.control_of,
             label: self.label,
         }
     }

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use crate::cli::{CheckArgs, TalkArgs};
 use crate::commands::load::load;
+use crate::commands::plan::trials;
 use crate::commands::{Exit, Failure, console};
 use crate::plan::Plan;
 
@@ -13,9 +14,9 @@ pub(super) fn check(args: &CheckArgs, talk: &TalkArgs) -> Result<Exit, Failure> 
         match load(file) {
             Ok(loaded) => {
                 let plan = Plan::new(&loaded.experiment);
-                let (cells, trials) = (plan.cell_count(), plan.trial_count());
+                let (cells, trials) = (plan.cell_count(), trials(&plan));
                 let s = |n: u64| if n == 1 { "" } else { "s" };
-                let (cs, ts) = (s(cells), s(trials));
+                let (cs, ts) = (s(cells), s(plan.trial_count()));
                 console::say(talk, &format!("{}: {cells} cell{cs}, {trials} trial{ts}", file.display()));
             }
             // All errors of all files at once, too.

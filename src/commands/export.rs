@@ -12,7 +12,7 @@ pub(super) fn export(args: &ExportArgs) -> Result<Exit, Failure> {
         let rebuilt = rebuild(run)?;
         let mut out = anstream::stdout();
         if args.markdown {
-            writeln!(out, "{}", table::markdown(&rebuilt.cells))?;
+            writeln!(out, "{}", table::markdown(&rebuilt.cells, &rebuilt.controls))?;
         } else {
             writeln!(out, "{}: {} rows, {} cells", run.display(), rebuilt.attempts, rebuilt.cells.len())?;
         }

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 
 use crate::commands::Failure;
 use crate::driver;
-use crate::experiment::{self, Experiment, MAX_FILE, Repetitions, Source};
+use crate::experiment::{self, Experiment, MAX_FILE, Source};
 use crate::results::run_dir::EXPERIMENT;
 
 /// An experiment and the one self-contained text that says it.
@@ -32,12 +32,6 @@ pub(super) fn load(file: &Path) -> Result<Loaded, Failure> {
         }
     }
     let experiment = experiment::parse(&main, &included, &driver::BUILTIN)?;
-    if let Repetitions::Until { .. } = experiment.run.repetitions {
-        let file = file.display();
-        return Err(Failure::Wrong(anyhow!(
-            "{file}: repetitions until a precision are not available in this version: name a number"
-        )));
-    }
     Ok(Loaded { experiment, text: experiment::resolved_text(&main, &included) })
 }
 

@@ -2,6 +2,7 @@
 
 mod agent;
 mod check;
+mod compare;
 mod completions;
 mod console;
 mod doctor;
@@ -17,6 +18,7 @@ mod report;
 mod run;
 mod schema;
 mod signals;
+mod stop;
 
 use std::io;
 use std::process::ExitCode;
@@ -34,6 +36,11 @@ enum Exit {
     Wrong = 2,
     Unavailable = 3,
     Interrupted = 130,
+}
+
+impl Exit {
+    /// A comparison found something slower than it may be: as with trials that failed, all was done, and it is not well.
+    const SLOWER: Self = Self::TrialsFailed;
 }
 
 /// Why a command did not do what it was asked to.
@@ -102,6 +109,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Init(args)) => init::init(&args),
         Some(Command::Doctor(args)) => doctor::doctor(&args),
         Some(Command::Modes(args)) => modes::modes(&args),
+        Some(Command::Compare(args)) => compare::compare(&args, &cli.talk),
         Some(Command::Export(args)) => export::export(&args),
         Some(Command::Report(args)) => report::report(&args),
         Some(Command::Schema) => schema::schema(),

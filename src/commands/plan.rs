@@ -16,10 +16,25 @@ use crate::units::Nanos;
 struct Summary<'a> {
     experiment: &'a str,
     cells: u64,
+    /// At most.
     trials: u64,
+    least_trials: u64,
+    repetitions: Range,
+    control: bool,
     order: Order,
     seed: u64,
+    /// At most.
     estimated_ns: Nanos,
+}
+
+/// How often every cell is executed.
+#[derive(Serialize)]
+struct Range {
+    min: u32,
+    max: u32,
+    /// The precision, over the median, at which no further block is begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<f64>,
 }
 
 /// A further line of `--json`.
@@ -28,6 +43,8 @@ struct Line<'a> {
     position: u64,
     repetition: u32,
     cell: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    control_of: Option<String>,
     settings: &'a Settings,
 }
 
@@ -54,15 +71,26 @@ fn json(out: &mut impl Write, plan: &Plan<'_>, count: bool) -> io::Result<()> {
         experiment: &plan.experiment().name,
         cells: plan.cell_count(),
         trials: plan.trial_count(),
+        least_trials: plan.trials_in(plan.least_blocks()),
+        repetitions: Range {
+            min: plan.least_blocks(),
+            max: plan.blocks(),
+            until: match run.repetitions {
+                Repetitions::Fixed(_) => None,
+                Repetitions::Until { precision, .. } => Some(precision),
+            },
+        },
+        control: plan.has_control(),
         order: run.order,
         seed: run.seed,
-        estimated_ns: plan.estimate(),
+        estimated_ns: plan.estimate(plan.blocks()),
     };
     line(out, &summary)?;
     if !count {
         for PlannedTrial { cell, repetition, position } in plan.trials() {
-            let cell_id = cell.id.to_string();
-            line(out, &Line { position, repetition, cell: cell_id, settings: &cell.settings })?;
+            let settings = &cell.settings;
+            let control_of = cell.control_of.map(|cell| cell.to_string());
+            line(out, &Line { position, repetition, cell: cell.id.to_string(), control_of, settings })?;
         }
     }
     Ok(())
@@ -75,23 +103,29 @@ fn line<T: Serialize>(out: &mut impl Write, value: &T) -> io::Result<()> {
 }
 
 fn summary(out: &mut impl Write, experiment: &Experiment, plan: &Plan<'_>) -> io::Result<()> {
-    let repetitions = match experiment.run.repetitions {
-        Repetitions::Fixed(n) => n.to_string(),
-        Repetitions::Until { min, max, .. } => format!("{min} to {max}"),
-    };
+    let control = if plan.has_control() { ", the last one the control" } else { "" };
+    let estimate = |blocks| super::progress::rough(plan.estimate(blocks).duration());
+    let mut estimated = estimate(plan.blocks());
+    if plan.least_blocks() < plan.blocks() {
+        estimated = format!("{} to {estimated}", estimate(plan.least_blocks()));
+    }
     writeln!(out, "experiment  {}", experiment.name)?;
     if let Some(question) = &experiment.question {
         writeln!(out, "question    {question}")?;
     }
-    writeln!(out, "cells       {}", plan.cell_count())?;
-    writeln!(out, "repetitions {repetitions}")?;
-    writeln!(out, "trials      {}", plan.trial_count())?;
+    writeln!(out, "cells       {}{control}", plan.cell_count())?;
+    writeln!(out, "repetitions {}", experiment.run.repetitions)?;
+    writeln!(out, "trials      {}", trials(plan))?;
     writeln!(out, "order       {}, seed {}", experiment.run.order, experiment.run.seed)?;
-    writeln!(
-        out,
-        "estimated   {}, if a closed loop does 20,000 operations/s",
-        super::progress::rough(plan.estimate().duration())
-    )
+    writeln!(out, "estimated   {estimated}, if a closed loop does 20,000 operations/s")
+}
+
+/// How many trials there are: `120`, or `24 to 120`.
+pub(super) fn trials(plan: &Plan<'_>) -> String {
+    match (plan.trials_in(plan.least_blocks()), plan.trial_count()) {
+        (least, most) if least < most => format!("{least} to {most}"),
+        (_, trials) => trials.to_string(),
+    }
 }
 
 fn list(out: &mut impl Write, plan: &Plan<'_>) -> io::Result<()> {
@@ -106,6 +140,9 @@ fn list(out: &mut impl Write, plan: &Plan<'_>) -> io::Result<()> {
         write!(out, "{position:>7}  {}  repetition {repetition:<3}", cell.id)?;
         for &factor in &shown {
             write!(out, "  {} {}", label(factor), cell.settings.show(factor))?;
+        }
+        if cell.control_of.is_some() {
+            write!(out, "  (control)")?;
         }
         writeln!(out)?;
     }

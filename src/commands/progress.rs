@@ -22,7 +22,7 @@ impl Bar {
     pub(super) fn new(talk: &TalkArgs) -> Self {
         let shown = console::is_terminal() && !talk.quiet && !talk.json_logs;
         let target = if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let style = ProgressStyle::with_template("{bar:24} {pos}/{len} {wide_msg}")
+        let style = ProgressStyle::with_template("{bar:24} {pos}/{prefix}{len} {wide_msg}")
             .expect("the template is a constant")
             .progress_chars("━╸ ");
         Self(ProgressBar::with_draw_target(Some(0), target).with_style(style))
@@ -42,7 +42,10 @@ pub(super) struct Progress {
     lines: bool,
     /// Whether failures are told even so.
     failures: bool,
+    /// At most, if the precision that is reached decides.
     total: u64,
+    /// Whether there may be fewer.
+    open: bool,
     done: u64,
     /// Trials that this session finished, and since when it has been running them.
     finished_here: u32,
@@ -58,7 +61,9 @@ impl Progress {
     pub(super) fn new(bar: Bar, talk: &TalkArgs, plan: &Plan<'_>, done: u64) -> Self {
         let total = plan.trial_count();
         let named = |factor: &Factor| !matches!(factor, Factor::Mode | Factor::Workers);
+        let open = plan.least_blocks() < plan.blocks();
         bar.0.set_length(total);
+        bar.0.set_prefix(up_to(open));
         bar.0.set_position(done);
         let plain = bar.0.is_hidden() && !talk.quiet && !talk.json_logs;
         Self {
@@ -66,18 +71,21 @@ impl Progress {
             lines: plain,
             failures: !talk.quiet && !talk.json_logs,
             total,
+            open,
             done,
             finished_here: 0,
             since: Instant::now(),
-            estimate: plan.estimate().duration(),
+            estimate: plan.estimate(plan.blocks()).duration(),
             others: plan.varying().into_iter().filter(named).collect(),
         }
     }
 
-    /// What tells a trial from others: mode, workers, whatever else varies, and the repetition.
-    fn name(&self, settings: &Settings, repetition: u32) -> String {
+    /// What tells a trial from others: mode, workers, whatever else varies, the repetition, and whether it is the control's.
+    fn name(&self, settings: &Settings, repetition: u32, control: bool) -> String {
         let others = self.others.iter().map(|&factor| format!(" {}", settings.show(factor)));
-        format!("{} ×{}{} #{repetition}", settings.mode, settings.workers, others.collect::<String>())
+        let control = if control { " (control)" } else { "" };
+        let others = others.collect::<String>();
+        format!("{} ×{}{others} #{repetition}{control}", settings.mode, settings.workers)
     }
 
     /// A mode is being prepared, which may take long the first time.
@@ -100,7 +108,7 @@ impl Progress {
 
     pub(super) fn attempt_begins(&self, trial: &PlannedTrial, attempt: u32) {
         let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-        let name = self.name(&trial.cell.settings, trial.repetition);
+        let name = self.name(&trial.cell.settings, trial.repetition, trial.cell.control_of.is_some());
         self.bar.0.set_message(format!("{name}{again} · {}", self.left()));
         self.bar.0.tick();
     }
@@ -126,7 +134,7 @@ impl Progress {
     }
 
     fn line(&self, record: &TrialRecord, again: bool) -> String {
-        let what = self.name(&record.settings, record.repetition);
+        let what = self.name(&record.settings, record.repetition, record.control_of.is_some());
         let outcome = match (&record.measured, &record.error) {
             (Some(measured), _) => {
                 format!("ok  {:.0} ops/s{}", measured.ops_per_s(), flags(record))
@@ -138,7 +146,8 @@ impl Progress {
             }
         };
         let width = self.total.to_string().len();
-        format!("[{:>width$}/{}] {what:<24} {outcome} · {}", self.done, self.total, self.left())
+        let up_to = up_to(self.open);
+        format!("[{:>width$}/{up_to}{}] {what:<24} {outcome} · {}", self.done, self.total, self.left())
     }
 
     /// How much time is left, from what this session's trials took; from the plan before there were any.
@@ -154,8 +163,14 @@ impl Progress {
         if to_do == 0.0 {
             return "none left".to_owned();
         }
-        format!("about {} left", rough(Duration::from_secs_f64((to_do * each).min(1e15))))
+        let about = if self.open { "at most" } else { "about" };
+        format!("{about} {} left", rough(Duration::from_secs_f64((to_do * each).min(1e15))))
     }
+}
+
+/// What stands before a number of trials that need not all be carried out.
+const fn up_to(open: bool) -> &'static str {
+    if open { "≤" } else { "" }
 }
 
 fn flags(record: &TrialRecord) -> String {

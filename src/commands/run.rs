@@ -12,23 +12,26 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use crate::analysis::order;
-use crate::analysis::summary::CellSummary;
 use crate::cli::{RunArgs, TalkArgs};
 use crate::commands::console::{self, RunLog, say};
 use crate::commands::load::{Loaded, load, reload};
+use crate::commands::plan::trials;
 use crate::commands::progress::{Bar, Progress};
 use crate::commands::report::of_run;
+use crate::commands::stop::Rule;
 use crate::commands::{Exit, Failure, signals};
 use crate::driver::MODES;
 use crate::experiment::{Experiment, ServerSpec, Settings, words};
+use crate::host::upload::Builds;
 use crate::plan::{CellId, Plan};
 use crate::protocol::HostFacts;
 use crate::record::Status;
 use crate::report::table;
 use crate::results::differences::differences;
 use crate::results::journal::{self, Journal, Reader};
-use crate::results::provenance::{End, EndReason, Session};
-use crate::results::rebuild::rebuild;
+use crate::results::progress::RunState;
+use crate::results::provenance::{End, EndReason, Session, StopReason};
+use crate::results::rebuild::{Rebuilt, rebuild};
 use crate::results::run_dir::{JOURNAL, Resumed, RunDir, runs};
 use crate::results::{ResultsError, progress as done};
 use crate::run::{self, Equipment, Event, MissingMode, Observer, Past};
@@ -51,12 +54,13 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
     }
     let equipment = equipment(&loaded.experiment)?;
     let unfinished = if args.fresh { None } else { unfinished(&args.results, &loaded, &plan, talk)? };
-    let (kept, finished, done) = match unfinished {
+    let (kept, rule, finished, done) = match unfinished {
         Some((mut resumed, done)) => {
+            let rule = Rule::resumed(&plan, &resumed.state);
             let finished = std::mem::take(&mut resumed.state.progress);
-            (Kept::Earlier(Box::new(resumed)), finished, done)
+            (Kept::Earlier(Box::new(resumed)), rule, finished, done)
         }
-        None => (Kept::Nothing, done::Progress::default(), 0),
+        None => (Kept::Nothing, Rule::new(&plan), done::Progress::default(), 0),
     };
 
     let (stop, stopped) = watch::channel(false);
@@ -70,6 +74,7 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
         hosts: BTreeMap::new(),
         skipped: Vec::new(),
         progress: Progress::new(bar, talk, &plan, done),
+        rule,
         kept,
     };
     let past = |cell: CellId, repetition: u32| past(&finished, cell, repetition);
@@ -95,13 +100,28 @@ pub(super) fn equipment(experiment: &Experiment) -> Result<Equipment, Failure> {
         }
     }
     let now = Timestamp::now().as_millisecond();
+    let program = std::env::current_exe()?;
     Ok(Equipment {
-        program: std::env::current_exe()?,
+        builds: builds(&program),
+        program,
         holder: format!("experiment `{}` of coordinator pid {}", experiment.name, std::process::id()),
         token: format!("orchestrate:{now:x}-{:x}", std::process::id()),
         passwords,
         builtin: MODES,
     })
+}
+
+/// Where `make agents` and others put builds of this program for other machines: the directory that
+/// `ORCHESTRATE_AGENTS` names, or else the one beside the program and the one of this user.
+fn builds(program: &Path) -> Builds {
+    if let Some(directory) = std::env::var_os("ORCHESTRATE_AGENTS") {
+        return Builds::new(vec![directory.into()]);
+    }
+    let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".local/share"));
+    let of_user = data.or_else(home).map(|data| data.join("orchestrate/agents"));
+    let beside = program.parent().map(|directory| directory.join("agents"));
+    Builds::new(beside.into_iter().chain(of_user).collect())
 }
 
 /// The newest run of this experiment on this machine, if this plan has trials that are not done there, and how many
@@ -124,22 +144,22 @@ fn unfinished(
         return Ok(None);
     };
     let resumed = RunDir::resume(&newest, &hostname(), Timestamp::now())?;
-    let progress = &resumed.state.progress;
+    let state = &resumed.state;
     if let Some(torn) = resumed.torn {
         say(talk, &format!("{}: cut off a torn line {} of the journal", newest.display(), torn.line));
     }
-    let (done, trials) = (count_done(plan, progress), plan.trial_count());
-    if done == trials && resumed.state.is_complete() {
+    if state.is_complete() && is_through(plan, state) {
         say(talk, &format!("{} has all of these trials: starting a new run", newest.display()));
         return Ok(None);
     }
     let changes = differences(&before, &loaded.experiment);
     if changes.is_empty() {
-        say(talk, &format!("continuing {}: {done} of {trials} trials were done", newest.display()));
+        let done = count_done(plan, &state.progress, plan.blocks());
+        let of = trials(plan);
+        say(talk, &format!("continuing {}: {done} of {of} trials were done", newest.display()));
         return Ok(Some((resumed, done)));
     }
-    let before = Plan::new(&before);
-    if count_done(&before, progress) == before.trial_count() {
+    if is_through(&Plan::new(&before), state) {
         say(talk, "settings that measure have changed since the last run: starting anew");
         return Ok(None);
     }
@@ -160,12 +180,19 @@ fn begun_on(run: &Path) -> Option<String> {
     }
 }
 
-fn count_done(plan: &Plan<'_>, progress: &done::Progress) -> u64 {
+/// Whether a run has all trials of its plan, or of as many blocks as are enough.
+fn is_through(plan: &Plan<'_>, state: &RunState) -> bool {
+    let rule = Rule::resumed(plan, state);
+    let blocks = rule.due();
+    count_done(plan, &state.progress, blocks) == plan.trials_in(blocks) && rule.is_enough(blocks)
+}
+
+/// How many trials of the first blocks ended well.
+fn count_done(plan: &Plan<'_>, progress: &done::Progress, blocks: u32) -> u64 {
     if progress.attempted() == 0 {
         return 0;
     }
-    let repetitions =
-        |cell: CellId| (1..=plan.blocks()).filter(move |&r| past(progress, cell, r).done).count();
+    let repetitions = |cell: CellId| (1..=blocks).filter(move |&r| past(progress, cell, r).done).count();
     plan.cells().map(|cell| repetitions(cell.id) as u64).sum()
 }
 
@@ -191,6 +218,7 @@ struct Keeper<'a> {
     hosts: BTreeMap<String, HostFacts>,
     skipped: Vec<MissingMode>,
     progress: Progress,
+    rule: Rule<'a>,
     kept: Kept,
 }
 
@@ -246,8 +274,16 @@ impl Keeper<'_> {
 impl Observer for Keeper<'_> {
     fn on(&mut self, event: Event<'_>) -> io::Result<()> {
         match event {
-            Event::HostReady { host, facts } => {
-                info!(host, os = facts.os, kernel = facts.kernel, cpus = facts.cpus, "host ready");
+            Event::HostReady { host, facts, brought } => {
+                info!(host, os = facts.os, kernel = facts.kernel, cpus = facts.cpus, brought, "host ready");
+                if let Some(path) = brought {
+                    self.progress.suspended(|| {
+                        say(
+                            self.talk,
+                            &format!("host `{host}` lacked this program: it is there now as {path}"),
+                        );
+                    });
+                }
                 self.hosts.insert(host.to_owned(), facts.clone());
             }
             Event::ServerReady { host, server, identity } => {
@@ -275,10 +311,17 @@ impl Observer for Keeper<'_> {
                 let ops_per_s = record.measured.as_ref().map(crate::record::Measured::ops_per_s);
                 let Settings { mode, workers, .. } = &record.settings;
                 info!(cell = record.cell, mode, workers, record.repetition, record.attempt, status = %record.status, ops_per_s, error = record.error, "attempt ended");
+                self.rule.observe(record);
                 self.progress.attempt_ended(record, again);
             }
         }
         Ok(())
+    }
+
+    fn enough(&mut self, blocks: u32) -> bool {
+        let enough = self.rule.is_enough(blocks);
+        info!(blocks, enough, "block ended");
+        enough
     }
 }
 
@@ -297,9 +340,13 @@ fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Res
         Err(run::RunError::Keep(_)) => EndReason::NotKept,
         Err(_) => EndReason::HostLost,
     };
+    let stop_reason = match &end {
+        Ok(run::End::Complete { .. }) => keeper.rule.reason(),
+        _ => StopReason::Interrupted,
+    };
     let error = end.as_ref().err().map(ToString::to_string);
     let kept = journal
-        .end(&End { why, error, at: Timestamp::now() })
+        .end(&End { why, stop_reason: Some(stop_reason), error, at: Timestamp::now() })
         .map_err(ResultsError::from)
         .and_then(|()| rebuild(directory.path()));
     match (&end, kept) {
@@ -309,7 +356,7 @@ fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Res
                 info!(error = format!("{error:#}"), "the report could not be written");
             }
             // How the run went does not depend on whether anybody can still read the table.
-            if let Err(error) = show(&keeper, directory.path(), &rebuilt.cells) {
+            if let Err(error) = show(&keeper, directory.path(), &rebuilt) {
                 info!(%error, "the table could not be printed");
             }
         }
@@ -342,14 +389,14 @@ fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Res
 }
 
 /// The table of the article, and where the files are.
-fn show(keeper: &Keeper<'_>, directory: &Path, cells: &[CellSummary]) -> io::Result<()> {
+fn show(keeper: &Keeper<'_>, directory: &Path, rebuilt: &Rebuilt) -> io::Result<()> {
     let experiment = keeper.plan.experiment();
     let mut out = anstream::stdout();
     writeln!(out, "{}: operations/s, each a SET and a GET of the same key", experiment.name)?;
     if let Some(question) = &experiment.question {
         writeln!(out, "{question}")?;
     }
-    writeln!(out, "\n{}", table::text(cells))?;
+    writeln!(out, "\n{}", table::text(&rebuilt.cells, &rebuilt.controls))?;
     writeln!(out, "{}/", directory.display())?;
     writeln!(out, "  trials.csv   a row for every attempt      summary.csv  a row for every cell")?;
     writeln!(out, "  latency.csv  quantiles of every cell      run.json     where the numbers come from")?;

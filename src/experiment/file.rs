@@ -241,4 +241,6 @@ pub(super) struct Run {
     pub(super) timeout: Option<At<Time>>,
     /// How often a failed trial is tried again; 1 if absent.
     pub(super) retries: Option<At<u32>>,
+    /// Whether the first cell is measured twice, as two cells, to see what the same differs by; false if absent.
+    pub(super) control: Option<At<bool>>,
 }

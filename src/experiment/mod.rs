@@ -338,6 +338,8 @@ pub struct RunSpec {
     pub timeout: Nanos,
     /// How often a failed trial is tried again.
     pub retries: u32,
+    /// Whether one cell has a twin: the same settings once more, as a cell of its own.
+    pub control: bool,
 }
 
 /// How often every cell is executed.
@@ -351,9 +353,40 @@ pub enum Repetitions {
         min: u32,
         /// At most this often.
         max: u32,
-        /// Half the width of the interval over the median: 0.02 for "2%".
+        /// How far from the median either end of the interval may be, over the median: 0.02 for "2%".
         precision: f64,
     },
+}
+
+impl Repetitions {
+    /// The smallest number that there can be.
+    #[must_use]
+    pub const fn least(self) -> u32 {
+        match self {
+            Self::Fixed(n) | Self::Until { min: n, .. } => n,
+        }
+    }
+
+    /// The largest number that there can be.
+    #[must_use]
+    pub const fn most(self) -> u32 {
+        match self {
+            Self::Fixed(n) | Self::Until { max: n, .. } => n,
+        }
+    }
+}
+
+impl fmt::Display for Repetitions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Fixed(n) => n.fmt(f),
+            Self::Until { min, max, precision } => {
+                // A percentage as one writes it: 0.07 × 100 is 7.000000000000001.
+                let percent = (precision * 1e8).round() / 1e6;
+                write!(f, "{min} to {max}, until every median is known to ±{percent}%")
+            }
+        }
+    }
 }
 
 /// The order of trials.

@@ -109,7 +109,7 @@ fn experiment(findings: &mut Findings, document: &Document<File>, names: Names<'
         }
         checks.duplicates(&drafts);
         if let Some(first) = drafts.first() {
-            checks.trials(cells, most_repetitions(run.repetitions), &first.place);
+            checks.trials(cells + u128::from(run.control), run.repetitions.most(), &first.place);
         }
     }
     Some(Experiment {
@@ -274,6 +274,7 @@ fn run(findings: &mut Findings, table: Option<&file::Run>) -> RunSpec {
             }
             retries.value.min(MOST_RETRIES)
         }),
+        control: table.control.as_ref().is_some_and(|control| control.value),
     }
 }
 
@@ -314,12 +315,5 @@ fn repetitions_until(findings: &mut Findings, until: &Until) -> Option<Repetitio
             wrong(&until.until.span, "`until` is a percentage between 0% and 100%, such as \"2%\"");
             None
         }
-    }
-}
-
-const fn most_repetitions(repetitions: Repetitions) -> u32 {
-    match repetitions {
-        Repetitions::Fixed(n) => n,
-        Repetitions::Until { max, .. } => max,
     }
 }

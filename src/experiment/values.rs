@@ -323,7 +323,7 @@ pub(super) struct Until {
     pub(super) min: At<u32>,
     /// At most this often.
     pub(super) max: At<u32>,
-    /// Half the width of the 95% interval over the median, such as "2%".
+    /// How far from its median either end of a cell's 95% interval may be, such as "2%".
     pub(super) until: At<String>,
 }
 

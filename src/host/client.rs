@@ -111,6 +111,8 @@ pub enum ConnectError {
         source: CallError,
         /// The command that was to lead to an agent and the last lines that it said, or nothing.
         said: String,
+        /// The exit status of that command, if it ended.
+        code: Option<i32>,
     },
 }
 
@@ -162,14 +164,19 @@ impl AgentClient {
             Ok(welcome) => Ok((client, welcome)),
             Err(source) => {
                 // What went away says why on its way out.
-                let lost = matches!(source, CallError::Lost { .. });
-                let said = match tokio::time::timeout(LAST_WORDS, errors).await {
-                    Ok(Ok(said)) if lost && !said.is_empty() => {
-                        format!("; `{shown}` says: {}", said.join("; "))
+                let (mut said, mut code) = (String::new(), None);
+                if matches!(source, CallError::Lost { .. }) {
+                    if let Ok(Ok(lines)) = tokio::time::timeout(LAST_WORDS, errors).await
+                        && !lines.is_empty()
+                    {
+                        said = format!("; `{shown}` says: {}", lines.join("; "));
                     }
-                    _ => String::new(),
-                };
-                Err(ConnectError::Greeting { host: host.to_owned(), source, said })
+                    let mut child = client.child.lock().await;
+                    if let Ok(Ok(status)) = tokio::time::timeout(LAST_WORDS, child.wait()).await {
+                        code = status.code();
+                    }
+                }
+                Err(ConnectError::Greeting { host: host.to_owned(), source, said, code })
             }
         }
     }

@@ -7,6 +7,6 @@ pub mod facts;
 mod look;
 pub mod placement;
 pub mod programs;
+pub mod reach;
 mod transport;
-
-pub use transport::agent_command;
+pub mod upload;

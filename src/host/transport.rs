@@ -15,37 +15,39 @@ const SSH_OPTIONS: [&str; 5] =
     ["-T", "-oBatchMode=yes", "-oConnectTimeout=20", "-oServerAliveInterval=5", "-oServerAliveCountMax=4"];
 
 /// The command that, once started, is an agent on a host. `here` is this program, for hosts that are this machine.
-#[must_use]
-pub fn agent_command(spec: &HostSpec, here: &Path) -> Command {
-    let agent = spec.agent.as_deref().unwrap_or(AGENT);
-    let words = |words: &[String]| {
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]);
-        command
-    };
-    let mut command = match &spec.transport {
-        Transport::Local => match &spec.agent {
-            Some(agent) => Command::new(agent),
-            None => Command::new(here),
-        },
-        Transport::Ssh { target } => {
-            let mut command = Command::new("ssh");
-            // ssh joins the words of a command with blanks and gives them to a shell.
-            command.args(SSH_OPTIONS).args(["--", target, &shell_word(agent)]);
+pub(super) fn agent_command(spec: &HostSpec, here: &Path) -> Command {
+    match (&spec.agent, &spec.transport) {
+        (None, Transport::Local) => {
+            let mut command = Command::new(here);
+            command.arg("agent");
             command
+        }
+        (agent, transport) => command_on(transport, &[agent.as_deref().unwrap_or(AGENT), "agent"]),
+    }
+}
+
+/// The command that, once started, is a program on a host: `words` are its command line there and never empty.
+pub(super) fn command_on(transport: &Transport, words: &[&str]) -> Command {
+    let mut command;
+    match transport {
+        Transport::Local => {
+            command = Command::new(words[0]);
+            command.args(&words[1..]);
+        }
+        Transport::Ssh { target } => {
+            command = Command::new("ssh");
+            // ssh joins the words of a command with blanks and gives them to a shell.
+            command.args(SSH_OPTIONS).args(["--", target]).args(words.iter().map(|word| shell_word(word)));
         }
         Transport::Slurm { options } => {
-            let mut command = Command::new("srun");
-            command.args(["--ntasks=1", "--quiet"]).args(options).args(["--", agent]);
-            command
+            command = Command::new("srun");
+            command.args(["--ntasks=1", "--quiet"]).args(options).arg("--").args(words);
         }
         Transport::Command { prefix } => {
-            let mut command = words(prefix);
-            command.arg(agent);
-            command
+            command = Command::new(&prefix[0]);
+            command.args(&prefix[1..]).args(words);
         }
-    };
-    command.arg("agent");
+    }
     command
 }
 
@@ -76,8 +78,8 @@ mod tests {
     fn every_transport_ends_in_the_agents_own_command() {
         let ssh = || Transport::Ssh { target: "me@far".to_owned() };
         assert_eq!(argv(Transport::Local, None), "/here/orchestrate agent");
-        assert!(argv(ssh(), None).ends_with(" -- me@far 'orchestrate' agent"));
-        assert!(argv(ssh(), Some("~/b in/o'k")).ends_with(r" -- me@far ~/'b in/o'\''k' agent"));
+        assert!(argv(ssh(), None).ends_with(" -- me@far 'orchestrate' 'agent'"));
+        assert!(argv(ssh(), Some("~/b in/o'k")).ends_with(r" -- me@far ~/'b in/o'\''k' 'agent'"));
         let slurm = Transport::Slurm { options: vec!["--nodelist=n1".to_owned()] };
         assert_eq!(argv(slurm, None), "srun --ntasks=1 --quiet --nodelist=n1 -- orchestrate agent");
         let prefix = ["docker", "exec", "-i", "box"].map(str::to_owned).to_vec();

@@ -18,6 +18,20 @@ pub struct Cell {
     pub id: CellId,
     /// What is measured.
     pub settings: Settings,
+    /// The cell of the file that this one repeats, if it is the control of an experiment.
+    pub control_of: Option<CellId>,
+}
+
+impl Cell {
+    /// The cell with these settings.
+    pub(super) fn new(experiment: &Experiment, settings: Settings) -> Self {
+        Self { id: CellId::of(experiment, &settings), settings, control_of: None }
+    }
+
+    /// The same once more, as another cell.
+    pub(super) fn twin(self) -> Self {
+        Self { id: self.id.twin(), control_of: Some(self.id), settings: self.settings }
+    }
 }
 
 /// The identity of a cell; written as 16 hexadecimal digits.
@@ -84,7 +98,15 @@ impl CellId {
                 .collect(),
             warmup: &settings.warmup,
         };
-        let text = serde_json::to_vec(&identity).expect("settings are plain data");
+        Self::hashed(&serde_json::to_vec(&identity).expect("settings are plain data"))
+    }
+
+    /// The identity of the cell's twin, which no cell of a file has: what is hashed for those begins with a brace.
+    fn twin(self) -> Self {
+        Self::hashed(format!("twin of {self}").as_bytes())
+    }
+
+    fn hashed(text: &[u8]) -> Self {
         let digest = Sha256::digest(text);
         Self(u64::from_be_bytes(digest[..8].try_into().expect("a SHA-256 has 32 bytes")))
     }

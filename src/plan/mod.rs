@@ -28,9 +28,12 @@ const ASSUMED_OVERHEAD: Nanos = Nanos::from_millis(10);
 pub struct Plan<'e> {
     experiment: &'e Experiment,
     grids: Vec<Grid<'e>>,
+    /// With the control.
     cells: u64,
-    /// Cells before anything is excluded: the domain of the permutation.
+    /// Cells before anything is excluded, and the control: the domain of the permutation.
     places: u64,
+    /// The settings of the first cell, if they have a place of their own behind all others once more.
+    control: Option<Settings>,
 }
 
 /// A trial that is to be executed.
@@ -62,7 +65,14 @@ impl<'e> Plan<'e> {
         let grids: Vec<_> = experiment.matrices.iter().map(Grid::new).collect();
         let cells = grids.iter().map(|grid| grid.count(&[])).fold(0, u64::saturating_add);
         let places = grids.iter().map(Grid::places).fold(0, u64::saturating_add);
-        Self { experiment, grids, cells, places }
+        let mut plan = Self { experiment, grids, cells, places, control: None };
+        if experiment.run.control {
+            let first = plan.cells().next();
+            let control = u64::from(first.is_some());
+            plan.control = first.map(|first| first.settings);
+            (plan.cells, plan.places) = (cells.saturating_add(control), places.saturating_add(control));
+        }
+        plan
     }
 
     /// What the plan was made from.
@@ -71,7 +81,7 @@ impl<'e> Plan<'e> {
         self.experiment
     }
 
-    /// Number of cells.
+    /// Number of cells, the control among them.
     #[must_use]
     pub const fn cell_count(&self) -> u64 {
         self.cells
@@ -80,25 +90,36 @@ impl<'e> Plan<'e> {
     /// Number of trials; the largest possible one if repetitions depend on the precision reached.
     #[must_use]
     pub const fn trial_count(&self) -> u64 {
-        self.cells.saturating_mul(self.blocks() as u64)
+        self.trials_in(self.blocks())
+    }
+
+    /// Number of trials in so many blocks.
+    #[must_use]
+    pub const fn trials_in(&self, blocks: u32) -> u64 {
+        self.cells.saturating_mul(blocks as u64)
     }
 
     /// Number of repetitions of every cell, at most.
     #[must_use]
     pub const fn blocks(&self) -> u32 {
-        match self.experiment.run.repetitions {
-            Repetitions::Fixed(n) | Repetitions::Until { max: n, .. } => n,
-        }
+        self.experiment.run.repetitions.most()
     }
 
-    /// All cells in the order of the file.
+    /// Number of repetitions of every cell, at least.
+    #[must_use]
+    pub const fn least_blocks(&self) -> u32 {
+        self.experiment.run.repetitions.least()
+    }
+
+    /// All cells in the order of the file; the control is the last one.
     pub fn cells(&self) -> impl Iterator<Item = Cell> + '_ {
-        self.grids.iter().flat_map(|grid| (0..grid.places()).filter_map(|place| grid.settings(place))).map(
-            |settings| {
-                let id = CellId::of(self.experiment, &settings);
-                Cell { id, settings }
-            },
-        )
+        (0..self.places).filter_map(|place| self.cell(place))
+    }
+
+    /// Whether one of the cells is a control.
+    #[must_use]
+    pub const fn has_control(&self) -> bool {
+        self.control.is_some()
     }
 
     /// One repetition of every cell, in the order in which they are to be executed.
@@ -113,23 +134,20 @@ impl<'e> Plan<'e> {
         };
         let first = u64::from(repetition - 1) * self.cells + 1;
         (0..self.places)
-            .filter_map(move |k| self.settings(shuffle.as_ref().map_or(k, |shuffle| shuffle.at(k))))
+            .filter_map(move |k| self.cell(shuffle.as_ref().map_or(k, |shuffle| shuffle.at(k))))
             .zip(first..)
-            .map(move |(settings, position)| {
-                let id = CellId::of(self.experiment, &settings);
-                PlannedTrial { cell: Cell { id, settings }, repetition, position }
-            })
+            .map(move |(cell, position)| PlannedTrial { cell, repetition, position })
     }
 
-    /// All trials in the order in which they are to be executed.
+    /// All trials in the order in which they are to be executed; as many as there may be at most.
     pub fn trials(&self) -> impl Iterator<Item = PlannedTrial> + '_ {
         (1..=self.blocks()).flat_map(|repetition| self.block(repetition))
     }
 
-    /// A guess at how long all trials take: exact for what is given as a duration, and with
+    /// A guess at how long so many blocks take: exact for what is given as a duration, and with
     /// 20,000 operations/s for what is given as a number of operations.
     #[must_use]
-    pub fn estimate(&self) -> Nanos {
+    pub fn estimate(&self, blocks: u32) -> Nanos {
         let seconds = |cells: u64, amount: Amount, warmup: Warmup, rate: Option<u64>| {
             let per_second = rate.map_or(ASSUMED_RATE, |rate| rate as f64);
             let work = match amount {
@@ -146,11 +164,12 @@ impl<'e> Plan<'e> {
             .grids
             .iter()
             .flat_map(|grid| grid.project(&[Factor::Amount, Factor::Warmup, Factor::Rate]))
+            .chain(self.control.clone().map(|settings| (settings, 1)))
             .map(|(settings, cells)| {
                 seconds(cells, settings.workload.amount, settings.warmup, settings.workload.rate)
             })
             .sum();
-        Nanos((per_block * f64::from(self.blocks()) * 1e9) as u64)
+        Nanos((per_block * f64::from(blocks) * 1e9) as u64)
     }
 
     /// Every host that any cell needs.
@@ -212,20 +231,24 @@ impl<'e> Plan<'e> {
         let run = &self.experiment.run;
         let mut hash = Sha256::new();
         hash.update(format!("order {} seed {} blocks {}\n", run.order, run.seed, self.blocks()));
+        if let Repetitions::Until { min, precision, .. } = run.repetitions {
+            hash.update(format!("from {min} until {precision}\n"));
+        }
         for cell in self.cells() {
             hash.update(cell.id.as_u64().to_be_bytes());
         }
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    fn settings(&self, mut place: u64) -> Option<Settings> {
+    /// The cell at a place, or `None` if it is excluded.
+    fn cell(&self, mut place: u64) -> Option<Cell> {
         for grid in &self.grids {
             if place < grid.places() {
-                return grid.settings(place);
+                return grid.settings(place).map(|settings| Cell::new(self.experiment, settings));
             }
             place -= grid.places();
         }
-        None
+        self.control.clone().map(|settings| Cell::new(self.experiment, settings).twin())
     }
 }
 

@@ -60,6 +60,7 @@ fn experiment(matrices: Vec<Matrix>) -> Experiment {
             seed: 7,
             timeout: Nanos::from_secs(60),
             retries: 1,
+            control: false,
         },
     }
 }
@@ -124,6 +125,54 @@ fn a_sequential_order_is_the_order_of_the_file_again_and_again() {
 }
 
 #[test]
+fn a_control_is_the_first_cell_once_more_with_an_identity_of_its_own() {
+    let mut experiment = small();
+    let without: Vec<Cell> = Plan::new(&experiment).cells().collect();
+    experiment.run.control = true;
+    let plan = Plan::new(&experiment);
+    let cells: Vec<Cell> = plan.cells().collect();
+    let (control, others) = cells.split_last().unwrap();
+    assert_eq!(others, without, "nobody else changes");
+    assert_eq!((control.control_of, &control.settings), (Some(without[0].id), &without[0].settings));
+    assert!(others.iter().all(|other| other.id != control.id && other.control_of.is_none()));
+    assert_eq!((plan.cell_count(), plan.trial_count()), (7, 21));
+
+    let ids: BTreeSet<CellId> = cells.iter().map(|cell| cell.id).collect();
+    let places: BTreeSet<Option<usize>> = (1..=60)
+        .map(|repetition| {
+            let block: Vec<CellId> = plan.block(repetition).map(|trial| trial.cell.id).collect();
+            assert_eq!(block.iter().copied().collect::<BTreeSet<_>>(), ids);
+            block.iter().position(|&id| id == control.id)
+        })
+        .collect();
+    assert_eq!(places.len(), 7, "it is shuffled like any other");
+    insta::assert_snapshot!(control.id, @"82b4b595082290a2");
+}
+
+#[test]
+fn where_every_cell_is_excluded_there_is_no_control() {
+    let all = exclude(&[(Factor::Mode, Level::Mode("sync".into()))]);
+    let mut experiment = experiment(vec![matrix(vec![modes(&["sync"])], vec![all])]);
+    experiment.run.control = true;
+    let plan = Plan::new(&experiment);
+    assert_eq!((plan.cell_count(), plan.cells().count(), plan.has_control()), (0, 0, false));
+}
+
+#[test]
+fn repetitions_until_a_precision_are_planned_as_often_as_they_may_be_at_most() {
+    let mut experiment = small();
+    let fixed = Plan::new(&experiment).hash();
+    experiment.run.repetitions = Repetitions::Until { min: 2, max: 3, precision: 0.02 };
+    let plan = Plan::new(&experiment);
+    assert_eq!((plan.least_blocks(), plan.blocks(), plan.trials_in(2), plan.trial_count()), (2, 3, 12, 18));
+    assert_ne!(plan.hash(), fixed);
+    let mut said = experiment.run.repetitions;
+    assert_eq!(said.to_string(), "2 to 3, until every median is known to ±2%");
+    said = Repetitions::Until { min: 2, max: 3, precision: 0.07 };
+    assert_eq!(said.to_string(), "2 to 3, until every median is known to ±7%");
+}
+
+#[test]
 fn counting_by_algebra_agrees_with_counting_one_by_one() {
     let overlapping = [
         exclude(&[(Factor::Mode, Level::Mode("a".into()))]),
@@ -154,7 +203,7 @@ fn a_huge_plan_is_counted_and_begun_at_once() {
     assert_eq!(plan.cell_count(), 9_999 * 60_000 - 1);
     assert_eq!(plan.trials().take(3).count(), 3);
     assert_eq!(plan.hosts(), BTreeSet::from(["local".to_owned()]));
-    assert_eq!(plan.estimate().0 / 1_000_000_000, 3 * (9_999 * 60_000 - 1) * 101 / 100);
+    assert_eq!(plan.estimate(3).0 / 1_000_000_000, 3 * (9_999 * 60_000 - 1) * 101 / 100);
 }
 
 #[test]
@@ -170,6 +219,7 @@ fn identity_ignores_what_is_not_measured_and_sees_what_is() {
         seed: 1,
         timeout: Nanos::from_secs(1),
         retries: 9,
+        control: true,
     };
     run.matrices.pop();
     assert_eq!(id(&run, &base()), first);

@@ -160,7 +160,7 @@ pub fn natural(text: &str) -> Vec<(u64, String)> {
     for c in text.chars().filter(|c| *c != ',') {
         match (c.to_digit(10), digits, parts.last_mut()) {
             (Some(digit), true, Some(last)) => {
-                last.0 = last.0.saturating_mul(10).saturating_add(digit.into())
+                last.0 = last.0.saturating_mul(10).saturating_add(digit.into());
             }
             (Some(digit), false, _) => parts.push((digit.into(), String::new())),
             (None, _, Some(last)) => last.1.push(c),

@@ -2,6 +2,8 @@
 //!
 //! [`build`] decides what a report says; [`html`], [`markdown`], [`draw`] and [`png`] show it.
 
+pub mod compare;
+pub mod compare_data;
 pub mod answer;
 pub mod cells;
 pub mod draw;

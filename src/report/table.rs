@@ -7,21 +7,23 @@ use std::collections::{BTreeSet, HashSet};
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
+use crate::analysis::control::{Control, Difference};
+use crate::analysis::interval::{Interval, MIN_TRIALS};
 use crate::analysis::stats::Throughput;
 use crate::analysis::summary::CellSummary;
-use crate::experiment::words;
+use crate::experiment::{Settings, words};
 use crate::record::Flag;
 
 /// In the order in which printers use them.
-const MARKS: [&str; 11] = ["†", "‡", "§", "¶", "‖", "#", "††", "‡‡", "§§", "¶¶", "‖‖"];
+const MARKS: [&str; 14] = ["†", "‡", "§", "¶", "‖", "#", "††", "‡‡", "§§", "¶¶", "‖‖", "##", "†††", "‡‡‡"];
 
 /// In place of a number that there is none of.
 const NONE: &str = "–";
 
-/// The table for a terminal, in the order of `cells`, with its notes; no colours.
+/// The table for a terminal, in the order of `cells`, with its notes; no colours. A control is no row, but a sentence below.
 #[must_use]
-pub fn text(cells: &[CellSummary]) -> String {
-    let layout = Layout::of(cells);
+pub fn text(cells: &[CellSummary], controls: &[Control]) -> String {
+    let layout = Layout::of(cells, controls);
     let rule = LineStyle::none().fill('─').junction('─');
     let mut table = Table::new();
     table
@@ -37,8 +39,8 @@ pub fn text(cells: &[CellSummary]) -> String {
 
 /// The same in Markdown.
 #[must_use]
-pub fn markdown(cells: &[CellSummary]) -> String {
-    let layout = Layout::of(cells);
+pub fn markdown(cells: &[CellSummary], controls: &[Control]) -> String {
+    let layout = Layout::of(cells, controls);
     let line = |fields: Vec<String>| format!("| {} |\n", fields.join(" | "));
     let mut text = line(layout.columns.iter().map(|column| column.name.to_owned()).collect());
     let rules = layout.columns.iter().map(|column| if column.number { "---:" } else { "---" });
@@ -61,8 +63,9 @@ struct Column {
 }
 
 impl Layout {
-    fn of(cells: &[CellSummary]) -> Self {
-        let notes: BTreeSet<Note> = cells.iter().flat_map(Note::about).collect();
+    fn of(all: &[CellSummary], controls: &[Control]) -> Self {
+        let cells: &[&CellSummary] = &all.iter().filter(|cell| cell.control_of.is_none()).collect::<Vec<_>>();
+        let notes: BTreeSet<Note> = cells.iter().flat_map(|cell| Note::about(cell)).collect();
         let marked: Vec<(Note, &str)> = notes.into_iter().zip(MARKS).collect();
 
         let mut fields: Vec<Field> = FACTORS.into_iter().filter(|factor| factor.varies(cells)).collect();
@@ -93,9 +96,10 @@ impl Layout {
             }
             row
         };
-        let rows = cells.iter().map(row).collect();
+        let rows = cells.iter().map(|cell| row(cell)).collect();
         let mut notes = vec![caption(cells)];
         notes.extend(marked.iter().map(|(note, mark)| format!("{mark} {}", note.sentence(cells))));
+        notes.extend(controls.iter().map(|control| about_control(control, all)));
         Self { columns, rows, notes }
     }
 }
@@ -117,8 +121,8 @@ impl Field {
         Self { name, number: true, value }
     }
 
-    fn varies(&self, cells: &[CellSummary]) -> bool {
-        cells.iter().map(self.value).collect::<HashSet<_>>().len() > 1
+    fn varies(&self, cells: &[&CellSummary]) -> bool {
+        cells.iter().map(|cell| (self.value)(cell)).collect::<HashSet<_>>().len() > 1
     }
 }
 
@@ -169,7 +173,7 @@ fn digits_after(values: impl Iterator<Item = f64>) -> usize {
 }
 
 /// What the numbers are.
-fn caption(cells: &[CellSummary]) -> String {
+fn caption(cells: &[&CellSummary]) -> String {
     let counts: BTreeSet<usize> = cells.iter().map(|cell| cell.n).collect();
     let trials = match (counts.first(), counts.last()) {
         (Some(1), Some(1)) => "1 trial".to_owned(),
@@ -179,12 +183,45 @@ fn caption(cells: &[CellSummary]) -> String {
     format!("operations/s; best, worst and sample standard deviation of {trials} in each row")
 }
 
+/// By how much two cells differ that are the same.
+fn about_control(control: &Control, cells: &[CellSummary]) -> String {
+    let cell = cells.iter().find(|cell| cell.cell == control.cell || cell.cell == control.twin);
+    let which = cell.map_or_else(String::new, |cell| {
+        let Settings { mode, workers, .. } = &cell.label.settings;
+        let plural = if *workers == 1 { "" } else { "s" };
+        format!(" ({mode}, {workers} worker{plural})")
+    });
+    match control.difference {
+        None => {
+            format!("control: nothing is known of two cells that are the same{which}; trials.csv says why")
+        }
+        Some(Difference { ratio, interval }) => {
+            let differed =
+                format!("control: two cells that are the same{which} differed by {}", percent(ratio - 1.0));
+            match interval {
+                Some(Interval { low, high }) => {
+                    format!("{differed} [{}, {}]", percent(low - 1.0), percent(high - 1.0))
+                }
+                None => format!("{differed}; for an interval of 95% each needs {MIN_TRIALS} trials"),
+            }
+        }
+    }
+}
+
+/// A share as a percentage with one decimal and a true minus; never −0.0%.
+fn percent(share: f64) -> String {
+    let tenths = (share * 1e3).round();
+    let minus = if tenths < 0.0 { "−" } else { "" };
+    format!("{minus}{:.1}%", tenths.abs() / 10.0)
+}
+
 /// What a reader must know about a row.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Note {
     Bimodal,
     Failed,
     Mixed,
+    Drift,
     Flagged(Flag),
 }
 
@@ -194,11 +231,12 @@ impl Note {
         notes.extend(cell.groups.map(|_| Self::Bimodal));
         notes.extend((cell.failed > 0).then_some(Self::Failed));
         notes.extend(cell.mixed.then_some(Self::Mixed));
+        notes.extend(cell.drift.map(|_| Self::Drift));
         notes.extend(cell.flags.keys().copied().map(Self::Flagged));
         notes
     }
 
-    fn sentence(self, cells: &[CellSummary]) -> String {
+    fn sentence(self, cells: &[&CellSummary]) -> String {
         match self {
             Self::Bimodal => {
                 let factors = cells.iter().filter_map(|cell| cell.groups).map(|groups| groups.factor);
@@ -212,6 +250,14 @@ impl Note {
                 failed => format!("{failed} attempts failed; trials.csv says why"),
             },
             Self::Mixed => "mixed: not all trials ran with the same software, machines and CPUs".to_owned(),
+            Self::Drift => {
+                let changes = cells.iter().filter_map(|cell| cell.drift).map(|drift| drift.change);
+                let most = changes.max_by(|one, other| one.abs().total_cmp(&other.abs())).unwrap_or_default();
+                format!(
+                    "drift: throughput changed steadily while the run went on ({} at most); early and late trials are not alike",
+                    percent(most)
+                )
+            }
             Self::Flagged(flag) => {
                 let trials: usize = cells.iter().filter_map(|cell| cell.flags.get(&flag)).sum();
                 let plural = if trials == 1 { "trial" } else { "trials" };
@@ -237,6 +283,9 @@ pub(super) const fn meaning(flag: Flag) -> &'static str {
         Flag::Persistence => "the server wrote to disk, as its arguments asked",
         Flag::UnevenClients => {
             "one of several clients was done long before the others; for a while not all worked"
+        }
+        Flag::Outlier => {
+            "far from the other trials of the row (modified z-score above 3.5); kept all the same"
         }
         Flag::NotPlaced => "client and server could not be bound to the CPUs asked for",
     }

@@ -71,7 +71,7 @@ pub fn beside(trials: &Path) -> Beside {
             found.provenance = Some(provenance);
         }
         Err(error) => {
-            found.remarks.push(missing("Machines and versions only as the rows tell", "run.json", &error))
+            found.remarks.push(missing("Machines and versions only as the rows tell", "run.json", &error));
         }
     }
     match curves(&file("latency.csv")) {

@@ -12,6 +12,7 @@ pub mod differences;
 pub mod error;
 pub mod journal;
 pub mod lock;
+mod outlying;
 pub mod progress;
 pub mod provenance;
 pub mod read;

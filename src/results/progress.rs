@@ -1,7 +1,8 @@
-//! What of a run is done: all that is needed to go on with it, and nothing of the numbers.
+//! What of a run is done: all that is needed to go on with it, and of the numbers only what says whether it has to.
 
 use std::collections::HashMap;
 
+use crate::analysis::precision::Precision;
 use crate::record::{Status, TrialRecord};
 use crate::results::journal::Event;
 use crate::results::provenance::{End, EndReason, Session};
@@ -15,6 +16,8 @@ pub struct RunState {
     pub end: Option<End>,
     /// Every trial that was attempted.
     pub progress: Progress,
+    /// How well medians are known.
+    pub precision: Precision,
 }
 
 impl RunState {
@@ -25,7 +28,10 @@ impl RunState {
                 self.last_session = Some(*session);
                 self.end = None;
             }
-            Event::Trial(record) => self.progress.observe(&record),
+            Event::Trial(record) => {
+                self.progress.observe(&record);
+                self.precision.observe(&record);
+            }
             Event::End(end) => self.end = Some(end),
         }
     }
@@ -66,6 +72,12 @@ impl Progress {
     #[must_use]
     pub fn of(&self, cell: u64, repetition: u32) -> Option<Standing> {
         self.trials.get(&(cell, repetition)).copied()
+    }
+
+    /// The last block of which a trial was attempted; 0 if none was.
+    #[must_use]
+    pub fn last_repetition(&self) -> u32 {
+        self.trials.keys().map(|(_, repetition)| *repetition).max().unwrap_or_default()
     }
 
     /// How many trials ended well.

@@ -33,7 +33,7 @@ pub struct Session {
     pub skipped: Vec<String>,
     /// When.
     pub started_at: Timestamp,
-    /// Trials in the plan, done or not.
+    /// Trials in the plan, done or not; the largest possible number if repetitions depend on the precision reached.
     pub planned_trials: u64,
 }
 
@@ -42,6 +42,9 @@ pub struct Session {
 pub struct End {
     /// Why.
     pub why: EndReason,
+    /// By which rule. Earlier versions did not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_reason: Option<StopReason>,
     /// What happened, where there is more to say.
     pub error: Option<String>,
     /// When.
@@ -60,6 +63,36 @@ pub enum EndReason {
     HostLost,
     /// Its results could not be kept.
     NotKept,
+}
+
+/// By which rule a session had enough, if it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopReason {
+    /// Every cell had as many repetitions as the file asks for.
+    Fixed,
+    /// The median of every cell was known as precisely as the file asks for.
+    Precise,
+    /// It was not, and every cell had the most repetitions that the file allows.
+    MaxReached,
+    /// The session ended before, for whatever reason.
+    Interrupted,
+}
+
+impl StopReason {
+    /// All words that there are.
+    pub const WORDS: [&str; 4] = ["fixed", "precise", "max-reached", "interrupted"];
+
+    /// The word in the CSV.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Precise => "precise",
+            Self::MaxReached => "max-reached",
+            Self::Interrupted => "interrupted",
+        }
+    }
 }
 
 /// The contents of `run.json`: everything about a run but its numbers.

@@ -1,7 +1,8 @@
 //! Makes every other file of a run from its journal. May be done at any time and as often as one likes.
 //!
-//! Two passes: the first one writes the rows of the trials and gathers what cells need, except for their histograms,
-//! which are large. The second one merges those cell by cell. So memory holds a few numbers for each attempt, and as
+//! Three passes: the first one looks for outliers, and for nothing else. The second one writes the rows of the trials and
+//! gathers what cells need, except for their histograms, which are large. The third one merges those cell by cell. So
+//! memory holds a few numbers for each attempt, and as
 //! many histograms as there are threads.
 
 use std::path::Path;
@@ -11,24 +12,28 @@ use hdrhistogram::Histogram;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::analysis::control::{Control, controls};
 use crate::analysis::order;
 use crate::analysis::summary::{CellAttempts, CellSummary, Cells};
 use crate::latency;
-use crate::record::Status;
+use crate::record::{Flag, Status};
 use crate::results::columns::cells::{QuantileRow, latency_columns, summary_columns};
 use crate::results::columns::{Column, Context, trials};
 use crate::results::csv::Table;
 use crate::results::datapackage;
 use crate::results::error::{ResultsError, failed};
 use crate::results::journal::{Event, Lookup, Reader, Span, Torn};
+use crate::results::outlying::outlying;
 use crate::results::provenance::Provenance;
 use crate::results::run_dir::{JOURNAL, write_whole};
 
 /// What was found on the way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rebuilt {
-    /// Every cell, in the order of the file.
+    /// Every cell, in the order of the file, and a control behind the cell that it repeats.
     pub cells: Vec<CellSummary>,
+    /// What the controls say.
+    pub controls: Vec<Control>,
     /// Rows of `trials.csv`.
     pub attempts: u64,
     /// Where everything comes from.
@@ -47,8 +52,10 @@ pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
     let mut reader = Reader::open(&journal)?;
     let heading = reader.heading().clone();
     let mut provenance = Provenance::new(&heading);
-    let context = Context { run_id: heading.run_id, experiment: heading.experiment };
+    let mut context = Context { run_id: heading.run_id, experiment: heading.experiment, stop_reason: None };
 
+    let outlying = outlying(&journal).map_err(failed("read", &journal))?;
+    let mut stop_reason = None;
     let mut cells = Cells::default();
     let mut spans: Vec<Vec<Span>> = Vec::new();
     let mut attempts = 0;
@@ -56,7 +63,20 @@ pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
         for entry in &mut reader {
             let entry = entry?;
             provenance.observe(&entry.event);
-            let Event::Trial(record) = entry.event else { continue };
+            let mut record = match entry.event {
+                Event::Trial(record) => record,
+                Event::Session(_) => {
+                    stop_reason = None;
+                    continue;
+                }
+                Event::End(end) => {
+                    stop_reason = end.stop_reason;
+                    continue;
+                }
+            };
+            if outlying.contains(&attempts) {
+                record.flags.push(Flag::Outlier);
+            }
             write(&record)?;
             attempts += 1;
             let cell = cells.add(&record);
@@ -68,7 +88,10 @@ pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
         Ok(())
     })?;
 
-    let mut cells = summaries(&journal, cells.into_cells(), spans)?;
+    context.stop_reason = stop_reason;
+    let cells = cells.into_cells();
+    let controls = controls(&cells);
+    let mut cells = summaries(&journal, cells, spans)?;
     if let Some(session) = provenance.sessions.last() {
         order::sort(&mut cells, &session.modes);
     }
@@ -80,10 +103,10 @@ pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
     })?;
     write_json(&run.join("datapackage.json"), &datapackage::describe(&context))?;
     write_json(&run.join("run.json"), &provenance)?;
-    Ok(Rebuilt { cells, attempts, provenance, torn: reader.torn() })
+    Ok(Rebuilt { cells, controls, attempts, provenance, torn: reader.torn() })
 }
 
-/// The second pass.
+/// The third pass.
 fn summaries(
     journal: &Path,
     cells: Vec<CellAttempts>,

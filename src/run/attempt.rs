@@ -96,9 +96,13 @@ pub(super) async fn attempt(
         }),
         outcome = carry_out(fleet, trial, &name, &mut record, &mut keys_at_risk) => outcome,
     };
-    if outcome.is_err() {
-        abort(fleet, &trial.cell.settings.hosts.clients, &name).await;
-    }
+    let outcome = match outcome {
+        Err(failure) => {
+            abort(fleet, &trial.cell.settings.hosts.clients, &name).await;
+            Err(blame(fleet, &trial.cell.settings.hosts, failure).await)
+        }
+        measured => measured,
+    };
     record.took_ns = begun.elapsed().into();
     match outcome {
         Ok((measured, parts)) => {
@@ -139,6 +143,18 @@ async fn abort(fleet: &Fleet<'_>, clients: &[String], name: &str) {
         }
     });
     join_all(aborts).await;
+}
+
+/// Where the server's agent has gone away its server has, too, and what the driver says of its connection only follows
+/// from that, even if it was heard first.
+async fn blame(fleet: &Fleet<'_>, hosts: &HostPair, failure: Failure) -> Failure {
+    if failure.status != Status::Failed || !hosts.is_network() || !fleet.has_lost(&hosts.server).await {
+        return failure;
+    }
+    let lost = CallError::Lost { host: hosts.server.clone() }.to_string();
+    let error =
+        if failure.error.contains(&lost) { failure.error } else { format!("{lost}; {}", failure.error) };
+    Failure { error, may_succeed_again: failure.fatal.is_none(), ..failure }
 }
 
 /// The steps of a trial. What becomes known on the way is put into `record`; and into `keys_at_risk` what the keys
@@ -365,6 +381,7 @@ fn blank(fleet: &Fleet<'_>, trial: &PlannedTrial, attempt: u32) -> TrialRecord {
     };
     TrialRecord {
         cell: trial.cell.id.to_string(),
+        control_of: trial.cell.control_of.map(|cell| cell.to_string()),
         repetition: trial.repetition,
         position: trial.position,
         attempt,

@@ -10,18 +10,19 @@ use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
 use crate::experiment::{
     BuiltinMode, Experiment, HostPair, Lifetime, ModeSpec, ServerSpec, Settings, Transport,
 };
-use crate::host::agent_command;
 use crate::host::client::{AgentClient, CallError};
+use crate::host::reach::{Reached, reach};
+use crate::host::upload::Builds;
 use crate::plan::{NeededServer, Plan};
 use crate::protocol::{
-    AgentError, AgentErrorKind, Call, Endpoint, HostFacts, Launch, ModePrepare, Notice, PathProbe, Program,
-    ServerStart, ServerUp,
+    AgentError, AgentErrorKind, Call, Endpoint, HostFacts, Launch, ModePrepare, Notice, PathProbe, Ping,
+    Program, ServerStart, ServerUp,
 };
 use crate::run::{Event, MissingMode, Observer, RunError};
 use crate::units::Nanos;
@@ -34,6 +35,8 @@ const PINGS: u32 = 21;
 /// takes ten that have not logged in yet, and then drops some (`MaxStartups`).
 const AT_ONCE: usize = 8;
 
+/// How long an agent is given to show that it is there.
+const MOMENT: Duration = Duration::from_secs(2);
 /// How long a host that cannot be reached is left alone at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -43,6 +46,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 pub struct Equipment {
     /// This program, to be started as an agent.
     pub program: PathBuf,
+    /// Builds of this program that can be brought to other hosts.
+    pub builds: Builds,
     /// What a host's lock is to say of this run.
     pub holder: String,
     /// What the keys of this run begin with on a server that is not flushed.
@@ -58,6 +63,8 @@ pub struct Equipment {
 struct Member {
     /// The line to its agent. Gone when the agent is.
     agent: RefCell<Option<Rc<AgentClient>>>,
+    /// Where this program is there, if it had to be brought.
+    brought: RefCell<Option<String>>,
     /// What it is. Stays when the agent goes away.
     facts: RefCell<Rc<HostFacts>>,
     /// Whether it could not be reached lately.
@@ -104,7 +111,11 @@ impl<'e> Fleet<'e> {
             .buffered(AT_ONCE);
         while let Some((host, reached)) = reached.next().await {
             match reached {
-                Ok(()) => observer.on(Event::HostReady { host, facts: &self.facts(host) })?,
+                Ok(()) => {
+                    let brought = self.members[host].brought.borrow().clone();
+                    let facts = &self.facts(host);
+                    observer.on(Event::HostReady { host, facts, brought: brought.as_deref() })?;
+                }
                 Err(error) => missing.push(error),
             }
         }
@@ -271,12 +282,14 @@ impl<'e> Fleet<'e> {
         if let Some(lost) = lost {
             lost.close().await;
         }
+        let Equipment { program, builds, holder, .. } = &self.equipment;
         let spec = &self.experiment.hosts[host];
-        let command = agent_command(spec, &self.equipment.program);
+        let before = member.brought.borrow().clone();
         let (notify, notices) = mpsc::unbounded_channel();
-        let (client, welcome) =
-            AgentClient::connect(host, command, self.equipment.holder.clone(), notify).await?;
+        let Reached { client, welcome, brought } =
+            reach(host, spec, program, builds, before, holder, &notify).await?;
         tokio::spawn(log_notices(host.to_owned(), notices));
+        member.brought.replace(brought);
         member.agent.replace(Some(Rc::new(client)));
         member.facts.replace(Rc::new(welcome.facts));
         Ok(())
@@ -292,6 +305,15 @@ impl<'e> Fleet<'e> {
         match self.client(host) {
             Some(client) => client.call(call).await,
             None => Err(CallError::Lost { host: host.to_owned() }),
+        }
+    }
+
+    /// Whether there was a line to a host and its agent has gone away. Asks it, since a line that is broken is not at once
+    /// known to be; one that is silent for [`MOMENT`] is not yet lost.
+    pub(super) async fn has_lost(&self, host: &str) -> bool {
+        match self.client(host) {
+            Some(client) => matches!(timeout(MOMENT, client.call(Ping {})).await, Ok(Err(_))),
+            None => false,
         }
     }
 

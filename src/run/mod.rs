@@ -10,13 +10,14 @@ mod team;
 
 use std::cell::Cell;
 use std::io;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::host::client::ConnectError;
+use crate::host::reach::ReachError;
 use crate::plan::{CellId, Plan, PlannedTrial};
 use crate::protocol::{HostFacts, ServerIdentity};
 use crate::record::{Status, TrialRecord};
@@ -35,6 +36,8 @@ pub enum Event<'a> {
         host: &'a str,
         /// What it is.
         facts: &'a HostFacts,
+        /// Where this program is there, if it had to be brought.
+        brought: Option<&'a str>,
     },
     /// A server answers on a host.
     ServerReady {
@@ -74,13 +77,17 @@ pub enum Event<'a> {
     },
 }
 
-/// Hears of everything that happens in a run.
+/// Hears of everything that happens in a run, and says when it is enough.
 pub trait Observer {
     /// Hears of one event.
     ///
     /// # Errors
     /// If what happened cannot be kept; the run ends then, because a trial that is not kept does not count.
     fn on(&mut self, event: Event<'_>) -> io::Result<()>;
+
+    /// Whether a run whose repetitions depend on what was measured has enough with so many blocks. Asked when every
+    /// trial of the last of them has ended, from the least number of blocks on, and not at the most.
+    fn enough(&mut self, blocks: u32) -> bool;
 }
 
 /// What earlier sessions of the same run did for a trial.
@@ -107,7 +114,7 @@ pub struct MissingMode {
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Every trial of the plan was executed, but for those of optional modes that cannot be had.
+    /// Every trial of the plan was executed, or of as many blocks as were enough, but for those of optional modes that cannot be had.
     Complete {
         /// Trials of this session that failed in every attempt.
         failed: u64,
@@ -123,7 +130,7 @@ pub enum End {
 pub enum RunError {
     /// There is no agent on a host.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Reach(#[from] ReachError),
     /// A server cannot be had.
     #[error("host `{host}`: server `{server}`: {reason}")]
     Server {
@@ -160,6 +167,10 @@ impl RunError {
 }
 
 /// Executes every trial of `plan` that `past` does not call done, on disjoint hosts side by side.
+///
+/// Where the plan leaves open how many blocks there are, no trial of a further block begins before every trial of the one
+/// before has ended on every host, and the observer has said that it is not enough. So all cells have as many repetitions,
+/// and which ones they are does not depend on how fast a host is.
 ///
 /// `stop` turns true when somebody asks for an end: attempts that run are abandoned then and recorded as
 /// interrupted. However the run ends, agents are told to stop what they started before this returns.
@@ -198,7 +209,7 @@ async fn execute(
     observer.on(Event::Begin)?;
     let retries = plan.experiment().run.retries;
     let skipped = Cell::new(0);
-    let coming = plan.trials().filter_map(|trial| {
+    let coming = |trial: PlannedTrial| {
         let Past { done, attempts } = past(trial.cell.id, trial.repetition);
         if done {
             return None;
@@ -209,8 +220,13 @@ async fn execute(
         }
         let attempt = attempts.saturating_add(1);
         Some(Task { trial, attempt, last: attempt.saturating_add(retries), not_before: None })
-    });
-    let mut schedule = Schedule::new(&plan.hosts(), coming);
+    };
+    let hosts = plan.hosts();
+    let schedule_of = |blocks: RangeInclusive<u32>| {
+        Schedule::new(&hosts, blocks.flat_map(|repetition| plan.block(repetition)).filter_map(coming))
+    };
+    let mut blocks = plan.least_blocks();
+    let mut schedule = schedule_of(1..=blocks);
     let mut running = FuturesUnordered::new();
     // What stops the attempts that run: somebody who asks for an end, or an error that ends the run.
     let (halt, halted) = watch::channel(false);
@@ -243,7 +259,12 @@ async fn execute(
             halt.send_replace(true);
         }
         if running.is_empty() && (end.is_some() || wake.is_none()) {
-            break;
+            if end.is_some() || blocks == plan.blocks() || observer.enough(blocks) {
+                break;
+            }
+            blocks += 1;
+            schedule = schedule_of(blocks..=blocks);
+            continue;
         }
         tokio::select! {
             biased;

@@ -52,6 +52,28 @@ fn trials_on_disjoint_hosts_run_side_by_side_and_never_two_on_one_host() {
 }
 
 #[test]
+fn a_block_that_may_be_the_last_ends_on_every_host_before_the_next_begins() {
+    let sandbox = Sandbox::new();
+    // The trials of one host take much longer than those of the other.
+    let rest = "[[matrix]]\nhosts = 'a'\nmodes = 'sync'\nworkload.duration = '100ms'\n[[matrix]]\nhosts = 'b'\nmodes = 'sync'\n\
+                workload.operations = 10\n[run]\nrepetitions = { min = 2, max = 4, until = '0.0001%' }\nwarmup = 10\n";
+    sandbox.write("pair.toml", &behind_a_command(&sandbox, rest));
+    let output = sandbox.output(&["pair.toml"]);
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
+    let attempts = sandbox.attempts("pair");
+    assert_eq!(attempts.len(), 8);
+    for block in [2, 3] {
+        let in_block = |repetition: u64| {
+            attempts.iter().filter(move |attempt| attempt["repetition"].as_u64() == Some(repetition))
+        };
+        let over = in_block(block).map(|attempt| span(attempt).1).fold(0.0, f64::max);
+        let begins = in_block(block + 1).map(|attempt| span(attempt).0).fold(f64::INFINITY, f64::min);
+        assert!(over <= begins, "block {block} was over at {over}, the next one began at {begins}");
+    }
+    sandbox.expect_nobody_left();
+}
+
+#[test]
 fn several_clients_work_on_one_server_and_make_one_row() {
     let sandbox = Sandbox::new();
     let rest = "[workload]\noperations = 301\n[host.c]\ntransport = 'local'\naddress = '127.0.0.1'\n[[matrix]]\n\

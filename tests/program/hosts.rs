@@ -1,23 +1,20 @@
 //! Hosts other than this one: network namespaces with an sshd each, nodes of a Slurm, and hosts behind any command.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::AsFd;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use crate::machines::{Machines, distant_way, ip, keygen, refusals};
 use crate::sandbox::{Sandbox, code, signal, stderr, stdout, wait_until};
+use crate::slurm::Cluster;
+use crate::upload::builds;
 
 const AGENT: &str = env!("CARGO_BIN_EXE_orchestrate");
-const SSHD: &str = "/usr/sbin/sshd";
 
 /// Two hosts behind `env`, each with a lock and a temporary directory of its own.
 pub(crate) fn behind_a_command(sandbox: &Sandbox, rest: &str) -> String {
@@ -66,6 +63,8 @@ fn expect_both_ways(sandbox: &Sandbox, trials: usize) {
 
 #[test]
 fn a_host_that_cannot_be_had_is_told_before_anything_runs() {
+    let somebody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = somebody.local_addr().unwrap().port();
     let ssh = |host: &str| format!("name = 'x'\n[host.h]\n{host}\n[[matrix]]\nhosts = 'h'\nmodes = 'sync'\n");
     let cases = [
         (ssh("transport = 'command'\nprefix = ['/no/such/program']"), "failed to start the agent on host `h`"),
@@ -84,6 +83,14 @@ fn a_host_that_cannot_be_had_is_told_before_anything_runs() {
         (
             "name = 'x'\n[host.h]\ntransport = 'local'\n[[matrix]]\nhosts = { client = 'h', server = 'h2' }\nmodes = 'sync'\n[host.h2]\ntransport = 'command'\naddress = '192.0.2.1'\nprefix = ['env', 'TMPDIR=.']\nagent = 'AGENT'".replace("AGENT", AGENT),
             "no server can listen on 192.0.2.1: it is no address of this host",
+        ),
+        (
+            ssh(&format!("transport = 'command'\nprefix = ['env', 'PATH=/no/such/directory']\nagent = '{AGENT}'")),
+            "redis-server",
+        ),
+        (
+            format!("name = 'x'\n[host.h]\ntransport = 'local'\naddress = '127.0.0.1:{taken}'\n[host.h2]\ntransport = 'command'\nprefix = ['env', 'TMPDIR=.']\nagent = '{AGENT}'\n[[matrix]]\nhosts = {{ client = 'h2', server = 'h' }}\nmodes = 'sync'\n"),
+            "is taken by another program",
         ),
     ];
     for (text, expected) in cases {
@@ -113,146 +120,6 @@ fn an_agent_of_another_version_is_told_from_this_one() {
     let said = stderr(&output);
     assert!(said.contains("the agent on host `h` is orchestrate 0.0.9, this program is"), "{said}");
     sandbox.expect_nobody_left();
-}
-
-/// Three machines as far as their networks are concerned: `c` for the coordinator, `a` and `b` with an sshd each, and a
-/// cable between any two.
-struct Machines {
-    prefix: String,
-    sshd: Vec<Child>,
-    bin: PathBuf,
-}
-
-fn ip(words: &str) {
-    let output = Command::new("ip").args(words.split_whitespace()).output().unwrap();
-    assert!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn keygen(path: &Path) {
-    let status = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path).status();
-    assert!(status.unwrap().success());
-}
-
-impl Machines {
-    /// `None` where they cannot be made. A machine that checks every change must be able to.
-    fn new(sandbox: &Sandbox) -> Option<Self> {
-        let root = cfg!(target_os = "linux") && rustix::process::geteuid().is_root();
-        if !root || !Path::new(SSHD).exists() {
-            assert!(std::env::var_os("CI").is_none(), "this test needs Linux, root and {SSHD}");
-            eprintln!("network namespaces take Linux and root, and hosts in them {SSHD}: not tested here");
-            return None;
-        }
-        let path = sandbox.path();
-        let prefix = path.file_name().unwrap().to_str().unwrap().replace('.', "");
-        let mut machines = Self { prefix, sshd: Vec::new(), bin: path.join("bin") };
-        let name = |host: &str| machines.name(host);
-        for (host, own, other) in [
-            ("a", "10.77.1.2 a.test", "10.77.1.1 b.test"),
-            ("b", "10.77.2.2 b.test", "10.77.2.1 a.test"),
-            ("c", "", ""),
-        ] {
-            let files = Path::new("/etc/netns").join(name(host));
-            fs::create_dir_all(&files).unwrap();
-            fs::write(files.join("hosts"), format!("127.0.0.1 localhost\n{own}\n{other}\n")).unwrap();
-            ip(&format!("netns add {}", name(host)));
-            ip(&format!("-n {} link set lo up", name(host)));
-        }
-        for (net, one, other) in [(1, "c", "a"), (2, "c", "b"), (3, "a", "b")] {
-            let (from, to) = (name(one), name(other));
-            ip(&format!("-n {from} link add to-{other} type veth peer name to-{one} netns {to}"));
-            ip(&format!("-n {from} addr add 10.77.{net}.1/24 dev to-{other}"));
-            ip(&format!("-n {to} addr add 10.77.{net}.2/24 dev to-{one}"));
-            ip(&format!("-n {from} link set to-{other} up"));
-            ip(&format!("-n {to} link set to-{one} up"));
-        }
-        keygen(&path.join("user"));
-        fs::create_dir_all("/run/sshd").unwrap();
-        let mut config = format!(
-            "Host *\nUser root\nIdentityFile {0}/user\nIdentitiesOnly yes\nUserKnownHostsFile {0}/known\n\
-             StrictHostKeyChecking yes\n",
-            path.display()
-        );
-        let mut known = String::new();
-        for (host, address) in [("a", "10.77.1.2"), ("b", "10.77.2.2")] {
-            let own = path.join(host);
-            fs::create_dir_all(own.join("tmp")).unwrap();
-            keygen(&own.join("key"));
-            let public = fs::read_to_string(own.join("key.pub")).unwrap();
-            known += &format!("{address} {public}");
-            config += &format!("Host {host}\nHostName {address}\n");
-            let sshd_config = format!(
-                "ListenAddress {address}\nHostKey {0}/key\nAuthorizedKeysFile {1}/user.pub\nPermitRootLogin yes\n\
-                 StrictModes no\nUsePAM no\nPidFile none\nSetEnv TMPDIR={0}/tmp\n",
-                own.display(),
-                path.display()
-            );
-            fs::write(own.join("sshd_config"), sshd_config).unwrap();
-            let mut sshd = Command::new("ip");
-            sshd.args(["netns", "exec", &machines.name(host), SSHD, "-D", "-e", "-f"]);
-            sshd.arg(own.join("sshd_config")).stdin(Stdio::null()).stderr(Stdio::null());
-            machines.sshd.push(sshd.spawn().unwrap());
-        }
-        for sshd in &machines.sshd {
-            // The sockets of its namespace: one that listens (0A) on port 22.
-            let sockets = format!("/proc/{}/net/tcp", sshd.id());
-            wait_until("sshd listens", || {
-                let listens = |line: &str| line.contains(":0016 00000000:0000 0A");
-                fs::read_to_string(&sockets).ok()?.lines().any(listens).then_some(())
-            });
-        }
-        fs::write(path.join("known"), known).unwrap();
-        fs::write(path.join("config"), config).unwrap();
-        fs::create_dir(&machines.bin).unwrap();
-        let ssh = machines.bin.join("ssh");
-        fs::write(&ssh, format!("#!/bin/sh\nexec /usr/bin/ssh -F {}/config \"$@\"\n", path.display()))
-            .unwrap();
-        fs::set_permissions(&ssh, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        Some(machines)
-    }
-
-    fn name(&self, host: &str) -> String {
-        format!("{}-{host}", self.prefix)
-    }
-
-    /// The program, to be started on `c`. It takes the place of the `ip` that moves it there.
-    fn orchestrate(&self, sandbox: &Sandbox, args: &[&str]) -> Command {
-        let path = std::env::var("PATH").unwrap();
-        let mut command = Command::new("ip");
-        command
-            .args(["netns", "exec", &self.name("c"), AGENT])
-            .args(args)
-            .current_dir(sandbox.path())
-            .env("PATH", format!("{}:{path}", self.bin.display()))
-            .env("TMPDIR", sandbox.path().join("tmp"))
-            .env("NO_COLOR", "1")
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn output(&self, sandbox: &Sandbox, args: &[&str]) -> Output {
-        self.orchestrate(sandbox, args).output().unwrap()
-    }
-
-    /// What `redis-cli` on a host says to a PING.
-    fn ping(&self, from: &str, address: &str, port: &str) -> String {
-        let host = self.name(from);
-        let words = ["netns", "exec", &host, "redis-cli", "-h", address, "-p", port, "ping"];
-        let output = Command::new("ip").args(words).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-    }
-}
-
-impl Drop for Machines {
-    fn drop(&mut self) {
-        for sshd in &mut self.sshd {
-            let _ = sshd.kill();
-            let _ = sshd.wait();
-        }
-        for host in ["a", "b", "c"] {
-            let _ = Command::new("ip").args(["netns", "del", &self.name(host)]).status();
-            let _ = fs::remove_dir_all(Path::new("/etc/netns").join(self.name(host)));
-        }
-    }
 }
 
 fn over_ssh(rest: &str) -> String {
@@ -293,6 +160,17 @@ fn client_and_server_on_two_machines_over_ssh() {
     assert_eq!(code(output.status), 3, "{}", stderr(&output));
     assert!(stderr(&output).contains("/no/such/orchestrate"), "{}", stderr(&output));
 
+    // With a build at hand, the program is brought to both.
+    builds(&sandbox);
+    let output = machines.output(&sandbox, &["pair.toml", "--fresh"]);
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
+    for host in ["a", "b"] {
+        let cache = sandbox.path().join(host).join("cache/orchestrate");
+        assert_eq!(fs::read_dir(cache).unwrap().count(), 1);
+    }
+    expect_both_ways(&sandbox, 24);
+    fs::remove_dir_all(sandbox.path().join("builds")).unwrap();
+
     for needle in ["requirepass", "\"password\":\""] {
         for file in ["journal.jsonl", "run.log", "run.json", "trials.csv"] {
             let text = fs::read_to_string(sandbox.runs("pair")[0].join(file)).unwrap();
@@ -309,9 +187,89 @@ fn client_and_server_on_two_machines_over_ssh() {
     sandbox.expect_nobody_left();
 }
 
+/// Whether a process was started over ssh on a host.
+fn is_on(sandbox: &Sandbox, host: &str, pid: i32) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    String::from_utf8_lossy(&environment).contains(&format!("TMPDIR={}/{host}/", sandbox.path().display()))
+}
+
+/// The agent on a host that is reached over ssh.
+fn agent_on(sandbox: &Sandbox, host: &str) -> Option<i32> {
+    let mut all = sandbox.processes().into_iter();
+    all.find(|(pid, title)| title.contains("orchestrate agent") && is_on(sandbox, host, *pid))
+        .map(|(pid, _)| pid)
+}
+
+/// Files below a directory that contain `needle`.
+fn files_with(directory: &Path, needle: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap().flatten() {
+        let path = entry.path();
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => files_with(&path, needle, found),
+            Ok(kind) if kind.is_file() => {
+                let text = fs::read(&path).unwrap_or_default();
+                if text.windows(needle.len()).any(|window| window == needle.as_bytes()) {
+                    found.push(path);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn the_password_of_a_server_is_seen_nowhere_and_nobody_gets_in_without_it() {
+    let sandbox = Sandbox::new();
+    let Some(machines) = Machines::new(&sandbox) else { return };
+    // The only one who is told is the client: one that gives away what it was told, and else does its work.
+    let client = sandbox.write(
+        "client",
+        &format!(
+            "#!/bin/sh\nread -r job; printf '%s' \"$job\" > {0}/told\n\
+             {{ printf '%s\\n' \"$job\" | sed 's/\"mode\":\"own\"/\"mode\":\"sync\"/'; cat; }} | {AGENT} driver\n",
+            sandbox.path().display()
+        ),
+    );
+    fs::set_permissions(&client, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let rest = "[workload]\nduration = '2s'\n[mode.own]\ncommand = ['./client']\n[[matrix]]\nhosts = { client = 'a', server = 'b' }\n\
+                modes = 'own'\n[run]\nrepetitions = 1\nwarmup = 10\nretries = 0\n";
+    sandbox.write("pair.toml", &over_ssh(rest));
+    let output = fs::File::create(sandbox.path().join("output")).unwrap();
+    let mut run = machines.orchestrate(&sandbox, &["-vv", "pair.toml"]).stderr(output).spawn().unwrap();
+    let told = wait_until("the client was told", || {
+        assert!(run.try_wait().unwrap().is_none(), "it ended before");
+        let told = fs::read(sandbox.path().join("told")).ok()?;
+        let job: serde_json::Value = serde_json::from_slice(&told).ok()?;
+        Some(job["server"].clone())
+    });
+    let (password, port) = (told["password"].as_str().unwrap(), told["port"].as_u64().unwrap());
+    assert!(password.len() >= 32);
+    // c has no cable to that network, but knows the way.
+    ip(&format!("-n {} route add 10.77.3.2/32 via 10.77.2.2", machines.name("c")));
+    for from in ["a", "c"] {
+        let said = machines.ping(from, "10.77.3.2", &port.to_string());
+        assert!(said.contains("NOAUTH"), "{from}: {said}");
+    }
+    // What `ps` could show, to anybody on any of the hosts.
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        for file in ["cmdline", "environ"] {
+            let shown = fs::read(entry.path().join(file)).unwrap_or_default();
+            let shown = String::from_utf8_lossy(&shown);
+            assert!(!shown.contains(password), "{file}: {shown}");
+        }
+    }
+    let status = run.wait().unwrap();
+    assert_eq!(code(status), 0, "{}", fs::read_to_string(sandbox.path().join("output")).unwrap());
+    let mut found = Vec::new();
+    files_with(sandbox.path(), password, &mut found);
+    assert_eq!(found, [sandbox.path().join("told")]);
+    drop(machines);
+    sandbox.expect_nobody_left();
+}
+
 #[test]
 fn whoever_is_killed_nothing_is_left_on_any_host_and_nobody_else_gets_at_the_server() {
-    for victim in ["coordinator", "ssh", "agent"] {
+    for victim in ["coordinator", "ssh", "agent of a", "agent of b"] {
         let sandbox = Sandbox::new();
         let Some(machines) = Machines::new(&sandbox) else { return };
         let rest = "[workload]\nduration = '50s'\n[[matrix]]\nhosts = { client = 'a', server = 'b' }\nmodes = 'async'\n\
@@ -338,7 +296,7 @@ fn whoever_is_killed_nothing_is_left_on_any_host_and_nobody_else_gets_at_the_ser
             "ssh" => sandbox
                 .process("/usr/bin/ssh")
                 .unwrap_or_else(|| sandbox.process("ServerAliveInterval").unwrap()),
-            _ => sandbox.process("orchestrate agent").unwrap(),
+            agent => agent_on(&sandbox, &agent["agent of ".len()..]).expect("an agent there"),
         };
         signal(pid, Signal::KILL);
         if victim != "coordinator" {
@@ -364,13 +322,7 @@ fn a_link_that_is_cut_fails_trials_and_when_it_is_back_the_run_goes_on() {
     sandbox.write("pair.toml", &over_ssh(rest));
     let mut run = machines.orchestrate(&sandbox, &["pair.toml"]).stderr(Stdio::null()).spawn().unwrap();
     wait_until("a driver works on a", || sandbox.process("orchestrate driver"));
-    let on_a = |(pid, _): &(i32, String)| {
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        String::from_utf8_lossy(&environment).contains(&format!("TMPDIR={}/a/", sandbox.path().display()))
-    };
-    let agents: Vec<_> =
-        sandbox.processes().into_iter().filter(|process| process.1.contains("orchestrate agent")).collect();
-    let agent = agents.iter().find(|process| on_a(process)).expect("an agent on a").0;
+    let agent = agent_on(&sandbox, "a").expect("an agent on a");
     let gone = pidfd_open(Pid::from_raw(agent).unwrap(), PidfdFlags::empty()).unwrap();
     let cut = |state: &str| ip(&format!("-n {} link set to-a {state}", machines.name("c")));
     cut("down");
@@ -381,7 +333,9 @@ fn a_link_that_is_cut_fails_trials_and_when_it_is_back_the_run_goes_on() {
         1,
         "the agent is still there"
     );
-    wait_until("nothing is left on a", || (!sandbox.processes().iter().any(on_a)).then_some(()));
+    wait_until("nothing is left on a", || {
+        (!sandbox.processes().iter().any(|&(pid, _)| is_on(&sandbox, "a", pid))).then_some(())
+    });
     cut("up");
     assert_eq!(code(run.wait().unwrap()), 0);
     let rows = sandbox.rows("pair", "trials.csv");
@@ -393,94 +347,6 @@ fn a_link_that_is_cut_fails_trials_and_when_it_is_back_the_run_goes_on() {
     assert!(reasons.iter().any(|reason| reason.contains("went away")), "{reasons:?}");
     drop(machines);
     sandbox.expect_nobody_left();
-}
-
-/// A Slurm of one machine with two nodes, `n1` and `n2`. Ends with the test.
-struct Cluster {
-    daemons: Vec<Child>,
-    configuration: PathBuf,
-}
-
-impl Cluster {
-    /// `None` where there is no Slurm. A machine that checks every change must have it.
-    fn new(sandbox: &Sandbox) -> Option<Self> {
-        let there = ["munged", "slurmctld", "slurmd"].map(|name| Path::new("/usr/sbin").join(name));
-        if !rustix::process::geteuid().is_root() || !there.iter().all(|path| path.exists()) {
-            assert!(std::env::var_os("CI").is_none(), "this test needs root, slurm-wlm and munge");
-            eprintln!("a Slurm takes root, slurm-wlm and munge: not tested here");
-            return None;
-        }
-        let place = sandbox.path().join("slurm");
-        for directory in ["state", "n1", "n2"] {
-            fs::create_dir_all(place.join(directory)).unwrap();
-        }
-        let host = Command::new("hostname").arg("-s").output().unwrap();
-        let host = String::from_utf8(host.stdout).unwrap();
-        let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let [controller, one, two] =
-            [free(), free(), free()].map(|listener| listener.local_addr().unwrap().port());
-        let configuration = place.join("slurm.conf");
-        let text = format!(
-            "ClusterName=test\nSlurmctldHost={host}(127.0.0.1)\nSlurmctldPort={controller}\nSlurmUser=root\nSlurmdUser=root\n\
-             AuthType=auth/munge\nAuthInfo=socket={place}/munge.sock\nCredType=cred/munge\nMpiDefault=none\n\
-             StateSaveLocation={place}/state\nSlurmdSpoolDir={place}/%n\nSlurmctldPidFile={place}/ctld.pid\n\
-             SlurmdPidFile={place}/%n.pid\nSlurmctldLogFile={place}/ctld.log\nSlurmdLogFile={place}/%n.log\n\
-             ProctrackType=proctrack/linuxproc\nTaskPlugin=task/none\nSelectType=select/linear\nReturnToService=2\n\
-             NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={one}\n\
-             NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port={two}\n\
-             PartitionName=all Nodes=n1,n2 Default=YES State=UP\n",
-            host = host.trim(),
-            place = place.display(),
-        );
-        fs::write(&configuration, text).unwrap();
-        let mut key = fs::File::create(place.join("munge.key")).unwrap();
-        std::io::copy(&mut std::io::Read::take(fs::File::open("/dev/urandom").unwrap(), 1024), &mut key)
-            .unwrap();
-        fs::set_permissions(place.join("munge.key"), std::os::unix::fs::PermissionsExt::from_mode(0o400))
-            .unwrap();
-        let mut cluster = Self { daemons: Vec::new(), configuration };
-        let file = |option: &str, name: &str| format!("--{option}-file={}/munge.{name}", place.display());
-        let socket = format!("--socket={}/munge.sock", place.display());
-        cluster.start(
-            "munged",
-            &[
-                "--foreground",
-                "--force",
-                &socket,
-                &file("key", "key"),
-                &file("pid", "pid"),
-                &file("log", "log"),
-                &file("seed", "seed"),
-            ],
-        );
-        wait_until("munged listens", || place.join("munge.sock").exists().then_some(()));
-        cluster.start("slurmctld", &["-D", "-c"]);
-        cluster.start("slurmd", &["-D", "-N", "n1"]);
-        cluster.start("slurmd", &["-D", "-N", "n2"]);
-        wait_until("both nodes are idle", || {
-            let mut states = Command::new("sinfo");
-            states.args(["-h", "-N", "-o", "%t"]).env("SLURM_CONF", &cluster.configuration);
-            let output = states.output().unwrap();
-            (output.stdout == b"idle\nidle\n").then_some(())
-        });
-        Some(cluster)
-    }
-
-    fn start(&mut self, daemon: &str, args: &[&str]) {
-        let mut command = Command::new(Path::new("/usr/sbin").join(daemon));
-        command.args(args).env("SLURM_CONF", &self.configuration);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.daemons.push(command.spawn().unwrap());
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        for daemon in self.daemons.iter_mut().rev() {
-            let _ = daemon.kill();
-            let _ = daemon.wait();
-        }
-    }
 }
 
 #[test]
@@ -507,79 +373,6 @@ fn nodes_of_a_slurm_are_hosts() {
     assert_eq!(code(output.status), 0, "{}", stderr(&output));
     expect_both_ways(&sandbox, 24);
     sandbox.expect_nobody_left();
-}
-
-/// Moves the calling thread into a network namespace; its sockets stay there.
-fn enter(namespace: &str) {
-    let file = fs::File::open(Path::new("/run/netns").join(namespace)).unwrap();
-    move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
-}
-
-/// A way with a distance: whoever connects to `near` in a namespace talks to `far`, and every byte is `late` on its way
-/// there, and on its way back.
-fn distant_way(namespace: String, near: &'static str, far: &'static str, late: Duration) {
-    let (listens, listening) = mpsc::channel();
-    thread::spawn(move || {
-        enter(&namespace);
-        let listener = TcpListener::bind(near).unwrap();
-        listens.send(()).unwrap();
-        for here in listener.incoming().map_while(Result::ok) {
-            // Nobody may be there yet.
-            let Ok(there) = TcpStream::connect(far) else { continue };
-            for (from, to) in [(&here, &there), (&there, &here)] {
-                from.set_nodelay(true).unwrap();
-                pass_on(from.try_clone().unwrap(), to.try_clone().unwrap(), late);
-            }
-        }
-    });
-    listening.recv().unwrap();
-}
-
-fn pass_on(mut from: TcpStream, mut to: TcpStream, late: Duration) {
-    let (queue, due) = mpsc::channel::<(Instant, Vec<u8>)>();
-    thread::spawn(move || {
-        let mut buffer = vec![0; 65_536];
-        while let Ok(length @ 1..) = from.read(&mut buffer) {
-            if queue.send((Instant::now() + late, buffer[..length].to_vec())).is_err() {
-                break;
-            }
-        }
-    });
-    thread::spawn(move || {
-        for (due, bytes) in due {
-            // This is the distance; nothing is waited for.
-            thread::sleep(due.saturating_duration_since(Instant::now()));
-            if to.write_all(&bytes).is_err() {
-                return;
-            }
-        }
-        let _ = to.shutdown(std::net::Shutdown::Both);
-    });
-}
-
-/// The median of what a server takes to refuse PINGs without its password, in microseconds; `None` until one is there.
-fn refusals(namespace: &str, address: &str) -> Option<f64> {
-    let (namespace, address) = (namespace.to_owned(), address.to_owned());
-    let measure = move || {
-        enter(&namespace);
-        let mut stream = TcpStream::connect(address).ok()?;
-        stream.set_nodelay(true).ok()?;
-        let mut times = Vec::new();
-        for _ in 0..21 {
-            let asked = Instant::now();
-            stream.write_all(b"PING\r\n").ok()?;
-            let mut answer = [0; 100];
-            let length = stream.read(&mut answer).ok()?;
-            assert!(length == 0 || answer.starts_with(b"-NOAUTH"), "{}", String::from_utf8_lossy(&answer));
-            if length == 0 {
-                return None;
-            }
-            times.push(asked.elapsed().as_secs_f64() * 1e6);
-        }
-        times.sort_by(f64::total_cmp);
-        Some(times[times.len() / 2])
-    };
-    thread::spawn(measure).join().unwrap()
 }
 
 #[test]

@@ -12,6 +12,16 @@ mod fleet;
 #[cfg(target_os = "linux")]
 mod hosts;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod machines;
+#[cfg(test)]
+mod repetitions;
+#[cfg(test)]
 mod run;
 #[cfg(test)]
 mod sandbox;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod slurm;
+#[cfg(test)]
+mod upload;

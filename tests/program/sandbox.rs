@@ -41,6 +41,8 @@ impl Sandbox {
             .args(args)
             .current_dir(self.path())
             .env("TMPDIR", self.path().join("tmp"))
+            // What this user may have built is brought nowhere.
+            .env("ORCHESTRATE_AGENTS", self.path().join("no-agents"))
             .env("NO_COLOR", "1")
             .stdin(Stdio::null());
         command

@@ -8,11 +8,11 @@ use std::time::Instant;
 use orchestrate::analysis::summary::CellSummary;
 use orchestrate::record::{Flag, Status};
 use orchestrate::results::columns::{Column, cells, trials};
-use orchestrate::results::provenance::Provenance;
+use orchestrate::results::provenance::{End, EndReason, Provenance, StopReason};
 use orchestrate::results::rebuild::rebuild;
 use proptest::prelude::*;
 
-use crate::records::{Run, failed, ok, settings};
+use crate::records::{Run, begin, end, failed, ok, session, settings, start};
 
 type Row = HashMap<String, String>;
 
@@ -148,6 +148,105 @@ fn trials_on_two_sides_of_a_coin_are_called_bimodal() {
     let run = Run::of(&[1, 2, 3].map(|i| ok(&settings, i, [70_000.0, 8_000.0, 66_000.0][i as usize - 1])));
     rebuild(&run.path).unwrap();
     assert_eq!(rows(&run.path.join("summary.csv"))[0]["flags"], "bimodal");
+}
+
+#[test]
+fn a_trial_far_from_the_others_of_its_cell_is_marked_and_kept() {
+    let settings = settings("sync", 1);
+    let speeds = [8_600.0, 8_610.0, 7_000.0, 8_590.0, 8_605.0];
+    let mut records: Vec<_> = speeds.into_iter().zip(1..).map(|(speed, i)| ok(&settings, i, speed)).collect();
+    records.insert(1, failed(&settings, 9, "a row that is no observation"));
+    records[3].flags = vec![Flag::ForeignLoad];
+    let run = Run::of(&records);
+    let flags: Vec<String> =
+        trial_rows(&run).into_iter().map(|mut row| row.remove("flags").unwrap()).collect();
+    assert_eq!(flags, ["", "", "", "foreign-load outlier", "", ""]);
+    let cell = summary(&run);
+    assert_eq!((cell.n, cell.flags[&Flag::Outlier], cell.throughput.unwrap().worst.round()), (5, 1, 7_000.0));
+    assert_eq!(rows(&run.path.join("summary.csv"))[0]["flags"], "foreign-load outlier");
+}
+
+#[test]
+fn few_trials_have_no_outliers() {
+    let settings = settings("sync", 1);
+    let run = Run::of(
+        &[1, 2, 3, 4].map(|i| ok(&settings, i, [8_600.0, 8_610.0, 7_000.0, 8_590.0][i as usize - 1])),
+    );
+    assert!(trial_rows(&run).iter().all(|row| row["flags"].is_empty()));
+}
+
+#[test]
+fn a_cell_whose_throughput_goes_one_way_is_called_drifting() {
+    let settings = settings("sync", 1);
+    let run = Run::of(&[1, 2, 3, 4, 5, 6, 7, 8].map(|i| ok(&settings, i, 8_600.0 - 100.0 * f64::from(i))));
+    rebuild(&run.path).unwrap();
+    assert_eq!(rows(&run.path.join("summary.csv"))[0]["flags"], "drift");
+}
+
+#[test]
+fn a_median_has_an_interval_from_five_trials_on() {
+    let settings = settings("sync", 1);
+    let summary_of = |speeds: &[f64]| {
+        let trials: Vec<_> = speeds.iter().zip(1..).map(|(&speed, i)| ok(&settings, i, speed)).collect();
+        let run = Run::of(&trials);
+        rebuild(&run.path).unwrap();
+        rows(&run.path.join("summary.csv")).pop().unwrap()
+    };
+    let row = summary_of(&[8_600.0, 8_610.0, 8_580.0, 8_590.0, 8_605.0]);
+    let number = |name: &str| row[name].parse::<f64>().unwrap();
+    let (low, median, high) =
+        (number("median_low_ops_per_s"), number("median_ops_per_s"), number("median_high_ops_per_s"));
+    assert!(number("worst_ops_per_s") <= low && low < median && median < high, "{low} {median} {high}");
+    let few = summary_of(&[8_600.0, 8_610.0, 8_580.0, 8_590.0]);
+    assert_eq!((few["median_low_ops_per_s"].as_str(), few["median_high_ops_per_s"].as_str()), ("", ""));
+}
+
+#[test]
+fn a_control_is_marked_in_every_table() {
+    let settings = settings("sync", 1);
+    let mut twin = ok(&settings, 1, 8_700.0);
+    let cell = std::mem::replace(&mut twin.cell, "00000000000000aa".to_owned());
+    twin.control_of = Some(cell.clone());
+    let run = Run::of(&[twin, ok(&settings, 1, 8_600.0)]);
+    let rebuilt = rebuild(&run.path).unwrap();
+    for table in ["trials.csv", "summary.csv", "latency.csv"] {
+        for row in rows(&run.path.join(table)) {
+            let of = if row["cell"] == cell { "" } else { cell.as_str() };
+            assert_eq!(row["control_of"], of, "{table}");
+        }
+    }
+    let order: Vec<bool> = rebuilt.cells.iter().map(|cell| cell.control_of.is_some()).collect();
+    assert_eq!(order, [false, true], "it stands behind the cell that it repeats");
+}
+
+#[test]
+fn why_a_run_ended_is_known_once_it_has() {
+    let results = tempfile::tempdir().unwrap();
+    let (directory, mut journal) = begin(results.path(), start());
+    journal.trial(&ok(&settings("sync", 1), 1, 8_600.0)).unwrap();
+    let reason = || {
+        rebuild(directory.path()).unwrap();
+        rows(&directory.path().join("summary.csv")).pop().unwrap().remove("stop_reason").unwrap()
+    };
+    assert_eq!(reason(), "");
+    let stopped = End { stop_reason: Some(StopReason::Interrupted), ..end(EndReason::Interrupted) };
+    journal.end(&stopped).unwrap();
+    assert_eq!(reason(), "interrupted");
+    journal.session(&session(journal.run_id(), 4)).unwrap();
+    assert_eq!(reason(), "", "it goes on");
+    journal.end(&End { stop_reason: Some(StopReason::Precise), ..end(EndReason::Complete) }).unwrap();
+    assert_eq!(reason(), "precise");
+}
+
+#[test]
+fn a_journal_of_an_earlier_version_still_makes_tables() {
+    let run = Run::of(&[ok(&settings("sync", 1), 1, 8_600.0)]);
+    let text = fs::read_to_string(run.journal()).unwrap();
+    assert!(text.contains(",\"stop_reason\":\"fixed\"") && !text.contains("control_of"));
+    fs::write(run.journal(), text.replace(",\"stop_reason\":\"fixed\"", "")).unwrap();
+    rebuild(&run.path).unwrap();
+    let row = rows(&run.path.join("summary.csv")).pop().unwrap();
+    assert_eq!((row["stop_reason"].as_str(), row["control_of"].as_str(), row["n"].as_str()), ("", "", "1"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use orchestrate::latency;
 use orchestrate::protocol::{AppliedPlacement, HostFacts, ServerCounts, ServerIdentity};
 use orchestrate::record::{ClientLabel, HostLabel, LinkKind, Measured, Status, TrialRecord};
 use orchestrate::results::journal::Journal;
-use orchestrate::results::provenance::{End, EndReason, Session};
+use orchestrate::results::provenance::{End, EndReason, Session, StopReason};
 use orchestrate::results::run_dir::{JOURNAL, RunDir};
 use orchestrate::units::Nanos;
 
@@ -60,6 +60,7 @@ pub(crate) fn failed(settings: &Settings, repetition: u32, error: &str) -> Trial
     settings.hash(&mut hasher);
     TrialRecord {
         cell: format!("{:016x}", hasher.finish()),
+        control_of: None,
         repetition,
         position: u64::from(repetition),
         attempt: 1,
@@ -146,7 +147,7 @@ pub(crate) fn session(run_id: &str, planned_trials: u64) -> Session {
 }
 
 pub(crate) fn end(why: EndReason) -> End {
-    End { why, error: None, at: start() + SignedDuration::from_mins(1) }
+    End { why, stop_reason: Some(StopReason::Fixed), error: None, at: start() + SignedDuration::from_mins(1) }
 }
 
 /// A directory that is deleted with this, and a complete run in it.

@@ -125,6 +125,7 @@ fn experiment() -> Experiment {
             seed: 1,
             timeout: Nanos::from_secs(60),
             retries: 1,
+            control: false,
         },
     }
 }
@@ -189,6 +190,7 @@ fn how_the_run_is_carried_out_is_no_difference() {
         seed: 2,
         timeout: Nanos::from_secs(1),
         retries: 9,
+        control: true,
     };
     assert_eq!(changes(|e| e.run = run), [""; 0]);
 }

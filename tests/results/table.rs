@@ -5,16 +5,16 @@ use orchestrate::results::rebuild::rebuild;
 use crate::records::{Run, failed, ok, settings};
 
 fn tables(records: &[TrialRecord]) -> (String, String) {
-    let cells = rebuild(&Run::of(records).path).unwrap().cells;
-    (table::text(&cells), table::markdown(&cells))
+    let rebuilt = rebuild(&Run::of(records).path).unwrap();
+    (table::text(&rebuilt.cells, &rebuilt.controls), table::markdown(&rebuilt.cells, &rebuilt.controls))
 }
 
 /// Best, worst and standard deviation are the article's; what was in between is chosen so that they come out.
 fn article() -> Vec<TrialRecord> {
     let rows = [
-        ("sync", 1, [8655.07, 8565.18, 8640.65, 8640.65, 8640.65]),
-        ("async", 1, [5392.60, 5352.36, 5379.45, 5379.45, 5379.45]),
-        ("async", 100, [10770.29, 10085.96, 10698.64, 10698.64, 10698.64]),
+        ("sync", 1, [8655.07, 8565.18, 8610.12, 8633.77, 8586.48]),
+        ("async", 1, [5392.60, 5352.36, 5372.48, 5377.88, 5367.08]),
+        ("async", 100, [10770.29, 10085.96, 10428.12, 10637.67, 10218.58]),
     ];
     let trials = |(mode, workers, speeds): (&str, u32, [f64; 5])| {
         let settings = settings(mode, workers);
@@ -99,10 +99,71 @@ fn what_varies_gets_a_column_and_what_to_mind_a_mark() {
 
 #[test]
 fn no_cells_make_an_empty_table() {
-    insta::assert_snapshot!(table::text(&[]), @r"
+    insta::assert_snapshot!(table::text(&[], &[]), @r"
      Mode   Workers   Best   Worst   Stdev
     ───────────────────────────────────────
 
     operations/s; best, worst and sample standard deviation of 0 trials in each row
     ");
+}
+
+#[test]
+fn an_outlier_and_a_drift_are_marked_and_said() {
+    let (steady, drifting) = (settings("sync", 1), settings("async", 1));
+    let mut records: Vec<TrialRecord> = [8_600.0, 8_610.0, 8_590.0, 8_605.0, 8_595.0, 7_900.0]
+        .into_iter()
+        .zip(1..)
+        .map(|(speed, repetition)| ok(&steady, repetition, speed))
+        .collect();
+    records.extend((1..=8).map(|i| ok(&drifting, i, 5_000.0 - 100.0 * f64::from(i))));
+    insta::assert_snapshot!(tables(&records).0, @r"
+     Mode    Workers   Best   Worst   Stdev
+    ────────────────────────────────────────────
+     sync          1   8610    7900     286   ‡
+     async         1   4900    4200     245   †
+
+    operations/s; best, worst and sample standard deviation of 6 to 8 trials in each row
+    † drift: throughput changed steadily while the run went on (−15.4% at most); early and late trials are not alike
+    ‡ outlier, in 1 trial: far from the other trials of the row (modified z-score above 3.5); kept all the same
+    ");
+}
+
+/// A cell, its control, and the table.
+fn with_control(cell: &[f64], control: &[f64]) -> String {
+    let settings = settings("sync", 1);
+    let of = |speeds: &[f64]| -> Vec<TrialRecord> {
+        speeds.iter().zip(1..).map(|(&speed, repetition)| ok(&settings, repetition, speed)).collect()
+    };
+    let (mut records, mut twins) = (of(cell), of(control));
+    for twin in &mut twins {
+        twin.control_of = Some(std::mem::replace(&mut twin.cell, "00000000000000aa".to_owned()));
+    }
+    // Whichever came first.
+    records.splice(0..0, twins);
+    tables(&records).0
+}
+
+#[test]
+fn a_control_is_no_row_but_a_sentence() {
+    let cell = [8_600.0, 8_700.0, 8_500.0, 8_650.0, 8_550.0];
+    insta::assert_snapshot!(with_control(&cell, &cell.map(|speed| speed * 0.993)), @r"
+     Mode   Workers   Best   Worst   Stdev
+    ───────────────────────────────────────
+     sync         1   8700    8500    79.1
+
+    operations/s; best, worst and sample standard deviation of 5 trials in each row
+    control: two cells that are the same (sync, 1 worker) differed by −0.7% [−2.4%, 1.0%]
+    ");
+    let differed = |control: &[f64]| with_control(&cell, control).lines().last().unwrap().to_owned();
+    insta::assert_snapshot!(differed(&cell), @"control: two cells that are the same (sync, 1 worker) differed by 0.0% [−1.7%, 1.8%]");
+    insta::assert_snapshot!(differed(&[8_800.0, 8_900.0]), @"control: two cells that are the same (sync, 1 worker) differed by 2.9%; for an interval of 95% each needs 5 trials");
+}
+
+#[test]
+fn a_control_without_a_good_trial_shows_no_number() {
+    let settings = settings("sync", 1);
+    let mut twin = failed(&settings, 1, "no");
+    twin.control_of = Some(std::mem::replace(&mut twin.cell, "00000000000000aa".to_owned()));
+    let (text, _) = tables(&[twin, ok(&settings, 1, 8_600.0)]);
+    insta::assert_snapshot!(text.lines().last().unwrap(), @"control: nothing is known of two cells that are the same (sync, 1 worker); trials.csv says why");
 }

@@ -3,9 +3,10 @@
 use crate::analysis::stats::Throughput;
 use crate::analysis::summary::{CellSummary, LatencyProfile};
 use crate::results::columns::shared::{
-    AboutCell, Subject, hosts, identity, load, micros, other_settings, parties, placement,
+    AboutCell, Subject, control, hosts, identity, load, micros, other_settings, parties, placement,
 };
 use crate::results::columns::{Column, Value};
+use crate::results::provenance::StopReason;
 
 /// A row of `latency.csv`.
 #[derive(Clone, Copy)]
@@ -67,6 +68,7 @@ pub fn latency_columns<'s>() -> Vec<Column<QuantileRow<'s>>> {
         .unit("µs")
         .required(),
         Column::<QuantileRow<'_>>::integer("count", "Operations in that histogram.", |_, row| row.count.into()).required(),
+        control(),
     ]);
     columns
 }
@@ -86,6 +88,24 @@ pub fn summary_columns() -> Vec<SummaryColumn> {
         SummaryColumn::text("flags", "What to mind about this cell: words separated by spaces.", |_, row| {
             flags(row).into()
         }),
+        SummaryColumn::number(
+            "median_low_ops_per_s",
+            "Lower end of the 95% interval of median_ops_per_s (BCa bootstrap); missing where n is under 5.",
+            |_, row| row.median_interval.map(|interval| interval.low).into(),
+        )
+        .unit("operations/s"),
+        SummaryColumn::number("median_high_ops_per_s", "Upper end of the same interval.", |_, row| {
+            row.median_interval.map(|interval| interval.high).into()
+        })
+        .unit("operations/s"),
+        control(),
+        SummaryColumn::text(
+            "stop_reason",
+            "Why the run ended: fixed, it had all its repetitions; precise, the medians were known as well as was asked \
+             for; max-reached, they were not; interrupted. Missing where the run did not come to write it down.",
+            |context, _| context.stop_reason.map(StopReason::word).into(),
+        )
+        .one_of(&StopReason::WORDS),
     ]);
     columns
 }
@@ -159,11 +179,12 @@ fn profile(row: &CellSummary, value: impl Fn(&LatencyProfile) -> f64) -> Value<'
     row.latency.as_ref().map(value).into()
 }
 
-/// `bimodal`, `mixed`, and every flag that a trial of the cell carries.
+/// `bimodal`, `mixed`, `drift`, and every flag that a trial of the cell carries.
 fn flags(row: &CellSummary) -> Option<String> {
     let mut words = Vec::new();
     words.extend(row.groups.map(|_| "bimodal"));
     words.extend(row.mixed.then_some("mixed"));
+    words.extend(row.drift.map(|_| "drift"));
     words.extend(row.flags.keys().map(|flag| flag.word()));
     (!words.is_empty()).then(|| words.join(" "))
 }

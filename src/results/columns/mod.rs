@@ -10,6 +10,8 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use crate::results::provenance::StopReason;
+
 /// What is the same in every row of a run's tables, so that tables of several runs can be put together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Context {
@@ -17,6 +19,8 @@ pub struct Context {
     pub run_id: String,
     /// The name of the experiment.
     pub experiment: String,
+    /// Why the run ended, as far as the journal tells.
+    pub stop_reason: Option<StopReason>,
 }
 
 /// One column of a table whose rows are made from `Row`.

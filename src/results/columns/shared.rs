@@ -11,6 +11,7 @@ use crate::units::Nanos;
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
     cell: &'a str,
+    control_of: Option<&'a str>,
     settings: &'a Settings,
     client_host: &'a HostLabel,
     server_host: &'a HostLabel,
@@ -29,6 +30,7 @@ impl AboutCell for TrialRecord {
     fn subject(&self) -> Subject<'_> {
         Subject {
             cell: &self.cell,
+            control_of: self.control_of.as_deref(),
             settings: &self.settings,
             client_host: &self.client_host,
             server_host: &self.server_host,
@@ -43,6 +45,7 @@ impl AboutCell for CellSummary {
     fn subject(&self) -> Subject<'_> {
         Subject {
             cell: &self.cell,
+            control_of: self.control_of.as_deref(),
             settings: &self.label.settings,
             client_host: &self.label.client_host,
             server_host: &self.label.server_host,
@@ -271,6 +274,16 @@ pub(super) fn other_settings<Row: AboutCell>() -> Vec<Column<Row>> {
         )
         .unit("s"),
     ]
+}
+
+/// Whether the row is about the control of the experiment.
+pub(super) fn control<Row: AboutCell>() -> Column<Row> {
+    Column::<Row>::text(
+        "control_of",
+        "The cell that this one repeats, to see by how much two cells differ that are the same; missing in all rows but \
+         those of the experiment's control.",
+        |_, row| row.subject().control_of.into(),
+    )
 }
 
 /// A list of arguments in which an empty one can still be seen.

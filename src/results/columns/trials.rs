@@ -3,7 +3,9 @@
 use crate::analysis::summary::littles_law;
 use crate::protocol::ServerCounts;
 use crate::record::{LatencySummary, Measured, TrialRecord};
-use crate::results::columns::shared::{hosts, identity, load, micros, other_settings, parties, placement};
+use crate::results::columns::shared::{
+    control, hosts, identity, load, micros, other_settings, parties, placement,
+};
 use crate::results::columns::{Column, Kind, Value};
 use crate::units::Nanos;
 
@@ -33,6 +35,7 @@ pub fn columns() -> Vec<TrialColumn> {
     columns.extend(speed());
     columns.extend(cost());
     columns.extend(other_settings());
+    columns.push(control());
     columns
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error;
 
-use crate::analysis::samples::{Failure, LABELS, Label, Latencies, Trial};
+use crate::analysis::samples::{Failure, LABELS, Label, Latencies, Trial, YOUNGER};
 use crate::record::{Flag, Status};
 use crate::results::read::ReadError;
 
@@ -36,7 +36,8 @@ const VALUES: [&str; 16] = [
 /// Where the columns of a table stand.
 pub(super) struct Header {
     width: usize,
-    labels: [usize; LABELS.len()],
+    /// A table of an earlier version lacks the younger ones.
+    labels: [Option<usize>; LABELS.len()],
     values: [usize; VALUES.len()],
 }
 
@@ -52,17 +53,18 @@ impl Header {
         let mut missing = Vec::new();
         let mut find = |name: &'static str| {
             let place = record.iter().position(|field| field == name.as_bytes());
-            if place.is_none() {
+            if place.is_none() && !YOUNGER.contains(&name) {
                 missing.push(name);
             }
-            place.unwrap_or_default()
+            place
         };
-        let (values, labels) = (VALUES.map(&mut find), LABELS.map(&mut find));
+        let values = VALUES.map(|name| find(name).unwrap_or_default());
+        let labels = LABELS.map(&mut find);
         let header = Self { width: record.len(), labels, values };
         if missing.is_empty() {
             return Ok((header, mark + reader.position().byte() as usize));
         }
-        let hint = if missing.len() < VALUES.len() + LABELS.len() {
+        let hint = if missing.len() < VALUES.len() + LABELS.len() - YOUNGER.len() {
             None
         } else if record.get(0).is_some_and(|field| field.contains(&b';') || field.contains(&b'\t')) {
             missing = vec!["run_id"];
@@ -180,14 +182,14 @@ impl Names {
     fn label(&mut self, row: &Row<'_>, labels: &mut Vec<Label>) -> Result<u32, String> {
         self.key.clear();
         for &place in &row.header.labels {
-            self.key.extend_from_slice(&row.record[place]);
+            self.key.extend_from_slice(row.label(place));
             // No byte of a text.
             self.key.push(0xff);
         }
         if let Some(&known) = self.labels.get(self.key.as_slice()) {
             return Ok(known);
         }
-        let text = |(place, name): (&usize, &str)| text(&row.record[*place], name).map(str::to_owned);
+        let text = |(&place, name): (&Option<usize>, &str)| text(row.label(place), name).map(str::to_owned);
         let values = row.header.labels.iter().zip(LABELS).map(text).collect::<Result<_, _>>()?;
         let label = u32::try_from(labels.len()).map_err(|_| "there are too many cells")?;
         labels.push(Label { values });
@@ -212,6 +214,11 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
+    /// A column of [`LABELS`]; missing where the table does not have it.
+    fn label(&self, place: Option<usize>) -> &'a [u8] {
+        place.map_or(b"", |place| &self.record[place])
+    }
+
     /// A column of [`VALUES`]. The position of a name is found while the program is compiled, or almost so.
     fn bytes(&self, name: &str) -> &'a [u8] {
         let index = VALUES.iter().position(|value| *value == name);

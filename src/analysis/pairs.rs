@@ -1,0 +1,192 @@
+//! Which sample is compared with which: those of the same cell on two sides, or those that differ in one factor only.
+
+use std::collections::HashMap;
+
+use crate::analysis::samples::{Sample, Samples};
+
+/// The columns that say what was asked for and where. What follows from them or changes by itself, such as the version of a
+/// server, is not among them.
+pub const SETTINGS: [&str; 21] = [
+    "experiment",
+    "client_host",
+    "server_host",
+    "hosts",
+    "server",
+    "server_args",
+    "server_lifetime",
+    "link",
+    "placement",
+    "workload",
+    "operations_asked",
+    "duration_asked_s",
+    "value_bytes",
+    "pipeline",
+    "rate",
+    "verify",
+    "split",
+    "warmup_operations",
+    "warmup_s",
+    "mode",
+    "workers_asked",
+];
+
+/// Names of factors in the experiment's file that are others in the table.
+const ALIASES: [(&str, &str); 4] = [
+    ("workers", "workers_asked"),
+    ("operations", "operations_asked"),
+    ("duration", "duration_asked_s"),
+    ("warmup", "warmup_s"),
+];
+
+/// Columns that differ where the machines do.
+const MACHINES: [&str; 4] = ["hosts", "client_host", "server_host", "link"];
+
+/// Samples side by side.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pairs<'a> {
+    /// Base and new.
+    pub pairs: Vec<(&'a Sample, &'a Sample)>,
+    /// Without a partner.
+    pub only_base: Vec<&'a Sample>,
+    /// Without a partner.
+    pub only_new: Vec<&'a Sample>,
+    /// The column in which the sides differ on purpose.
+    pub factor: Option<&'static str>,
+}
+
+/// Why there are no pairs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PairError {
+    /// Not a setting.
+    #[error("`{factor}` is no factor: it must be one of {}", SETTINGS.join(", "))]
+    Factor {
+        /// As it was given.
+        factor: String,
+    },
+    /// Nothing has this level.
+    #[error("no trial has {factor} `{level}`; there are {}", levels.join(", "))]
+    Level {
+        /// The factor's column.
+        factor: &'static str,
+        /// As it was given.
+        level: String,
+        /// All that there are.
+        levels: Vec<String>,
+    },
+}
+
+/// Pairs samples of the same cell, leaving controls out: first those of the same experiment and machines, then those that are the only ones left
+/// of their cell.
+#[must_use]
+pub fn by_cell<'a>(base: &'a Samples, new: &'a Samples) -> Pairs<'a> {
+    let mut pairs = Pairs {
+        only_base: candidates(base).collect(),
+        only_new: candidates(new).collect(),
+        ..Pairs::default()
+    };
+    let columns = ["cell", "client_host", "server_host", "experiment"];
+    for known in [4, 3, 1] {
+        pairs.join(|sample| key(sample, &columns[..known]));
+    }
+    pairs.sort();
+    pairs
+}
+
+/// Pairs samples with the level `base` of a factor with those that have the level `new` of it and are the same in all other
+/// [`SETTINGS`]. An empty level is that of a value that is missing.
+///
+/// # Errors
+/// When there is no such factor or level.
+pub fn by_factor<'a>(
+    samples: &'a Samples,
+    factor: &str,
+    base: &str,
+    new: &str,
+) -> Result<Pairs<'a>, PairError> {
+    let name = ALIASES.iter().find(|(alias, _)| *alias == factor).map_or(factor, |(_, column)| column);
+    let Some(factor) = SETTINGS.into_iter().find(|column| *column == name) else {
+        return Err(PairError::Factor { factor: factor.to_owned() });
+    };
+    let with = |level: &str| -> Result<Vec<&'a Sample>, PairError> {
+        let of: Vec<_> = candidates(samples).filter(|sample| has_level(sample, factor, level)).collect();
+        if of.is_empty() {
+            let mut levels: Vec<String> =
+                samples.samples.iter().map(|sample| setting(sample, factor)).collect();
+            levels.sort();
+            levels.dedup();
+            return Err(PairError::Level { factor, level: level.to_owned(), levels });
+        }
+        Ok(of)
+    };
+    let mut pairs =
+        Pairs { only_base: with(base)?, only_new: with(new)?, factor: Some(factor), ..Pairs::default() };
+    let is_other =
+        |column: &&str| *column != factor && !(MACHINES.contains(&factor) && MACHINES.contains(column));
+    let others: Vec<&str> = SETTINGS.into_iter().filter(is_other).collect();
+    pairs.join(|sample| key(sample, &others));
+    pairs.sort();
+    Ok(pairs)
+}
+
+/// Everything but controls: such a sample repeats a cell to show the noise of its run, and a comparison would count that cell
+/// twice.
+fn candidates(samples: &Samples) -> impl Iterator<Item = &Sample> {
+    samples.samples.iter().filter(|sample| sample.label.get("control_of").is_none())
+}
+
+impl<'a> Pairs<'a> {
+    /// Pairs what has the same key and is the only one with it on its side.
+    fn join(&mut self, key: impl Fn(&Sample) -> Vec<String>) {
+        let mut sides: HashMap<Vec<String>, [Vec<&'a Sample>; 2]> = HashMap::new();
+        for (side, samples) in [&self.only_base, &self.only_new].into_iter().enumerate() {
+            for sample in samples {
+                sides.entry(key(sample)).or_default()[side].push(sample);
+            }
+        }
+        let is_pair = |sample: &Sample| {
+            sides.get(&key(sample)).is_some_and(|sides| sides.iter().all(|side| side.len() == 1))
+        };
+        self.pairs.extend(self.only_base.iter().filter(|sample| is_pair(sample)).filter_map(|sample| {
+            let [base, new] = sides.get(&key(sample))?;
+            Some((*base.first()?, *new.first()?))
+        }));
+        self.only_base.retain(|sample| !is_pair(sample));
+        self.only_new.retain(|sample| !is_pair(sample));
+    }
+
+    /// Trials are executed in a shuffled order; readers expect that of the settings.
+    fn sort(&mut self) {
+        self.pairs.sort_by_cached_key(|(base, _)| order(base));
+        self.only_base.sort_by_cached_key(|sample| order(sample));
+        self.only_new.sort_by_cached_key(|sample| order(sample));
+    }
+}
+
+fn key(sample: &Sample, columns: &[&str]) -> Vec<String> {
+    columns.iter().map(|column| setting(sample, column)).collect()
+}
+
+/// The value of a column; of a placement only what was asked for, where that is a word, since an attempt that failed early
+/// cannot say what was applied.
+fn setting(sample: &Sample, column: &str) -> String {
+    let value = sample.label.get(column).unwrap_or_default();
+    let first = value.split(' ').next().unwrap_or_default();
+    let is_word = column == "placement" && ["free", "same-core", "split"].contains(&first);
+    if is_word { first.to_owned() } else { value.to_owned() }
+}
+
+fn has_level(sample: &Sample, column: &str, level: &str) -> bool {
+    setting(sample, column) == level || sample.label.get(column).unwrap_or_default() == level
+}
+
+/// By all settings, and by the cell, so that the order never depends on chance.
+fn order(sample: &Sample) -> Vec<(bool, u64, String)> {
+    SETTINGS.iter().copied().chain(["cell"]).map(|column| rank(&setting(sample, column))).collect()
+}
+
+/// Numbers in the order of numbers, before words.
+fn rank(value: &str) -> (bool, u64, String) {
+    let number = value.parse::<f64>().ok().filter(|number| *number >= 0.0);
+    // The bits of numbers that are not negative are in the order of the numbers.
+    (number.is_none(), number.map_or(0, f64::to_bits), value.to_owned())
+}

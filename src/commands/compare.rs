@@ -1,0 +1,102 @@
+//! `orchestrate compare`: which cells grew faster or slower, as far as the trials tell.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+
+use crate::analysis::compare::{Comparison, compare as decide};
+use crate::analysis::metric::Metric;
+use crate::analysis::pairs::{Pairs, by_cell, by_factor};
+use crate::analysis::samples::Samples;
+use crate::cli::{CompareArgs, TalkArgs};
+use crate::commands::{Exit, Failure, console};
+use crate::report::compare::{markdown, text};
+use crate::report::compare_data::{csv, json};
+use crate::results::read::{ReadError, samples};
+
+pub(super) fn compare(args: &CompareArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
+    let metric = Metric::ALL
+        .into_iter()
+        .find(|metric| metric.column() == args.metric)
+        .ok_or_else(|| Failure::Wrong(anyhow!("`{}` is no metric", args.metric)))?;
+    let (pairs, remarks): (Pairs<'_>, Vec<String>);
+    let (base, new): (Samples, Samples);
+    if let Some(contrast) = &args.factor {
+        base = samples(&args.paths).map_err(unreadable)?;
+        pairs = by_factor(&base, &contrast.factor, &contrast.base, &contrast.new)
+            .map_err(|error| Failure::Wrong(error.into()))?;
+        remarks = base.remarks.clone();
+    } else {
+        let [base_path, new_path] = two(&args.paths)?;
+        base = samples(std::slice::from_ref(base_path)).map_err(unreadable)?;
+        new = samples(std::slice::from_ref(new_path)).map_err(unreadable)?;
+        pairs = by_cell(&base, &new);
+        remarks = [base.remarks.as_slice(), &new.remarks].concat();
+    }
+    for remark in &remarks {
+        console::say(talk, &format!("note: {remark}"));
+    }
+    let comparison = decide(&pairs, metric);
+    show(args, &comparison, &remarks)?;
+    if comparison.cells.is_empty() {
+        return Err(Failure::Wrong(anyhow!("there is nothing to compare: no cell is on both sides")));
+    }
+    if comparison.cells.iter().all(|cell| cell.ratio.is_none()) {
+        return Err(Failure::Wrong(anyhow!(
+            "there is nothing to compare: no cell has {} on both sides",
+            metric.column()
+        )));
+    }
+    Ok(verdict(args, &comparison, talk))
+}
+
+fn two(paths: &[PathBuf]) -> Result<&[PathBuf; 2], Failure> {
+    paths.try_into().map_err(|_| {
+        Failure::Wrong(anyhow!(
+            "a comparison takes BASE and NEW, not {}: put a pattern in quotation marks, or ask for two levels with \
+             --factor",
+            match paths.len() {
+                1 => "one path".to_owned(),
+                many => format!("{many} paths"),
+            }
+        ))
+    })
+}
+
+fn unreadable(error: ReadError) -> Failure {
+    Failure::Unavailable(error.into())
+}
+
+fn show(args: &CompareArgs, comparison: &Comparison, remarks: &[String]) -> Result<(), Failure> {
+    let mut out = anstream::stdout();
+    if args.csv {
+        out.write_all(&csv(comparison))?;
+    } else if args.json {
+        out.write_all(json(comparison, remarks, args.fail_on_slower).as_bytes())?;
+    } else if args.markdown {
+        out.write_all(markdown(comparison).as_bytes())?;
+    } else {
+        out.write_all(text(comparison).as_bytes())?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Only where it was asked for is slower a failure.
+fn verdict(args: &CompareArgs, comparison: &Comparison, talk: &TalkArgs) -> Exit {
+    let Some(limit) = args.fail_on_slower else { return Exit::Complete };
+    match comparison.slower_by(limit).count() {
+        0 => Exit::Complete,
+        count => {
+            let cells = if count == 1 { "1 cell is".to_owned() } else { format!("{count} cells are") };
+            let share = limit * 100.0;
+            console::fail(
+                talk,
+                &console::error(&anyhow!(
+                    "{cells} slower by more than {share}%, as far as the intervals tell"
+                )),
+            );
+            Exit::SLOWER
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Reaches an agent on a host: by the host's own command, and where that leads to none of this version, by one that is
+//! brought there.
+
+use std::path::Path;
+
+use tokio::sync::mpsc;
+use tracing::info;
+
+use crate::experiment::{HostSpec, Transport};
+use crate::host::client::{AgentClient, CallError, ConnectError};
+use crate::host::transport::agent_command;
+use crate::host::upload::{Builds, UploadError, bring};
+use crate::protocol::{AgentErrorKind, Notice, Welcome};
+
+/// A line to an agent.
+#[derive(Debug)]
+pub struct Reached {
+    /// The line.
+    pub client: AgentClient,
+    /// What the agent said of itself and its machine.
+    pub welcome: Welcome,
+    /// Where this program is there, if it was brought.
+    pub brought: Option<String>,
+}
+
+/// Why there is no line to an agent of this version.
+#[derive(Debug, thiserror::Error)]
+pub enum ReachError {
+    /// There is none, and bringing one was not tried.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// There is none, and none could be brought.
+    #[error("{connect}; {upload}")]
+    Upload {
+        /// Why there is none.
+        connect: Box<ConnectError>,
+        /// Why none was brought.
+        upload: UploadError,
+    },
+}
+
+/// Reaches an agent. `here` is this program; `brought` is where it is on the host, if it was brought there before.
+/// `holder` is what the host's lock is to say of us, and what the agent says unasked goes to `notices`.
+///
+/// # Errors
+/// See [`ReachError`].
+pub async fn reach(
+    host: &str,
+    spec: &HostSpec,
+    here: &Path,
+    builds: &Builds,
+    brought: Option<String>,
+    holder: &str,
+    notices: &mpsc::UnboundedSender<Notice>,
+) -> Result<Reached, ReachError> {
+    let connect = async |spec: &HostSpec| {
+        AgentClient::connect(host, agent_command(spec, here), holder.to_owned(), notices.clone()).await
+    };
+    let with = |path: &String| HostSpec { agent: Some(path.clone()), ..spec.clone() };
+    let before = brought.as_ref().map_or_else(|| spec.clone(), with);
+    let error = match connect(&before).await {
+        Ok((client, welcome)) => return Ok(Reached { client, welcome, brought }),
+        Err(error) => error,
+    };
+    if !lacks_program(&error, &spec.transport) {
+        return Err(error.into());
+    }
+    info!(host, %error, "no agent of this version");
+    let path = match bring(host, spec, builds).await {
+        Ok(path) => path,
+        Err(UploadError::Unreachable) => return Err(error.into()),
+        Err(upload) => return Err(ReachError::Upload { connect: error.into(), upload }),
+    };
+    let (client, welcome) = connect(&with(&path)).await?;
+    Ok(Reached { client, welcome, brought: Some(path) })
+}
+
+/// Whether a host may have been reached on which this program is missing, or of another version.
+fn lacks_program(error: &ConnectError, transport: &Transport) -> bool {
+    match (transport, error) {
+        (Transport::Local, _) | (_, ConnectError::Spawn { .. }) => false,
+        // What ssh itself says when it gets nowhere (ssh(1)).
+        (Transport::Ssh { .. }, ConnectError::Greeting { code: Some(255), .. }) => false,
+        // An agent that is there says no: to this version of the protocol, or because its host is in use.
+        (_, ConnectError::Greeting { source: CallError::Agent(error), .. }) => {
+            error.kind == AgentErrorKind::Protocol
+        }
+        (_, ConnectError::Greeting { .. }) => true,
+        (_, ConnectError::Version { .. } | ConnectError::Program { .. }) => true,
+    }
+}

@@ -1,0 +1,253 @@
+//! A comparison for people: a table for a terminal and the same in Markdown, and what has to be said below it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+
+use crate::analysis::compare::{Compared, Comparison, Side, Verdict};
+use crate::analysis::pairs::SETTINGS;
+use crate::analysis::samples::Label;
+
+/// In place of a number that there is none of.
+const NONE: &str = "–";
+
+/// Columns that name a cell even where they do not vary.
+const ALWAYS: [&str; 2] = ["mode", "workers_asked"];
+
+/// The table for a terminal, with its notes; no colours.
+#[must_use]
+pub fn text(comparison: &Comparison) -> String {
+    let layout = Layout::of(comparison);
+    let mut text = String::new();
+    if !comparison.cells.is_empty() {
+        let rule = LineStyle::none().fill('─').junction('─');
+        let mut table = Table::new();
+        table
+            .load_style(TableStyle::new().header_separator(rule))
+            .set_content_arrangement(ContentArrangement::Disabled)
+            .set_header(layout.columns.iter().map(|column| column.name.as_str()))
+            .add_rows(layout.rows);
+        for (column, drawn) in layout.columns.iter().zip(table.column_iter_mut()) {
+            drawn.set_cell_alignment(if column.number { CellAlignment::Right } else { CellAlignment::Left });
+        }
+        text = format!("{}\n\n", table.trim_fmt());
+    }
+    text + &layout.notes.join("\n") + "\n"
+}
+
+/// The same in Markdown.
+#[must_use]
+pub fn markdown(comparison: &Comparison) -> String {
+    let layout = Layout::of(comparison);
+    let line = |fields: Vec<String>| format!("| {} |\n", fields.join(" | "));
+    let mut text = String::new();
+    if !comparison.cells.is_empty() {
+        text += &line(layout.columns.iter().map(|column| column.name.clone()).collect());
+        let rules = layout.columns.iter().map(|column| if column.number { "---:" } else { "---" });
+        text += &line(rules.map(str::to_owned).collect());
+        for row in layout.rows {
+            text += &line(row.iter().map(|field| field.replace('|', "\\|")).collect());
+        }
+        text += "\n";
+    }
+    text + &layout.notes.join("\n\n") + "\n"
+}
+
+/// A verdict in words.
+#[must_use]
+pub fn verdict(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Faster => "faster".to_owned(),
+        Verdict::Slower => "slower".to_owned(),
+        Verdict::NoDifferenceSeen => "no difference seen".to_owned(),
+        Verdict::NotEnough { need } => format!("not enough repetitions (need n ≥ {need})"),
+        Verdict::NothingMeasured => "nothing measured".to_owned(),
+    }
+}
+
+/// What a reader must know about a pair before quoting it, in words that are explained below the table.
+#[must_use]
+pub fn marks(cell: &Compared) -> Vec<&'static str> {
+    let any = |is: fn(&Side) -> bool| is(&cell.base) || is(&cell.new);
+    let marks = [
+        (any(|side| side.is_bimodal), "bimodal"),
+        (any(|side| !side.mixed.is_empty()), "mixed"),
+        (any(|side| side.failed > 0), "failures"),
+    ];
+    marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark).collect()
+}
+
+struct Layout {
+    columns: Vec<Column>,
+    rows: Vec<Vec<String>>,
+    notes: Vec<String>,
+}
+
+struct Column {
+    name: String,
+    number: bool,
+}
+
+impl Layout {
+    fn of(comparison: &Comparison) -> Self {
+        let settings = shown(comparison);
+        let mut columns: Vec<Column> = settings
+            .iter()
+            .map(|column| Column { name: heading(column), number: is_number(column) })
+            .collect();
+        let unit = if comparison.metric.is_latency() { "µs" } else { "op/s" };
+        for (name, number) in [
+            ("n".to_owned(), true),
+            (format!("Base {unit}"), true),
+            (format!("New {unit}"), true),
+            ("Ratio".to_owned(), true),
+            ("95% interval".to_owned(), true),
+            ("p (Holm)".to_owned(), true),
+            ("Verdict".to_owned(), false),
+        ] {
+            columns.push(Column { name, number });
+        }
+        let is_marked = comparison.cells.iter().any(|cell| !marks(cell).is_empty());
+        if is_marked {
+            columns.push(Column { name: "Mind".to_owned(), number: false });
+        }
+        let row = |cell: &Compared| {
+            let mut row: Vec<String> =
+                settings.iter().map(|column| value(&cell.base.label, column)).collect();
+            row.extend(numbers(cell));
+            if is_marked {
+                row.push(marks(cell).join(", "));
+            }
+            row
+        };
+        Self {
+            rows: comparison.cells.iter().map(row).collect(),
+            columns,
+            notes: notes(comparison, &settings),
+        }
+    }
+}
+
+/// The columns that tell the cells apart, mode and workers last.
+fn shown(comparison: &Comparison) -> Vec<&'static str> {
+    let labels = comparison
+        .cells
+        .iter()
+        .map(|cell| &cell.base.label)
+        .chain(&comparison.only_base)
+        .chain(&comparison.only_new);
+    let labels: Vec<&Label> = labels.collect();
+    let varies =
+        |column: &str| labels.iter().map(|label| label.get(column)).collect::<BTreeSet<_>>().len() > 1;
+    let is_shown = |column: &&'static str| {
+        Some(*column) != comparison.factor && (ALWAYS.contains(column) || varies(column))
+    };
+    SETTINGS.into_iter().filter(is_shown).collect()
+}
+
+fn heading(column: &str) -> String {
+    let words = column.trim_end_matches("_asked").replace('_', " ");
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn is_number(column: &str) -> bool {
+    matches!(
+        column,
+        "workers_asked"
+            | "operations_asked"
+            | "duration_asked_s"
+            | "value_bytes"
+            | "pipeline"
+            | "rate"
+            | "warmup_operations"
+            | "warmup_s"
+    )
+}
+
+fn value(label: &Label, column: &str) -> String {
+    label.get(column).unwrap_or(NONE).to_owned()
+}
+
+fn numbers(cell: &Compared) -> [String; 7] {
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| NONE.to_owned());
+    let (base, new) = (cell.base.n, cell.new.n);
+    [
+        if base == new { base.to_string() } else { format!("{base}, {new}") },
+        or_none(cell.base.median.map(rounded)),
+        or_none(cell.new.median.map(rounded)),
+        or_none(cell.ratio.map(|ratio| format!("{ratio:.3}"))),
+        or_none(cell.interval.map(|ends| format!("{:.3} to {:.3}", ends.low, ends.high))),
+        or_none(cell.adjusted_p.map(probability)),
+        verdict(cell.verdict),
+    ]
+}
+
+/// Three digits or more, never more than two behind the dot: one trial does not repeat another to the hundredth.
+fn rounded(value: f64) -> String {
+    let decimals = if value >= 100.0 {
+        0
+    } else if value >= 10.0 {
+        1
+    } else {
+        2
+    };
+    format!("{value:.decimals$}")
+}
+
+fn probability(p: f64) -> String {
+    if p < 0.0001 { "<0.0001".to_owned() } else { format!("{p:.4}") }
+}
+
+fn notes(comparison: &Comparison, settings: &[&str]) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !comparison.cells.is_empty() {
+        let better = if comparison.metric.is_latency() { "below" } else { "above" };
+        let tested = match comparison.family {
+            0 => String::new(),
+            1 => "; p of Mann and Whitney".to_owned(),
+            tests => format!("; p of Mann and Whitney, raised for {tests} tests"),
+        };
+        notes.push(format!(
+            "{}: medians of n trials; ratio is new over base, and {better} 1 is faster{tested}",
+            comparison.metric.column()
+        ));
+    }
+    for (mark, meaning) in [
+        ("bimodal", "the trials of a side fall into two groups far apart; do not quote this row"),
+        ("mixed", "not all trials of a side ran with the same software, machines and CPUs"),
+        ("failures", "attempts failed or timed out; trials.csv says why"),
+    ] {
+        if comparison.cells.iter().any(|cell| marks(cell).contains(&mark)) {
+            notes.push(format!("{mark}: {meaning}"));
+        }
+    }
+    notes.extend(differences(comparison));
+    for (side, labels) in [("base", &comparison.only_base), ("new", &comparison.only_new)] {
+        notes.extend(labels.iter().map(|label| {
+            let settings = settings
+                .iter()
+                .map(|column| format!("{} {}", heading(column).to_lowercase(), value(label, column)));
+            format!("only in {side}: {}", settings.collect::<Vec<_>>().join(", "))
+        }));
+    }
+    notes
+}
+
+/// What differs between the sides besides what was asked about: a difference between two hosts or versions is one between
+/// them as well.
+fn differences(comparison: &Comparison) -> Vec<String> {
+    let mut found: BTreeMap<&str, BTreeSet<(String, String)>> = BTreeMap::new();
+    for cell in &comparison.cells {
+        for column in &cell.differs {
+            let values = (value(&cell.base.label, column), value(&cell.new.label, column));
+            found.entry(column).or_default().insert(values);
+        }
+    }
+    let sentence = |(column, values): (&str, BTreeSet<(String, String)>)| {
+        let shown: Vec<String> = values.iter().take(3).map(|(base, new)| format!("{base} → {new}")).collect();
+        let more = if values.len() > 3 { format!(" and {} more", values.len() - 3) } else { String::new() };
+        format!("{column} differs: {}{more}", shown.join("; "))
+    };
+    found.into_iter().map(sentence).collect()
+}

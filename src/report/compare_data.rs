@@ -1,0 +1,175 @@
+//! A comparison for programs: CSV with a row for each cell, and JSON. Nothing is rounded, and what is missing is empty.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::analysis::compare::{Compared, Comparison, Verdict};
+use crate::analysis::pairs::SETTINGS;
+use crate::analysis::samples::Label;
+use crate::report::compare::marks;
+
+/// Behind the columns of the cell: what was compared, and what came out.
+const RESULTS: [&str; 16] = [
+    "cell_base",
+    "cell_new",
+    "metric",
+    "n_base",
+    "n_new",
+    "failed_base",
+    "failed_new",
+    "median_base",
+    "median_new",
+    "ratio",
+    "ratio_low",
+    "ratio_high",
+    "p",
+    "p_holm",
+    "verdict",
+    "need_n",
+];
+
+/// RFC 4180 with one header; behind the cells those that are in one side only. The settings are those of the base.
+#[must_use]
+pub fn csv(comparison: &Comparison) -> Vec<u8> {
+    let mut writer =
+        csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(Vec::new());
+    let mut write = |row: Vec<String>| writer.write_record(row).expect("writing to memory does not fail");
+    let header = SETTINGS.iter().chain(&RESULTS).chain(&["mind", "differs"]);
+    write(header.map(|name| (*name).to_owned()).collect());
+    comparison.cells.iter().for_each(|cell| write(row(comparison, cell)));
+    for (verdict, labels) in [("only-in-base", &comparison.only_base), ("only-in-new", &comparison.only_new)]
+    {
+        for label in labels {
+            let mut row = settings(label);
+            row.resize(SETTINGS.len() + RESULTS.len() + 2, String::new());
+            row[SETTINGS.len() + usize::from(verdict == "only-in-new")] =
+                label.get("cell").unwrap_or_default().to_owned();
+            row[SETTINGS.len() + 2] = comparison.metric.column().to_owned();
+            row[SETTINGS.len() + 14] = verdict.to_owned();
+            write(row);
+        }
+    }
+    writer.into_inner().expect("writing to memory does not fail")
+}
+
+fn settings(label: &Label) -> Vec<String> {
+    SETTINGS.iter().map(|column| label.get(column).unwrap_or_default().to_owned()).collect()
+}
+
+fn row(comparison: &Comparison, cell: &Compared) -> Vec<String> {
+    let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+    let name = |label: &Label| label.get("cell").unwrap_or_default().to_owned();
+    let mut row = settings(&cell.base.label);
+    row.extend([
+        name(&cell.base.label),
+        name(&cell.new.label),
+        comparison.metric.column().to_owned(),
+        cell.base.n.to_string(),
+        cell.new.n.to_string(),
+        cell.base.failed.to_string(),
+        cell.new.failed.to_string(),
+        number(cell.base.median),
+        number(cell.new.median),
+        number(cell.ratio),
+        number(cell.interval.map(|ends| ends.low)),
+        number(cell.interval.map(|ends| ends.high)),
+        number(cell.p),
+        number(cell.adjusted_p),
+        word(cell.verdict).to_owned(),
+        need(cell.verdict).map_or_else(String::new, |need| need.to_string()),
+        marks(cell).join(" "),
+        cell.differs.join(" "),
+    ]);
+    row
+}
+
+const fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Faster => "faster",
+        Verdict::Slower => "slower",
+        Verdict::NoDifferenceSeen => "no-difference-seen",
+        Verdict::NotEnough { .. } => "not-enough-repetitions",
+        Verdict::NothingMeasured => "nothing-measured",
+    }
+}
+
+const fn need(verdict: Verdict) -> Option<usize> {
+    if let Verdict::NotEnough { need } = verdict { Some(need) } else { None }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    metric: &'a str,
+    factor: Option<&'a str>,
+    family: usize,
+    cells: Vec<Value>,
+    only_in_base: Vec<Value>,
+    only_in_new: Vec<Value>,
+    remarks: &'a [String],
+    slower_by_more: Option<Vec<Value>>,
+}
+
+/// One object: `cells`, cells that are in one side only, what is odd about what was read, and, where a limit was given,
+/// which cells are slower by more than that.
+#[must_use]
+pub fn json(comparison: &Comparison, remarks: &[String], limit: Option<f64>) -> String {
+    let named = |labels: &[Label]| labels.iter().map(|label| label_json(label).into()).collect();
+    let slower = |limit| {
+        comparison
+            .slower_by(limit)
+            .map(|cell| json!(cell.new.label.get("cell").unwrap_or_default()))
+            .collect()
+    };
+    let document = Document {
+        metric: comparison.metric.column(),
+        factor: comparison.factor,
+        family: comparison.family,
+        cells: comparison.cells.iter().map(cell_json).collect(),
+        only_in_base: named(&comparison.only_base),
+        only_in_new: named(&comparison.only_new),
+        remarks,
+        slower_by_more: limit.map(slower),
+    };
+    let mut text = serde_json::to_string_pretty(&document).expect("texts and numbers are always JSON");
+    text.push('\n');
+    text
+}
+
+fn label_json(label: &Label) -> Map<String, Value> {
+    let values =
+        ["cell"].iter().chain(&SETTINGS).map(|column| ((*column).to_owned(), json!(label.get(column))));
+    values.collect()
+}
+
+fn cell_json(cell: &Compared) -> Value {
+    let side = |side: &crate::analysis::compare::Side| {
+        json!({
+            "cell": side.label.get("cell"),
+            "n": side.n,
+            "failed": side.failed,
+            "median": side.median,
+            "bimodal": side.is_bimodal,
+            "mixed": side.mixed,
+        })
+    };
+    let differs: Map<String, Value> = cell
+        .differs
+        .iter()
+        .map(|column| {
+            ((*column).to_owned(), json!([cell.base.label.get(column), cell.new.label.get(column)]))
+        })
+        .collect();
+    json!({
+        "settings": label_json(&cell.base.label).into_iter().filter(|(name, _)| name != "cell").collect::<Map<_, _>>(),
+        "base": side(&cell.base),
+        "new": side(&cell.new),
+        "ratio": cell.ratio,
+        "interval": cell.interval.map(|ends| [ends.low, ends.high]),
+        "p": cell.p,
+        "p_holm": cell.adjusted_p,
+        "verdict": word(cell.verdict),
+        "need_n": need(cell.verdict),
+        "mind": marks(cell),
+        "differs": differs,
+    })
+}

@@ -1,0 +1,9 @@
+//! The promises of `orchestrate compare`, kept by the program itself on tables of real runs, as they are and broken.
+
+// Clippy takes helpers for part of the tests, where `unwrap` is fine, only below a `cfg(test)`.
+#[cfg(test)]
+mod broken;
+#[cfg(test)]
+mod tables;
+#[cfg(test)]
+mod verdicts;

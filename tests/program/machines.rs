@@ -1,0 +1,232 @@
+//! Machines that a test makes itself: network namespaces with an sshd each, and ways between them that take time.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use crate::sandbox::{Sandbox, wait_until};
+
+const AGENT: &str = env!("CARGO_BIN_EXE_orchestrate");
+const SSHD: &str = "/usr/sbin/sshd";
+
+/// Three machines as far as their networks are concerned: `c` for the coordinator, `a` and `b` with an sshd each, and a
+/// cable between any two.
+pub(crate) struct Machines {
+    prefix: String,
+    sshd: Vec<Child>,
+    bin: PathBuf,
+}
+
+pub(crate) fn ip(words: &str) {
+    let output = Command::new("ip").args(words.split_whitespace()).output().unwrap();
+    assert!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+pub(crate) fn keygen(path: &Path) {
+    let status = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path).status();
+    assert!(status.unwrap().success());
+}
+
+impl Machines {
+    /// `None` where they cannot be made. A machine that checks every change must be able to.
+    pub(crate) fn new(sandbox: &Sandbox) -> Option<Self> {
+        let root = cfg!(target_os = "linux") && rustix::process::geteuid().is_root();
+        if !root || !Path::new(SSHD).exists() {
+            assert!(std::env::var_os("CI").is_none(), "this test needs Linux, root and {SSHD}");
+            eprintln!("network namespaces take Linux and root, and hosts in them {SSHD}: not tested here");
+            return None;
+        }
+        let path = sandbox.path();
+        let prefix = path.file_name().unwrap().to_str().unwrap().replace('.', "");
+        let mut machines = Self { prefix, sshd: Vec::new(), bin: path.join("bin") };
+        let name = |host: &str| machines.name(host);
+        for (host, own, other) in [
+            ("a", "10.77.1.2 a.test", "10.77.1.1 b.test"),
+            ("b", "10.77.2.2 b.test", "10.77.2.1 a.test"),
+            ("c", "", ""),
+        ] {
+            let files = Path::new("/etc/netns").join(name(host));
+            fs::create_dir_all(&files).unwrap();
+            fs::write(files.join("hosts"), format!("127.0.0.1 localhost\n{own}\n{other}\n")).unwrap();
+            ip(&format!("netns add {}", name(host)));
+            ip(&format!("-n {} link set lo up", name(host)));
+        }
+        for (net, one, other) in [(1, "c", "a"), (2, "c", "b"), (3, "a", "b")] {
+            let (from, to) = (name(one), name(other));
+            ip(&format!("-n {from} link add to-{other} type veth peer name to-{one} netns {to}"));
+            ip(&format!("-n {from} addr add 10.77.{net}.1/24 dev to-{other}"));
+            ip(&format!("-n {to} addr add 10.77.{net}.2/24 dev to-{one}"));
+            ip(&format!("-n {from} link set to-{other} up"));
+            ip(&format!("-n {to} link set to-{one} up"));
+        }
+        keygen(&path.join("user"));
+        fs::create_dir_all("/run/sshd").unwrap();
+        let mut config = format!(
+            "Host *\nUser root\nIdentityFile {0}/user\nIdentitiesOnly yes\nUserKnownHostsFile {0}/known\n\
+             StrictHostKeyChecking yes\n",
+            path.display()
+        );
+        let mut known = String::new();
+        for (host, address) in [("a", "10.77.1.2"), ("b", "10.77.2.2")] {
+            let own = path.join(host);
+            fs::create_dir_all(own.join("tmp")).unwrap();
+            keygen(&own.join("key"));
+            let public = fs::read_to_string(own.join("key.pub")).unwrap();
+            known += &format!("{address} {public}");
+            config += &format!("Host {host}\nHostName {address}\n");
+            let sshd_config = format!(
+                "ListenAddress {address}\nHostKey {0}/key\nAuthorizedKeysFile {1}/user.pub\nPermitRootLogin yes\n\
+                 StrictModes no\nUsePAM no\nPidFile none\nSetEnv TMPDIR={0}/tmp XDG_CACHE_HOME={0}/cache\n",
+                own.display(),
+                path.display()
+            );
+            fs::write(own.join("sshd_config"), sshd_config).unwrap();
+            let mut sshd = Command::new("ip");
+            sshd.args(["netns", "exec", &machines.name(host), SSHD, "-D", "-e", "-f"]);
+            sshd.arg(own.join("sshd_config")).stdin(Stdio::null()).stderr(Stdio::null());
+            machines.sshd.push(sshd.spawn().unwrap());
+        }
+        for sshd in &machines.sshd {
+            // The sockets of its namespace: one that listens (0A) on port 22.
+            let sockets = format!("/proc/{}/net/tcp", sshd.id());
+            wait_until("sshd listens", || {
+                let listens = |line: &str| line.contains(":0016 00000000:0000 0A");
+                fs::read_to_string(&sockets).ok()?.lines().any(listens).then_some(())
+            });
+        }
+        fs::write(path.join("known"), known).unwrap();
+        fs::write(path.join("config"), config).unwrap();
+        fs::create_dir(&machines.bin).unwrap();
+        let ssh = machines.bin.join("ssh");
+        fs::write(&ssh, format!("#!/bin/sh\nexec /usr/bin/ssh -F {}/config \"$@\"\n", path.display()))
+            .unwrap();
+        fs::set_permissions(&ssh, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        Some(machines)
+    }
+
+    pub(crate) fn name(&self, host: &str) -> String {
+        format!("{}-{host}", self.prefix)
+    }
+
+    /// The program, to be started on `c`. It takes the place of the `ip` that moves it there.
+    pub(crate) fn orchestrate(&self, sandbox: &Sandbox, args: &[&str]) -> Command {
+        let path = std::env::var("PATH").unwrap();
+        let mut command = Command::new("ip");
+        command
+            .args(["netns", "exec", &self.name("c"), AGENT])
+            .args(args)
+            .current_dir(sandbox.path())
+            .env("PATH", format!("{}:{path}", self.bin.display()))
+            .env("TMPDIR", sandbox.path().join("tmp"))
+            .env("ORCHESTRATE_AGENTS", sandbox.path().join("builds"))
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn output(&self, sandbox: &Sandbox, args: &[&str]) -> Output {
+        self.orchestrate(sandbox, args).output().unwrap()
+    }
+
+    /// What `redis-cli` on a host says to a PING.
+    pub(crate) fn ping(&self, from: &str, address: &str, port: &str) -> String {
+        let host = self.name(from);
+        let words = ["netns", "exec", &host, "redis-cli", "-h", address, "-p", port, "ping"];
+        let output = Command::new("ip").args(words).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    }
+}
+
+impl Drop for Machines {
+    fn drop(&mut self) {
+        for sshd in &mut self.sshd {
+            let _ = sshd.kill();
+            let _ = sshd.wait();
+        }
+        for host in ["a", "b", "c"] {
+            let _ = Command::new("ip").args(["netns", "del", &self.name(host)]).status();
+            let _ = fs::remove_dir_all(Path::new("/etc/netns").join(self.name(host)));
+        }
+    }
+}
+
+/// Moves the calling thread into a network namespace; its sockets stay there.
+pub(crate) fn enter(namespace: &str) {
+    let file = fs::File::open(Path::new("/run/netns").join(namespace)).unwrap();
+    move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+}
+
+/// A way with a distance: whoever connects to `near` in a namespace talks to `far`, and every byte is `late` on its way
+/// there, and on its way back.
+pub(crate) fn distant_way(namespace: String, near: &'static str, far: &'static str, late: Duration) {
+    let (listens, listening) = mpsc::channel();
+    thread::spawn(move || {
+        enter(&namespace);
+        let listener = TcpListener::bind(near).unwrap();
+        listens.send(()).unwrap();
+        for here in listener.incoming().map_while(Result::ok) {
+            // Nobody may be there yet.
+            let Ok(there) = TcpStream::connect(far) else { continue };
+            for (from, to) in [(&here, &there), (&there, &here)] {
+                from.set_nodelay(true).unwrap();
+                pass_on(from.try_clone().unwrap(), to.try_clone().unwrap(), late);
+            }
+        }
+    });
+    listening.recv().unwrap();
+}
+
+pub(crate) fn pass_on(mut from: TcpStream, mut to: TcpStream, late: Duration) {
+    let (queue, due) = mpsc::channel::<(Instant, Vec<u8>)>();
+    thread::spawn(move || {
+        let mut buffer = vec![0; 65_536];
+        while let Ok(length @ 1..) = from.read(&mut buffer) {
+            if queue.send((Instant::now() + late, buffer[..length].to_vec())).is_err() {
+                break;
+            }
+        }
+    });
+    thread::spawn(move || {
+        for (due, bytes) in due {
+            // This is the distance; nothing is waited for.
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            if to.write_all(&bytes).is_err() {
+                return;
+            }
+        }
+        let _ = to.shutdown(std::net::Shutdown::Both);
+    });
+}
+
+/// The median of what a server takes to refuse PINGs without its password, in microseconds; `None` until one is there.
+pub(crate) fn refusals(namespace: &str, address: &str) -> Option<f64> {
+    let (namespace, address) = (namespace.to_owned(), address.to_owned());
+    let measure = move || {
+        enter(&namespace);
+        let mut stream = TcpStream::connect(address).ok()?;
+        stream.set_nodelay(true).ok()?;
+        let mut times = Vec::new();
+        for _ in 0..21 {
+            let asked = Instant::now();
+            stream.write_all(b"PING\r\n").ok()?;
+            let mut answer = [0; 100];
+            let length = stream.read(&mut answer).ok()?;
+            assert!(length == 0 || answer.starts_with(b"-NOAUTH"), "{}", String::from_utf8_lossy(&answer));
+            if length == 0 {
+                return None;
+            }
+            times.push(asked.elapsed().as_secs_f64() * 1e6);
+        }
+        times.sort_by(f64::total_cmp);
+        Some(times[times.len() / 2])
+    };
+    thread::spawn(measure).join().unwrap()
+}
