@@ -87,6 +87,23 @@ fn a_small_report_as_a_model_and_as_markdown() {
 }
 
 #[test]
+fn a_control_is_no_rival_and_tells_the_noise() {
+    let mut control = cell("async", 1, &ALIKE);
+    let at = |name: &str| LABELS.iter().position(|label| *label == name).unwrap();
+    control.label.values[at("cell")] = "other".to_owned();
+    control.label.values[at("control_of")] = "async-1".to_owned();
+    let report = report::build(&samples(vec![cell("sync", 1, &SLOW), cell("async", 1, &FAST), control]), &[]);
+    let section = &report.sections[0];
+    assert!(
+        section.answer.findings[0].starts_with("async with 1 worker is the fastest of 2 cells"),
+        "{section:?}"
+    );
+    assert_eq!(section.table.rows.len(), 2);
+    let note = section.notes.iter().find(|note| note.word == "control").unwrap();
+    assert!(note.meaning.contains("medians of 2,011 and 2,012 operations/s, 0.0% apart"), "{note:?}");
+}
+
+#[test]
 fn thin_and_broken_trials_draw_nothing_that_is_no_number() {
     let mut failed = cell("sync", 1, &[]);
     let error = "no".to_owned();

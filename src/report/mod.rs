@@ -64,7 +64,9 @@ pub fn build(samples: &Samples, beside: &[Beside]) -> Report {
 
 fn section(name: &str, id: String, samples: &Samples, beside: &[Beside]) -> Section {
     let is_of = |sample: &&Sample| sample.label.get("experiment").unwrap_or("no experiment") == name;
-    let samples_here: Vec<&Sample> = samples.samples.iter().filter(is_of).collect();
+    // A control repeats another cell: it is no rival of it, and would make a panel of its own.
+    let (controls, samples_here): (Vec<&Sample>, Vec<&Sample>) =
+        samples.samples.iter().filter(is_of).partition(|sample| sample.is_control());
     let layout = Layout::of(&samples_here);
     let about: Vec<&Beside> =
         beside.iter().filter(|beside| beside.experiment.as_deref() == Some(name)).collect();
@@ -75,6 +77,7 @@ fn section(name: &str, id: String, samples: &Samples, beside: &[Beside]) -> Sect
     let cells = cells::cells(&samples_here, &layout, &modes);
     let drawn = figures::figures(&id, &cells, &layout, &samples.runs, &curves);
     let mut notes = notes::notes(&cells);
+    notes.extend(controls.iter().filter_map(|control| notes::control(control, &cells)));
     for skipped in
         about.iter().filter_map(|b| b.provenance.as_ref()).flat_map(|p| &p.sessions).flat_map(|s| &s.skipped)
     {

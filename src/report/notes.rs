@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::analysis::drift::drift;
 use crate::analysis::outliers::outliers;
+use crate::analysis::samples::Sample;
+use crate::analysis::stats::Throughput;
 use crate::record::Flag;
 use crate::report::cells::{Cell, range};
 use crate::report::model::{DataTable, Note};
@@ -101,6 +103,26 @@ pub fn notes(cells: &[Cell<'_>]) -> Vec<Note> {
         });
     }
     notes
+}
+
+/// What the control of an experiment says of its noise: the same cell twice, and how far the medians are apart.
+#[must_use]
+pub fn control(control: &Sample, cells: &[Cell<'_>]) -> Option<Note> {
+    let of = control.label.get("control_of")?;
+    let twin = cells.iter().find(|cell| cell.sample.label.get("cell") == Some(of))?;
+    let values: Vec<f64> = control.trials.iter().map(|trial| trial.ops_per_s).collect();
+    let (median, own) = (twin.median()?, Throughput::of(&values)?.median);
+    Some(Note {
+        word: "control".to_owned(),
+        meaning: format!(
+            "This cell was measured a second time as if it were another one: medians of {} and {} operations/s, {:.1}% apart. \
+             Differences between other cells that are not larger may be noise.",
+            grouped(median),
+            grouped(own),
+            (own / median - 1.0).abs() * 100.0
+        ),
+        cells: twin.name(),
+    })
 }
 
 /// The table of the article: best, worst, standard deviation; and what it lacked.
