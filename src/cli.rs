@@ -54,6 +54,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Write the CSV files of a run anew from its journal
     Export(ExportArgs),
+    /// Make a page with answers, figures and tables from the results of any number of runs
+    Report(ReportArgs),
     /// Print the JSON Schema of experiment files
     Schema,
     /// Print shell completions
@@ -229,6 +231,23 @@ fn percent(text: &str) -> Result<f64, String> {
         .filter(|number| (0.0..100.0).contains(number))
         .map(|number| number / 100.0)
         .ok_or_else(|| "it must be a percentage from 0% to less than 100%, such as 5%".to_owned())
+}
+
+/// What to report on, and where the report goes.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Run directories, directories of experiments, trials.csv files, or patterns of them
+    #[arg(required = true, value_hint = ValueHint::AnyPath)]
+    pub results: Vec<PathBuf>,
+    /// The page [default: report.html, in the run's directory if there is only one]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Also write each figure as SVG and PNG [default DIR: figures beside the page]
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, value_hint = ValueHint::DirPath)]
+    pub figures: Option<Option<PathBuf>>,
+    /// Print the answers and tables as Markdown, for a README; no page unless --output names one
+    #[arg(long)]
+    pub markdown: bool,
 }
 
 /// Which shell.

@@ -14,6 +14,7 @@ mod man;
 mod modes;
 mod plan;
 mod progress;
+mod report;
 mod run;
 mod schema;
 mod signals;
@@ -110,6 +111,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Modes(args)) => modes::modes(&args),
         Some(Command::Compare(args)) => compare::compare(&args, &cli.talk),
         Some(Command::Export(args)) => export::export(&args),
+        Some(Command::Report(args)) => report::report(&args),
         Some(Command::Schema) => schema::schema(),
         Some(Command::Completions(args)) => completions::completions(&args),
         Some(Command::Man) => man::man(),

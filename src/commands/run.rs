@@ -17,6 +17,7 @@ use crate::commands::console::{self, RunLog, say};
 use crate::commands::load::{Loaded, load, reload};
 use crate::commands::plan::trials;
 use crate::commands::progress::{Bar, Progress};
+use crate::commands::report::of_run;
 use crate::commands::stop::Rule;
 use crate::commands::{Exit, Failure, signals};
 use crate::driver::MODES;
@@ -350,6 +351,10 @@ fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Res
         .and_then(|()| rebuild(directory.path()));
     match (&end, kept) {
         (_, Ok(rebuilt)) => {
+            // The page is made of the tables and can be made again: it is no part of what must be kept.
+            if let Err(error) = of_run(directory.path()) {
+                info!(error = format!("{error:#}"), "the report could not be written");
+            }
             // How the run went does not depend on whether anybody can still read the table.
             if let Err(error) = show(&keeper, directory.path(), &rebuilt) {
                 info!(%error, "the table could not be printed");
@@ -394,5 +399,6 @@ fn show(keeper: &Keeper<'_>, directory: &Path, rebuilt: &Rebuilt) -> io::Result<
     writeln!(out, "\n{}", table::text(&rebuilt.cells, &rebuilt.controls))?;
     writeln!(out, "{}/", directory.display())?;
     writeln!(out, "  trials.csv   a row for every attempt      summary.csv  a row for every cell")?;
-    writeln!(out, "  latency.csv  quantiles of every cell      run.json     where the numbers come from")
+    writeln!(out, "  latency.csv  quantiles of every cell      run.json     where the numbers come from")?;
+    writeln!(out, "  report.html  figures and answers, for a browser")
 }

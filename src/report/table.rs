@@ -267,7 +267,8 @@ impl Note {
     }
 }
 
-const fn meaning(flag: Flag) -> &'static str {
+/// What a flag says of a trial.
+pub(super) const fn meaning(flag: Flag) -> &'static str {
     match flag {
         Flag::ClientBound => {
             "the client used over 90% of the CPU it can have; the number is about the client"

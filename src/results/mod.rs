@@ -4,6 +4,7 @@
 //! ([`columns`], [`csv`], [`datapackage`]) and the [`provenance`] from it, [`progress`] and [`differences`] say whether
 //! and where to go on. [`read`] reads the tables of many runs for whoever analyses them.
 
+pub mod beside;
 pub mod columns;
 pub mod csv;
 pub mod datapackage;

@@ -109,6 +109,14 @@ fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
+/// The tables that paths lead to, as [`samples`] finds them.
+///
+/// # Errors
+/// When nothing is found.
+pub fn tables(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ReadError> {
+    paths::tables(paths).map(|found| found.tables)
+}
+
 /// The trials of all tables that `paths` lead to: a table, a run's directory, a directory with runs below it (an
 /// experiment's, or all results), of which all are read, or a pattern such as `results/sweep/*`.
 ///

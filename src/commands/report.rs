@@ -1,0 +1,93 @@
+//! `orchestrate report`: a page, figures or Markdown from the results of any number of runs.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use atomic_write_file::AtomicWriteFile;
+use rayon::prelude::*;
+
+use crate::cli::ReportArgs;
+use crate::commands::{Exit, Failure};
+use crate::report::model::Report;
+use crate::report::{self, draw, html, markdown, png};
+use crate::results::beside::beside;
+use crate::results::read;
+
+/// The page's name in the directory of a run.
+pub(super) const REPORT: &str = "report.html";
+
+pub(super) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
+    let report = built(&args.results)?;
+    let mut out = anstream::stdout();
+    if args.markdown {
+        write!(out, "{}", markdown::markdown(&report))?;
+    }
+    let page = args.output.clone().unwrap_or_else(|| place(&args.results));
+    if !args.markdown || args.output.is_some() {
+        write_page(&report, &page)?;
+        // A report that was asked for as text stays alone on standard output.
+        if !args.markdown {
+            writeln!(out, "{}", page.display())?;
+        }
+    }
+    if let Some(directory) = &args.figures {
+        let directory = directory.clone().unwrap_or_else(|| page.with_file_name("figures"));
+        let written = write_figures(&report, &directory)?;
+        if !args.markdown {
+            writeln!(out, "{}: {written} figures, each as SVG and PNG", directory.display())?;
+        }
+    }
+    Ok(Exit::Complete)
+}
+
+/// Writes the page of a run into its directory.
+pub(super) fn of_run(directory: &Path) -> anyhow::Result<()> {
+    let report = built(&[directory.to_owned()]).map_err(|failure| match failure {
+        Failure::Wrong(error) | Failure::Unavailable(error) => error,
+        Failure::File(diagnostics) => anyhow!("{diagnostics}"),
+    })?;
+    write_page(&report, &directory.join(REPORT))
+}
+
+fn built(results: &[PathBuf]) -> Result<Report, Failure> {
+    let tables = read::tables(results).map_err(|error| Failure::Unavailable(error.into()))?;
+    let samples = read::samples(results).map_err(|error| Failure::Unavailable(error.into()))?;
+    let beside: Vec<_> = tables.par_iter().map(|table| beside(table)).collect();
+    Ok(report::build(&samples, &beside))
+}
+
+/// In the directory of the run if there is one, here otherwise.
+fn place(results: &[PathBuf]) -> PathBuf {
+    match results {
+        [run] if run.join("trials.csv").is_file() => run.join(REPORT),
+        _ => PathBuf::from(REPORT),
+    }
+}
+
+fn write_page(report: &Report, path: &Path) -> anyhow::Result<()> {
+    write_whole(path, html::html(report).as_bytes())
+}
+
+fn write_figures(report: &Report, directory: &Path) -> anyhow::Result<usize> {
+    fs::create_dir_all(directory).with_context(|| format!("failed to create {}", directory.display()))?;
+    let figures: Vec<_> = report.sections.iter().flat_map(|section| &section.figures).collect();
+    figures.par_iter().try_for_each(|figure| {
+        let svg = draw::article(figure);
+        let name = figure.id.strip_prefix("e-").unwrap_or(&figure.id);
+        write_whole(&directory.join(format!("{name}.svg")), svg.as_bytes())?;
+        let picture = png::png(&svg).with_context(|| format!("failed to draw {name}.png"))?;
+        write_whole(&directory.join(format!("{name}.png")), &picture)
+    })?;
+    Ok(figures.len())
+}
+
+fn write_whole(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
+    let write = || -> std::io::Result<()> {
+        let mut file = AtomicWriteFile::open(path)?;
+        file.write_all(contents)?;
+        file.commit()
+    };
+    write().with_context(|| format!("failed to write {}", path.display()))
+}

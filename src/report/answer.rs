@@ -1,0 +1,179 @@
+//! The answer in a sentence, given only when the intervals support one.
+
+use crate::analysis::interval::MIN_TRIALS;
+use crate::report::cells::{Cell, range};
+use crate::report::model::{Answer, DataTable};
+use crate::report::numbers::{grouped, list};
+
+/// Sentences about so many groups of cells; more are left to the table.
+const FINDINGS: usize = 12;
+
+/// What the cells of an experiment say. Cells of different facets are never compared.
+#[must_use]
+pub fn answer(cells: &[Cell<'_>]) -> Answer {
+    let facets: Vec<&[Cell<'_>]> = cells.chunk_by(|a, b| a.facet == b.facet).collect();
+    let mut findings: Vec<String> =
+        facets.iter().take(FINDINGS).map(|facet| finding(facet, facets.len() > 1)).collect();
+    if facets.len() > FINDINGS {
+        findings.push(format!("{} more groups of cells are in the table.", facets.len() - FINDINGS));
+    }
+    if facets.is_empty() {
+        findings.push("There is nothing to answer with: no trial was found.".to_owned());
+    }
+    Answer { findings, peaks: peaks(&facets), rule: rule(cells.len()) }
+}
+
+fn rule(cells: usize) -> String {
+    format!(
+        "A cell is called faster only where the lower end of its interval lies above the upper ends of those of all \
+         others. Each interval is one of 95% for the median of its own cell, so of {cells} intervals about {} may miss; \
+         that two do not overlap is a stricter demand than a test of their difference at 5%, and no further correction \
+         for the number of cells is made. Cells with fewer than {MIN_TRIALS} trials have no interval, and cells whose \
+         trials fall into two groups far apart are never quoted.",
+        (cells as f64 * 0.05).ceil()
+    )
+}
+
+fn finding(cells: &[Cell<'_>], several: bool) -> String {
+    let sentence = sentence(cells);
+    if several && !cells[0].facet.is_empty() { format!("{}: {sentence}", cells[0].facet) } else { sentence }
+}
+
+fn sentence(cells: &[Cell<'_>]) -> String {
+    let with_trials: Vec<&Cell<'_>> = cells.iter().filter(|cell| !cell.values.is_empty()).collect();
+    if with_trials.is_empty() {
+        return "no trial ended well, so nothing can be said.".to_owned();
+    }
+    let quotable = with_trials.iter().copied().filter(|cell| cell.median().is_some());
+    let highest =
+        quotable.max_by(|a, b| a.median().partial_cmp(&b.median()).unwrap_or(std::cmp::Ordering::Equal));
+    let Some(top) = highest else {
+        return "the trials of every cell fall into two groups far apart: nothing here is to be quoted. Choose a placement \
+                and repeat."
+            .to_owned();
+    };
+    let median = top.median().map(grouped).unwrap_or_default();
+    if with_trials.len() == 1 {
+        let interval = top.interval.map(|i| format!(" (95% interval {})", range(i))).unwrap_or_default();
+        return format!(
+            "{}: median {median} operations/s{interval}. There is no other cell to compare it with.",
+            top.name()
+        );
+    }
+    let Some(interval) = top.interval else {
+        let rest = with_trials.iter().filter(|cell| cell.sample != top.sample).flat_map(|cell| &cell.values);
+        let others = rest.copied().fold(0.0, f64::max);
+        let worst = top.throughput.map_or(0.0, |t| t.worst);
+        let seen = if worst > others {
+            "Every trial of it lies above every trial of all others in this run"
+        } else {
+            "Its trials overlap with those of others"
+        };
+        return format!(
+            "{} trials are too few for an interval, so no cell is called the fastest. The highest median is that of {}, \
+             {median} operations/s. {seen}.",
+            top.values.len(),
+            top.name()
+        );
+    };
+    if !top.sample.mixed.is_empty() {
+        return format!(
+            "the highest median is that of {}, but its trials differ in {}: no cell is called the fastest.",
+            top.name(),
+            list(&top.sample.mixed.iter().map(|column| (*column).to_owned()).collect::<Vec<_>>(), 4)
+        );
+    }
+    let ahead_of = |cell: &Cell<'_>| match cell.interval {
+        Some(other) => interval.low > other.high,
+        None => cell.values.len() >= MIN_TRIALS && cell.values.iter().all(|value| *value < interval.low),
+    };
+    let behind = |cells: &[&Cell<'_>]| {
+        let ends = cells
+            .iter()
+            .map(|cell| cell.interval.map_or(cell.values.iter().copied().fold(0.0, f64::max), |i| i.high));
+        let factor = interval.low / ends.fold(0.0, f64::max);
+        ((factor * 100.0).floor() / 100.0).max(1.0)
+    };
+    let others: Vec<&Cell<'_>> =
+        with_trials.iter().copied().filter(|cell| cell.sample != top.sample).collect();
+    let rivals: Vec<&Cell<'_>> = others.iter().copied().filter(|cell| !ahead_of(cell)).collect();
+    let says = format!("median {median} operations/s, 95% interval {}", range(interval));
+    if rivals.is_empty() {
+        return format!(
+            "{} is the fastest of {} cells: {says}, at least {:.2} times as fast as any other.",
+            top.name(),
+            with_trials.len(),
+            behind(&others)
+        );
+    }
+    let words: Vec<String> = rivals.iter().map(|cell| cell.x_words.clone()).collect();
+    if rivals.iter().all(|cell| cell.series == top.series) {
+        let foreign: Vec<&Cell<'_>> =
+            others.iter().copied().filter(|cell| cell.series != top.series).collect();
+        let lead = if foreign.is_empty() {
+            String::new()
+        } else {
+            format!(", at least {:.2} times as fast as anything else", behind(&foreign))
+        };
+        return format!(
+            "{} is the fastest: highest with {} ({says}){lead}. With {} it is not told apart from that.",
+            top.series,
+            top.x_words,
+            list(&words, 6)
+        );
+    }
+    let names: Vec<String> = rivals.iter().map(|cell| cell.name()).collect();
+    format!(
+        "no single fastest. The highest median is that of {} ({says}); {} cannot be told apart from it.",
+        top.name(),
+        list(&names, 5)
+    )
+}
+
+/// Where each series is highest, if the horizontal axis varies.
+fn peaks(facets: &[&[Cell<'_>]]) -> Option<DataTable> {
+    let mut table = DataTable::new(
+        "Where each is highest, and what its intervals do not tell apart from that",
+        &[
+            ("Group", false),
+            ("Series", false),
+            ("Highest with", false),
+            ("Median, operations/s", true),
+            ("95% interval", true),
+            ("Not told apart", false),
+        ],
+    );
+    for series in facets.iter().flat_map(|facet| facet.chunk_by(|a, b| a.series == b.series)) {
+        let quotable: Vec<&Cell<'_>> = series.iter().filter(|cell| cell.median().is_some()).collect();
+        let top = quotable
+            .iter()
+            .max_by(|a, b| a.median().partial_cmp(&b.median()).unwrap_or(std::cmp::Ordering::Equal));
+        let (Some(top), true) = (top, quotable.len() > 1) else { continue };
+        let close: Vec<String> = quotable
+            .iter()
+            .filter(|cell| cell.x.total_cmp(&top.x).is_ne())
+            .filter(|cell| !matches!((top.interval, cell.interval), (Some(a), Some(b)) if a.low > b.high))
+            .map(|cell| cell.x_words.clone())
+            .collect();
+        let close = match (top.interval, close.is_empty()) {
+            (None, _) => "too few trials to tell".to_owned(),
+            (Some(_), true) => "nothing: a clear peak".to_owned(),
+            (Some(_), false) => list(&close, 8),
+        };
+        table.rows.push(vec![
+            top.facet.clone(),
+            top.series.clone(),
+            top.x_words.clone(),
+            top.median().map(grouped).unwrap_or_default(),
+            top.interval.map_or_else(|| "–".to_owned(), range),
+            close,
+        ]);
+    }
+    if facets.len() < 2 {
+        table.columns.remove(0);
+        for row in &mut table.rows {
+            row.remove(0);
+        }
+    }
+    (!table.rows.is_empty()).then_some(table)
+}

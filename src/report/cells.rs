@@ -1,0 +1,115 @@
+//! The cells of a report: each sample with its statistics and its place in the figures.
+
+use std::cmp::Ordering;
+
+use rayon::prelude::*;
+
+use crate::analysis::groups::{TwoGroups, two_groups};
+use crate::analysis::interval::{Interval, median_interval};
+use crate::analysis::samples::Sample;
+use crate::analysis::stats::Throughput;
+use crate::report::facets::{Layout, natural};
+use crate::report::numbers::grouped;
+
+/// A sample with what is said of it.
+#[derive(Clone, Debug)]
+pub struct Cell<'a> {
+    /// The trials.
+    pub sample: &'a Sample,
+    /// The picture that it belongs to.
+    pub facet: String,
+    /// The series that it belongs to.
+    pub series: String,
+    /// Where it stands on the horizontal axis.
+    pub x: f64,
+    /// In the words of the horizontal axis.
+    pub x_words: String,
+    /// Operations per second of each trial, in the order of the table.
+    pub values: Vec<f64>,
+    /// Absent if no trial ended well.
+    pub throughput: Option<Throughput>,
+    /// Of the median; absent if there are too few trials, or two groups of them.
+    pub interval: Option<Interval>,
+    /// Two groups far apart: nothing of this cell is to be quoted.
+    pub groups: Option<TwoGroups>,
+}
+
+impl Cell<'_> {
+    /// Series and place, such as `async with 50 workers`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{} with {}", self.series, self.x_words)
+    }
+
+    /// The median, where it may be quoted.
+    #[must_use]
+    pub fn median(&self) -> Option<f64> {
+        if self.groups.is_some() { None } else { self.throughput.map(|throughput| throughput.median) }
+    }
+
+    /// Everything in a sentence.
+    #[must_use]
+    pub fn says(&self) -> String {
+        let mut text = format!("{}: ", self.name());
+        match (&self.throughput, self.median()) {
+            (Some(t), Some(median)) => {
+                text += &format!("median {} operations/s", grouped(median));
+                if let Some(interval) = self.interval {
+                    text += &format!(", 95% interval {}", range(interval));
+                }
+                text += &format!(
+                    ", best {}, worst {}, n = {}",
+                    grouped(t.best),
+                    grouped(t.worst),
+                    self.values.len()
+                );
+            }
+            (Some(_), None) => text += "two groups of trials far apart, no median",
+            _ => text += "no trial ended well",
+        }
+        text
+    }
+}
+
+/// `low–high`.
+#[must_use]
+pub fn range(interval: Interval) -> String {
+    format!("{}–{}", grouped(interval.low), grouped(interval.high))
+}
+
+/// The cells of an experiment, in the order of pictures, series (as `modes` has them) and the horizontal axis.
+#[must_use]
+pub fn cells<'a>(samples: &[&'a Sample], layout: &Layout, modes: &[String]) -> Vec<Cell<'a>> {
+    let mut cells: Vec<Cell<'a>> = samples.par_iter().map(|sample| cell(sample, layout)).collect();
+    let rank = |cell: &Cell<'_>| {
+        let mode = cell.sample.label.get("mode").unwrap_or_default();
+        modes.iter().position(|name| name == mode).unwrap_or(modes.len())
+    };
+    cells.sort_by(|a, b| {
+        let keys = natural(&a.facet).cmp(&natural(&b.facet)).then(rank(a).cmp(&rank(b)));
+        let keys = keys.then_with(|| natural(&a.series).cmp(&natural(&b.series)));
+        match keys {
+            Ordering::Equal => a.x.total_cmp(&b.x),
+            other => other,
+        }
+    });
+    cells
+}
+
+fn cell<'a>(sample: &'a Sample, layout: &Layout) -> Cell<'a> {
+    let values: Vec<f64> =
+        sample.trials.iter().map(|t| t.ops_per_s).filter(|v| v.is_finite() && *v > 0.0).collect();
+    let groups = two_groups(&values);
+    let x = layout.x_of(sample);
+    Cell {
+        facet: layout.facet(sample),
+        series: layout.name(sample),
+        x,
+        x_words: layout.x_words(x),
+        throughput: Throughput::of(&values),
+        interval: if groups.is_some() { None } else { median_interval(&values) },
+        groups,
+        values,
+        sample,
+    }
+}

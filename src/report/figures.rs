@@ -1,0 +1,479 @@
+//! Which figures an experiment gets, and what is in them. Decides; draws nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::f64::consts::LOG10_2;
+
+use crate::report::cells::{Cell, range};
+use crate::report::facets::Layout;
+use crate::report::model::{DataTable, Figure, Kind, Mark, Panel, Series};
+use crate::report::numbers::{count, grouped, list};
+use crate::report::palette::LOOKS;
+use crate::report::scale::Axis;
+use crate::results::beside::Curve;
+
+/// Panels in one figure; what more there would be is in the tables.
+const PANELS: usize = 12;
+
+/// Dots that are drawn of a cell at most, and in all of a figure at about most.
+const DOTS_OF_A_CELL: usize = 60;
+const DOTS: usize = 6_000;
+
+/// Dots of a run in the figure of the drift, and places on its line.
+const DRIFT_DOTS: usize = 1_500;
+const DRIFT_MARKS: usize = 40;
+
+/// Rows of strips in one panel.
+const ROWS: usize = 60;
+
+/// A larger part of an axis than this times the smallest value is drawn logarithmic at first.
+const LOG_FROM: f64 = 12.0;
+
+/// Figures, and what could not be drawn.
+#[derive(Debug, Default)]
+pub struct Drawn {
+    /// In the order of reading.
+    pub figures: Vec<Figure>,
+    /// A sentence each.
+    pub not_drawn: Vec<String>,
+}
+
+/// All figures of an experiment.
+#[must_use]
+pub fn figures(id: &str, cells: &[Cell<'_>], layout: &Layout, runs: &[String], curves: &[&Curve]) -> Drawn {
+    let mut drawn = Drawn::default();
+    if cells.iter().all(|cell| cell.values.is_empty()) {
+        drawn.not_drawn.push("No figure is drawn: no trial ended well.".to_owned());
+        return drawn;
+    }
+    throughput(id, cells, layout, &mut drawn);
+    latency(id, cells, curves, &mut drawn);
+    strips(id, cells, &mut drawn);
+    drift(id, cells, runs, &mut drawn);
+    drawn
+}
+
+/// The cells that share a picture: those of a facet, and of it only so many series as there are looks.
+fn pictures<'a, 'b>(cells: &'b [Cell<'a>]) -> Vec<(String, Vec<&'b [Cell<'a>]>)> {
+    let mut pictures = Vec::new();
+    for facet in cells.chunk_by(|a, b| a.facet == b.facet) {
+        let series: Vec<&[Cell<'a>]> = facet.chunk_by(|a, b| a.series == b.series).collect();
+        let parts = series.len().div_ceil(LOOKS);
+        for (part, chunk) in series.chunks(series.len().div_ceil(parts)).enumerate() {
+            let part = if parts > 1 { format!("{} of {parts}", part + 1) } else { String::new() };
+            let title: Vec<&str> =
+                [facet[0].facet.as_str(), &part].into_iter().filter(|t| !t.is_empty()).collect();
+            pictures.push((title.join(" · "), chunk.to_vec()));
+        }
+    }
+    pictures
+}
+
+/// Keeps the first panels, and says what became of the others.
+fn limited(what: &str, mut panels: Vec<Panel>, not_drawn: &mut Vec<String>) -> Vec<Panel> {
+    if panels.len() > PANELS {
+        let titles: Vec<String> = panels[PANELS..].iter().map(|panel| format!("“{}”", panel.title)).collect();
+        not_drawn.push(format!(
+            "{what}: a figure has at most {PANELS} panels. Left out: {}. Their numbers are in the tables; a report on \
+             fewer runs draws them.",
+            list(&titles, 8)
+        ));
+        panels.truncate(PANELS);
+    }
+    panels
+}
+
+/// At most `most` values, evenly spaced by rank, always with the lowest and the highest; the same for the same values.
+fn thinned(values: &[f64], most: usize) -> Vec<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    if sorted.len() <= most {
+        return sorted;
+    }
+    (0..most).map(|i| sorted[i * (sorted.len() - 1) / (most - 1)]).collect()
+}
+
+fn dots_of_a_cell(cells: &[Cell<'_>]) -> usize {
+    (DOTS / cells.len().max(1)).clamp(5, DOTS_OF_A_CELL)
+}
+
+/// What is said where dots were left out.
+fn thinning(cells: &[Cell<'_>], most: usize) -> String {
+    if cells.iter().all(|cell| cell.values.len() <= most) {
+        return String::new();
+    }
+    format!(
+        " Of each cell at most {most} trials are drawn, evenly spaced by rank, with the lowest and the highest."
+    )
+}
+
+/// Throughput against workers.
+fn throughput(id: &str, cells: &[Cell<'_>], layout: &Layout, drawn: &mut Drawn) {
+    if cells.iter().all(|cell| cell.x.total_cmp(&cells[0].x).is_eq()) {
+        drawn.not_drawn.push(format!(
+            "Throughput against {}: all cells have {}. The strips below compare them.",
+            layout.x_label(),
+            cells[0].x_words
+        ));
+        return;
+    }
+    let most = dots_of_a_cell(cells);
+    let mut panels = Vec::new();
+    for (title, series) in pictures(cells) {
+        let series = series.iter().enumerate().map(|(look, cells)| Series {
+            name: cells[0].series.clone(),
+            look,
+            pieces: cells
+                .split(|cell| cell.median().is_none())
+                .filter(|piece| !piece.is_empty())
+                .map(|piece| piece.iter().filter_map(|cell| mark(cell, cell.x, cell.median()?)).collect())
+                .collect(),
+            dots: cells
+                .iter()
+                .flat_map(|cell| thinned(&cell.values, most).into_iter().map(|y| (cell.x, y)))
+                .collect(),
+        });
+        panels.push(Panel { title, rows: Vec::new(), series: series.collect() });
+    }
+    let not_quoted: Vec<String> = cells.iter().filter(|cell| cell.groups.is_some()).map(Cell::name).collect();
+    let mut caption =
+        "Line: median of the trials. Band: its 95% interval, where there are five trials or more. Dots: \
+                       trials."
+            .to_owned();
+    caption += &thinning(cells, most);
+    if !not_quoted.is_empty() {
+        caption += &format!(
+            " No median is drawn where trials fall into two groups far apart: {}.",
+            list(&not_quoted, 6)
+        );
+    }
+    drawn.figures.push(Figure {
+        id: format!("{id}-throughput"),
+        title: format!("Throughput against {}", layout.x_label()),
+        caption,
+        kind: Kind::Curves,
+        x: Axis::of(layout.x_label(), cells.iter().map(|cell| cell.x), 8.0),
+        y: Axis::of("operations/s", cells.iter().flat_map(|cell| cell.values.iter().copied()), LOG_FROM),
+        panels: limited("Throughput", panels, &mut drawn.not_drawn),
+        table: numbers(cells, "Medians and their intervals, operations/s"),
+    });
+}
+
+fn mark(cell: &Cell<'_>, x: f64, y: f64) -> Option<Mark> {
+    (x.is_finite() && y.is_finite()).then(|| Mark {
+        x,
+        y,
+        interval: cell.interval.map(|interval| (interval.low, interval.high)),
+        says: cell.says(),
+    })
+}
+
+/// The numbers behind a figure of medians.
+fn numbers(cells: &[Cell<'_>], caption: &str) -> DataTable {
+    let columns = [
+        ("Group", false),
+        ("Series", false),
+        ("At", false),
+        ("n", true),
+        ("Median", true),
+        ("95% interval", true),
+    ];
+    let mut table = DataTable::new(caption, &columns);
+    table.rows = cells
+        .iter()
+        .map(|cell| {
+            vec![
+                cell.facet.clone(),
+                cell.series.clone(),
+                cell.x_words.clone(),
+                cell.values.len().to_string(),
+                cell.median().map_or_else(|| "–".to_owned(), grouped),
+                cell.interval.map_or_else(|| "–".to_owned(), range),
+            ]
+        })
+        .collect();
+    without_empty_columns(table)
+}
+
+fn without_empty_columns(mut table: DataTable) -> DataTable {
+    for column in (0..table.columns.len()).rev() {
+        if table.rows.iter().all(|row| row[column].is_empty()) {
+            table.columns.remove(column);
+            for row in &mut table.rows {
+                row.remove(column);
+            }
+        }
+    }
+    table
+}
+
+/// Quantile curves, from the merged histograms of `latency.csv`.
+fn latency(id: &str, cells: &[Cell<'_>], curves: &[&Curve], drawn: &mut Drawn) {
+    if curves.is_empty() {
+        drawn.not_drawn.push(
+            "Latency: no latency.csv with these cells lies beside the trials. Percentiles of trials are not averaged into \
+             percentiles of a cell."
+                .to_owned(),
+        );
+        return;
+    }
+    let mut of: HashMap<[&str; 3], Vec<&Curve>> = HashMap::new();
+    for curve in curves {
+        of.entry([&curve.cell, &curve.client_host, &curve.server_host]).or_default().push(curve);
+    }
+    let curves_of = |cell: &Cell<'_>| {
+        let label = |column| cell.sample.label.get(column).unwrap_or_default();
+        of.get(&[label("cell"), label("client_host"), label("server_host")]).cloned().unwrap_or_default()
+    };
+    let mut table = DataTable::new(
+        "Latency in µs",
+        &[
+            ("Group", false),
+            ("Series", false),
+            ("At", false),
+            ("Run", false),
+            ("50%", true),
+            ("90%", true),
+            ("99%", true),
+            ("99.9%", true),
+            ("Operations", true),
+        ],
+    );
+    let mut panels = Vec::new();
+    let mut without = Vec::new();
+    for (title, series) in pictures(cells) {
+        let mut levels: BTreeMap<u64, String> = BTreeMap::new();
+        for cell in series.iter().flat_map(|cells| cells.iter()) {
+            levels.insert(cell.x.to_bits(), cell.x_words.clone());
+        }
+        for (level, words) in &levels {
+            let at = |cells: &&[Cell<'_>], look: usize| {
+                let cell = cells.iter().find(|cell| cell.x.to_bits() == *level)?;
+                let curves = curves_of(cell);
+                let pieces = curves
+                    .iter()
+                    .map(|curve| quantile_marks(cell, curve))
+                    .filter(|p| !p.is_empty())
+                    .collect();
+                Some(Series { name: cell.series.clone(), look, pieces, dots: Vec::new() })
+            };
+            let series: Vec<Series> = series
+                .iter()
+                .enumerate()
+                .filter_map(|(look, cells)| at(cells, look))
+                .filter(|series| !series.pieces.is_empty())
+                .collect();
+            if !series.is_empty() {
+                let title: Vec<&str> =
+                    [title.as_str(), words].into_iter().filter(|t| !t.is_empty()).collect();
+                panels.push(Panel { title: title.join(" · "), rows: Vec::new(), series });
+            }
+        }
+    }
+    for cell in cells {
+        let curves = curves_of(cell);
+        if curves.is_empty() && !cell.values.is_empty() {
+            without.push(cell.name());
+        }
+        for curve in &curves {
+            let at = |q: f64| {
+                let point = curve.points.iter().find(|point| (point.0 - q).abs() < 1e-9);
+                point.map_or_else(|| "–".to_owned(), |point| grouped(point.1))
+            };
+            let run = if curves.len() > 1 { curve.run_id.clone() } else { String::new() };
+            let mut row = vec![cell.facet.clone(), cell.series.clone(), cell.x_words.clone(), run];
+            row.extend([
+                at(0.5),
+                at(0.9),
+                at(0.99),
+                at(0.999),
+                grouped(curve.count as f64).replace(".00", ""),
+            ]);
+            table.rows.push(row);
+        }
+    }
+    if !without.is_empty() {
+        drawn.not_drawn.push(format!("Latency of {}: not known.", list(&without, 6)));
+    }
+    if panels.is_empty() {
+        return;
+    }
+    let places = panels.iter().flat_map(|p| &p.series).flat_map(|s| s.pieces.iter().flatten());
+    let marks: Vec<(f64, f64)> = places.map(|mark| (mark.x, mark.y)).collect();
+    let mut x = Axis::linear("of operations were at least as fast", marks.iter().map(|mark| mark.0));
+    x.names = [(0.0, "0%"), (LOG10_2, "50%"), (1.0, "90%"), (2.0, "99%"), (3.0, "99.9%"), (4.0, "99.99%")]
+        .into_iter()
+        .filter(|name| (x.linear.0..=x.linear.1).contains(&name.0))
+        .map(|(at, name)| (at, name.to_owned()))
+        .collect();
+    drawn.figures.push(Figure {
+        id: format!("{id}-latency"),
+        title: "Latency quantiles".to_owned(),
+        caption: "How long an operation took, over all operations of all trials of a cell (one merged histogram for each \
+                  run): at 99%, one in a hundred took longer. Quantiles with fewer than ten operations beyond them are not \
+                  drawn."
+            .to_owned(),
+        kind: Kind::Curves,
+        x,
+        y: Axis::of("latency, µs", marks.iter().map(|mark| mark.1), 4.0),
+        panels: limited("Latency", spread(panels), &mut drawn.not_drawn),
+        table: without_empty_columns(table),
+    });
+}
+
+/// Of too many panels those that are evenly spaced come first, the lowest and the highest among them.
+fn spread(panels: Vec<Panel>) -> Vec<Panel> {
+    let n = panels.len();
+    if n <= PANELS {
+        return panels;
+    }
+    let chosen: Vec<usize> = (0..PANELS).map(|i| i * (n - 1) / (PANELS - 1)).collect();
+    let (first, rest): (Vec<_>, Vec<_>) =
+        panels.into_iter().enumerate().partition(|(i, _)| chosen.contains(i));
+    first.into_iter().chain(rest).map(|(_, panel)| panel).collect()
+}
+
+fn quantile_marks(cell: &Cell<'_>, curve: &Curve) -> Vec<Mark> {
+    let seen =
+        curve.points.iter().filter(|(q, us)| *q < 1.0 && *us > 0.0 && (1.0 - q) * curve.count as f64 >= 10.0);
+    seen.map(|&(q, us)| Mark {
+        x: -(1.0 - q).log10(),
+        y: us,
+        interval: None,
+        says: format!(
+            "{}: {}% of operations took at most {} µs",
+            cell.name(),
+            (q * 1e6).round() / 1e4,
+            grouped(us)
+        ),
+    })
+    .collect()
+}
+
+/// A row for each cell.
+fn strips(id: &str, cells: &[Cell<'_>], drawn: &mut Drawn) {
+    let most = dots_of_a_cell(cells);
+    let mut looks: HashMap<&str, usize> = HashMap::new();
+    let mut panels = Vec::new();
+    for facet in cells.chunk_by(|a, b| a.facet == b.facet) {
+        for series in facet.chunk_by(|a, b| a.series == b.series) {
+            let next = looks.len() % LOOKS;
+            looks.entry(&series[0].series).or_insert(next);
+        }
+        let parts = facet.len().div_ceil(ROWS);
+        for rows in facet.chunks(facet.len().div_ceil(parts)) {
+            let mut panel = Panel { title: rows[0].facet.clone(), rows: Vec::new(), series: Vec::new() };
+            for series in rows.chunk_by(|a, b| a.series == b.series) {
+                let first = panel.rows.len();
+                panel.rows.extend(series.iter().map(|cell| format!("{} · {}", cell.series, cell.x_words)));
+                let place = |i: usize| (first + i) as f64;
+                let marks =
+                    series.iter().enumerate().filter_map(|(i, cell)| mark(cell, cell.median()?, place(i)));
+                panel.series.push(Series {
+                    name: series[0].series.clone(),
+                    look: looks[series[0].series.as_str()],
+                    pieces: vec![marks.collect()],
+                    dots: series
+                        .iter()
+                        .enumerate()
+                        .flat_map(|(i, cell)| {
+                            thinned(&cell.values, most).into_iter().map(move |x| (x, place(i)))
+                        })
+                        .collect(),
+                });
+            }
+            panels.push(panel);
+        }
+    }
+    drawn.figures.push(Figure {
+        id: format!("{id}-trials"),
+        title: "Every trial".to_owned(),
+        caption: format!(
+            "A row for each cell. Dots: trials. Mark: median. Bar: its 95% interval, where there are five trials or \
+             more.{}",
+            thinning(cells, most)
+        ),
+        kind: Kind::Strips,
+        x: Axis::of("operations/s", cells.iter().flat_map(|cell| cell.values.iter().copied()), LOG_FROM),
+        y: Axis::linear("cell", std::iter::empty()),
+        panels: limited("Every trial", panels, &mut drawn.not_drawn),
+        table: numbers(cells, "The trials in numbers, operations/s"),
+    });
+}
+
+/// Throughput against the position in the plan, each trial beside the median of its cell.
+fn drift(id: &str, cells: &[Cell<'_>], runs: &[String], drawn: &mut Drawn) {
+    let mut of: BTreeMap<u32, Vec<(f64, f64)>> = BTreeMap::new();
+    for cell in cells {
+        let Some(median) = cell.median() else { continue };
+        if cell.values.len() > 1 {
+            for trial in cell.sample.trials.iter().filter(|trial| trial.ops_per_s.is_finite()) {
+                let deviation = (trial.ops_per_s / median - 1.0) * 100.0;
+                of.entry(trial.run).or_default().push((trial.position as f64, deviation));
+            }
+        }
+    }
+    let mut table = DataTable::new(
+        "Median deviation of the trials of a part of the run",
+        &[("Run", false), ("Positions", true), ("Trials", true), ("Median deviation, %", true)],
+    );
+    let mut panels = Vec::new();
+    let mut thinned = false;
+    for (run, mut trials) in of {
+        trials.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        let name = runs.get(run as usize).cloned().unwrap_or_default();
+        let size = trials.len().div_ceil(DRIFT_MARKS).max(trials.len().div_ceil(10).min(10)).max(1);
+        let marks: Vec<Mark> = trials
+            .chunks(size)
+            .map(|part| {
+                let mut deviations: Vec<f64> = part.iter().map(|trial| trial.1).collect();
+                deviations.sort_by(f64::total_cmp);
+                let median =
+                    (deviations[(deviations.len() - 1) / 2] + deviations[deviations.len() / 2]) / 2.0;
+                let (first, last) = (part[0].0, part[part.len() - 1].0);
+                table.rows.push(vec![
+                    name.clone(),
+                    format!("{first}–{last}"),
+                    part.len().to_string(),
+                    format!("{median:+.2}"),
+                ]);
+                let says = format!(
+                    "positions {first} to {last}: median deviation {median:+.2}% over {}",
+                    count(part.len(), "trial")
+                );
+                Mark { x: f64::midpoint(first, last), y: median, interval: None, says }
+            })
+            .collect();
+        let step = trials.len().div_ceil(DRIFT_DOTS).max(1);
+        thinned |= step > 1;
+        let dots = trials.iter().step_by(step).copied().collect();
+        let series = Series {
+            name: "deviation from the median of the cell".to_owned(),
+            look: 0,
+            pieces: vec![marks],
+            dots,
+        };
+        panels.push(Panel { title: name, rows: Vec::new(), series: vec![series] });
+    }
+    if panels.is_empty() {
+        drawn.not_drawn.push("Drift: it takes more than one trial of a cell to see one.".to_owned());
+        return;
+    }
+    let dots = || panels.iter().flat_map(|panel| &panel.series[0].dots);
+    let mut caption = "Each trial beside the median of its cell, in the order of the plan; the line is the median of parts of \
+                       the run. A line that stays near 0 says that the machine did not change during the run."
+        .to_owned();
+    if thinned {
+        caption +=
+            &format!(" At most {DRIFT_DOTS} trials of a run are drawn, evenly spaced; the line is of all.");
+    }
+    drawn.figures.push(Figure {
+        id: format!("{id}-drift"),
+        title: "Throughput against position".to_owned(),
+        caption,
+        kind: Kind::Curves,
+        x: Axis::linear("position in the plan", dots().map(|dot| dot.0)),
+        y: Axis::linear("deviation, %", dots().map(|dot| dot.1).chain([-1.0, 1.0])),
+        panels: limited("Drift", panels, &mut drawn.not_drawn),
+        table,
+    });
+}

@@ -1,0 +1,125 @@
+//! What lies beside the trials of a run: its question, its provenance, its latency quantiles. All of it may be missing,
+//! which is remarked and never an error.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::Path;
+
+use crate::results::provenance::Provenance;
+use crate::results::run_dir::EXPERIMENT;
+
+/// What lies beside a `trials.csv`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beside {
+    /// The name of the experiment, where something tells.
+    pub experiment: Option<String>,
+    /// What the experiment was to find out.
+    pub question: Option<String>,
+    /// Where the numbers come from.
+    pub provenance: Option<Provenance>,
+    /// Latency quantiles of cells.
+    pub curves: Vec<Curve>,
+    /// What is missing or cannot be read, a sentence each.
+    pub remarks: Vec<String>,
+}
+
+/// The latency quantiles of a cell in a run, from its merged histogram.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Curve {
+    /// The run.
+    pub run_id: String,
+    /// The experiment's name.
+    pub experiment: String,
+    /// The identity of the cell.
+    pub cell: String,
+    /// The client's machine.
+    pub client_host: String,
+    /// The server's machine.
+    pub server_host: String,
+    /// Quantiles from 0 to 1 with their latencies in microseconds.
+    pub points: Vec<(f64, f64)>,
+    /// Latencies in the histogram.
+    pub count: u64,
+}
+
+/// What lies in the directory of this `trials.csv`.
+#[must_use]
+pub fn beside(trials: &Path) -> Beside {
+    let directory = trials.parent().unwrap_or_else(|| Path::new("."));
+    let mut found = Beside::default();
+    let file = |name: &str| directory.join(name);
+    let missing = |what: &str, name: &str, error: &dyn std::fmt::Display| {
+        format!("{what}: {} could not be read ({error})", file(name).display())
+    };
+    match fs::read_to_string(file(EXPERIMENT))
+        .map_err(|error| error.to_string())
+        .and_then(|text| text.parse::<toml::Table>().map_err(|error| error.message().to_owned()))
+    {
+        Ok(table) => {
+            let text = |key| table.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+            found.experiment = text("name");
+            found.question = text("question");
+        }
+        Err(error) => found.remarks.push(missing("No question", EXPERIMENT, &error)),
+    }
+    match fs::read(file("run.json"))
+        .map_err(|error| error.to_string())
+        .and_then(|text| serde_json::from_slice::<Provenance>(&text).map_err(|error| error.to_string()))
+    {
+        Ok(provenance) => {
+            found.experiment = Some(provenance.experiment.clone());
+            found.provenance = Some(provenance);
+        }
+        Err(error) => {
+            found.remarks.push(missing("Machines and versions only as the rows tell", "run.json", &error));
+        }
+    }
+    match curves(&file("latency.csv")) {
+        Ok(curves) => found.curves = curves,
+        Err(error) => found.remarks.push(missing("No latency quantiles", "latency.csv", &error)),
+    }
+    found
+}
+
+fn curves(path: &Path) -> Result<Vec<Curve>, String> {
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let mut reader = csv::Reader::from_reader(file);
+    let header = reader.headers().map_err(|error| error.to_string())?.clone();
+    let column = |name: &str| {
+        header.iter().position(|column| column == name).ok_or_else(|| format!("there is no column {name}"))
+    };
+    let names = ["run_id", "experiment", "cell", "client_host", "server_host"].map(column);
+    let (quantile, latency, count) = (column("quantile")?, column("latency_us")?, column("count")?);
+    let mut keys = [0; 5];
+    for (key, name) in keys.iter_mut().zip(names) {
+        *key = name?;
+    }
+    let mut curves: Vec<Curve> = Vec::new();
+    let mut places: HashMap<[String; 5], usize> = HashMap::new();
+    for row in reader.records() {
+        let row = row.map_err(|error| error.to_string())?;
+        let line = row.position().map_or(0, csv::Position::line);
+        let number = |at: usize| -> Result<f64, String> {
+            let text = row.get(at).unwrap_or_default();
+            let value = text.parse().ok().filter(|value: &f64| value.is_finite() && *value >= 0.0);
+            value.ok_or_else(|| format!("line {line}: {text:?} is no number"))
+        };
+        let key = keys.map(|at| row.get(at).unwrap_or_default().to_owned());
+        let place =
+            *places.entry(key).or_insert_with_key(|[run_id, experiment, cell, client_host, server_host]| {
+                curves.push(Curve {
+                    run_id: run_id.clone(),
+                    experiment: experiment.clone(),
+                    cell: cell.clone(),
+                    client_host: client_host.clone(),
+                    server_host: server_host.clone(),
+                    points: Vec::new(),
+                    count: 0,
+                });
+                curves.len() - 1
+            });
+        curves[place].points.push((number(quantile)?, number(latency)?));
+        curves[place].count = number(count)? as u64;
+    }
+    Ok(curves)
+}
