@@ -153,7 +153,7 @@ fn peaks(facets: &[&[Cell<'_>]]) -> Option<DataTable> {
             .iter()
             .filter(|cell| cell.x.total_cmp(&top.x).is_ne())
             .filter(|cell| !matches!((top.interval, cell.interval), (Some(a), Some(b)) if a.low > b.high))
-            .map(|cell| cell.x_words.clone())
+            .map(|cell| cell.x.to_string())
             .collect();
         let close = match (top.interval, close.is_empty()) {
             (None, _) => "too few trials to tell".to_owned(),

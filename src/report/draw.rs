@@ -82,27 +82,42 @@ pub fn article(figure: &Figure) -> String {
     let width = cell_width * across as f64;
     let (mut body, mut top) = (String::new(), 44.0);
     for (panels, frames) in figure.panels.chunks(across).zip(frames.chunks(across)) {
+        let has_title = panels.iter().any(|panel| !panel.title.is_empty());
+        let below_title = if has_title { top + 20.0 } else { top };
+        let left_of = |column: usize| cell_width * column as f64;
+        // Panels in a row stand on one line, however long their legends are.
+        let mut below_legends = below_title;
+        for (column, panel) in panels.iter().enumerate() {
+            let left = left_of(column) + 12.0;
+            text(
+                &mut body,
+                left,
+                top + 12.0,
+                "start",
+                12.5,
+                &shortened(&panel.title, cell_width - 30.0, 12.5),
+            );
+            if figure.kind == Kind::Curves && panel.series.len() > 1 {
+                let end = legend(&mut body, panel, left, below_title, cell_width - 20.0);
+                below_legends = below_legends.max(end);
+            }
+        }
         let mut tallest: f64 = 0.0;
         for (column, (panel, frame)) in panels.iter().zip(frames).enumerate() {
-            let left = cell_width * column as f64;
-            let mut y = top;
-            if !panel.title.is_empty() {
-                let title = shortened(&panel.title, cell_width - 30.0, 12.5);
-                text(&mut body, left + 12.0, y + 12.0, "start", 12.5, "600", &title);
-                y += 20.0;
-            }
-            if figure.kind == Kind::Curves && panel.series.len() > 1 {
-                y = legend(&mut body, panel, left + 12.0, y, cell_width - 20.0);
-            }
-            let _ = write!(body, "<g transform=\"translate({} {})\">", round(left), round(y));
+            let _ = write!(
+                body,
+                "<g transform=\"translate({} {})\">",
+                round(left_of(column)),
+                round(below_legends)
+            );
             plot(&mut body, figure, panel, frame, false);
             body.push_str("</g>");
-            tallest = tallest.max(y + frame.height - top);
+            tallest = tallest.max(below_legends + frame.height - top);
         }
         top += tallest + 12.0;
     }
     let mut head = String::new();
-    text(&mut head, 12.0, 26.0, "start", 17.0, "600", &figure.title);
+    text(&mut head, 12.0, 26.0, "start", 17.0, &figure.title);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{w}\" height=\"{h}\" viewBox=\"0 0 {w} {h}\" font-family=\"{FONTS}\" \
          role=\"img\"><title>{}</title><desc>{}</desc><rect width=\"{w}\" height=\"{h}\" fill=\"#ffffff\"/>{head}{body}</svg>\n",
@@ -199,7 +214,7 @@ fn axes(out: &mut String, figure: &Figure, panel: &Panel, frame: &Frame, page: b
                 round(frame.top),
                 round(frame.bottom)
             );
-            text(out, frame.x(&axis, value), frame.bottom + 16.0, "middle", 11.5, "400", &label);
+            text(out, frame.x(&axis, value), frame.bottom + 16.0, "middle", 11.5, &label);
         }
         out.push_str("</g>");
     }
@@ -216,7 +231,7 @@ fn axes(out: &mut String, figure: &Figure, panel: &Panel, frame: &Frame, page: b
                     round(y),
                     round(frame.right)
                 );
-                text(out, frame.left - 7.0, y + 4.0, "end", 11.5, "400", &label);
+                text(out, frame.left - 7.0, y + 4.0, "end", 11.5, &label);
             }
             out.push_str("</g>");
         }
@@ -225,7 +240,7 @@ fn axes(out: &mut String, figure: &Figure, panel: &Panel, frame: &Frame, page: b
             "<g transform=\"translate(13 {}) rotate(-90)\">",
             round(f64::midpoint(frame.top, frame.bottom))
         );
-        text(out, 0.0, 0.0, "middle", 12.0, "400", &figure.y.label);
+        text(out, 0.0, 0.0, "middle", 12.0, &figure.y.label);
         out.push_str("</g>");
     } else {
         for (i, row) in panel.rows.iter().enumerate() {
@@ -237,15 +252,7 @@ fn axes(out: &mut String, figure: &Figure, panel: &Panel, frame: &Frame, page: b
                 round(frame.right),
                 y = round(y)
             );
-            text(
-                out,
-                frame.left - 8.0,
-                y + 4.0,
-                "end",
-                11.5,
-                "400",
-                &shortened(row, frame.left - 12.0, 11.5),
-            );
+            text(out, frame.left - 8.0, y + 4.0, "end", 11.5, &shortened(row, frame.left - 12.0, 11.5));
         }
     }
     let _ = write!(
@@ -255,15 +262,7 @@ fn axes(out: &mut String, figure: &Figure, panel: &Panel, frame: &Frame, page: b
         round(frame.bottom),
         round(frame.right)
     );
-    text(
-        out,
-        f64::midpoint(frame.left, frame.right),
-        frame.bottom + 36.0,
-        "middle",
-        12.0,
-        "400",
-        &figure.x.label,
-    );
+    text(out, f64::midpoint(frame.left, frame.right), frame.bottom + 36.0, "middle", 12.0, &figure.x.label);
     out.push_str("</g>");
 }
 
@@ -407,16 +406,16 @@ fn legend(out: &mut String, panel: &Panel, left: f64, top: f64, width: f64) -> f
             round(x + 13.0),
             m = round(middle),
         );
-        text(out, x + 32.0, middle + 4.0, "start", 12.0, "400", &shortened(&series.name, width - 40.0, 12.0));
+        text(out, x + 32.0, middle + 4.0, "start", 12.0, &shortened(&series.name, width - 40.0, 12.0));
         x += wide;
     }
-    y + 24.0
+    y + 20.0
 }
 
-fn text(out: &mut String, x: f64, y: f64, anchor: &str, size: f64, weight: &str, words: &str) {
+fn text(out: &mut String, x: f64, y: f64, anchor: &str, size: f64, words: &str) {
     let _ = write!(
         out,
-        "<text x=\"{}\" y=\"{}\" text-anchor=\"{anchor}\" font-size=\"{size}\" font-weight=\"{weight}\" fill=\"{INK}\">{}</text>",
+        "<text x=\"{}\" y=\"{}\" text-anchor=\"{anchor}\" font-size=\"{size}\" fill=\"{INK}\">{}</text>",
         round(x),
         round(y),
         escape(words)

@@ -22,6 +22,9 @@ const DOTS: usize = 6_000;
 const DRIFT_DOTS: usize = 1_500;
 const DRIFT_MARKS: usize = 40;
 
+/// Where the quantile 0.1 stands on an axis of −log₁₀(1 − q).
+const TENTH: f64 = 0.045_757_490_560_675_115;
+
 /// Rows of strips in one panel.
 const ROWS: usize = 60;
 
@@ -300,7 +303,7 @@ fn latency(id: &str, cells: &[Cell<'_>], curves: &[&Curve], drawn: &mut Drawn) {
     let places = panels.iter().flat_map(|p| &p.series).flat_map(|s| s.pieces.iter().flatten());
     let marks: Vec<(f64, f64)> = places.map(|mark| (mark.x, mark.y)).collect();
     let mut x = Axis::linear("of operations were at least as fast", marks.iter().map(|mark| mark.0));
-    x.names = [(0.0, "0%"), (LOG10_2, "50%"), (1.0, "90%"), (2.0, "99%"), (3.0, "99.9%"), (4.0, "99.99%")]
+    x.names = [(TENTH, "10%"), (LOG10_2, "50%"), (1.0, "90%"), (2.0, "99%"), (3.0, "99.9%"), (4.0, "99.99%")]
         .into_iter()
         .filter(|name| (x.linear.0..=x.linear.1).contains(&name.0))
         .map(|(at, name)| (at, name.to_owned()))
@@ -333,8 +336,10 @@ fn spread(panels: Vec<Panel>) -> Vec<Panel> {
 }
 
 fn quantile_marks(cell: &Cell<'_>, curve: &Curve) -> Vec<Mark> {
-    let seen =
-        curve.points.iter().filter(|(q, us)| *q < 1.0 && *us > 0.0 && (1.0 - q) * curve.count as f64 >= 10.0);
+    let seen = curve
+        .points
+        .iter()
+        .filter(|(q, us)| *q > 0.0 && *q < 1.0 && *us > 0.0 && (1.0 - q) * curve.count as f64 >= 10.0);
     seen.map(|&(q, us)| Mark {
         x: -(1.0 - q).log10(),
         y: us,

@@ -193,9 +193,10 @@ fn write_figure(out: &mut String, figure: &Figure) {
 }
 
 fn table(out: &mut String, data: &DataTable, with_caption: bool) {
+    // A group and no region: a page of many runs would have dozens of landmarks of the same name.
     let caption = escape(&data.caption);
     let _ =
-        write!(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\"><table>");
+        write!(out, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"{caption}\"><table>");
     if with_caption {
         let _ = write!(out, "<caption>{caption}</caption>");
     }

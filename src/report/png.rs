@@ -6,7 +6,6 @@ use resvg::{tiny_skia, usvg};
 
 /// Roboto, of which only Latin, Greek and the signs that reports use are left; `font/README.md` tells its licence.
 const REGULAR: &[u8] = include_bytes!("font/Roboto-Regular.ttf");
-const BOLD: &[u8] = include_bytes!("font/Roboto-Medium.ttf");
 
 /// Pixels for each pixel of the SVG: enough for print.
 const ZOOM: f32 = 2.0;
@@ -32,7 +31,6 @@ pub enum PngError {
 pub fn png(svg: &str) -> Result<Vec<u8>, PngError> {
     let mut fonts = usvg::fontdb::Database::new();
     fonts.load_font_data(REGULAR.to_vec());
-    fonts.load_font_data(BOLD.to_vec());
     let options =
         usvg::Options { fontdb: Arc::new(fonts), font_family: "Roboto".to_owned(), ..Default::default() };
     let tree = usvg::Tree::from_str(svg, &options)?;

@@ -1,0 +1,214 @@
+//! What a report says, and what it must never say.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use orchestrate::analysis::samples::{Failure, LABELS, Label, Sample, Samples, Trial};
+use orchestrate::record::{Flag, Status};
+use orchestrate::report::{self, draw, html, markdown, png};
+
+/// A cell of an experiment with these trials.
+fn cell(mode: &str, workers: u32, values: &[f64]) -> Sample {
+    let workers = workers.to_string();
+    let value = |name: &&str| match *name {
+        "experiment" => "small".to_owned(),
+        "cell" => format!("{mode}-{workers}"),
+        "mode" => mode.to_owned(),
+        "workers_asked" | "workers" => workers.clone(),
+        "client_host" | "server_host" => "here".to_owned(),
+        "server" => "redis".to_owned(),
+        _ => String::new(),
+    };
+    let trials = (1..).zip(values).map(|(repetition, ops_per_s)| Trial {
+        repetition,
+        position: repetition.into(),
+        ops_per_s: *ops_per_s,
+        ..Trial::default()
+    });
+    Sample {
+        label: Label { values: LABELS.iter().map(value).collect() },
+        trials: trials.collect(),
+        ..Sample::default()
+    }
+}
+
+fn samples(cells: Vec<Sample>) -> Samples {
+    Samples { runs: vec!["run-1".to_owned()], samples: cells, remarks: Vec::new() }
+}
+
+fn answer(cells: Vec<Sample>) -> String {
+    report::build(&samples(cells), &[]).sections[0].answer.findings.join("\n")
+}
+
+const SLOW: [f64; 6] = [1000.0, 1010.0, 1020.0, 1015.0, 1005.0, 1012.0];
+const FAST: [f64; 6] = [2000.0, 2010.0, 2020.0, 2015.0, 2005.0, 2012.0];
+const ALIKE: [f64; 6] = [2001.0, 2011.0, 2021.0, 2016.0, 2004.0, 2013.0];
+
+#[test]
+fn a_winner_is_named_only_where_intervals_do_not_overlap() {
+    let clear = answer(vec![cell("sync", 1, &SLOW), cell("async", 1, &FAST)]);
+    assert!(clear.starts_with("async with 1 worker is the fastest of 2 cells"), "{clear}");
+    let close = answer(vec![cell("sync", 1, &ALIKE), cell("async", 1, &FAST)]);
+    assert!(close.starts_with("no single fastest"), "{close}");
+    let peak = answer(vec![cell("sync", 1, &SLOW), cell("async", 1, &FAST), cell("async", 2, &ALIKE)]);
+    assert!(peak.starts_with("async is the fastest: highest with 2 workers"), "{peak}");
+}
+
+#[test]
+fn three_trials_name_no_winner_however_far_apart_they_are() {
+    let few = answer(vec![cell("sync", 1, &SLOW[..3]), cell("async", 1, &FAST[..3])]);
+    assert!(few.contains("too few for an interval, so no cell is called the fastest"), "{few}");
+    // Nor does a cell with six win over one with three.
+    let mixed = answer(vec![cell("sync", 1, &SLOW[..3]), cell("async", 1, &FAST)]);
+    assert!(mixed.starts_with("no single fastest"), "{mixed}");
+}
+
+#[test]
+fn a_bimodal_cell_is_never_quoted() {
+    let two = [8000.0, 8100.0, 8050.0, 70000.0, 70100.0, 70050.0];
+    let report = report::build(&samples(vec![cell("sync", 1, &SLOW), cell("async", 1, &two)]), &[]);
+    let row = report.sections[0].table.rows.iter().find(|row| row[0] == "async").unwrap();
+    assert_eq!(row[5..7], ["–", "–"], "{row:?}");
+    assert!(report.sections[0].answer.findings[0].starts_with("no single fastest"), "{report:?}");
+}
+
+#[test]
+fn a_small_report_as_a_model_and_as_markdown() {
+    let mut flagged = cell("sync", 4, &SLOW);
+    flagged.trials[0].flags = vec![Flag::ClientBound];
+    let error = "the server counted 3 calls | not 4".to_owned();
+    flagged.failures.push(Failure { run: 0, repetition: 7, status: Status::Failed, error });
+    let cells =
+        vec![cell("async", 4, &FAST), cell("async", 1, &SLOW[..2]), cell("sync", 1, &[900.0]), flagged];
+    let report = report::build(&samples(cells), &[]);
+    insta::assert_snapshot!("small_report_in_markdown", markdown::markdown(&report));
+    insta::assert_snapshot!("small_report", serde_json::to_string_pretty(&report).unwrap());
+}
+
+#[test]
+fn thin_and_broken_trials_draw_nothing_that_is_no_number() {
+    let mut failed = cell("sync", 1, &[]);
+    let error = "no".to_owned();
+    failed.failures.push(Failure { run: 0, repetition: 1, status: Status::TimedOut, error });
+    let cases = [
+        vec![],
+        vec![failed.clone()],
+        vec![failed.clone(), cell("async", 1, &[5.0])],
+        vec![cell("sync", 1, &[5.0]), cell("sync", 2, &[6.0])],
+        vec![cell("sync", 1, &[5.0; 6]), cell("async", 1, &[5.0; 6])],
+        vec![cell("sync", 1, &[f64::NAN, f64::INFINITY, 0.0, -1.0]), cell("sync", 2, &[6.0, f64::NAN])],
+    ];
+    for cells in cases {
+        let report = report::build(&samples(cells), &[]);
+        let page = html::html(&report);
+        let body = &page[..page.find("<script>").unwrap()];
+        let figures = report.sections.iter().flat_map(|section| &section.figures);
+        let drawn: String = figures.map(draw::article).chain([body.to_owned()]).collect();
+        assert!(!drawn.contains("NaN") && !drawn.contains("inf ") && !drawn.contains("\"inf"), "{drawn}");
+        for section in &report.sections {
+            assert!(!section.answer.findings.is_empty() && !section.not_drawn.is_empty(), "{section:?}");
+        }
+    }
+}
+
+#[test]
+fn no_text_of_a_table_becomes_markup() {
+    let hostile = "</script><img src=x onerror=alert(1)>\"'&|\u{1}";
+    let mut sample = cell(hostile, 1, &SLOW);
+    for value in &mut sample.label.values {
+        *value = hostile.to_owned();
+    }
+    let error = hostile.to_owned();
+    sample.failures.push(Failure { run: 0, repetition: 1, status: Status::Failed, error });
+    let mut other = sample.clone();
+    other.label.values[16] += "2";
+    let mut samples = samples(vec![sample, other]);
+    samples.runs = vec![hostile.to_owned()];
+    samples.remarks = vec![hostile.to_owned()];
+    let report = report::build(&samples, &[]);
+    let page = html::html(&report);
+    assert!(!page.contains("<img") && page.matches("</script>").count() == 1);
+    for figure in report.sections.iter().flat_map(|section| &section.figures) {
+        let svg = draw::article(figure);
+        assert!(!svg.contains("<img"));
+        assert!(png::png(&svg).unwrap().starts_with(b"\x89PNG"));
+    }
+    assert!(!markdown::markdown(&report).contains("<img"));
+}
+
+#[test]
+fn the_page_loads_nothing_and_is_the_same_for_the_same_trials() {
+    let make =
+        || html::html(&report::build(&samples(vec![cell("sync", 1, &SLOW), cell("async", 2, &FAST)]), &[]));
+    let page = make();
+    assert_eq!(page, make());
+    assert!(page.contains("default-src 'none'"));
+    for outside in ["http:", "https:", "url(", "@import", "src=", " style="] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+}
+
+#[test]
+fn dots_are_thinned_to_the_lowest_the_highest_and_some_between() {
+    let many: Vec<f64> = (0..5000).map(|i| 1000.0 + f64::from(i) / 100.0).collect();
+    let report = report::build(&samples(vec![cell("sync", 1, &many), cell("sync", 2, &many)]), &[]);
+    let figure = &report.sections[0].figures[0];
+    let dots: Vec<f64> = figure.panels[0].series[0].dots.iter().map(|dot| dot.1).collect();
+    assert_eq!((dots.len(), dots[0], dots[59]), (120, 1000.0, 1049.99));
+    assert!(figure.caption.contains("at most 60 trials are drawn"), "{}", figure.caption);
+}
+
+fn orchestrate(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_orchestrate"))
+        .args(args)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("orchestrate can be started")
+}
+
+#[test]
+fn a_table_alone_is_enough_and_the_page_says_what_it_lacks() {
+    let directory = tempfile::tempdir().unwrap();
+    let table = directory.path().join("mailed.csv");
+    fs::copy(only_run("results/quickstart").join("trials.csv"), &table).unwrap();
+    let page = directory.path().join("page.html");
+    let output = orchestrate(&["report", table.to_str().unwrap(), "-o", page.to_str().unwrap(), "--figures"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = fs::read_to_string(page).unwrap();
+    for said in ["No latency quantiles", "No question", "Latency: no latency.csv", "redis 7.0.15"] {
+        assert!(text.contains(said), "{said}");
+    }
+    let picture = fs::read(directory.path().join("figures/quickstart-throughput.png")).unwrap();
+    assert!(picture.starts_with(b"\x89PNG"));
+}
+
+#[test]
+fn many_runs_make_one_page_with_a_section_each() {
+    let directory = tempfile::tempdir().unwrap();
+    let page = directory.path().join("all.html");
+    let output = orchestrate(&["report", "results", "-o", page.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = fs::read_to_string(page).unwrap();
+    for id in ["e-sweep", "e-clients", "e-asyncio-land", "e-asyncio-sweep", "e-quickstart"] {
+        assert!(text.contains(&format!("<section id=\"{id}\">")), "{id}");
+    }
+    assert!(text.contains("At how many workers does each access mode peak?"));
+    assert!(text.len() < 2_000_000, "{}", text.len());
+}
+
+#[test]
+fn what_cannot_be_read_is_a_sentence_and_makes_no_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let page = directory.path().join("page.html");
+    let output = orchestrate(&["report", "no/such/run", "-o", page.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no/such/run"));
+    assert!(!page.exists());
+}
+
+fn only_run(experiment: &str) -> std::path::PathBuf {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(experiment);
+    let mut runs = fs::read_dir(directory).expect("results are kept here");
+    runs.next().expect("there is a run").expect("it can be listed").path()
+}
