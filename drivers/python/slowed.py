@@ -1,7 +1,8 @@
 """A client over a plain socket that is slower than it need be, by a known share: ``slowed.py SHARE``.
 
 After each operation it computes nothing until ``SHARE`` of the time that the operation took has passed once more. With a
-share of 0 it does the same work and waits for nothing, so two of them differ in the share alone. It is there to find out
+share of 0 it does the same work and waits for nothing, so two of them differ in the share alone. Where other programs want
+the same CPU the difference is larger: the scheduler takes the CPU away sooner from whoever uses it up. It is there to find out
 which differences a comparison finds: scripts/false_alarms.py. One worker, no library.
 """
 

@@ -131,7 +131,7 @@ pub fn by_factor<'a>(
 /// Everything but controls: such a sample repeats a cell to show the noise of its run, and a comparison would count that cell
 /// twice.
 fn candidates(samples: &Samples) -> impl Iterator<Item = &Sample> {
-    samples.samples.iter().filter(|sample| sample.label.get("control_of").is_none())
+    samples.samples.iter().filter(|sample| !sample.is_control())
 }
 
 impl<'a> Pairs<'a> {

@@ -232,6 +232,31 @@ fn a_sample_says_what_it_is_mixed_of() {
 }
 
 #[test]
+fn a_table_says_which_sample_is_a_control_and_one_of_an_earlier_version_has_none() {
+    let mut table = Table::real();
+    assert!(!table.header.contains(&"control_of".to_owned()));
+    let all = samples_of(&table);
+    assert!(all.iter().all(|sample| !sample.is_control()));
+
+    let cell = all[0].label.get("cell").unwrap().to_owned();
+    table.header.push("control_of".to_owned());
+    table.rows.iter_mut().for_each(|row| row.push(String::new()));
+    let column = table.column("cell");
+    let twins: Vec<usize> = (0..table.rows.len()).filter(|&row| table.rows[row][column] == cell).collect();
+    for row in twins {
+        table = table.set(row, "cell", "00000000000000aa").set(row, "control_of", &cell);
+    }
+    let controls: Vec<Sample> = samples_of(&table).into_iter().filter(Sample::is_control).collect();
+    assert_eq!(controls.len(), 1);
+    assert_eq!(controls[0].trials, all[0].trials);
+    assert_eq!(controls[0].label.get("control_of"), Some(cell.as_str()));
+}
+
+fn samples_of(table: &Table) -> Vec<Sample> {
+    read(&table.text()).unwrap().samples
+}
+
+#[test]
 fn an_attempt_that_failed_is_no_trial_but_is_kept() {
     let mut table = Table::real();
     let (numbers, status, error) = (table.column("ops_per_s"), table.column("status"), table.column("error"));
