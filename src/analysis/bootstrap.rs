@@ -25,7 +25,7 @@ const NODES: [(f64, f64); 8] = [
 ];
 
 /// A probability that no quantile of interest can see.
-const NEGLIGIBLE: f64 = 1e-18;
+const NEGLIGIBLE: f64 = 1e-13;
 
 impl MedianDistribution {
     /// The distribution for the values in `sorted`, which ascend; `None` if there are none.
@@ -97,14 +97,15 @@ fn even(sorted: &[f64]) -> Vec<(f64, f64)> {
     let power = |base: f64| (m * (2.0 * base).ln()).exp();
     // All of m in the first i of n parts and one of them in the i-th; seen from above it is the same.
     let reaching = |i: usize| power(i as f64 / n as f64) - power((i - 1) as f64 / n as f64);
+    let reaching: Vec<f64> = (1..=n).map(reaching).collect();
     let mut atoms = Vec::new();
     for i in middle(n) {
         let above = power((n - i) as f64 / n as f64);
         let same = integrate(i, n, |u| m * power(u) / u * (power(1.0 - u) - above));
         atoms.push((sorted[i - 1], same));
-        let first = reaching(i);
+        let first = reaching[i - 1];
         for j in i + 1..=n {
-            let weight = first * reaching(n + 1 - j);
+            let weight = first * reaching[n - j];
             if weight <= NEGLIGIBLE {
                 break;
             }

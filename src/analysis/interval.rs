@@ -181,8 +181,8 @@ impl Ratios {
         // A ratio below the smallest one, and the largest one.
         let mut low = new[0] / base[base.len() - 1] * (1.0 - 1e-9);
         let mut high = new[new.len() - 1] / base[0];
-        // Each step halves the distance, until no ratio can lie between.
-        while high / low > 1.0 + 4.0 * f64::EPSILON {
+        // Each step halves the distance, until two ratios between would be the same to twelve digits.
+        while high / low > 1.0 + 1e-12 {
             let middle = (low * high).sqrt();
             if middle <= low || middle >= high {
                 break;
