@@ -190,7 +190,7 @@ impl Trials {
     /// A driver mostly fails when its server dies; then that is the reason.
     async fn blame_server(&self, mut error: AgentError, server: Option<&str>) -> AgentError {
         if let Some(key) = server
-            && let Some(death) = self.servers.lock().await.death(key)
+            && let Some(death) = self.servers.lock().await.death(key).await
         {
             error.message.push_str("; ");
             error.message.push_str(&death);

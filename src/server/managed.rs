@@ -210,7 +210,7 @@ impl Managed {
     }
 
     /// Whether it is dead or dying: the connections of a process break a moment before its end is known.
-    async fn dies(&mut self) -> bool {
+    pub(super) async fn dies(&mut self) -> bool {
         let _ = tokio::time::timeout(DEAD_WITHIN, self.child.exited()).await;
         self.death().is_some()
     }

@@ -200,10 +200,16 @@ impl Servers {
         self.known.values().filter_map(pid).collect()
     }
 
-    /// How a server of ours died, if it is dead: ``server `redis` died: signal 9 (SIGKILL); …``.
-    pub fn death(&mut self, key: &str) -> Option<String> {
+    /// How a server of ours died, if it is dead or will be in a moment: ``server `redis` died: signal 9 (SIGKILL); …``.
+    pub async fn death(&mut self, key: &str) -> Option<String> {
         match self.known.get_mut(key)? {
-            Server::Managed(server) => server.death().map(str::to_owned),
+            Server::Managed(server) => {
+                if server.dies().await {
+                    server.death().map(str::to_owned)
+                } else {
+                    None
+                }
+            }
             Server::External(_) => None,
         }
     }
