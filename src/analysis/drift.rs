@@ -2,7 +2,7 @@
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use crate::analysis::interval::{Interval, median};
+use crate::analysis::interval::{Interval, median, median_of};
 
 /// With fewer trials there is no drift to speak of.
 pub const MIN_TRIALS: usize = 5;
@@ -96,11 +96,6 @@ fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
         (median_of(positions), median_of(values))
     };
     groups.map(middle).collect()
-}
-
-fn median_of(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    median(&values)
 }
 
 #[cfg(test)]

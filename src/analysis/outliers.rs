@@ -1,6 +1,6 @@
 //! Trials that lie far from the others of their cell. They are marked and never dropped.
 
-use crate::analysis::interval::median;
+use crate::analysis::interval::median_of;
 
 /// A value is an outlier if its modified z-score is beyond this (Iglewicz and Hoaglin, 1993).
 pub const LIMIT: f64 = 3.5;
@@ -31,11 +31,6 @@ pub fn outliers(values: &[f64]) -> Vec<bool> {
         MEAN_TO_SIGMA * distances.iter().sum::<f64>() / distances.len() as f64
     };
     if sigma > 0.0 { distances.iter().map(|distance| distance / sigma > LIMIT).collect() } else { nothing }
-}
-
-fn median_of(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    median(&values)
 }
 
 #[cfg(test)]
