@@ -7,6 +7,7 @@
 mod gather;
 mod paths;
 mod pieces;
+mod rows;
 mod table;
 
 use std::fs::File;
@@ -18,7 +19,7 @@ use rayon::prelude::*;
 use crate::analysis::samples::Samples;
 use crate::results::read::gather::Gathered;
 use crate::results::read::pieces::Pieces;
-use crate::results::read::table::{Header, Rows};
+use crate::results::read::table::{Bad, Header, Rows};
 
 pub use crate::results::read::paths::TRIALS;
 
@@ -139,7 +140,7 @@ pub fn samples(paths: &[PathBuf]) -> Result<Samples, ReadError> {
     Ok(samples)
 }
 
-/// One table. While a batch of pieces is parsed, the next one is read.
+/// One table. While a batch of pieces is parsed, the next one is read, and the rows of the one before are gathered.
 fn read(path: &Path, gathered: &mut Gathered) -> Result<(), ReadError> {
     let failed = |source| ReadError::Io { path: path.to_owned(), source };
     let wrong = |line, what| ReadError::Row { path: path.to_owned(), line, what };
@@ -155,19 +156,24 @@ fn read(path: &Path, gathered: &mut Gathered) -> Result<(), ReadError> {
     let mut line = 1 + newlines(&first[..begin]);
     first.drain(..begin);
     let rows_before = gathered.rows();
-    let mut batch = vec![first];
-    while !batch.is_empty() {
+    let (mut batch, mut parsed) = (vec![first], Vec::new());
+    while !batch.is_empty() || !parsed.is_empty() {
         let parse = || -> Vec<_> {
             batch.par_iter().map(|piece| (Rows::parse(&header, piece), newlines(piece))).collect()
         };
-        let (parsed, next) = rayon::join(parse, || pieces.batch(2 * rayon::current_num_threads()));
-        for (rows, lines) in parsed {
-            gathered.add(rows.map_err(|bad| wrong(line + bad.line, bad.what))?);
-            line += lines;
-        }
-        let read = std::mem::take(&mut batch);
-        pieces.give_back(read);
-        batch = next.map_err(failed)?;
+        let mut add = |parsed: Vec<(Result<Rows, Bad>, u64)>| {
+            parsed.into_iter().try_for_each(|(rows, lines)| {
+                gathered.add(rows.map_err(|bad| wrong(line + bad.line, bad.what))?);
+                line += lines;
+                Ok(())
+            })
+        };
+        let read = || pieces.batch(2 * rayon::current_num_threads());
+        let earlier = std::mem::take(&mut parsed);
+        let (now, (next, added)) = rayon::join(parse, || rayon::join(read, || add(earlier)));
+        added?;
+        parsed = now;
+        pieces.give_back(std::mem::replace(&mut batch, next.map_err(failed)?));
     }
     if !pieces.rest().is_empty() {
         gathered.remark(format!(
@@ -181,5 +187,5 @@ fn read(path: &Path, gathered: &mut Gathered) -> Result<(), ReadError> {
 }
 
 fn newlines(text: &[u8]) -> u64 {
-    text.iter().filter(|&&byte| byte == b'\n').count() as u64
+    memchr::memchr_iter(b'\n', text).count() as u64
 }

@@ -69,7 +69,7 @@ impl<R: Read> Pieces<R> {
 
 /// Behind the last line feed that does not stand within quotation marks. The piece begins with a row.
 fn last_end(piece: &[u8]) -> Option<usize> {
-    let mut is_open = piece.iter().filter(|&&byte| byte == b'"').count() % 2 == 1;
+    let mut is_open = memchr::memchr_iter(b'"', piece).count() % 2 == 1;
     for (index, byte) in piece.iter().enumerate().rev() {
         match byte {
             b'"' => is_open = !is_open,

@@ -1,9 +1,10 @@
 //! One piece of a table: from bytes to numbers, row by row, with the columns found by their names.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
-use csv::ByteRecord;
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -11,7 +12,8 @@ use serde::de::value::Error;
 
 use crate::analysis::samples::{Failure, LABELS, Label, Latencies, Trial, YOUNGER};
 use crate::record::{Flag, Status};
-use crate::results::read::ReadError;
+use crate::results::read::rows::{Cutter, Fields};
+use crate::results::read::{ReadError, newlines};
 
 /// Columns that are read besides [`LABELS`]; their places are in [`Header`] in this order.
 const VALUES: [&str; 16] = [
@@ -33,11 +35,16 @@ const VALUES: [&str; 16] = [
     "latency_max_us",
 ];
 
+/// Stands between the fields of a key, and is no byte of a text.
+const BETWEEN: u8 = 0xff;
+
 /// Where the columns of a table stand.
 pub(super) struct Header {
     width: usize,
     /// A table of an earlier version lacks the younger ones.
     labels: [Option<usize>; LABELS.len()],
+    /// The same without those that are missing, neighbours together.
+    label_spans: Vec<RangeInclusive<usize>>,
     values: [usize; VALUES.len()],
 }
 
@@ -45,14 +52,17 @@ impl Header {
     /// Reads the first row of a table, and says where the second one begins.
     pub(super) fn read(path: &Path, text: &[u8]) -> Result<(Self, usize), ReadError> {
         let mark = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-        let mut reader = reader(&text[mark..]);
-        let mut record = ByteRecord::new();
-        let wrong =
-            |error: csv::Error| ReadError::Row { path: path.to_owned(), line: 1, what: error.to_string() };
-        reader.read_byte_record(&mut record).map_err(wrong)?;
+        let mut cutter = Cutter::new(&text[mark..]);
+        let row = cutter.next().map_err(|error| ReadError::Row {
+            path: path.to_owned(),
+            line: 1,
+            what: error.to_string(),
+        })?;
+        let Some(row) = row else { return Err(ReadError::Empty { path: path.to_owned() }) };
+        let names: Vec<&[u8]> = (0..row.len()).map(|index| row.get(index)).collect();
         let mut missing = Vec::new();
         let mut find = |name: &'static str| {
-            let place = record.iter().position(|field| field == name.as_bytes());
+            let place = names.iter().position(|field| *field == name.as_bytes());
             if place.is_none() && !YOUNGER.contains(&name) {
                 missing.push(name);
             }
@@ -60,13 +70,13 @@ impl Header {
         };
         let values = VALUES.map(|name| find(name).unwrap_or_default());
         let labels = LABELS.map(&mut find);
-        let header = Self { width: record.len(), labels, values };
+        let header = Self { width: names.len(), labels, label_spans: spans(&labels), values };
         if missing.is_empty() {
-            return Ok((header, mark + reader.position().byte() as usize));
+            return Ok((header, mark + cutter.at()));
         }
         let hint = if missing.len() < VALUES.len() + LABELS.len() - YOUNGER.len() {
             None
-        } else if record.get(0).is_some_and(|field| field.contains(&b';') || field.contains(&b'\t')) {
+        } else if names[0].contains(&b';') || names[0].contains(&b'\t') {
             missing = vec!["run_id"];
             Some(": its columns are not separated by commas; a spreadsheet may have saved it so")
         } else {
@@ -75,6 +85,13 @@ impl Header {
         };
         Err(ReadError::Columns { path: path.to_owned(), missing, hint })
     }
+}
+
+/// Places put together with their neighbours.
+fn spans(places: &[Option<usize>]) -> Vec<RangeInclusive<usize>> {
+    let mut places: Vec<usize> = places.iter().flatten().copied().collect();
+    places.sort_unstable();
+    places.chunk_by(|a, b| a + 1 == *b).map(|chunk| chunk[0]..=chunk[chunk.len() - 1]).collect()
 }
 
 /// What is wrong with a row of a piece; lines count from 0 at its begin.
@@ -99,28 +116,22 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn parse(header: &Header, piece: &[u8]) -> Result<Self, Bad> {
-        let mut reader = reader(piece);
-        let (mut record, mut rows) = (ByteRecord::new(), Self::default());
+        let (mut cutter, mut rows) = (Cutter::new(piece), Self::default());
         let mut names = Names::default();
         loop {
-            let line = reader.position().line() - 1;
-            let bad = |what| Bad { line, what };
-            match reader.read_byte_record(&mut record) {
-                Ok(true) => {}
-                Ok(false) => return Ok(rows),
-                Err(error) => return Err(bad(error.to_string())),
+            let bad = |at: usize, what| Bad { line: newlines(&piece[..at]), what };
+            let at = cutter.at();
+            let Some(fields) = cutter.next().map_err(|error| bad(at, error.to_string()))? else {
+                return Ok(rows);
+            };
+            let at = fields.at;
+            if fields.len() != header.width {
+                return Err(bad(
+                    at,
+                    format!("the row has {} fields and the header {}", fields.len(), header.width),
+                ));
             }
-            // Where lines are empty the reader passes over them.
-            let line = record.position().map_or(line, |position| position.line() - 1);
-            let bad = |what| Bad { line, what };
-            if record.len() != header.width {
-                return Err(bad(format!(
-                    "the row has {} fields and the header {}",
-                    record.len(),
-                    header.width
-                )));
-            }
-            rows.add(&Row { header, record: &record }, &mut names).map_err(bad)?;
+            rows.add(&Row { header, fields }, &mut names).map_err(|what| bad(at, what))?;
         }
     }
 
@@ -165,26 +176,28 @@ impl Rows {
     }
 }
 
-/// A row without a header: nothing is said of lengths, that is checked where the message can say more.
-fn reader(text: &[u8]) -> csv::Reader<&[u8]> {
-    csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text)
-}
-
-/// Labels and runs that were seen in this piece, by their bytes.
+/// Labels and runs that were seen in this piece, by their bytes. A label can have more than one number: a table may put
+/// quotation marks around a field in one row and not in another.
 #[derive(Default)]
 struct Names {
-    labels: HashMap<Vec<u8>, u32>,
-    runs: HashMap<Vec<u8>, u32>,
+    labels: HashMap<Vec<u8>, u32, RandomState>,
+    runs: HashMap<Vec<u8>, u32, RandomState>,
     key: Vec<u8>,
 }
 
 impl Names {
     fn label(&mut self, row: &Row<'_>, labels: &mut Vec<Label>) -> Result<u32, String> {
         self.key.clear();
-        for &place in &row.header.labels {
-            self.key.extend_from_slice(row.label(place));
-            // No byte of a text.
-            self.key.push(0xff);
+        for span in &row.header.label_spans {
+            if let Some(text) = row.fields.span(span) {
+                self.key.extend_from_slice(text);
+                self.key.push(BETWEEN);
+            } else {
+                for place in span.clone() {
+                    self.key.extend_from_slice(row.fields.get(place));
+                    self.key.push(BETWEEN);
+                }
+            }
         }
         if let Some(&known) = self.labels.get(self.key.as_slice()) {
             return Ok(known);
@@ -210,19 +223,19 @@ impl Names {
 
 struct Row<'a> {
     header: &'a Header,
-    record: &'a ByteRecord,
+    fields: Fields<'a>,
 }
 
 impl<'a> Row<'a> {
     /// A column of [`LABELS`]; missing where the table does not have it.
     fn label(&self, place: Option<usize>) -> &'a [u8] {
-        place.map_or(b"", |place| &self.record[place])
+        place.map_or(b"", |place| self.fields.get(place))
     }
 
     /// A column of [`VALUES`]. The position of a name is found while the program is compiled, or almost so.
     fn bytes(&self, name: &str) -> &'a [u8] {
         let index = VALUES.iter().position(|value| *value == name);
-        index.map_or(b"", |index| &self.record[self.header.values[index]])
+        index.map_or(b"", |index| self.fields.get(self.header.values[index]))
     }
 
     fn text(&self, name: &str) -> Result<&'a str, String> {
