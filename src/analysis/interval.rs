@@ -83,9 +83,12 @@ pub(super) fn median(sorted: &[f64]) -> f64 {
 }
 
 /// The median of values in any order.
-pub(super) fn median_of(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    median(&values)
+pub(crate) fn median_of(mut values: Vec<f64>) -> f64 {
+    let half = values.len() / 2;
+    let is_odd = values.len() % 2 == 1;
+    let (below, &mut upper, _) = values.select_nth_unstable_by(half, f64::total_cmp);
+    let lower = below.iter().copied().max_by(f64::total_cmp).filter(|_| !is_odd);
+    (lower.unwrap_or(upper) + upper) / 2.0
 }
 
 fn sorted(values: &[f64], is_valid: impl Fn(f64) -> bool) -> Option<Vec<f64>> {
@@ -215,6 +218,8 @@ impl Ratios {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
 
     use super::*;
 
@@ -277,6 +282,40 @@ mod tests {
         assert_eq!(median_interval(&[1.0, 2.0, 3.0, 4.0, f64::NAN]), None);
         assert_eq!(ratio_interval(&[1.0, 2.0, 3.0, 4.0, 0.0], &[1.0; 5]), None);
         assert_eq!(ratio_interval(&[1.0; 5], &[1.0, 2.0, 3.0, 4.0, f64::INFINITY]), None);
+    }
+
+    /// Samples whose median is known, of values that scatter evenly and of such that lie on one side.
+    #[test]
+    fn intervals_hold_the_truth_about_as_often_as_they_say() {
+        let mut random = ChaCha8Rng::seed_from_u64(1987);
+        let mut uniform = move || ((random.next_u64() >> 11) as f64 + 0.5) / 2.0_f64.powi(53);
+        let samples = 1_000;
+        for (name, of) in [("even", (|u| 100.0 + u) as fn(f64) -> f64), ("skewed", |u: f64| 1.0 - u.ln())] {
+            let (truth, mut draw) = (of(0.5), || of(uniform()));
+            for n in [5, 6, 10, 20] {
+                let (mut medians, mut ratios) = (0, 0);
+                for _ in 0..samples {
+                    let base: Vec<f64> = (0..n).map(|_| draw()).collect();
+                    let new: Vec<f64> = (0..n).map(|_| draw()).collect();
+                    medians += usize::from(median_interval(&base).unwrap().contains(truth));
+                    ratios += usize::from(ratio_interval(&new, &base).unwrap().contains(1.0));
+                }
+                for (what, count) in [("medians", medians), ("ratios", ratios)] {
+                    let share = count as f64 / f64::from(samples);
+                    println!("{name}, {what} of {n}: {share}");
+                    assert!((0.91..0.975).contains(&share), "{name}, {what} of {n}: {share}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_middle_is_found_in_any_order() {
+        for values in [vec![3.0], vec![9.0, 1.0], vec![5.0, -1.0, 2.0], vec![4.0, 1.0, 3.0, 2.0]] {
+            let mut sorted = values.clone();
+            sorted.sort_by(f64::total_cmp);
+            assert_eq!(median_of(values), median(&sorted));
+        }
     }
 
     fn sample() -> impl Strategy<Value = Vec<f64>> {

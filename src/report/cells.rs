@@ -1,13 +1,17 @@
 //! The cells of a report: each sample with its statistics and its place in the figures.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
+use crate::analysis::drift::drift;
 use crate::analysis::groups::{TwoGroups, two_groups};
 use crate::analysis::interval::{Interval, median_interval};
+use crate::analysis::outliers::outliers;
 use crate::analysis::samples::Sample;
 use crate::analysis::stats::Throughput;
+use crate::record::Flag;
 use crate::report::facets::{Layout, natural};
 use crate::report::numbers::grouped;
 
@@ -32,6 +36,12 @@ pub struct Cell<'a> {
     pub interval: Option<Interval>,
     /// Two groups far apart: nothing of this cell is to be quoted.
     pub groups: Option<TwoGroups>,
+    /// Trials far from the others, where they are not two groups.
+    pub outliers: usize,
+    /// Whether it grew faster or slower while its run went on. Positions of different runs do not follow each other.
+    pub is_drifting: bool,
+    /// How many trials have which flag.
+    pub flags: BTreeMap<Flag, usize>,
 }
 
 impl Cell<'_> {
@@ -100,6 +110,13 @@ fn cell<'a>(sample: &'a Sample, layout: &Layout) -> Cell<'a> {
     let values: Vec<f64> =
         sample.trials.iter().map(|t| t.ops_per_s).filter(|v| v.is_finite() && *v > 0.0).collect();
     let groups = two_groups(&values);
+    let is_one_run = sample.trials.windows(2).all(|pair| pair[0].run == pair[1].run);
+    let points =
+        || sample.trials.iter().map(|trial| (trial.position as f64, trial.ops_per_s)).collect::<Vec<_>>();
+    let mut flags = BTreeMap::new();
+    for flag in sample.trials.iter().flat_map(|trial| &trial.flags) {
+        *flags.entry(*flag).or_default() += 1;
+    }
     let x = layout.x_of(sample);
     Cell {
         facet: layout.facet(sample),
@@ -108,6 +125,9 @@ fn cell<'a>(sample: &'a Sample, layout: &Layout) -> Cell<'a> {
         x_words: layout.x_words(x),
         throughput: Throughput::of(&values),
         interval: if groups.is_some() { None } else { median_interval(&values) },
+        outliers: if groups.is_some() { 0 } else { outliers(&values).into_iter().filter(|odd| *odd).count() },
+        is_drifting: groups.is_none() && is_one_run && drift(&points()).is_some_and(|drift| drift.matters()),
+        flags,
         groups,
         values,
         sample,

@@ -51,8 +51,11 @@ pub fn panel(figure: &Figure, panel: &Panel, form: Form) -> String {
     };
     let class = if form == Form::Wide { "wide" } else { "narrow" };
     let mut out = format!(
-        "<svg class=\"plot {class}\" role=\"group\" aria-label=\"{}\" viewBox=\"0 0 {} {}\"{}{}>",
+        "<svg class=\"plot {class}\" role=\"group\" aria-label=\"{}\" data-x-label=\"{}\" data-y-label=\"{}\" viewBox=\"0 0 \
+         {} {}\"{}{}>",
         escape(&name),
+        escape(&figure.x.label),
+        escape(&figure.y.label),
         round(frame.width),
         round(frame.height),
         scale_attributes('x', &figure.x, frame.left, frame.right),
@@ -182,9 +185,10 @@ fn plot(out: &mut String, figure: &Figure, panel: &Panel, frame: &Frame, page: b
     axes(out, figure, panel, frame, page);
     for series in &panel.series {
         let (look, colour) = (series.look, LIGHT[series.look]);
+        let name = if page { format!(" data-name=\"{}\"", escape(&series.name)) } else { String::new() };
         let _ = write!(
             out,
-            "<g class=\"series c{look}\" data-series=\"{look}\" stroke=\"{colour}\" fill=\"{colour}\">"
+            "<g class=\"series c{look}\" data-series=\"{look}\"{name} stroke=\"{colour}\" fill=\"{colour}\">"
         );
         dots(out, figure, series, frame, page);
         for piece in series.pieces.iter().filter(|piece| !piece.is_empty()) {

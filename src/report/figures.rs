@@ -3,6 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::f64::consts::LOG10_2;
 
+use rayon::prelude::*;
+
+use crate::analysis::drift::{LEVEL, drift as theil_sen};
+use crate::analysis::interval::median_of;
 use crate::report::cells::{Cell, range};
 use crate::report::facets::Layout;
 use crate::report::model::{DataTable, Figure, Kind, Mark, Panel, Series};
@@ -424,16 +428,13 @@ fn drift(id: &str, cells: &[Cell<'_>], runs: &[String], drawn: &mut Drawn) {
     let mut panels = Vec::new();
     let mut thinned = false;
     for (run, mut trials) in of {
-        trials.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        trials.par_sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
         let name = runs.get(run as usize).cloned().unwrap_or_default();
         let size = trials.len().div_ceil(DRIFT_MARKS).max(trials.len().div_ceil(10).min(10)).max(1);
         let marks: Vec<Mark> = trials
             .chunks(size)
             .map(|part| {
-                let mut deviations: Vec<f64> = part.iter().map(|trial| trial.1).collect();
-                deviations.sort_by(f64::total_cmp);
-                let median =
-                    (deviations[(deviations.len() - 1) / 2] + deviations[deviations.len() / 2]) / 2.0;
+                let median = median_of(part.iter().map(|trial| trial.1).collect());
                 let (first, last) = (part[0].0, part[part.len() - 1].0);
                 table.rows.push(vec![
                     name.clone(),
@@ -457,19 +458,21 @@ fn drift(id: &str, cells: &[Cell<'_>], runs: &[String], drawn: &mut Drawn) {
             pieces: vec![marks],
             dots,
         };
-        panels.push(Panel { title: name, rows: Vec::new(), series: vec![series] });
+        let series = std::iter::once(series).chain(trend(&trials)).collect();
+        panels.push(Panel { title: name, rows: Vec::new(), series });
     }
     if panels.is_empty() {
         drawn.not_drawn.push("Drift: it takes more than one trial of a cell to see one.".to_owned());
         return;
     }
     let dots = || panels.iter().flat_map(|panel| &panel.series[0].dots);
-    let mut caption = "Each trial beside the median of its cell, in the order of the plan; the line is the median of parts of \
-                       the run. A line that stays near 0 says that the machine did not change during the run."
+    let mut caption = "Each trial beside the median of its cell, in the order of the plan, medians of parts of the run, and the \
+                       straight line of Theil and Sen through all trials. Lines that stay near 0 say that the machine did \
+                       not change during the run."
         .to_owned();
     if thinned {
         caption +=
-            &format!(" At most {DRIFT_DOTS} trials of a run are drawn, evenly spaced; the line is of all.");
+            &format!(" At most {DRIFT_DOTS} trials of a run are drawn, evenly spaced; the lines are of all.");
     }
     drawn.figures.push(Figure {
         id: format!("{id}-drift"),
@@ -481,4 +484,25 @@ fn drift(id: &str, cells: &[Cell<'_>], runs: &[String], drawn: &mut Drawn) {
         panels: limited("Drift", panels, &mut drawn.not_drawn),
         table,
     });
+}
+
+/// The straight line through positions and deviations in percent, if there are enough for one.
+fn trend(trials: &[(f64, f64)]) -> Option<Series> {
+    // Beside their cell's median trials lie around 1, and a change is a share of it.
+    let ratios: Vec<(f64, f64)> = trials.iter().map(|(x, percent)| (*x, 1.0 + percent / 100.0)).collect();
+    let drift = theil_sen(&ratios)?;
+    let (first, last) = (trials.first()?.0, trials.last()?.0);
+    let percent = |slope: f64| slope * (last - first) * 100.0;
+    let says = format!(
+        "trend of the whole run: {:+.2}%, {}% interval {:+.2}% to {:+.2}%",
+        percent(drift.slope),
+        LEVEL * 100.0,
+        percent(drift.interval.low),
+        percent(drift.interval.high),
+    );
+    let start = median_of(ratios.iter().map(|(x, ratio)| ratio - drift.slope * x).collect());
+    let at =
+        |x: f64| Mark { x, y: (start + drift.slope * x - 1.0) * 100.0, interval: None, says: says.clone() };
+    let pieces = vec![vec![at(first), at(last)]];
+    Some(Series { name: "trend of the whole run".to_owned(), look: 1, pieces, dots: Vec::new() })
 }

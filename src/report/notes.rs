@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::drift::drift;
-use crate::analysis::outliers::outliers;
 use crate::analysis::samples::Sample;
 use crate::analysis::stats::Throughput;
 use crate::record::Flag;
@@ -62,8 +60,7 @@ pub fn notes(cells: &[Cell<'_>]) -> Vec<Note> {
             cells: where_(&|cell| !cell.sample.mixed.is_empty()),
         });
     }
-    let odd = |cell: &Cell<'_>| outliers(&cell.values).into_iter().filter(|odd| *odd).count();
-    let outlying: usize = cells.iter().filter(|cell| cell.groups.is_none()).map(odd).sum();
+    let outlying: usize = cells.iter().map(|cell| cell.outliers).sum();
     if outlying > 0 {
         notes.push(Note {
             word: "outlier".to_owned(),
@@ -71,35 +68,26 @@ pub fn notes(cells: &[Cell<'_>]) -> Vec<Note> {
                 "{} far from the median of the cell (modified z-score above 3.5). Kept: the median hardly minds.",
                 if outlying == 1 { "1 trial lies".to_owned() } else { format!("{} lie", count(outlying, "trial")) }
             ),
-            cells: where_(&|cell| cell.groups.is_none() && odd(cell) > 0),
+            cells: where_(&|cell| cell.outliers > 0),
         });
     }
-    let drifting = |cell: &Cell<'_>| {
-        cell.groups.is_none() && {
-            let points: Vec<(f64, f64)> =
-                cell.sample.trials.iter().map(|trial| (trial.position as f64, trial.ops_per_s)).collect();
-            // Positions of different runs do not follow each other.
-            cell.sample.trials.windows(2).all(|pair| pair[0].run == pair[1].run)
-                && drift(&points).is_some_and(|d| d.matters())
-        }
-    };
-    if cells.iter().any(drifting) {
+    if cells.iter().any(|cell| cell.is_drifting) {
         notes.push(Note {
             word: "drift".to_owned(),
             meaning: "Throughput changed steadily with the position in the plan: the machine was not the same throughout."
                 .to_owned(),
-            cells: where_(&drifting),
+            cells: where_(&|cell| cell.is_drifting),
         });
     }
     let mut flags: BTreeMap<Flag, usize> = BTreeMap::new();
-    for flag in cells.iter().flat_map(|cell| &cell.sample.trials).flat_map(|trial| &trial.flags) {
-        *flags.entry(*flag).or_default() += 1;
+    for (flag, times) in cells.iter().flat_map(|cell| &cell.flags) {
+        *flags.entry(*flag).or_default() += times;
     }
     for (flag, times) in flags {
         notes.push(Note {
             word: flag.word().to_owned(),
             meaning: format!("In {}: {}.", count(times, "trial"), meaning(flag)),
-            cells: where_(&|cell| cell.sample.trials.iter().any(|trial| trial.flags.contains(&flag))),
+            cells: where_(&|cell| cell.flags.contains_key(&flag)),
         });
     }
     notes
@@ -187,9 +175,6 @@ fn words(cell: &Cell<'_>) -> String {
     words.extend(cell.groups.map(|_| "bimodal"));
     words.extend((!cell.sample.failures.is_empty()).then_some("failed"));
     words.extend((!cell.sample.mixed.is_empty()).then_some("mixed"));
-    let mut flags: Vec<Flag> = cell.sample.trials.iter().flat_map(|trial| trial.flags.clone()).collect();
-    flags.sort();
-    flags.dedup();
-    words.extend(flags.iter().map(|flag| flag.word()));
+    words.extend(cell.flags.keys().map(|flag| flag.word()));
     words.join(", ")
 }

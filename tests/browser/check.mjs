@@ -78,6 +78,23 @@ for (const path of pages) {
         if (!first || first === second) problems.push(`marks cannot be walked through: ${first}`);
       }
 
+      // A single trial, by pointer: some of the figure of the drift are not hidden behind a mark.
+      const dots = page.locator(".plot:visible [data-dots]").last();
+      if (await dots.count()) {
+        await dots.scrollIntoViewIfNeeded();
+        const places = await dots.evaluate((shape) => shape.getAttribute("d").split("M").slice(1).map((dot) => {
+          const at = new DOMPoint(...dot.slice(0, -2).split(" ").map(Number)).matrixTransform(shape.getScreenCTM());
+          return [at.x, at.y];
+        }));
+        let says = "";
+        for (const [x, y] of places) {
+          await page.mouse.move(x, y);
+          says = await page.locator("#tip").textContent();
+          if (says.includes("a trial")) break;
+        }
+        if (!/ · a trial · .*: -?[\d,.]+$/.test(says)) problems.push(`no trial can be pointed at: ${says}`);
+      }
+
       const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       if (wider > 0) problems.push(`the page is ${wider} pixels wider than its window`);
 

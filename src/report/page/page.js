@@ -81,16 +81,34 @@ const hush = () => { tip.hidden = true; };
 const shown = (mark) => !mark.closest("[display=none]");
 const marksOf = (plot) => [...plot.querySelectorAll(".mark")].filter(shown);
 
-// The mark that is nearest to the pointer, if one is near.
-function nearest(plot, event) {
+// What the mark says that is nearest to the pointer, if one is nearer than so many pixels.
+function nearestMark(plot, event, least) {
   let best = null;
-  let least = 22;
   for (const mark of marksOf(plot)) {
     const box = mark.getBoundingClientRect();
     const distance = Math.hypot(box.x + box.width / 2 - event.clientX, box.y + box.height / 2 - event.clientY);
     if (distance < least) { least = distance; best = mark; }
   }
-  return best;
+  return best?.getAttribute("aria-label");
+}
+
+// The same of a single trial.
+function nearestTrial(plot, event, least) {
+  const x = placer(plot, "x");
+  const y = placer(plot, "y");
+  const number = (v) => v.toLocaleString("en", { maximumSignificantDigits: 5 });
+  const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(plot.getScreenCTM().inverse());
+  let says = null;
+  for (const dots of [...plot.querySelectorAll("[data-dots]")].filter(shown)) {
+    for (const [a, b] of groups(dots.dataset.dots, 2)) {
+      const distance = Math.hypot(x(a) - at.x, (y || row)(b) - at.y);
+      if (distance >= least) continue;
+      least = distance;
+      const vertical = y ? ` · ${plot.dataset.yLabel}: ${number(b)}` : "";
+      says = `${dots.parentNode.dataset.name} · a trial · ${plot.dataset.xLabel}: ${number(a)}${vertical}`;
+    }
+  }
+  return says;
 }
 
 function walk(plot, event) {
@@ -111,8 +129,8 @@ for (const plot of document.querySelectorAll(".plot")) {
   // One stop of the tab key for each plot; the arrow keys walk on from there.
   for (const mark of marks) mark.setAttribute("tabindex", mark === marks[0] ? "0" : "-1");
   plot.addEventListener("pointermove", (event) => {
-    const mark = nearest(plot, event);
-    if (mark) say(mark.getAttribute("aria-label"), event.clientX, event.clientY); else hush();
+    const says = nearestMark(plot, event, 8) || nearestTrial(plot, event, 8) || nearestMark(plot, event, 22);
+    if (says) say(says, event.clientX, event.clientY); else hush();
   });
   plot.addEventListener("pointerleave", hush);
   plot.addEventListener("focusin", (event) => {
