@@ -8,7 +8,7 @@ use std::process::Command;
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 #[test]
-fn readers_can_use_the_page_of_one_run_and_of_several() {
+fn readers_can_use_the_page_of_one_run_of_several_and_of_two_hosts() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let checks = root.join("tests/browser");
     let Some((browser, modules)) = browser().zip(modules(&checks)) else {
@@ -21,6 +21,7 @@ fn readers_can_use_the_page_of_one_run_and_of_several() {
     let pages = [
         ("one.html", vec!["results/sweep"]),
         ("several.html", vec!["results/quickstart", "results/asyncio-land"]),
+        ("hosts.html", vec!["results/network"]),
     ];
     let pages: Vec<PathBuf> = pages
         .into_iter()
@@ -42,7 +43,7 @@ fn readers_can_use_the_page_of_one_run_and_of_several() {
     let said = String::from_utf8_lossy(&output.stdout);
     println!("{said}");
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(said.lines().count(), 8, "each page in two widths and two colour schemes");
+    assert_eq!(said.lines().count(), 4 * pages.len(), "each page in two widths and two colour schemes");
 }
 
 fn browser() -> Option<PathBuf> {

@@ -104,6 +104,38 @@ fn a_control_is_no_rival_and_tells_the_noise() {
 }
 
 #[test]
+fn two_hosts_are_two_pictures_and_how_far_they_are_apart_is_told() {
+    let way = |client: &str, server: &str, values: &[f64], rtt_us: &[f64]| {
+        let mut cell = cell("async", 1, values);
+        for (name, value) in [
+            ("cell", format!("{client}{server}")),
+            ("client_host", client.to_owned()),
+            ("server_host", server.to_owned()),
+            ("hosts", if client == server { client.to_owned() } else { format!("{client} → {server}") }),
+        ] {
+            cell.label.values[LABELS.iter().position(|label| *label == name).unwrap()] = value;
+        }
+        for (trial, rtt_us) in cell.trials.iter_mut().zip(rtt_us) {
+            trial.rtt_us = Some(*rtt_us);
+        }
+        cell
+    };
+    // The two cells of a block share its sample, which is one all the same.
+    let mut other = way("a", "b", &[1500.0, 1510.0, 1505.0, 1502.0, 1508.0], &[200.0, 210.0, 900.0]);
+    other.label.values[LABELS.iter().position(|label| *label == "mode").unwrap()] = "sync".to_owned();
+    let odd = [&SLOW[..5], &[1100.0]].concat();
+    let cells = vec![way("a", "b", &odd, &[200.0, 210.0, 900.0]), other, way("a", "a", &FAST, &[])];
+    let report = report::build(&samples(cells), &[]);
+    let ways = report.environment.iter().find(|table| table.caption.starts_with("Between hosts")).unwrap();
+    assert_eq!(ways.rows, [["a", "b", "210", "200", "900"]]);
+    let section = &report.sections[0];
+    let panels: Vec<&str> = section.figures[0].panels.iter().map(|panel| panel.title.as_str()).collect();
+    assert_eq!(panels, ["hosts a", "hosts a → b"]);
+    let outlier = section.notes.iter().find(|note| note.word == "outlier").unwrap();
+    assert_eq!(outlier.cells, "hosts a → b: async with 1 worker");
+}
+
+#[test]
 fn thin_and_broken_trials_draw_nothing_that_is_no_number() {
     let mut failed = cell("sync", 1, &[]);
     let error = "no".to_owned();

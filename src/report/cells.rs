@@ -40,7 +40,7 @@ pub struct Cell<'a> {
     pub outliers: usize,
     /// Whether it grew faster or slower while its run went on. Positions of different runs do not follow each other.
     pub is_drifting: bool,
-    /// How many trials have which flag.
+    /// How many trials have which flag. That of an outlier is not among them: the trials of several runs are judged anew.
     pub flags: BTreeMap<Flag, usize>,
 }
 
@@ -49,6 +49,12 @@ impl Cell<'_> {
     #[must_use]
     pub fn name(&self) -> String {
         format!("{} with {}", self.series, self.x_words)
+    }
+
+    /// The same with its picture, such as `hosts a → b: async with 50 workers`, for where no picture is around it.
+    #[must_use]
+    pub fn whole_name(&self) -> String {
+        if self.facet.is_empty() { self.name() } else { format!("{}: {}", self.facet, self.name()) }
     }
 
     /// The median, where it may be quoted.
@@ -114,7 +120,7 @@ fn cell<'a>(sample: &'a Sample, layout: &Layout) -> Cell<'a> {
     let points =
         || sample.trials.iter().map(|trial| (trial.position as f64, trial.ops_per_s)).collect::<Vec<_>>();
     let mut flags = BTreeMap::new();
-    for flag in sample.trials.iter().flat_map(|trial| &trial.flags) {
+    for flag in sample.trials.iter().flat_map(|trial| &trial.flags).filter(|flag| **flag != Flag::Outlier) {
         *flags.entry(*flag).or_default() += 1;
     }
     let x = layout.x_of(sample);

@@ -1,10 +1,12 @@
 //! Where the numbers come from, as tables: runs, machines, servers, clients. What `run.json` does not tell is taken from
 //! the labels of the trials.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::analysis::samples::Samples;
+use crate::analysis::interval::median_of;
+use crate::analysis::samples::{Samples, Trial};
 use crate::report::model::DataTable;
+use crate::report::numbers::grouped;
 use crate::results::beside::Beside;
 use crate::results::provenance::Provenance;
 
@@ -121,5 +123,39 @@ pub fn environment(samples: &Samples, beside: &[Beside]) -> Vec<DataTable> {
             &format!(" (allocator: {})", allocators.into_iter().collect::<Vec<_>>().join(", "));
     }
     let clients = labels("Clients", [("mode", "Mode"), ("client", "Library"), ("client_runtime", "Runs on")]);
-    [runs, machines, servers, clients].into_iter().filter(|table| !table.rows.is_empty()).collect()
+    [runs, machines, ways(samples), servers, clients]
+        .into_iter()
+        .filter(|table| !table.rows.is_empty())
+        .collect()
+}
+
+/// How far the hosts are apart, where that was sampled.
+fn ways(samples: &Samples) -> DataTable {
+    let mut table = DataTable::new(
+        "Between hosts, there and back: one sample for each block of trials",
+        &[("Client", false), ("Server", false), ("Median, µs", true), ("From", true), ("To", true)],
+    );
+    let mut sampled: BTreeMap<[&str; 2], BTreeSet<(u32, u32, u64)>> = BTreeMap::new();
+    for sample in &samples.samples {
+        let host = |column| sample.label.get(column).unwrap_or_default();
+        // The trials of a block share its sample.
+        let of = |trial: &Trial| Some((trial.run, trial.repetition, trial.rtt_us?.to_bits()));
+        let way = [host("client_host"), host("server_host")];
+        sampled.entry(way).or_default().extend(sample.trials.iter().filter_map(of));
+    }
+    for ([client, server], blocks) in sampled {
+        let times: Vec<f64> = blocks.into_iter().map(|(.., bits)| f64::from_bits(bits)).collect();
+        let (low, high) = (times.iter().copied().reduce(f64::min), times.iter().copied().reduce(f64::max));
+        if let (Some(low), Some(high)) = (low, high) {
+            let median = median_of(times);
+            table.rows.push(vec![
+                client.to_owned(),
+                server.to_owned(),
+                grouped(median),
+                grouped(low),
+                grouped(high),
+            ]);
+        }
+    }
+    table
 }

@@ -141,7 +141,8 @@ fn throughput(id: &str, cells: &[Cell<'_>], layout: &Layout, drawn: &mut Drawn) 
         });
         panels.push(Panel { title, rows: Vec::new(), series: series.collect() });
     }
-    let not_quoted: Vec<String> = cells.iter().filter(|cell| cell.groups.is_some()).map(Cell::name).collect();
+    let not_quoted: Vec<String> =
+        cells.iter().filter(|cell| cell.groups.is_some()).map(Cell::whole_name).collect();
     let mut caption =
         "Line: median of the trials. Band: its 95% interval, where there are five trials or more. Dots: \
                        trials."
@@ -279,7 +280,7 @@ fn latency(id: &str, cells: &[Cell<'_>], curves: &[&Curve], drawn: &mut Drawn) {
     for cell in cells {
         let curves = curves_of(cell);
         if curves.is_empty() && !cell.values.is_empty() {
-            without.push(cell.name());
+            without.push(cell.whole_name());
         }
         for curve in &curves {
             let at = |q: f64| {

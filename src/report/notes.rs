@@ -18,7 +18,7 @@ const REASONS: usize = 5;
 pub fn notes(cells: &[Cell<'_>]) -> Vec<Note> {
     let mut notes = Vec::new();
     let where_ = |test: &dyn Fn(&Cell<'_>) -> bool| {
-        list(&cells.iter().filter(|cell| test(cell)).map(Cell::name).collect::<Vec<_>>(), 6)
+        list(&cells.iter().filter(|cell| test(cell)).map(Cell::whole_name).collect::<Vec<_>>(), 6)
     };
     let widest = cells.iter().filter_map(|cell| cell.groups).map(|groups| groups.factor).fold(0.0, f64::max);
     if widest > 0.0 {
@@ -109,7 +109,7 @@ pub fn control(control: &Sample, cells: &[Cell<'_>]) -> Option<Note> {
             grouped(own),
             (own / median - 1.0).abs() * 100.0
         ),
-        cells: twin.name(),
+        cells: twin.whole_name(),
     })
 }
 
@@ -175,6 +175,8 @@ fn words(cell: &Cell<'_>) -> String {
     words.extend(cell.groups.map(|_| "bimodal"));
     words.extend((!cell.sample.failures.is_empty()).then_some("failed"));
     words.extend((!cell.sample.mixed.is_empty()).then_some("mixed"));
+    words.extend((cell.outliers > 0).then_some("outlier"));
+    words.extend(cell.is_drifting.then_some("drift"));
     words.extend(cell.flags.keys().map(|flag| flag.word()));
     words.join(", ")
 }
