@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
 
+use crate::analysis::metric::Metric;
 use crate::experiment::LoadGenerator;
 
 /// Trustworthy experiments on ways of talking to Redis.
@@ -176,8 +177,8 @@ pub struct CompareArgs {
     #[arg(long, value_name = "FACTOR=BASE,NEW", value_parser = contrast)]
     pub factor: Option<Contrast>,
     /// What to compare
-    #[arg(long, value_name = "COLUMN", default_value = METRICS[0], value_parser = PossibleValuesParser::new(METRICS))]
-    pub metric: String,
+    #[arg(long, value_name = "COLUMN", default_value = Metric::OpsPerS.column(), value_parser = metric())]
+    pub metric: Metric,
     /// Exit with 1 if a cell is slower by more than this, judged on the interval and never on the point
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub fail_on_slower: Option<f64>,
@@ -192,16 +193,12 @@ pub struct CompareArgs {
     pub markdown: bool,
 }
 
-/// Columns that can be compared.
-const METRICS: [&str; 7] = [
-    "ops_per_s",
-    "latency_mean_us",
-    "latency_p50_us",
-    "latency_p90_us",
-    "latency_p99_us",
-    "latency_p999_us",
-    "latency_max_us",
-];
+/// A metric by its column.
+fn metric() -> impl TypedValueParser<Value = Metric> {
+    let named = |column: String| Metric::ALL.into_iter().find(|metric| metric.column() == column);
+    let columns = PossibleValuesParser::new(Metric::ALL.map(Metric::column));
+    columns.try_map(move |column| named(column).ok_or("it is no metric"))
+}
 
 /// Two levels of a factor.
 #[derive(Clone, Debug)]

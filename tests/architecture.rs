@@ -21,7 +21,7 @@ const ARROWS: &[(&[&str], &[&[&str]])] = &[
     (&["analysis"], &[WORDS]),
     (&["results"], &[WORDS, &["analysis"]]),
     (&["report"], &[WORDS, &["results", "analysis"]]),
-    (&["cli"], &[WORDS]),
+    (&["cli"], &[WORDS, &["analysis"]]),
     (&["commands"], &[WORDS, MACHINES, AFTER]),
     (&["main"], &[&["cli", "commands"]]),
     (&["lib"], &[]),

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 
 use crate::analysis::compare::{Comparison, compare as decide};
-use crate::analysis::metric::Metric;
 use crate::analysis::pairs::{Pairs, by_cell, by_factor};
 use crate::analysis::samples::Samples;
 use crate::cli::{CompareArgs, TalkArgs};
@@ -16,10 +15,6 @@ use crate::report::compare_data::{csv, json};
 use crate::results::read::{ReadError, samples};
 
 pub(super) fn compare(args: &CompareArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
-    let metric = Metric::ALL
-        .into_iter()
-        .find(|metric| metric.column() == args.metric)
-        .ok_or_else(|| Failure::Wrong(anyhow!("`{}` is no metric", args.metric)))?;
     let (pairs, remarks): (Pairs<'_>, Vec<String>);
     let (base, new): (Samples, Samples);
     if let Some(contrast) = &args.factor {
@@ -37,7 +32,7 @@ pub(super) fn compare(args: &CompareArgs, talk: &TalkArgs) -> Result<Exit, Failu
     for remark in &remarks {
         console::say(talk, &format!("note: {remark}"));
     }
-    let comparison = decide(&pairs, metric);
+    let comparison = decide(&pairs, args.metric);
     show(args, &comparison, &remarks)?;
     if comparison.cells.is_empty() {
         return Err(Failure::Wrong(anyhow!("there is nothing to compare: no cell is on both sides")));
@@ -45,7 +40,7 @@ pub(super) fn compare(args: &CompareArgs, talk: &TalkArgs) -> Result<Exit, Failu
     if comparison.cells.iter().all(|cell| cell.ratio.is_none()) {
         return Err(Failure::Wrong(anyhow!(
             "there is nothing to compare: no cell has {} on both sides",
-            metric.column()
+            args.metric.column()
         )));
     }
     Ok(verdict(args, &comparison, talk))
