@@ -4,14 +4,14 @@
 /// Series in one picture; more of them are spread over several.
 pub const LOOKS: usize = 8;
 
-/// On white. The first three are of Okabe and Ito, "Color Universal Design" (2008); the others were chosen to stay apart
-/// from them for people with protanopia and deuteranopia.
+/// On white. Blue and vermilion are of Okabe and Ito, "Color Universal Design" (2008); the others were searched for at a given
+/// hue, so that any two stay as far apart as can be for every kind of colour blindness.
 pub const LIGHT: [&str; LOOKS] =
-    ["#0072b2", "#d55e00", "#009e73", "#8b1a89", "#6b4a00", "#2a2a2a", "#d6478f", "#3a3acf"];
+    ["#0072b2", "#d55e00", "#155933", "#6c0a61", "#5f4c05", "#2a2a2a", "#b35580", "#6928e0"];
 
 /// On a dark page, in the same order.
 pub const DARK: [&str; LOOKS] =
-    ["#5ab4f0", "#ff8a3d", "#2fcb9c", "#d58bea", "#e8c53a", "#e6e6e6", "#ff8fc0", "#9aa5ff"];
+    ["#a4cdff", "#f9bb03", "#53ff8f", "#b95bff", "#c67028", "#e6e6e6", "#fb2e75", "#6d80bd"];
 
 /// Dashes of the lines.
 pub const DASHES: [&str; LOOKS] = ["", "7 3", "2 3", "9 3 2 3", "", "7 3", "2 3", "9 3 2 3"];
@@ -32,12 +32,75 @@ pub const SHAPES: [&str; LOOKS] = [
 mod tests {
     use super::*;
 
-    fn luminance(colour: &str) -> f64 {
-        let channel = |at: usize| {
+    /// Red, green and blue as light, from 0 to 1.
+    fn linear(colour: &str) -> [f64; 3] {
+        [1, 3, 5].map(|at| {
             let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
             if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
-        };
-        0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+        })
+    }
+
+    fn times(matrix: [[f64; 3]; 3], colour: [f64; 3]) -> [f64; 3] {
+        matrix.map(|row| row.iter().zip(colour).map(|(factor, value)| factor * value).sum())
+    }
+
+    fn luminance(colour: &str) -> f64 {
+        times([[0.2126, 0.7152, 0.0722]; 3], linear(colour))[0]
+    }
+
+    /// CIE L*a*b* under daylight (D65), in which equal distances look alike.
+    fn lab(light: [f64; 3]) -> [f64; 3] {
+        let to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]];
+        let [x, y, z] = times(to_xyz, light);
+        let f = |t: f64| if t > 0.008856 { t.cbrt() } else { 7.787 * t + 16.0 / 116.0 };
+        let (x, y, z) = (f(x / 0.95047), f(y), f(z / 1.08883));
+        [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
+    }
+
+    /// Complete protanopia, deuteranopia and tritanopia (Machado, Oliveira and Fernandes, 2009), and none of them.
+    const VISIONS: [(&str, [[f64; 3]; 3]); 4] = [
+        (
+            "protanopia",
+            [
+                [0.152286, 1.052583, -0.204868],
+                [0.114503, 0.786281, 0.099216],
+                [-0.003882, -0.048116, 1.051998],
+            ],
+        ),
+        (
+            "deuteranopia",
+            [
+                [0.367322, 0.860646, -0.227968],
+                [0.280085, 0.672501, 0.047413],
+                [-0.011820, 0.042940, 0.968881],
+            ],
+        ),
+        (
+            "tritanopia",
+            [
+                [1.255528, -0.076749, -0.178779],
+                [-0.078411, 0.930809, 0.147602],
+                [0.004733, 0.691367, 0.303900],
+            ],
+        ),
+        ("any colour", [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]),
+    ];
+
+    /// Looks also differ in shape and dashes, but nobody should have to fall back on these.
+    #[test]
+    fn whoever_is_colour_blind_tells_the_colours_apart() {
+        for colours in [LIGHT, DARK] {
+            for (vision, matrix) in VISIONS {
+                let seen =
+                    colours.map(|colour| lab(times(matrix, linear(colour)).map(|v| v.clamp(0.0, 1.0))));
+                for (i, a) in seen.iter().enumerate() {
+                    for (j, b) in seen.iter().enumerate().take(i) {
+                        let apart = a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+                        assert!(apart > 19.0, "{} and {} with {vision}: {apart}", colours[i], colours[j]);
+                    }
+                }
+            }
+        }
     }
 
     /// WCAG 2.2, 1.4.11: graphics need 3 to 1 against what is beside them.
