@@ -59,6 +59,9 @@ fn a_winner_is_named_only_where_intervals_do_not_overlap() {
 fn three_trials_name_no_winner_however_far_apart_they_are() {
     let few = answer(vec![cell("sync", 1, &SLOW[..3]), cell("async", 1, &FAST[..3])]);
     assert!(few.contains("too few for an interval, so no cell is called the fastest"), "{few}");
+    let one = answer(vec![cell("sync", 1, &SLOW[..1]), cell("async", 1, &FAST[..1])]);
+    assert!(one.contains("a single trial") && one.contains("no cell is called the fastest"), "{one}");
+    assert!(!one.contains("Every trial"), "{one}");
     // Nor does a cell with six win over one with three.
     let mixed = answer(vec![cell("sync", 1, &SLOW[..3]), cell("async", 1, &FAST)]);
     assert!(mixed.starts_with("no single fastest"), "{mixed}");

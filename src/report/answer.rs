@@ -60,6 +60,13 @@ fn sentence(cells: &[Cell<'_>]) -> String {
             top.name()
         );
     }
+    if top.values.len() == 1 {
+        return format!(
+            "a single trial of a cell does not tell how far it scatters, so no cell is called the fastest. The highest is that \
+             of {}, {median} operations/s.",
+            top.name()
+        );
+    }
     let Some(interval) = top.interval else {
         let rest = with_trials.iter().filter(|cell| cell.sample != top.sample).flat_map(|cell| &cell.values);
         let others = rest.copied().fold(0.0, f64::max);
