@@ -14,6 +14,9 @@ use crate::units::Nanos;
 /// The version of both protocols. A mismatch is an error that names both.
 pub const PROTOCOL: u32 = 1;
 
+/// The git revision of the sources that this program was built from, where that was known.
+pub const REVISION: Option<&str> = option_env!("ORCHESTRATE_REVISION");
+
 /// A line longer than this, in bytes and without its newline, is an error.
 pub const MAX_LINE: usize = 16 * 1024 * 1024;
 
@@ -381,6 +384,9 @@ pub struct HostFacts {
     pub load1: Option<f64>,
     /// Whether processes can be bound to CPUs here.
     pub can_pin: bool,
+    /// [`REVISION`] of the program there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
 }
 
 /// Sees to it that a server is up and persists what its command line says and nothing else; starts or restarts

@@ -44,7 +44,7 @@ fn r_finds_the_medians_of_the_summary() {
     let Some(r) = program("Rscript") else { return };
     let directory = tempfile::tempdir().expect("a directory can be made");
     let mut runs: Vec<PathBuf> =
-        ["asyncio-land", "asyncio-sweep", "clients", "quickstart", "sweep"].map(shipped).into();
+        ["asyncio-land", "asyncio-sweep", "clients", "network", "quickstart", "sweep"].map(shipped).into();
     runs.push(copy_with_one_cell(directory.path()));
     for run in runs {
         let output = of_r(&r, &run);

@@ -24,7 +24,7 @@ use crate::driver::MODES;
 use crate::experiment::{Experiment, ServerSpec, Settings, words};
 use crate::host::upload::Builds;
 use crate::plan::{CellId, Plan};
-use crate::protocol::HostFacts;
+use crate::protocol::{HostFacts, REVISION};
 use crate::record::Status;
 use crate::report::table;
 use crate::results::differences::differences;
@@ -258,7 +258,7 @@ impl Keeper<'_> {
         Session {
             run_id,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            revision: option_env!("ORCHESTRATE_REVISION").map(str::to_owned),
+            revision: REVISION.map(str::to_owned),
             file_hash: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
             plan_hash: self.plan.hash(),
             seed: experiment.run.seed,
@@ -281,6 +281,19 @@ impl Observer for Keeper<'_> {
                         say(
                             self.talk,
                             &format!("host `{host}` lacked this program: it is there now as {path}"),
+                        );
+                    });
+                }
+                if facts.revision.as_deref() != REVISION {
+                    let named = |revision: Option<&str>| revision.unwrap_or("unknown").to_owned();
+                    let (theirs, ours) = (named(facts.revision.as_deref()), named(REVISION));
+                    self.progress.suspended(|| {
+                        say(
+                            self.talk,
+                            &format!(
+                                "note: the program on host `{host}` was built from other sources than this one (revision \
+                                 {theirs} there, {ours} here)"
+                            ),
                         );
                     });
                 }

@@ -44,6 +44,30 @@ fn any_command_that_carries_a_pipe_leads_to_a_host() {
     sandbox.expect_nobody_left();
 }
 
+#[test]
+fn a_program_of_other_sources_is_told_and_recorded() {
+    let sandbox = Sandbox::new();
+    let elsewhere =
+        r#"s/"can_pin":\([a-z]*\)\(,"revision":"[^"]*"\)\{0,1\}/"can_pin":\1,"revision":"elsewhere"/"#;
+    let rest =
+        "[workload]\noperations = 10\n[[matrix]]\nhosts = 'h'\nmodes = 'sync'\n[run]\nrepetitions = 1\n";
+    let file = sandbox.write(
+        "other.toml",
+        &format!(
+            "name = 'other'\n[host.h]\ntransport = 'command'\nagent = '{AGENT}'\n\
+             prefix = ['sh', '-c', '''\"$0\" \"$@\" | sed -u '{elsewhere}' ''']\n{rest}"
+        ),
+    );
+    let output = sandbox.output(&[file.to_str().unwrap()]);
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
+    let note = "note: the program on host `h` was built from other sources than this one (revision elsewhere there, ";
+    assert!(stderr(&output).contains(note), "{}", stderr(&output));
+    let run = sandbox.runs("other").pop().unwrap();
+    let provenance = fs::read_to_string(run.join("run.json")).unwrap();
+    assert!(provenance.contains("\"revision\": \"elsewhere\""), "{provenance}");
+    sandbox.expect_nobody_left();
+}
+
 /// Rows of [`BOTH_WAYS`], each from the client to the server that it names.
 fn expect_both_ways(sandbox: &Sandbox, trials: usize) {
     let rows = sandbox.rows("pair", "trials.csv");

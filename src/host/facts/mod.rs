@@ -9,7 +9,7 @@ mod macos;
 
 use crate::host::look::Here;
 use crate::host::placement;
-use crate::protocol::HostFacts;
+use crate::protocol::{HostFacts, REVISION};
 
 /// The facts of the machine that this program runs on.
 #[must_use]
@@ -24,6 +24,7 @@ pub fn gather() -> HostFacts {
         arch: word(uname.machine()),
         cpus: std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
         can_pin: placement::OBSTACLE.is_none(),
+        revision: REVISION.map(str::to_owned),
         ..HostFacts::default()
     };
     if cfg!(target_os = "linux") {
