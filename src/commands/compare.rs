@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use crate::analysis::compare::{Comparison, compare as decide};
 use crate::analysis::pairs::{Pairs, by_cell, by_factor};
 use crate::analysis::samples::Samples;
-use crate::cli::{CompareArgs, TalkArgs};
+use crate::cli::{CompareArgs, Contrast, TalkArgs};
 use crate::commands::{Exit, Failure, console};
 use crate::report::compare::{markdown, text};
 use crate::report::compare_data::{csv, json};
@@ -35,7 +35,13 @@ pub(super) fn compare(args: &CompareArgs, talk: &TalkArgs) -> Result<Exit, Failu
     let comparison = decide(&pairs, args.metric);
     show(args, &comparison, &remarks)?;
     if comparison.cells.is_empty() {
-        return Err(Failure::Wrong(anyhow!("there is nothing to compare: no cell is on both sides")));
+        return Err(Failure::Wrong(match &args.factor {
+            None => anyhow!("there is nothing to compare: no cell is on both sides"),
+            Some(Contrast { factor, base, new }) => anyhow!(
+                "there is nothing to compare: no cell with {factor} `{base}` has exactly one partner with {factor} `{new}` \
+                 that is the same in all else"
+            ),
+        }));
     }
     if comparison.cells.iter().all(|cell| cell.ratio.is_none()) {
         return Err(Failure::Wrong(anyhow!(

@@ -136,3 +136,17 @@ fn a_wrong_command_line_is_told_how() {
         assert!(said.err.starts_with("error: ") && said.out.is_empty(), "{args:?}: {}", said.err);
     }
 }
+
+#[test]
+fn hosts_are_compared_where_each_cell_has_one_partner() {
+    let place = Place::new();
+    let run = ships("network");
+    let said = place.compare(&[&run, "--factor", "hosts=a,a → b", "--csv"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(said.out.lines().count(), 11, "{}", said.out);
+    // Of two hosts each way is a partner.
+    let said = place.compare(&[&run, "--factor", "link=loopback,network"]);
+    assert_eq!(said.code, 2);
+    let none = "no cell with link `loopback` has exactly one partner with link `network` that is the same in all else";
+    assert!(said.err.ends_with(&format!("{none}\n")), "{}", said.err);
+}

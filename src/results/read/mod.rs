@@ -168,9 +168,9 @@ fn read(path: &Path, gathered: &mut Gathered) -> Result<(), ReadError> {
                 Ok(())
             })
         };
-        let read = || pieces.batch(2 * rayon::current_num_threads());
+        let more = || pieces.batch(2 * rayon::current_num_threads());
         let earlier = std::mem::take(&mut parsed);
-        let (now, (next, added)) = rayon::join(parse, || rayon::join(read, || add(earlier)));
+        let (now, (next, added)) = rayon::join(parse, || rayon::join(more, || add(earlier)));
         added?;
         parsed = now;
         pieces.give_back(std::mem::replace(&mut batch, next.map_err(failed)?));
