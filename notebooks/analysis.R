@@ -10,11 +10,7 @@ arguments <- commandArgs(trailingOnly = TRUE)
 if (!length(arguments) %in% 1:2) stop("usage: Rscript analysis.R RUN [FIGURE.pdf]", call. = FALSE)
 run <- arguments[1]
 
-# The identity of a cell must be read as text: R takes 9212531e34135608 for a number, and that for infinity, if all of a
-# table look like this.
-read <- function(table) {
-  read.csv(file.path(run, table), colClasses = c(cell = "character"), na.strings = "", encoding = "UTF-8")
-}
+read <- function(table) read.csv(file.path(run, table), na.strings = "", encoding = "UTF-8")
 
 trials <- read("trials.csv")
 good <- trials[!is.na(trials$status) & trials$status == "ok", ]

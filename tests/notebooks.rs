@@ -10,9 +10,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A cell whose identity is a number to whoever guesses, and an infinite one at that.
-const NUMBER_LIKE: &str = "9212531e34135608";
-
 #[test]
 fn the_notebook_says_what_stands_in_it() {
     let output = notebook(&[]);
@@ -20,7 +17,7 @@ fn the_notebook_says_what_stands_in_it() {
 }
 
 #[test]
-fn the_notebook_reads_other_runs_and_cells_that_look_like_numbers() {
+fn the_notebook_reads_other_runs_and_such_of_one_cell() {
     let directory = tempfile::tempdir().expect("a directory can be made");
     let one = copy_with_one_cell(directory.path());
     let executed = directory.path().join("executed.ipynb");
@@ -81,7 +78,7 @@ fn a_spreadsheet_keeps_every_value_if_it_is_told_what_the_manual_says() {
 }
 
 #[test]
-fn a_spreadsheet_that_is_left_to_guess_takes_a_cell_for_a_number_and_a_dot_for_nothing() {
+fn a_spreadsheet_that_is_left_to_guess_takes_a_dot_for_nothing() {
     if program("soffice").is_none() {
         return;
     }
@@ -92,7 +89,6 @@ fn a_spreadsheet_that_is_left_to_guess_takes_a_cell_for_a_number_and_a_dot_for_n
     let output = uv(script, &[&[run.as_path()], &guess[..]].concat());
     let said = said(&output);
     assert!(!output.status.success(), "{said}");
-    assert!(said.contains("cell: '9212531e34135608' became '1.79769313486232E+308'"), "{said}");
     assert!(said.contains("latency_p50_us: '28.415' became '28415'"), "{said}");
 }
 
@@ -171,7 +167,7 @@ fn shipped(experiment: &str) -> PathBuf {
     runs.next().expect("there is a run").expect("the directory can be listed").path()
 }
 
-/// A copy of the tables of results/quickstart with the first cell only, and that under a name like a number.
+/// A copy of the tables of results/quickstart with the first cell only.
 fn copy_with_one_cell(directory: &Path) -> PathBuf {
     let (from, to) = (shipped("quickstart"), directory.join("run"));
     fs::create_dir(&to).expect("a directory can be made");
@@ -182,7 +178,7 @@ fn copy_with_one_cell(directory: &Path) -> PathBuf {
         let text = fs::read_to_string(from.join(table)).expect("the run has this table");
         let rows = text.lines().enumerate().filter(|(line, row)| *line == 0 || row.contains(first));
         let kept: String = rows.flat_map(|(_, row)| [row, "\n"]).collect();
-        fs::write(to.join(table), kept.replace(first, NUMBER_LIKE)).expect("it can be written");
+        fs::write(to.join(table), kept).expect("it can be written");
     }
     to
 }

@@ -106,9 +106,16 @@ impl CellId {
         Self::hashed(format!("twin of {self}").as_bytes())
     }
 
+    /// The first quarter of a SHA-256, or of its own one as long as a spreadsheet would take it for a number (one in 770).
     fn hashed(text: &[u8]) -> Self {
-        let digest = Sha256::digest(text);
-        Self(u64::from_be_bytes(digest[..8].try_into().expect("a SHA-256 has 32 bytes")))
+        let mut digest = Sha256::digest(text);
+        loop {
+            let id = Self(u64::from_be_bytes(digest[..8].try_into().expect("a SHA-256 has 32 bytes")));
+            if id.to_string().parse::<f64>().is_err() {
+                return id;
+            }
+            digest = Sha256::digest(digest);
+        }
     }
 
     /// As a number.

@@ -243,6 +243,18 @@ fn identity_ignores_what_is_not_measured_and_sees_what_is() {
 }
 
 #[test]
+fn no_identity_looks_like_a_number() {
+    // As 26 of them would by chance: decimal digits alone, or with one `e` in between.
+    let experiment = small();
+    for pipeline in 1..=20_000 {
+        let workload = Workload { pipeline, ..base().workload };
+        let id = CellId::of(&experiment, &Settings { workload, ..base() }).to_string();
+        assert!(id.len() == 16 && id.parse::<f64>().is_err(), "{id}");
+        assert_eq!(id.parse::<CellId>().unwrap().to_string(), id);
+    }
+}
+
+#[test]
 fn the_identity_of_a_cell_never_changes() {
     insta::assert_snapshot!(CellId::of(&small(), &base()), @"2bab032ad21abff4");
 }
