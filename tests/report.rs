@@ -33,6 +33,15 @@ fn cell(mode: &str, workers: u32, values: &[f64]) -> Sample {
     }
 }
 
+/// The same cell with other labels.
+fn with(mut cell: Sample, labels: &[(&str, &str)]) -> Sample {
+    for (column, value) in labels {
+        let at = LABELS.iter().position(|label| label == column).unwrap();
+        (*value).clone_into(&mut cell.label.values[at]);
+    }
+    cell
+}
+
 fn samples(cells: Vec<Sample>) -> Samples {
     Samples { runs: vec!["run-1".to_owned()], samples: cells, remarks: Vec::new() }
 }
@@ -91,10 +100,7 @@ fn a_small_report_as_a_model_and_as_markdown() {
 
 #[test]
 fn a_control_is_no_rival_and_tells_the_noise() {
-    let mut control = cell("async", 1, &ALIKE);
-    let at = |name: &str| LABELS.iter().position(|label| *label == name).unwrap();
-    control.label.values[at("cell")] = "other".to_owned();
-    control.label.values[at("control_of")] = "async-1".to_owned();
+    let control = with(cell("async", 1, &ALIKE), &[("cell", "other"), ("control_of", "async-1")]);
     let report = report::build(&samples(vec![cell("sync", 1, &SLOW), cell("async", 1, &FAST), control]), &[]);
     let section = &report.sections[0];
     assert!(
@@ -109,23 +115,18 @@ fn a_control_is_no_rival_and_tells_the_noise() {
 #[test]
 fn two_hosts_are_two_pictures_and_how_far_they_are_apart_is_told() {
     let way = |client: &str, server: &str, values: &[f64], rtt_us: &[f64]| {
-        let mut cell = cell("async", 1, values);
-        for (name, value) in [
-            ("cell", format!("{client}{server}")),
-            ("client_host", client.to_owned()),
-            ("server_host", server.to_owned()),
-            ("hosts", if client == server { client.to_owned() } else { format!("{client} → {server}") }),
-        ] {
-            cell.label.values[LABELS.iter().position(|label| *label == name).unwrap()] = value;
-        }
+        let hosts = if client == server { client.to_owned() } else { format!("{client} → {server}") };
+        let named = format!("{client}{server}");
+        let labels = [("cell", &*named), ("client_host", client), ("server_host", server), ("hosts", &hosts)];
+        let mut cell = with(cell("async", 1, values), &labels);
         for (trial, rtt_us) in cell.trials.iter_mut().zip(rtt_us) {
             trial.rtt_us = Some(*rtt_us);
         }
         cell
     };
     // The two cells of a block share its sample, which is one all the same.
-    let mut other = way("a", "b", &[1500.0, 1510.0, 1505.0, 1502.0, 1508.0], &[200.0, 210.0, 900.0]);
-    other.label.values[LABELS.iter().position(|label| *label == "mode").unwrap()] = "sync".to_owned();
+    let other = way("a", "b", &[1500.0, 1510.0, 1505.0, 1502.0, 1508.0], &[200.0, 210.0, 900.0]);
+    let other = with(other, &[("mode", "sync")]);
     let odd = [&SLOW[..5], &[1100.0]].concat();
     let cells = vec![way("a", "b", &odd, &[200.0, 210.0, 900.0]), other, way("a", "a", &FAST, &[])];
     let report = report::build(&samples(cells), &[]);
@@ -136,6 +137,43 @@ fn two_hosts_are_two_pictures_and_how_far_they_are_apart_is_told() {
     assert_eq!(panels, ["hosts a", "hosts a → b"]);
     let outlier = section.notes.iter().find(|note| note.word == "outlier").unwrap();
     assert_eq!(outlier.cells, "hosts a → b: async with 1 worker");
+}
+
+#[test]
+fn what_the_setting_does_by_which_pictures_differ_is_told() {
+    let on = |server: &str, factor: f64, values: &[f64]| {
+        let values: Vec<f64> = values.iter().map(|value| value * factor).collect();
+        ["async", "sync"].map(|mode| {
+            with(cell(mode, 1, &values), &[("server", server), ("cell", &format!("{mode}{server}"))])
+        })
+    };
+    let told = |cells: &[[Sample; 2]]| {
+        let report = report::build(&samples(cells.concat()), &[]);
+        let answer = &report.sections[0].answer;
+        let findings = answer.findings.iter().filter(|finding| finding.contains(" beside "));
+        (
+            findings.cloned().collect::<Vec<_>>().join("\n"),
+            answer.beside.as_ref().map_or(0, |table| table.rows.len()),
+        )
+    };
+    assert_eq!(
+        told(&[on("redis", 1.0, &SLOW), on("valkey", 1.5, &SLOW), on("zedis", 0.5, &SLOW)]),
+        (
+            "server valkey beside server redis: faster in 2 of 2 cells (1.50 times as fast).\n\
+             server zedis beside server redis: slower in 2 of 2 cells (0.50 times as fast)."
+                .to_owned(),
+            4
+        )
+    );
+    let said = "server valkey beside server redis: no difference is seen in any of 2 cells.";
+    assert_eq!(told(&[on("redis", 1.0, &SLOW), on("valkey", 1.0, &SLOW)]), (said.to_owned(), 2));
+    let said = "server valkey beside server redis: too few trials to tell any of 2 cells apart, which takes 5 of each or more.";
+    assert_eq!(told(&[on("redis", 1.0, &SLOW[..3]), on("valkey", 9.0, &SLOW[..3])]), (said.to_owned(), 2));
+    // One picture, and such as differ in two settings.
+    assert_eq!(told(&[on("redis", 1.0, &SLOW)]), (String::new(), 0));
+    let other = on("valkey", 2.0, &SLOW).map(|cell| with(cell, &[("placement", "split")]));
+    let third = on("valkey", 2.0, &SLOW).map(|cell| with(cell, &[("cell", "third"), ("placement", "free")]));
+    assert_eq!(told(&[on("redis", 1.0, &SLOW), other, third]), (String::new(), 0));
 }
 
 #[test]

@@ -80,8 +80,8 @@ pub enum PairError {
 #[must_use]
 pub fn by_cell<'a>(base: &'a Samples, new: &'a Samples) -> Pairs<'a> {
     let mut pairs = Pairs {
-        only_base: candidates(base).collect(),
-        only_new: candidates(new).collect(),
+        only_base: candidates(&base.samples).collect(),
+        only_new: candidates(&new.samples).collect(),
         ..Pairs::default()
     };
     let columns = ["cell", "client_host", "server_host", "experiment"];
@@ -98,7 +98,7 @@ pub fn by_cell<'a>(base: &'a Samples, new: &'a Samples) -> Pairs<'a> {
 /// # Errors
 /// When there is no such factor or level.
 pub fn by_factor<'a>(
-    samples: &'a Samples,
+    samples: &[&'a Sample],
     factor: &str,
     base: &str,
     new: &str,
@@ -108,10 +108,10 @@ pub fn by_factor<'a>(
         return Err(PairError::Factor { factor: factor.to_owned() });
     };
     let with = |level: &str| -> Result<Vec<&'a Sample>, PairError> {
-        let of: Vec<_> = candidates(samples).filter(|sample| has_level(sample, factor, level)).collect();
+        let candidates = candidates(samples.iter().copied());
+        let of: Vec<_> = candidates.filter(|sample| has_level(sample, factor, level)).collect();
         if of.is_empty() {
-            let mut levels: Vec<String> =
-                samples.samples.iter().map(|sample| setting(sample, factor)).collect();
+            let mut levels: Vec<String> = samples.iter().map(|sample| setting(sample, factor)).collect();
             levels.sort();
             levels.dedup();
             return Err(PairError::Level { factor, level: level.to_owned(), levels });
@@ -130,8 +130,8 @@ pub fn by_factor<'a>(
 
 /// Everything but controls: such a sample repeats a cell to show the noise of its run, and a comparison would count that cell
 /// twice.
-fn candidates(samples: &Samples) -> impl Iterator<Item = &Sample> {
-    samples.samples.iter().filter(|sample| !sample.is_control())
+fn candidates<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> impl Iterator<Item = &'a Sample> {
+    samples.into_iter().filter(|sample| !sample.is_control())
 }
 
 impl<'a> Pairs<'a> {

@@ -19,7 +19,8 @@ pub(super) fn compare(args: &CompareArgs, talk: &TalkArgs) -> Result<Exit, Failu
     let (base, new): (Samples, Samples);
     if let Some(contrast) = &args.factor {
         base = samples(&args.paths).map_err(unreadable)?;
-        pairs = by_factor(&base, &contrast.factor, &contrast.base, &contrast.new)
+        let all: Vec<_> = base.samples.iter().collect();
+        pairs = by_factor(&all, &contrast.factor, &contrast.base, &contrast.new)
             .map_err(|error| Failure::Wrong(error.into()))?;
         remarks = base.remarks.clone();
     } else {

@@ -1,16 +1,19 @@
 //! The answer in a sentence, given only when the intervals support one.
 
 use crate::analysis::interval::MIN_TRIALS;
+use crate::report::against::against;
 use crate::report::cells::{Cell, range};
+use crate::report::facets::Layout;
 use crate::report::model::{Answer, DataTable};
 use crate::report::numbers::{grouped, list};
 
 /// Sentences about so many groups of cells; more are left to the table.
 const FINDINGS: usize = 12;
 
-/// What the cells of an experiment say. Cells of different facets are never compared.
+/// What the cells of an experiment say. The fastest is looked for within a facet; where facets differ in one setting, what
+/// that does is told as well.
 #[must_use]
-pub fn answer(cells: &[Cell<'_>]) -> Answer {
+pub fn answer(cells: &[Cell<'_>], layout: &Layout) -> Answer {
     let facets: Vec<&[Cell<'_>]> = cells.chunk_by(|a, b| a.facet == b.facet).collect();
     let mut findings: Vec<String> =
         facets.iter().take(FINDINGS).map(|facet| finding(facet, facets.len() > 1)).collect();
@@ -20,7 +23,14 @@ pub fn answer(cells: &[Cell<'_>]) -> Answer {
     if facets.is_empty() {
         findings.push("There is nothing to answer with: no trial was found.".to_owned());
     }
-    Answer { findings, peaks: peaks(&facets), rule: rule(cells.len()) }
+    let (mut rule, mut beside) = (rule(cells.len()), None);
+    if let Some((said, table)) = against(cells, layout) {
+        findings.extend(said);
+        rule += " Cells of different pictures are compared as `orchestrate compare` does: the test of Mann and Whitney, \
+                 corrected by Holm for all cells of the picture, and an interval of the ratio that does not hold 1.";
+        beside = Some(table);
+    }
+    Answer { findings, peaks: peaks(&facets), beside, rule }
 }
 
 fn rule(cells: usize) -> String {

@@ -104,8 +104,8 @@ fn write_section(out: &mut String, section: &Section) {
         "<details><summary>How this was judged</summary><p>{}</p></details></div>",
         escape(&section.answer.rule)
     );
-    if let Some(peaks) = &section.answer.peaks {
-        table(out, peaks, true);
+    for data in section.answer.peaks.iter().chain(&section.answer.beside) {
+        table(out, data, true);
     }
     if !section.everywhere.is_empty() {
         let _ = write!(out, "<p class=\"quiet\">In all cells: {}.</p>", escape(&section.everywhere));

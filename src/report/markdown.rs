@@ -16,6 +16,9 @@ pub fn markdown(report: &Report) -> String {
         }
         text += &table(&section.table);
         text += &format!("\n{}\n\n", plain(&section.table.caption));
+        if let Some(beside) = &section.answer.beside {
+            text += &format!("{}\n{}\n\n", table(beside), plain(&beside.caption));
+        }
         if !section.everywhere.is_empty() {
             text += &format!("In all rows: {}.\n\n", plain(&section.everywhere));
         }

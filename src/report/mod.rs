@@ -2,6 +2,7 @@
 //!
 //! [`build`] decides what a report says; [`html`], [`markdown`], [`draw`] and [`png`] show it.
 
+pub mod against;
 pub mod compare;
 pub mod compare_data;
 pub mod answer;
@@ -90,7 +91,7 @@ fn section(name: &str, id: String, samples: &Samples, beside: &[Beside]) -> Sect
         id,
         experiment: name.to_owned(),
         question: about.iter().find_map(|beside| beside.question.clone()),
-        answer: answer::answer(&cells),
+        answer: answer::answer(&cells, &layout),
         figures: drawn.figures,
         not_drawn: drawn.not_drawn,
         table: notes::table(&cells, if layout.x == "workers_asked" { "Workers" } else { layout.x_label() }),

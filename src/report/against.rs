@@ -1,0 +1,109 @@
+//! What the setting does by which pictures differ: the cells of each picture beside the same cells of the first one, judged
+//! as `orchestrate compare` judges them.
+
+use crate::analysis::compare::{Compared, Verdict, compare};
+use crate::analysis::metric::Metric;
+use crate::analysis::pairs::by_factor;
+use crate::analysis::samples::Sample;
+use crate::report::cells::Cell;
+use crate::report::compare::{marks, verdict};
+use crate::report::facets::Layout;
+use crate::report::model::DataTable;
+use crate::report::numbers::{grouped, list};
+
+/// Of more levels the pictures tell more than a table.
+const LEVELS: usize = 4;
+
+/// A sentence for each level but the first one, and the pairs. Nothing where pictures differ in several settings, or in
+/// what is no setting.
+#[must_use]
+pub fn against(cells: &[Cell<'_>], layout: &Layout) -> Option<(Vec<String>, DataTable)> {
+    let [column] = layout.facets[..] else { return None };
+    let mut levels = cells.chunk_by(|a, b| a.facet == b.facet).map(|picture| &picture[0]);
+    let first = levels.next()?;
+    let others: Vec<&Cell<'_>> = levels.collect();
+    if others.len() >= LEVELS {
+        return None;
+    }
+    let columns = [
+        ("Group", false),
+        ("Series", false),
+        ("At", false),
+        (first.facet.as_str(), true),
+        ("Here", true),
+        ("Ratio", true),
+        ("95% interval", true),
+        ("Verdict", false),
+    ];
+    let caption = format!("Beside {}: medians in operations/s, and their ratio", first.facet);
+    let (mut findings, mut table) = (Vec::new(), DataTable::new(&caption, &columns));
+    let samples: Vec<&Sample> = cells.iter().map(|cell| cell.sample).collect();
+    let level = |cell: &Cell<'_>| cell.sample.label.get(column).unwrap_or_default().to_owned();
+    for other in others {
+        let Ok(pairs) = by_factor(&samples, column, &level(first), &level(other)) else { continue };
+        let compared = compare(&pairs, Metric::OpsPerS).cells;
+        // In the order of the page.
+        let place = |sample: &Sample| cells.iter().position(|cell| std::ptr::eq(cell.sample, sample));
+        let mut rows: Vec<(&Cell<'_>, &Compared)> = pairs
+            .pairs
+            .iter()
+            .zip(&compared)
+            .filter_map(|((_, new), compared)| Some((&cells[place(new)?], compared)))
+            .collect();
+        rows.sort_by_key(|(cell, _)| place(cell.sample));
+        if let Some(said) = finding(&compared) {
+            findings.push(format!("{} beside {}: {said}.", other.facet, first.facet));
+        }
+        table.rows.extend(rows.into_iter().map(|(cell, compared)| row(cell, compared)));
+    }
+    (!table.rows.is_empty()).then_some((findings, table))
+}
+
+/// How many cells are told apart, of those that may be quoted.
+fn finding(compared: &[Compared]) -> Option<String> {
+    let quotable: Vec<&Compared> =
+        compared.iter().filter(|cell| cell.ratio.is_some() && !marks(cell).contains(&"bimodal")).collect();
+    let all = if quotable.len() == 1 { "1 cell".to_owned() } else { format!("{} cells", quotable.len()) };
+    let told = |wanted: Verdict, word: &str| {
+        let with = quotable.iter().filter(|cell| cell.verdict == wanted);
+        let mut ratios: Vec<f64> = with.filter_map(|cell| cell.ratio).collect();
+        ratios.sort_by(f64::total_cmp);
+        let (low, high) = (format!("{:.2}", ratios.first()?), format!("{:.2}", ratios.last()?));
+        let range = if low == high { low } else { format!("{low} to {high}") };
+        Some(format!("{word} in {} of {all} ({range} times as fast)", ratios.len()))
+    };
+    let words: Vec<String> =
+        [told(Verdict::Faster, "faster"), told(Verdict::Slower, "slower")].into_iter().flatten().collect();
+    if !words.is_empty() {
+        return Some(list(&words, 2));
+    }
+    let needs = quotable.iter().map(|cell| match cell.verdict {
+        Verdict::NotEnough { need } => Some(need),
+        _ => None,
+    });
+    match needs.collect::<Option<Vec<usize>>>().as_deref() {
+        Some([]) => None,
+        Some([need, ..]) => {
+            Some(format!("too few trials to tell any of {all} apart, which takes {need} of each or more"))
+        }
+        None => Some(format!("no difference is seen in any of {all}")),
+    }
+}
+
+fn row(cell: &Cell<'_>, compared: &Compared) -> Vec<String> {
+    let none = || "–".to_owned();
+    let median = |median: Option<f64>| median.map_or_else(none, grouped);
+    let said: Vec<String> = std::iter::once(verdict(compared.verdict))
+        .chain(marks(compared).into_iter().map(str::to_owned))
+        .collect();
+    vec![
+        cell.facet.clone(),
+        cell.series.clone(),
+        cell.x_words.clone(),
+        median(compared.base.median),
+        median(compared.new.median),
+        compared.ratio.map_or_else(none, |ratio| format!("{ratio:.3}")),
+        compared.interval.map_or_else(none, |ends| format!("{:.3}–{:.3}", ends.low, ends.high)),
+        said.join(", "),
+    ]
+}
