@@ -36,7 +36,7 @@ fn cell(mode: &str, workers: u32, values: &[f64]) -> Sample {
 /// The same cell with other labels.
 fn with(mut cell: Sample, labels: &[(&str, &str)]) -> Sample {
     for (column, value) in labels {
-        let at = LABELS.iter().position(|label| label == column).unwrap();
+        let at = LABELS.iter().position(|label| label == column).expect("it is a column");
         (*value).clone_into(&mut cell.label.values[at]);
     }
     cell
