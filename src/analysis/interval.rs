@@ -82,7 +82,7 @@ pub(super) fn median(sorted: &[f64]) -> f64 {
     (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0
 }
 
-/// The median of values in any order.
+/// The median of values in any order, of which there must be one.
 pub(crate) fn median_of(mut values: Vec<f64>) -> f64 {
     let half = values.len() / 2;
     let is_odd = values.len() % 2 == 1;

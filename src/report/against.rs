@@ -1,6 +1,8 @@
 //! What the setting does by which pictures differ: the cells of each picture beside the same cells of the first one, judged
 //! as `orchestrate compare` judges them.
 
+use std::collections::HashMap;
+
 use crate::analysis::compare::{Compared, Verdict, compare};
 use crate::analysis::metric::Metric;
 use crate::analysis::pairs::by_factor;
@@ -38,23 +40,22 @@ pub fn against(cells: &[Cell<'_>], layout: &Layout) -> Option<(Vec<String>, Data
     let caption = format!("Beside {}: medians in operations/s, and their ratio", first.facet);
     let (mut findings, mut table) = (Vec::new(), DataTable::new(&caption, &columns));
     let samples: Vec<&Sample> = cells.iter().map(|cell| cell.sample).collect();
+    // Pairs come in an order of their own.
+    let places: HashMap<*const Sample, usize> =
+        samples.iter().enumerate().map(|(place, sample)| (std::ptr::from_ref(*sample), place)).collect();
     let level = |cell: &Cell<'_>| cell.sample.label.get(column).unwrap_or_default().to_owned();
     for other in others {
         let Ok(pairs) = by_factor(&samples, column, &level(first), &level(other)) else { continue };
         let compared = compare(&pairs, Metric::OpsPerS).cells;
-        // In the order of the page.
-        let place = |sample: &Sample| cells.iter().position(|cell| std::ptr::eq(cell.sample, sample));
-        let mut rows: Vec<(&Cell<'_>, &Compared)> = pairs
-            .pairs
-            .iter()
-            .zip(&compared)
-            .filter_map(|((_, new), compared)| Some((&cells[place(new)?], compared)))
-            .collect();
-        rows.sort_by_key(|(cell, _)| place(cell.sample));
+        let place = |sample: &Sample| places.get(&std::ptr::from_ref(sample)).copied();
+        let new = pairs.pairs.iter().map(|(_, new)| place(new));
+        let mut rows: Vec<(usize, &Compared)> =
+            new.zip(&compared).filter_map(|(place, compared)| Some((place?, compared))).collect();
+        rows.sort_by_key(|(place, _)| *place);
         if let Some(said) = finding(&compared) {
             findings.push(format!("{} beside {}: {said}.", other.facet, first.facet));
         }
-        table.rows.extend(rows.into_iter().map(|(cell, compared)| row(cell, compared)));
+        table.rows.extend(rows.into_iter().map(|(place, compared)| row(&cells[place], compared)));
     }
     (!table.rows.is_empty()).then_some((findings, table))
 }
