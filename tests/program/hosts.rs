@@ -3,13 +3,13 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
-use crate::machines::{Machines, distant_way, ip, keygen, refusals};
+use crate::machines::{self, Machines, distant_way, ip, keygen, refusals};
 use crate::sandbox::{Sandbox, code, signal, stderr, stdout, wait_until};
 use crate::slurm::Cluster;
 use crate::upload::builds;
@@ -65,6 +65,41 @@ fn a_program_of_other_sources_is_told_and_recorded() {
     let run = sandbox.runs("other").pop().unwrap();
     let provenance = fs::read_to_string(run.join("run.json")).unwrap();
     assert!(provenance.contains("\"revision\": \"elsewhere\""), "{provenance}");
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn two_hosts_on_one_machine_are_made_by_a_script_and_go_with_it() {
+    if !machines::can_be_made() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let script = sandbox.path().join("scripts/two-hosts");
+    fs::create_dir(sandbox.path().join("scripts")).unwrap();
+    // A copy, so that it finds this build and no release build.
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/two-hosts"), &script).unwrap();
+    let host = |name: &str, address: &str| {
+        format!("[host.{name}]\ntransport = 'ssh'\ntarget = '{name}'\naddress = '{address}'\n")
+    };
+    let hosts = host("a", "10.0.7.11") + &host("b", "10.0.7.12");
+    sandbox.write("pair.toml", &format!("name = 'pair'\n{hosts}{BOTH_WAYS}"));
+    let path = std::env::var("PATH").unwrap();
+    let child = Command::new(&script)
+        .arg("pair.toml")
+        .current_dir(sandbox.path())
+        .env("PATH", format!("{}:{path}", Path::new(AGENT).parent().unwrap().display()))
+        .env("TMPDIR", sandbox.path().join("tmp"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let namespaces = format!("two-hosts-{}-", child.id());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
+    expect_both_ways(&sandbox, 24);
+    let left = Command::new("ip").args(["netns", "list"]).output().unwrap();
+    assert!(!String::from_utf8_lossy(&left.stdout).contains(&namespaces));
     sandbox.expect_nobody_left();
 }
 

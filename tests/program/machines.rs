@@ -35,13 +35,21 @@ pub(crate) fn keygen(path: &Path) {
     assert!(status.unwrap().success());
 }
 
+/// Whether machines can be made here. One that checks every change must be able to.
+pub(crate) fn can_be_made() -> bool {
+    let root = cfg!(target_os = "linux") && rustix::process::geteuid().is_root();
+    if !root || !Path::new(SSHD).exists() {
+        assert!(std::env::var_os("CI").is_none(), "this test needs Linux, root and {SSHD}");
+        eprintln!("network namespaces take Linux and root, and hosts in them {SSHD}: not tested here");
+        return false;
+    }
+    true
+}
+
 impl Machines {
-    /// `None` where they cannot be made. A machine that checks every change must be able to.
+    /// `None` where they cannot be made.
     pub(crate) fn new(sandbox: &Sandbox) -> Option<Self> {
-        let root = cfg!(target_os = "linux") && rustix::process::geteuid().is_root();
-        if !root || !Path::new(SSHD).exists() {
-            assert!(std::env::var_os("CI").is_none(), "this test needs Linux, root and {SSHD}");
-            eprintln!("network namespaces take Linux and root, and hosts in them {SSHD}: not tested here");
+        if !can_be_made() {
             return None;
         }
         let path = sandbox.path();
