@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::analysis::groups::two_groups;
 use crate::analysis::holm;
-use crate::analysis::interval::{Interval, MIN_TRIALS, median, ratio_interval};
+use crate::analysis::interval::{Interval, MIN_TRIALS, median_of, ratio_interval};
 use crate::analysis::metric::Metric;
 use crate::analysis::pairs::Pairs;
 use crate::analysis::rank::{mann_whitney, smallest_p};
@@ -149,13 +149,11 @@ fn values(sample: &Sample, metric: Metric) -> Vec<f64> {
 
 impl Side {
     fn of(sample: &Sample, values: &[f64]) -> Self {
-        let mut sorted = values.to_vec();
-        sorted.sort_by(f64::total_cmp);
         Self {
             label: sample.label.clone(),
             n: values.len(),
             failed: sample.failures.iter().filter(|failure| failure.status != Status::Interrupted).count(),
-            median: (!sorted.is_empty()).then(|| median(&sorted)),
+            median: (!values.is_empty()).then(|| median_of(values.to_vec())),
             is_bimodal: two_groups(values).is_some(),
             mixed: sample.mixed.clone(),
         }

@@ -285,8 +285,8 @@ impl Observer for Keeper<'_> {
                     });
                 }
                 if facts.revision.as_deref() != REVISION {
-                    let named = |revision: Option<&str>| revision.unwrap_or("unknown").to_owned();
-                    let (theirs, ours) = (named(facts.revision.as_deref()), named(REVISION));
+                    let theirs = facts.revision.as_deref().unwrap_or("unknown");
+                    let ours = REVISION.unwrap_or("unknown");
                     self.progress.suspended(|| {
                         say(
                             self.talk,

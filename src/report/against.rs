@@ -11,7 +11,7 @@ use crate::report::cells::Cell;
 use crate::report::compare::{marks, verdict};
 use crate::report::facets::Layout;
 use crate::report::model::DataTable;
-use crate::report::numbers::{grouped, list};
+use crate::report::numbers::{count, grouped, list};
 
 /// Of more levels the pictures tell more than a table.
 const LEVELS: usize = 4;
@@ -64,7 +64,7 @@ pub fn against(cells: &[Cell<'_>], layout: &Layout) -> Option<(Vec<String>, Data
 fn finding(compared: &[Compared]) -> Option<String> {
     let quotable: Vec<&Compared> =
         compared.iter().filter(|cell| cell.ratio.is_some() && !marks(cell).contains(&"bimodal")).collect();
-    let all = if quotable.len() == 1 { "1 cell".to_owned() } else { format!("{} cells", quotable.len()) };
+    let all = count(quotable.len(), "cell");
     let told = |wanted: Verdict, word: &str| {
         let with = quotable.iter().filter(|cell| cell.verdict == wanted);
         let mut ratios: Vec<f64> = with.filter_map(|cell| cell.ratio).collect();

@@ -186,11 +186,5 @@ fn peaks(facets: &[&[Cell<'_>]]) -> Option<DataTable> {
             close,
         ]);
     }
-    if facets.len() < 2 {
-        table.columns.remove(0);
-        for row in &mut table.rows {
-            row.remove(0);
-        }
-    }
-    (!table.rows.is_empty()).then_some(table)
+    (!table.rows.is_empty()).then(|| table.without_empty_columns())
 }

@@ -7,6 +7,7 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyl
 use crate::analysis::compare::{Compared, Comparison, Side, Verdict};
 use crate::analysis::pairs::SETTINGS;
 use crate::analysis::samples::Label;
+use crate::report::numbers::ungrouped;
 
 /// In place of a number that there is none of.
 const NONE: &str = "–";
@@ -174,25 +175,13 @@ fn numbers(cell: &Compared) -> [String; 7] {
     let (base, new) = (cell.base.n, cell.new.n);
     [
         if base == new { base.to_string() } else { format!("{base}, {new}") },
-        or_none(cell.base.median.map(rounded)),
-        or_none(cell.new.median.map(rounded)),
+        or_none(cell.base.median.map(ungrouped)),
+        or_none(cell.new.median.map(ungrouped)),
         or_none(cell.ratio.map(|ratio| format!("{ratio:.3}"))),
         or_none(cell.interval.map(|ends| format!("{:.3} to {:.3}", ends.low, ends.high))),
         or_none(cell.adjusted_p.map(probability)),
         verdict(cell.verdict),
     ]
-}
-
-/// Three digits or more, never more than two behind the dot: one trial does not repeat another to the hundredth.
-fn rounded(value: f64) -> String {
-    let decimals = if value >= 100.0 {
-        0
-    } else if value >= 10.0 {
-        1
-    } else {
-        2
-    };
-    format!("{value:.decimals$}")
 }
 
 fn probability(p: f64) -> String {

@@ -199,19 +199,7 @@ fn numbers(cells: &[Cell<'_>], caption: &str) -> DataTable {
             ]
         })
         .collect();
-    without_empty_columns(table)
-}
-
-fn without_empty_columns(mut table: DataTable) -> DataTable {
-    for column in (0..table.columns.len()).rev() {
-        if table.rows.iter().all(|row| row[column].is_empty()) {
-            table.columns.remove(column);
-            for row in &mut table.rows {
-                row.remove(column);
-            }
-        }
-    }
-    table
+    table.without_empty_columns()
 }
 
 /// Quantile curves, from the merged histograms of `latency.csv`.
@@ -324,7 +312,7 @@ fn latency(id: &str, cells: &[Cell<'_>], curves: &[&Curve], drawn: &mut Drawn) {
         x,
         y: Axis::of("latency, µs", marks.iter().map(|mark| mark.1), 4.0),
         panels: limited("Latency", spread(panels), &mut drawn.not_drawn),
-        table: without_empty_columns(table),
+        table: table.without_empty_columns(),
     });
 }
 

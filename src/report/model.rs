@@ -85,6 +85,20 @@ impl DataTable {
         let columns = columns.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect();
         Self { caption: caption.to_owned(), columns, rows: Vec::new() }
     }
+
+    /// The same without the columns that say nothing in any row.
+    #[must_use]
+    pub fn without_empty_columns(mut self) -> Self {
+        for column in (0..self.columns.len()).rev() {
+            if self.rows.iter().all(|row| row[column].is_empty()) {
+                self.columns.remove(column);
+                for row in &mut self.rows {
+                    row.remove(column);
+                }
+            }
+        }
+        self
+    }
 }
 
 /// What the vertical axis of a figure is.

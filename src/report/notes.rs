@@ -149,15 +149,7 @@ pub fn table(cells: &[Cell<'_>], x: &str) -> DataTable {
             words(cell),
         ]);
     }
-    for column in [9, 0] {
-        if table.rows.iter().all(|row| row[column].is_empty()) {
-            table.columns.remove(column);
-            for row in &mut table.rows {
-                row.remove(column);
-            }
-        }
-    }
-    table
+    table.without_empty_columns()
 }
 
 /// The place on the axis, and the workers that were really used where those are others.

@@ -1,14 +1,20 @@
 //! Numbers as a reader likes them: groups of three digits, no more digits than say something. Never for machines.
 
-/// With commas between thousands, and at least three significant digits below a hundred.
+/// Three digits or more, never more than two behind the dot: one trial does not repeat another to the hundredth.
 #[must_use]
-pub fn grouped(value: f64) -> String {
+pub fn ungrouped(value: f64) -> String {
     let decimals = match value.abs() {
         size if size >= 100.0 => 0,
         size if size >= 10.0 => 1,
         _ => 2,
     };
-    let text = format!("{value:.decimals$}");
+    format!("{value:.decimals$}")
+}
+
+/// With commas between thousands, and at least three significant digits below a hundred.
+#[must_use]
+pub fn grouped(value: f64) -> String {
+    let text = ungrouped(value);
     let (whole, rest) =
         text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
     let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("−", digits));
