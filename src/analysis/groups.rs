@@ -12,6 +12,12 @@ pub const CONTRAST: f64 = 2.0;
 /// The same where one value between the groups is left out. Evenly spaced values reach 2.
 pub const CONTRAST_WITHOUT_ONE: f64 = 4.0;
 
+/// From so many values on, one that is far from all others is an outlier and no group.
+pub const ONE_IS_A_GROUP_BELOW: usize = 5;
+
+/// The share of all values that a group holds, or more.
+pub const SHARE: f64 = 0.1;
+
 /// Two far-apart groups of positive values.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TwoGroups {
@@ -31,9 +37,14 @@ pub struct TwoGroups {
 /// the distance between them, for none or one 0. A mean and not a range, because a trial in the middle of which the
 /// scheduler changes its mind lies between the groups and would hide them.
 ///
-/// Where that finds none, and there are five values or more, it is tried again without one of those that have two on
-/// either side: a single trial that changed sides halfway must not hide the groups. They must be
-/// [`CONTRAST_WITHOUT_ONE`] times their spread apart then, and the one left out belongs to neither.
+/// From five values on a group holds at least two of them and a tenth of all ([`SHARE`]), and only cuts that leave so many
+/// on either side count: a single trial far from the others says nothing about them, and their median stands. Of fewer
+/// values one is enough for a group, since nothing tells which of them is the odd one.
+///
+/// Where that finds none, and there are five values or more, it is tried again without one value: first without one of
+/// those between the groups, then without the smallest or the largest. A single trial that changed sides halfway, or that
+/// lies far outside, must not hide the groups. They must be [`CONTRAST_WITHOUT_ONE`] times their spread apart then, and
+/// the one left out belongs to neither.
 ///
 /// So one of three trials at a tenth of the others is enough, and so are two trials that differ by half. Evenly
 /// spaced values are never two groups from three values up, and neither are values within a factor of 1.5.
@@ -46,12 +57,28 @@ pub fn two_groups(values: &[f64]) -> Option<TwoGroups> {
     if !sorted.iter().all(|value| value.is_finite() && *value > 0.0) {
         return None;
     }
-    let gaps = sorted.windows(2).map(|pair| pair[1] / pair[0]);
-    let (cut, _) = gaps.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
-    apart(&sorted[..=cut], &sorted[cut + 1..], CONTRAST).or_else(|| {
-        (2..sorted.len().saturating_sub(2))
-            .find_map(|between| apart(&sorted[..between], &sorted[between + 1..], CONTRAST_WITHOUT_ONE))
-    })
+    let least = least(sorted.len());
+    let whole = widest(&sorted, least, CONTRAST);
+    if whole.is_some() || sorted.len() < ONE_IS_A_GROUP_BELOW {
+        return whole;
+    }
+    (least..sorted.len() - least)
+        .find_map(|between| apart(&sorted[..between], &sorted[between + 1..], CONTRAST_WITHOUT_ONE))
+        .or_else(|| widest(&sorted[1..], least, CONTRAST_WITHOUT_ONE))
+        .or_else(|| widest(&sorted[..sorted.len() - 1], least, CONTRAST_WITHOUT_ONE))
+}
+
+/// How many of `n` values are the least that make a group.
+fn least(n: usize) -> usize {
+    if n < ONE_IS_A_GROUP_BELOW { 1 } else { ((n as f64 * SHARE).ceil() as usize).max(2) }
+}
+
+/// The two groups on either side of the widest gap that has `least` values or more on both sides.
+fn widest(sorted: &[f64], least: usize, contrast: f64) -> Option<TwoGroups> {
+    let gap = |cut: usize| sorted[cut] / sorted[cut - 1];
+    let cuts = least..(sorted.len() + 1).saturating_sub(least);
+    let cut = cuts.max_by(|&a, &b| gap(a).total_cmp(&gap(b)))?;
+    apart(&sorted[..cut], &sorted[cut..], contrast)
 }
 
 /// These two groups, if they are far enough apart. Both are sorted, and neither is empty.
@@ -95,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fall_of_a_ten_to_one_coin_is_seen_unless_all_fell_alike() {
+    fn every_fall_of_a_ten_to_one_coin_is_seen_unless_all_fell_alike_or_all_but_one() {
         for n in 2..=6_usize {
             for tosses in 1..(1_u32 << n) - 1 {
                 let values: Vec<f64> = (0..n)
@@ -104,8 +131,38 @@ mod tests {
                         side * (1.0 + 0.05 * i as f64)
                     })
                     .collect();
-                assert!(two_groups(&values).is_some(), "{values:?}");
+                let fewer = tosses.count_ones().min(n as u32 - tosses.count_ones());
+                assert_eq!(two_groups(&values).is_some(), n < 5 || fewer > 1, "{values:?}");
             }
+        }
+    }
+
+    #[test]
+    fn one_outlier_is_no_second_group() {
+        for outlier in [1.0, 90.0, 10_000.0] {
+            for n in [5, 10, 30] {
+                let mut values: Vec<f64> = (0..n - 1).map(|i| 999.0 + f64::from(i) / 10.0).collect();
+                values.push(outlier);
+                assert_eq!(two_groups(&values), None, "{values:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_group_holds_a_tenth_of_the_trials() {
+        let with = |few: usize| [vec![100.0; few], vec![1000.0; 30 - few]].concat();
+        assert_eq!(two_groups(&with(2)), None);
+        assert_eq!(two_groups(&with(3)).map(|groups| (groups.lower, groups.upper)), Some((3, 27)));
+        assert_eq!(two_groups(&with(27)).map(|groups| (groups.lower, groups.upper)), Some((27, 3)));
+    }
+
+    #[test]
+    fn an_outlier_does_not_hide_the_groups() {
+        for values in
+            [[1.0, 70.0, 71.0, 72.0, 700.0, 705.0, 710.0], [70.0, 71.0, 72.0, 700.0, 705.0, 710.0, 90_000.0]]
+        {
+            let groups = two_groups(&values).unwrap();
+            assert_eq!((groups.lower, groups.upper), (3, 3), "{values:?}");
         }
     }
 

@@ -73,8 +73,9 @@ fn sentence(cells: &[Cell<'_>]) -> String {
     if top.values.len() == 1 {
         return format!(
             "a single trial of a cell does not tell how far it scatters, so no cell is called the fastest. The highest is that \
-             of {}, {median} operations/s.",
-            top.name()
+             of {}, {median} operations/s.{}",
+            top.name(),
+            not_quoted(&with_trials)
         );
     }
     let Some(interval) = top.interval else {
@@ -88,9 +89,10 @@ fn sentence(cells: &[Cell<'_>]) -> String {
         };
         return format!(
             "{} trials are too few for an interval, so no cell is called the fastest. The highest median is that of {}, \
-             {median} operations/s. {seen}.",
+             {median} operations/s. {seen}.{}",
             top.values.len(),
-            top.name()
+            top.name(),
+            not_quoted(&with_trials)
         );
     };
     if !top.sample.mixed.is_empty() {
@@ -113,8 +115,23 @@ fn sentence(cells: &[Cell<'_>]) -> String {
     };
     let others: Vec<&Cell<'_>> =
         with_trials.iter().copied().filter(|cell| cell.sample != top.sample).collect();
-    let rivals: Vec<&Cell<'_>> = others.iter().copied().filter(|cell| !ahead_of(cell)).collect();
+    let in_the_way = others.iter().copied().filter(|cell| !ahead_of(cell));
+    let (rivals, left_out): (Vec<&Cell<'_>>, Vec<&Cell<'_>>) =
+        in_the_way.partition(|cell| cell.interval.is_some());
     let says = format!("median {median} operations/s, 95% interval {}", range(interval));
+    if !left_out.is_empty() {
+        let names: Vec<String> = rivals.iter().map(|cell| cell.name()).collect();
+        let close = match rivals.len() {
+            0 => String::new(),
+            _ => format!("; {} cannot be told apart from it", list(&names, 5)),
+        };
+        return format!(
+            "no single fastest. Of the cells that can be compared, the highest median is that of {} ({says}){close}.{}{}",
+            top.name(),
+            not_quoted(&left_out),
+            too_few(&left_out)
+        );
+    }
     if rivals.is_empty() {
         return format!(
             "{} is the fastest of {} cells: {says}, at least {:.2} times as fast as any other.",
@@ -147,6 +164,30 @@ fn sentence(cells: &[Cell<'_>]) -> String {
     )
 }
 
+/// Which of these cells are not quoted, and why: they are neither behind the others nor level with them.
+fn not_quoted(cells: &[&Cell<'_>]) -> String {
+    let names: Vec<String> =
+        cells.iter().filter(|cell| cell.groups.is_some()).map(|cell| cell.name()).collect();
+    match names.len() {
+        0 => String::new(),
+        1 => format!(" {} is not quoted: its trials fall into two groups far apart.", names[0]),
+        _ => {
+            format!(" {} are not quoted: the trials of each fall into two groups far apart.", list(&names, 5))
+        }
+    }
+}
+
+/// Which of these cells have too few trials to say anything of their place.
+fn too_few(cells: &[&Cell<'_>]) -> String {
+    let few = cells.iter().filter(|cell| cell.groups.is_none() && cell.interval.is_none());
+    let names: Vec<String> = few.map(|cell| cell.name()).collect();
+    match names.len() {
+        0 => String::new(),
+        1 => format!(" {} has too few trials for an interval.", names[0]),
+        _ => format!(" {} have too few trials for an interval.", list(&names, 5)),
+    }
+}
+
 /// Where each series is highest, if the horizontal axis varies.
 fn peaks(facets: &[&[Cell<'_>]]) -> Option<DataTable> {
     let mut table = DataTable::new(
@@ -166,11 +207,15 @@ fn peaks(facets: &[&[Cell<'_>]]) -> Option<DataTable> {
             .iter()
             .max_by(|a, b| a.median().partial_cmp(&b.median()).unwrap_or(std::cmp::Ordering::Equal));
         let (Some(top), true) = (top, quotable.len() > 1) else { continue };
-        let close: Vec<String> = quotable
+        let close: Vec<String> = series
             .iter()
-            .filter(|cell| cell.x.total_cmp(&top.x).is_ne())
+            .filter(|cell| !cell.values.is_empty() && cell.x.total_cmp(&top.x).is_ne())
             .filter(|cell| !matches!((top.interval, cell.interval), (Some(a), Some(b)) if a.low > b.high))
-            .map(|cell| cell.x.to_string())
+            .map(|cell| match (cell.groups, cell.interval) {
+                (Some(_), _) => format!("{} (not quoted)", cell.x),
+                (None, None) => format!("{} (too few trials)", cell.x),
+                _ => cell.x.to_string(),
+            })
             .collect();
         let close = match (top.interval, close.is_empty()) {
             (None, _) => "too few trials to tell".to_owned(),

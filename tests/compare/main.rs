@@ -2,6 +2,7 @@
 
 // Clippy takes helpers for part of the tests, where `unwrap` is fine, only below a `cfg(test)`.
 #[cfg(test)]
+mod answers;
 mod broken;
 #[cfg(test)]
 mod tables;

@@ -94,8 +94,12 @@ impl Place {
 
     /// What `orchestrate compare` says.
     pub(crate) fn compare(&self, args: &[&str]) -> Said {
+        self.orchestrate(&[&["compare"], args].concat())
+    }
+
+    /// What `orchestrate` says.
+    pub(crate) fn orchestrate(&self, args: &[&str]) -> Said {
         let output: Output = Command::new(env!("CARGO_BIN_EXE_orchestrate"))
-            .arg("compare")
             .args(args)
             .current_dir(self.0.path())
             .env("NO_COLOR", "1")
