@@ -1,7 +1,10 @@
 //! Whether something grew faster or slower: a verdict for each pair of samples, and only where the trials support one.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 
+use crate::analysis::doubt::Doubted;
 use crate::analysis::groups::two_groups;
 use crate::analysis::holm;
 use crate::analysis::interval::{Interval, MIN_TRIALS, median_of, ratio_interval};
@@ -46,6 +49,8 @@ pub struct Compared {
     pub p: Option<f64>,
     /// The same, raised for the family.
     pub adjusted_p: Option<f64>,
+    /// Whether both sides come from the same runs, whose shuffled blocks spread a disturbance over both.
+    pub is_within_runs: bool,
     /// What follows.
     pub verdict: Verdict,
     /// Columns of [`LABELS`] in which the sides differ, other than the cell and the factor.
@@ -65,6 +70,8 @@ pub struct Side {
     pub median: Option<f64>,
     /// Whether the trials fall into two groups far apart: then the median describes nothing that happened.
     pub is_bimodal: bool,
+    /// How many of the `n` trials are in doubt.
+    pub doubted: Doubted,
     /// Columns in which trials of this side differ.
     pub mixed: Vec<&'static str>,
 }
@@ -85,10 +92,16 @@ pub enum Verdict {
     },
     /// There are no trials on a side.
     NothingMeasured,
+    /// Too many trials of a side were disturbed: what the sides differ in may be the disturbance.
+    Disturbed,
 }
 
 /// Compares all pairs. A sample is `faster` or `slower` only if both the p-value of Mann and Whitney, raised by Holm for all
 /// pairs together, is below [`ALPHA`] and the 95% interval of the ratio of medians does not hold 1.
+///
+/// Between runs there is no verdict on a pair of which a side was disturbed in more than
+/// [`TOLERATED`](crate::analysis::doubt::TOLERATED) of its trials. Within runs a disturbance falls on both sides alike; but a
+/// side whose very numbers are in doubt does not win there either.
 #[must_use]
 pub fn compare(pairs: &Pairs<'_>, metric: Metric) -> Comparison {
     let mut cells: Vec<Compared> =
@@ -102,6 +115,26 @@ pub fn compare(pairs: &Pairs<'_>, metric: Metric) -> Comparison {
         only_base: labels(&pairs.only_base),
         only_new: labels(&pairs.only_new),
         factor: pairs.factor,
+    }
+}
+
+impl Compared {
+    /// Whether the trials of a side fall into two groups far apart.
+    #[must_use]
+    pub const fn is_bimodal(&self) -> bool {
+        self.base.is_bimodal || self.new.is_bimodal
+    }
+
+    /// What is left of a verdict if trials were disturbed.
+    fn undisturbed(&self, verdict: Verdict) -> Verdict {
+        let is_disturbed =
+            !self.is_within_runs && (self.base.doubted.is_disturbed() || self.new.doubted.is_disturbed());
+        match verdict {
+            Verdict::Faster if is_disturbed || self.new.doubted.is_void() => Verdict::Disturbed,
+            Verdict::Slower if is_disturbed || self.base.doubted.is_void() => Verdict::Disturbed,
+            Verdict::NoDifferenceSeen if is_disturbed => Verdict::Disturbed,
+            other => other,
+        }
     }
 }
 
@@ -121,7 +154,7 @@ impl Comparison {
 /// Everything about a pair but the verdict, which takes the whole family.
 fn measure(base: &Sample, new: &Sample, metric: Metric, factor: Option<&'static str>) -> Compared {
     let (base_values, new_values) = (values(base, metric), values(new, metric));
-    let (base_side, new_side) = (Side::of(base, &base_values), Side::of(new, &new_values));
+    let (base_side, new_side) = (Side::of(base, &base_values, metric), Side::of(new, &new_values, metric));
     let is_enough = base_values.len() >= MIN_TRIALS && new_values.len() >= MIN_TRIALS;
     let ratio = match (base_side.median, new_side.median) {
         (Some(base), Some(new)) if base > 0.0 && new > 0.0 => Some(new / base),
@@ -136,6 +169,7 @@ fn measure(base: &Sample, new: &Sample, metric: Metric, factor: Option<&'static 
         interval: ratio_interval(&new_values, &base_values),
         p: is_enough.then(|| mann_whitney(&new_values, &base_values)).flatten(),
         adjusted_p: None,
+        is_within_runs: factor.is_some() && runs(base) == runs(new),
         verdict: Verdict::NothingMeasured,
         base: base_side,
         new: new_side,
@@ -143,18 +177,24 @@ fn measure(base: &Sample, new: &Sample, metric: Metric, factor: Option<&'static 
     }
 }
 
+/// The runs that the trials of a sample are from. Numbers of runs mean the same only where both samples were read together.
+fn runs(sample: &Sample) -> BTreeSet<u32> {
+    sample.trials.iter().map(|trial| trial.run).collect()
+}
+
 fn values(sample: &Sample, metric: Metric) -> Vec<f64> {
     sample.trials.iter().filter_map(|trial| metric.of(trial)).collect()
 }
 
 impl Side {
-    fn of(sample: &Sample, values: &[f64]) -> Self {
+    fn of(sample: &Sample, values: &[f64], metric: Metric) -> Self {
         Self {
             label: sample.label.clone(),
             n: values.len(),
             failed: sample.failures.iter().filter(|failure| failure.status != Status::Interrupted).count(),
             median: (!values.is_empty()).then(|| median_of(values.to_vec())),
             is_bimodal: two_groups(values).is_some(),
+            doubted: Doubted::of(&sample.trials, metric),
             mixed: sample.mixed.clone(),
         }
     }
@@ -173,7 +213,7 @@ fn judge(cells: &mut [Compared], metric: Metric) {
     let mut sorted = p_values;
     sorted.sort_by(f64::total_cmp);
     for cell in cells {
-        cell.verdict = match (cell.p, cell.adjusted_p, cell.interval) {
+        let verdict = match (cell.p, cell.adjusted_p, cell.interval) {
             _ if cell.ratio.is_none() => Verdict::NothingMeasured,
             (Some(_), Some(adjusted), Some(interval)) if adjusted < ALPHA && !interval.contains(1.0) => {
                 if (interval.low > 1.0) == metric.is_latency() {
@@ -187,6 +227,7 @@ fn judge(cells: &mut [Compared], metric: Metric) {
             }
             _ => Verdict::NotEnough { need },
         };
+        cell.verdict = cell.undisturbed(verdict);
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod bootstrap;
 pub mod compare;
 pub mod control;
+pub mod doubt;
 pub mod drift;
 pub mod groups;
 pub mod holm;

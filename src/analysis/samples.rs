@@ -1,6 +1,7 @@
 //! Trials as a table tells of them: the rows of `trials.csv` of any number of runs, gathered into samples. No I/O: who
 //! reads a table fills this in.
 
+use crate::analysis::doubt::Doubts;
 use crate::record::{Flag, Status};
 
 /// The columns of `trials.csv` that say what was compared with what; the same in every trial of a sample, unless the
@@ -114,6 +115,8 @@ pub struct Trial {
     pub rtt_us: Option<f64>,
     /// What to mind about it.
     pub flags: Vec<Flag>,
+    /// Those of them that speak against its number, even where this version has no other use for them.
+    pub doubts: Doubts,
 }
 
 /// Latencies of one trial, in microseconds.

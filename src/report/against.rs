@@ -8,7 +8,7 @@ use crate::analysis::metric::Metric;
 use crate::analysis::pairs::by_factor;
 use crate::analysis::samples::Sample;
 use crate::report::cells::Cell;
-use crate::report::compare::{marks, verdict};
+use crate::report::compare::{verdict, warnings_with_shares};
 use crate::report::facets::Layout;
 use crate::report::model::DataTable;
 use crate::report::numbers::{count, grouped, list};
@@ -63,7 +63,7 @@ pub fn against(cells: &[Cell<'_>], layout: &Layout) -> Option<(Vec<String>, Data
 /// How many cells are told apart, of those that may be quoted.
 fn finding(compared: &[Compared]) -> Option<String> {
     let quotable: Vec<&Compared> =
-        compared.iter().filter(|cell| cell.ratio.is_some() && !marks(cell).contains(&"bimodal")).collect();
+        compared.iter().filter(|cell| cell.ratio.is_some() && !cell.is_bimodal()).collect();
     let all = count(quotable.len(), "cell");
     let told = |wanted: Verdict, word: &str| {
         let with = quotable.iter().filter(|cell| cell.verdict == wanted);
@@ -87,16 +87,22 @@ fn finding(compared: &[Compared]) -> Option<String> {
         Some([need, ..]) => {
             Some(format!("too few trials to tell any of {all} apart, which takes {need} of each or more"))
         }
-        None => Some(format!("no difference is seen in any of {all}")),
+        None => {
+            let alike = quotable.iter().filter(|cell| cell.verdict == Verdict::NoDifferenceSeen).count();
+            Some(if alike == quotable.len() {
+                format!("no difference is seen in any of {all}")
+            } else {
+                format!("no difference is seen in {alike} of {all}, and the others are undecided")
+            })
+        }
     }
 }
 
 fn row(cell: &Cell<'_>, compared: &Compared) -> Vec<String> {
     let none = || "–".to_owned();
     let median = |median: Option<f64>| median.map_or_else(none, grouped);
-    let said: Vec<String> = std::iter::once(verdict(compared.verdict))
-        .chain(marks(compared).into_iter().map(str::to_owned))
-        .collect();
+    let said: Vec<String> =
+        std::iter::once(verdict(compared.verdict)).chain(warnings_with_shares(compared)).collect();
     vec![
         cell.facet.clone(),
         cell.series.clone(),

@@ -1,6 +1,8 @@
 //! The answer in a sentence, given only when the intervals support one.
 
+use crate::analysis::doubt::{Doubt, Doubted};
 use crate::analysis::interval::MIN_TRIALS;
+use crate::analysis::metric::Metric;
 use crate::report::against::against;
 use crate::report::cells::{Cell, range};
 use crate::report::facets::Layout;
@@ -45,7 +47,7 @@ fn rule(cells: usize) -> String {
 }
 
 fn finding(cells: &[Cell<'_>], several: bool) -> String {
-    let sentence = sentence(cells);
+    let sentence = sentence(cells) + &disturbed(cells);
     if several && !cells[0].facet.is_empty() { format!("{}: {sentence}", cells[0].facet) } else { sentence }
 }
 
@@ -100,6 +102,16 @@ fn sentence(cells: &[Cell<'_>]) -> String {
             "the highest median is that of {}, but its trials differ in {}: no cell is called the fastest.",
             top.name(),
             list(&top.sample.mixed.iter().map(|column| (*column).to_owned()).collect::<Vec<_>>(), 4)
+        );
+    }
+    let doubted = Doubted::of(&top.sample.trials, Metric::OpsPerS);
+    if doubted.is_void() {
+        return format!(
+            "the highest median is that of {}, {median} operations/s, but in {} of its {} trials two clocks disagree about the \
+             elapsed time: no cell is called the fastest.",
+            top.name(),
+            doubted.void,
+            doubted.n
         );
     }
     let ahead_of = |cell: &Cell<'_>| match cell.interval {
@@ -162,6 +174,22 @@ fn sentence(cells: &[Cell<'_>]) -> String {
         top.name(),
         list(&names, 5)
     )
+}
+
+/// Cells of which so many trials were disturbed that an answer must not be read without it.
+fn disturbed(cells: &[Cell<'_>]) -> String {
+    let told = |cell: &Cell<'_>| {
+        let doubted = Doubted::of(&cell.sample.trials, Metric::OpsPerS);
+        let doubts = doubted.by_doubt.iter().map(|(doubt, _)| *doubt).filter(|doubt| doubt.disturbs());
+        let words: Vec<&str> = doubts.map(Doubt::word).collect();
+        let (disturbed, n) = (doubted.disturbed, doubted.n);
+        let say = || format!("{disturbed} of {n} trials of {} ({})", cell.name(), words.join(", "));
+        doubted.is_disturbed().then(say)
+    };
+    match cells.iter().filter_map(told).collect::<Vec<String>>().as_slice() {
+        [] => String::new(),
+        told => format!(" Warning: disturbed were {}.", list(told, 4)),
+    }
 }
 
 /// Which of these cells are not quoted, and why: they are neither behind the others nor level with them.

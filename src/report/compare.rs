@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use crate::analysis::compare::{Compared, Comparison, Side, Verdict};
+use crate::analysis::doubt::{Doubt, TOLERATED};
 use crate::analysis::pairs::SETTINGS;
 use crate::analysis::samples::Label;
 use crate::report::numbers::ungrouped;
@@ -63,19 +64,64 @@ pub fn verdict(verdict: Verdict) -> String {
         Verdict::NoDifferenceSeen => "no difference seen".to_owned(),
         Verdict::NotEnough { need } => format!("not enough repetitions (need n ≥ {need})"),
         Verdict::NothingMeasured => "nothing measured".to_owned(),
+        Verdict::Disturbed => "undecided (disturbed)".to_owned(),
     }
 }
 
 /// What a reader must know about a pair before quoting it, in words that are explained below the table.
 #[must_use]
-pub fn marks(cell: &Compared) -> Vec<&'static str> {
+pub fn warnings(cell: &Compared) -> Vec<&'static str> {
+    let doubts = Doubt::ALL.into_iter().filter(|doubt| has(cell, *doubt)).map(Doubt::word);
+    marks(cell).into_iter().chain(doubts).collect()
+}
+
+/// The same; a doubt has the share of the trials of the base, and that of the new side.
+#[must_use]
+pub fn warnings_with_shares(cell: &Compared) -> Vec<String> {
+    let share = |side: &Side, doubt| percentage(side.doubted.with(doubt), side.doubted.n);
+    let doubts = Doubt::ALL.into_iter().filter(|doubt| has(cell, *doubt));
+    let doubts = doubts
+        .map(|doubt| format!("{} {}/{}", doubt.word(), share(&cell.base, doubt), share(&cell.new, doubt)));
+    marks(cell).into_iter().map(str::to_owned).chain(doubts).collect()
+}
+
+fn has(cell: &Compared, doubt: Doubt) -> bool {
+    cell.base.doubted.with(doubt) + cell.new.doubted.with(doubt) > 0
+}
+
+/// A share that is not 0 is never shown as 0%, and one that is not all never as 100%.
+fn percentage(part: usize, all: usize) -> String {
+    let share = 100.0 * part as f64 / all as f64;
+    match (part, all) {
+        (_, 0) => NONE.to_owned(),
+        (part, _) if part > 0 && share < 1.0 => "<1%".to_owned(),
+        (part, all) if part < all => format!("{:.0}%", share.min(99.0)),
+        _ => "100%".to_owned(),
+    }
+}
+
+fn marks(cell: &Compared) -> Vec<&'static str> {
     let any = |is: fn(&Side) -> bool| is(&cell.base) || is(&cell.new);
     let marks = [
-        (any(|side| side.is_bimodal), "bimodal"),
+        (cell.is_bimodal(), "bimodal"),
         (any(|side| !side.mixed.is_empty()), "mixed"),
         (any(|side| side.failed > 0), "failures"),
     ];
     marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark).collect()
+}
+
+/// What a doubt says of a trial.
+const fn meaning(doubt: Doubt) -> &'static str {
+    match doubt {
+        Doubt::ForeignLoad => "other programs used the client's machine",
+        Doubt::Throttled => "the hypervisor took CPU time from the machine",
+        Doubt::BehindSchedule => "the client fell behind the rate that it was to keep",
+        Doubt::ClockDisagrees => "two clocks disagree about the elapsed time",
+        Doubt::NotPlaced => "client and server could not be bound to the CPUs asked for",
+        Doubt::UnevenClients => "one of several clients was done long before the others",
+        Doubt::LatencyDoubtful => "the latencies contradict what else is known of the trial",
+        Doubt::OtherClients => "somebody else talked to the server",
+    }
 }
 
 struct Layout {
@@ -108,16 +154,16 @@ impl Layout {
         ] {
             columns.push(Column { name, number });
         }
-        let is_marked = comparison.cells.iter().any(|cell| !marks(cell).is_empty());
+        let is_marked = comparison.cells.iter().any(|cell| !warnings(cell).is_empty());
         if is_marked {
-            columns.push(Column { name: "Mind".to_owned(), number: false });
+            columns.push(Column { name: "Warnings".to_owned(), number: false });
         }
         let row = |cell: &Compared| {
             let mut row: Vec<String> =
                 settings.iter().map(|column| value(&cell.base.label, column)).collect();
             row.extend(numbers(cell));
             if is_marked {
-                row.push(marks(cell).join(", "));
+                row.push(warnings_with_shares(cell).join(", "));
             }
             row
         };
@@ -210,6 +256,18 @@ fn notes(comparison: &Comparison, settings: &[&str]) -> Vec<String> {
         if comparison.cells.iter().any(|cell| marks(cell).contains(&mark)) {
             notes.push(format!("{mark}: {meaning}"));
         }
+    }
+    for doubt in Doubt::ALL {
+        if comparison.cells.iter().any(|cell| has(cell, doubt)) {
+            notes.push(format!("{}: {}; in so many trials of base/new", doubt.word(), meaning(doubt)));
+        }
+    }
+    if comparison.cells.iter().any(|cell| cell.verdict == Verdict::Disturbed) {
+        notes.push(format!(
+            "disturbed: more than {:.0}% of the trials of a side are in doubt, and a difference may come from what disturbed \
+             them; repeat that side on a quiet machine",
+            TOLERATED * 100.0
+        ));
     }
     notes.extend(differences(comparison));
     for (side, labels) in [("base", &comparison.only_base), ("new", &comparison.only_new)] {

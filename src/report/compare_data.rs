@@ -3,10 +3,10 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::analysis::compare::{Compared, Comparison, Verdict};
+use crate::analysis::compare::{Compared, Comparison, Side, Verdict};
 use crate::analysis::pairs::SETTINGS;
 use crate::analysis::samples::Label;
-use crate::report::compare::marks;
+use crate::report::compare::warnings;
 
 /// Behind the columns of the cell: what was compared, and what came out.
 const RESULTS: [&str; 16] = [
@@ -28,20 +28,23 @@ const RESULTS: [&str; 16] = [
     "need_n",
 ];
 
+/// Behind them: what a reader must know.
+const BEHIND: [&str; 4] = ["warnings", "differs", "disturbed_base", "disturbed_new"];
+
 /// RFC 4180 with one header; behind the cells those that are in one side only. The settings are those of the base.
 #[must_use]
 pub fn csv(comparison: &Comparison) -> Vec<u8> {
     let mut writer =
         csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(Vec::new());
     let mut write = |row: Vec<String>| writer.write_record(row).expect("writing to memory does not fail");
-    let header = SETTINGS.iter().chain(&RESULTS).chain(&["mind", "differs"]);
+    let header = SETTINGS.iter().chain(&RESULTS).chain(&BEHIND);
     write(header.map(|name| (*name).to_owned()).collect());
     comparison.cells.iter().for_each(|cell| write(row(comparison, cell)));
     for (verdict, labels) in [("only-in-base", &comparison.only_base), ("only-in-new", &comparison.only_new)]
     {
         for label in labels {
             let mut row = settings(label);
-            row.resize(SETTINGS.len() + RESULTS.len() + 2, String::new());
+            row.resize(SETTINGS.len() + RESULTS.len() + BEHIND.len(), String::new());
             row[SETTINGS.len() + usize::from(verdict == "only-in-new")] =
                 label.get("cell").unwrap_or_default().to_owned();
             row[SETTINGS.len() + 2] = comparison.metric.column().to_owned();
@@ -77,8 +80,10 @@ fn row(comparison: &Comparison, cell: &Compared) -> Vec<String> {
         number(cell.adjusted_p),
         word(cell.verdict).to_owned(),
         need(cell.verdict).map_or_else(String::new, |need| need.to_string()),
-        marks(cell).join(" "),
+        warnings(cell).join(" "),
         cell.differs.join(" "),
+        cell.base.doubted.disturbed.to_string(),
+        cell.new.doubted.disturbed.to_string(),
     ]);
     row
 }
@@ -90,6 +95,7 @@ const fn word(verdict: Verdict) -> &'static str {
         Verdict::NoDifferenceSeen => "no-difference-seen",
         Verdict::NotEnough { .. } => "not-enough-repetitions",
         Verdict::NothingMeasured => "nothing-measured",
+        Verdict::Disturbed => "disturbed",
     }
 }
 
@@ -142,7 +148,10 @@ fn label_json(label: &Label) -> Map<String, Value> {
 }
 
 fn cell_json(cell: &Compared) -> Value {
-    let side = |side: &crate::analysis::compare::Side| {
+    let doubts = |side: &Side| -> Map<String, Value> {
+        side.doubted.by_doubt.iter().map(|(doubt, trials)| (doubt.word().to_owned(), json!(trials))).collect()
+    };
+    let side = |side: &Side| {
         json!({
             "cell": side.label.get("cell"),
             "n": side.n,
@@ -150,6 +159,8 @@ fn cell_json(cell: &Compared) -> Value {
             "median": side.median,
             "bimodal": side.is_bimodal,
             "mixed": side.mixed,
+            "disturbed": side.doubted.disturbed,
+            "doubts": doubts(side),
         })
     };
     let differs: Map<String, Value> = cell
@@ -169,7 +180,7 @@ fn cell_json(cell: &Compared) -> Value {
         "p_holm": cell.adjusted_p,
         "verdict": word(cell.verdict),
         "need_n": need(cell.verdict),
-        "mind": marks(cell),
+        "warnings": warnings(cell),
         "differs": differs,
     })
 }

@@ -84,9 +84,9 @@ fn mixed_versions_and_two_groups_are_marked() {
         new.set(row, "ops_per_s", &(90_000 + row).to_string());
     }
     let said = Place::with(&good(), &new).compare(&["base.csv", "new.csv", "--json"]).json();
-    assert_eq!(said["cells"][0]["mind"][0], "mixed");
+    assert_eq!(said["cells"][0]["warnings"][0], "mixed");
     assert_eq!(said["cells"][0]["new"]["mixed"][0], "server_version");
-    assert_eq!(said["cells"][1]["mind"][0], "bimodal");
+    assert_eq!(said["cells"][1]["warnings"][0], "bimodal");
 }
 
 #[test]

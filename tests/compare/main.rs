@@ -5,6 +5,8 @@
 mod answers;
 mod broken;
 #[cfg(test)]
+mod disturbed;
+#[cfg(test)]
 mod tables;
 #[cfg(test)]
 mod verdicts;

@@ -47,6 +47,11 @@ impl Table {
         value.clone_into(&mut self.rows[row][column]);
     }
 
+    /// Sets the flags of the first `count` trials of one of `modes` modes.
+    pub(crate) fn flag(&mut self, mode: usize, modes: usize, count: usize, flags: &str) {
+        (0..count).for_each(|trial| self.set(trial * modes + mode, "flags", flags));
+    }
+
     pub(crate) fn fail(&mut self, row: usize) {
         self.set(row, "status", "failed");
         self.set(row, "error", "the server counted 39,999 calls and the client claims 40,000");

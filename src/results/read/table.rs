@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error;
 
+use crate::analysis::doubt::{Doubt, Doubts};
 use crate::analysis::samples::{Failure, LABELS, Label, Latencies, Trial, YOUNGER};
 use crate::record::{Flag, Status};
 use crate::results::read::rows::{Cutter, Fields};
@@ -142,6 +143,7 @@ impl Rows {
         let status = word::<Status>(row.text("status")?)
             .ok_or_else(|| format!("`{}` is no status", row.bytes("status").escape_ascii()))?;
         if status == Status::Ok {
+            let (flags, doubts) = self.flags(row)?;
             let trial = Trial {
                 run,
                 repetition,
@@ -153,7 +155,8 @@ impl Rows {
                     .and_then(|value| if value > 0.0 { Ok(value) } else { Err("ops_per_s is 0") })?,
                 latency: row.latencies()?,
                 rtt_us: row.number("rtt_us")?,
-                flags: self.flags(row)?,
+                flags,
+                doubts,
             };
             self.trials.push((label, trial));
         } else {
@@ -163,16 +166,20 @@ impl Rows {
         Ok(())
     }
 
-    fn flags(&mut self, row: &Row<'_>) -> Result<Vec<Flag>, String> {
-        let mut flags = Vec::new();
+    /// All flags, and which of them are doubts. A table of another version may have doubts that are no flags here.
+    fn flags(&mut self, row: &Row<'_>) -> Result<(Vec<Flag>, Doubts), String> {
+        let (mut flags, mut doubts) = (Vec::new(), Doubts::default());
         for text in row.text("flags")?.split_ascii_whitespace() {
+            let doubt = Doubt::of(text);
+            doubt.into_iter().for_each(|doubt| doubts.insert(doubt));
             match word(text) {
                 Some(flag) => flags.push(flag),
+                None if doubt.is_some() => {}
                 None if self.unknown_flags.iter().any(|known| known == text) => {}
                 None => self.unknown_flags.push(text.to_owned()),
             }
         }
-        Ok(flags)
+        Ok((flags, doubts))
     }
 }
 
