@@ -167,7 +167,7 @@ pub struct ExportArgs {
     after_help = "BASE, NEW and RESULTS are a trials.csv, a run's directory, a directory with runs below it (all of \
                   them are read), or a pattern in quotation marks.\n\nExit codes: 0 compared, 1 something is slower than \
                   --fail-on-slower allows, 2 the command line is wrong or there is nothing to compare, 3 something cannot \
-                  be read."
+                  be read, 4 with --fail-on-slower: nothing was found to be slower, but a cell could not be judged."
 )]
 pub struct CompareArgs {
     /// BASE and NEW; with --factor, everything that has the two levels
@@ -182,6 +182,9 @@ pub struct CompareArgs {
     /// Exit with 1 if a cell is slower by more than this, judged on the interval and never on the point
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub fail_on_slower: Option<f64>,
+    /// With --fail-on-slower: do not exit with 4 where a cell could not be judged
+    #[arg(long, requires = "fail_on_slower")]
+    pub allow_undecided: bool,
     /// CSV in place of a table
     #[arg(long, group = "format")]
     pub csv: bool,

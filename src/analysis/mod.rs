@@ -7,6 +7,7 @@ pub mod compare;
 pub mod control;
 pub mod doubt;
 pub mod drift;
+pub mod gate;
 pub mod groups;
 pub mod holm;
 pub mod interval;

@@ -6,12 +6,14 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 
 use crate::analysis::compare::{Comparison, compare as decide};
+use crate::analysis::gate::Gate;
 use crate::analysis::pairs::{Pairs, by_cell, by_factor};
 use crate::analysis::samples::Samples;
 use crate::cli::{CompareArgs, Contrast, TalkArgs};
 use crate::commands::{Exit, Failure, console};
 use crate::report::compare::{markdown, text};
 use crate::report::compare_data::{csv, json};
+use crate::report::gate::{may_hide, slower, undecided};
 use crate::results::read::{ReadError, samples};
 
 pub(super) fn compare(args: &CompareArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
@@ -84,21 +86,29 @@ fn show(args: &CompareArgs, comparison: &Comparison, remarks: &[String]) -> Resu
     Ok(out.flush()?)
 }
 
-/// Only where it was asked for is slower a failure.
+/// Only where it was asked for is slower a failure, and what cannot be judged another one.
 fn verdict(args: &CompareArgs, comparison: &Comparison, talk: &TalkArgs) -> Exit {
     let Some(limit) = args.fail_on_slower else { return Exit::Complete };
-    match comparison.slower_by(limit).count() {
-        0 => Exit::Complete,
-        count => {
-            let cells = if count == 1 { "1 cell is".to_owned() } else { format!("{count} cells are") };
-            let share = limit * 100.0;
-            console::fail(
-                talk,
-                &console::error(&anyhow!(
-                    "{cells} slower by more than {share}%, as far as the intervals tell"
-                )),
-            );
-            Exit::SLOWER
+    let gate = Gate::of(comparison, limit);
+    let slower = slower(&gate, limit);
+    let undecided = undecided(comparison, &gate, limit);
+    if let Some(note) = may_hide(comparison, &gate, limit) {
+        console::say(talk, &format!("note: {note}"));
+    }
+    if let Some(slower) = &slower {
+        console::fail(talk, &console::error(&anyhow!("{slower}")));
+    }
+    match &undecided {
+        Some(undecided) if args.allow_undecided => console::say(talk, &format!("note: {undecided}")),
+        Some(undecided) => {
+            let remedy = "measure them again, or pass --allow-undecided to let them pass";
+            console::fail(talk, &console::error(&anyhow!("{undecided}\n  {remedy}")));
         }
+        None => {}
+    }
+    match (slower, undecided) {
+        (Some(_), _) => Exit::SLOWER,
+        (None, Some(_)) if !args.allow_undecided => Exit::Undecided,
+        _ => Exit::Complete,
     }
 }

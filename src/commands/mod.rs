@@ -35,6 +35,8 @@ enum Exit {
     TrialsFailed = 1,
     Wrong = 2,
     Unavailable = 3,
+    /// `compare` was to judge whether something is slower, and cannot tell.
+    Undecided = 4,
     Interrupted = 130,
 }
 

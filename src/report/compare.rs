@@ -176,7 +176,7 @@ impl Layout {
 }
 
 /// The columns that tell the cells apart, mode and workers last.
-fn shown(comparison: &Comparison) -> Vec<&'static str> {
+pub(super) fn shown(comparison: &Comparison) -> Vec<&'static str> {
     let labels = comparison
         .cells
         .iter()
@@ -271,14 +271,16 @@ fn notes(comparison: &Comparison, settings: &[&str]) -> Vec<String> {
     }
     notes.extend(differences(comparison));
     for (side, labels) in [("base", &comparison.only_base), ("new", &comparison.only_new)] {
-        notes.extend(labels.iter().map(|label| {
-            let settings = settings
-                .iter()
-                .map(|column| format!("{} {}", heading(column).to_lowercase(), value(label, column)));
-            format!("only in {side}: {}", settings.collect::<Vec<_>>().join(", "))
-        }));
+        notes.extend(labels.iter().map(|label| format!("only in {side}: {}", named(label, settings))));
     }
     notes
+}
+
+/// A cell in the words of its row.
+pub(super) fn named(label: &Label, settings: &[&str]) -> String {
+    let words =
+        settings.iter().map(|column| format!("{} {}", heading(column).to_lowercase(), value(label, column)));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 /// What differs between the sides besides what was asked about: a difference between two hosts or versions is one between

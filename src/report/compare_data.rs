@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::analysis::compare::{Compared, Comparison, Side, Verdict};
+use crate::analysis::gate::{Gate, Undecided};
 use crate::analysis::pairs::SETTINGS;
 use crate::analysis::samples::Label;
 use crate::report::compare::warnings;
@@ -113,18 +114,26 @@ struct Document<'a> {
     only_in_new: Vec<Value>,
     remarks: &'a [String],
     slower_by_more: Option<Vec<Value>>,
+    undecided: Option<Vec<Value>>,
+    may_be_slower_by_more: Option<Vec<Value>>,
 }
 
 /// One object: `cells`, cells that are in one side only, what is odd about what was read, and, where a limit was given,
-/// which cells are slower by more than that.
+/// which cells are slower by more than that, which could not be judged, and which pass although their intervals reach
+/// beyond it.
 #[must_use]
 pub fn json(comparison: &Comparison, remarks: &[String], limit: Option<f64>) -> String {
     let named = |labels: &[Label]| labels.iter().map(|label| label_json(label).into()).collect();
-    let slower = |limit| {
-        comparison
-            .slower_by(limit)
-            .map(|cell| json!(cell.new.label.get("cell").unwrap_or_default()))
-            .collect()
+    let gate = limit.map(|limit| Gate::of(comparison, limit));
+    let names = |cells: &[&Compared]| -> Vec<Value> {
+        cells.iter().map(|cell| json!(cell.new.label.get("cell").unwrap_or_default())).collect()
+    };
+    let undecided = |undecided: &Undecided<'_>| {
+        let why = match undecided {
+            Undecided::Pair(pair) => word(pair.verdict),
+            Undecided::Gone(_) => "only-in-base",
+        };
+        json!({ "cell": undecided.label().get("cell").unwrap_or_default(), "why": why })
     };
     let document = Document {
         metric: comparison.metric.column(),
@@ -134,7 +143,9 @@ pub fn json(comparison: &Comparison, remarks: &[String], limit: Option<f64>) -> 
         only_in_base: named(&comparison.only_base),
         only_in_new: named(&comparison.only_new),
         remarks,
-        slower_by_more: limit.map(slower),
+        slower_by_more: gate.as_ref().map(|gate| names(&gate.slower)),
+        undecided: gate.as_ref().map(|gate| gate.undecided.iter().map(undecided).collect()),
+        may_be_slower_by_more: gate.as_ref().map(|gate| names(&gate.may_hide)),
     };
     let mut text = serde_json::to_string_pretty(&document).expect("texts and numbers are always JSON");
     text.push('\n');

@@ -11,6 +11,7 @@ pub mod draw;
 pub mod environment;
 pub mod facets;
 pub mod figures;
+pub mod gate;
 pub mod html;
 pub mod markdown;
 pub mod model;

@@ -48,7 +48,7 @@ fn input_that_is_broken_is_one_clear_sentence() {
 fn one_trial_in_each_cell_is_not_enough_for_a_verdict() {
     let place = Place::with(&Table::of("base", &MODES, 1, 1.0), &Table::of("new", &MODES, 1, 0.5));
     let said = place.compare(&["base.csv", "new.csv", "--json", "--fail-on-slower", "5%"]);
-    assert_eq!(said.code, 0);
+    assert_eq!(said.code, 4);
     assert_eq!(said.verdicts(), ["not-enough-repetitions"; 2]);
     let cell = said.json()["cells"][0].clone();
     assert_eq!((cell["need_n"].as_u64(), cell["ratio"].as_f64()), (Some(5), Some(0.5)));

@@ -7,6 +7,8 @@ mod broken;
 #[cfg(test)]
 mod disturbed;
 #[cfg(test)]
+mod gate;
+#[cfg(test)]
 mod tables;
 #[cfg(test)]
 mod verdicts;

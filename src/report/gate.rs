@@ -1,0 +1,66 @@
+//! What is said where a comparison is held against a limit.
+
+use crate::analysis::compare::Comparison;
+use crate::analysis::gate::{Gate, Undecided};
+use crate::report::compare::{named, shown, verdict};
+use crate::report::numbers::list;
+
+/// Cells that are named one by one.
+const NAMED: usize = 10;
+
+/// What is slower than it may be.
+#[must_use]
+pub fn slower(gate: &Gate<'_>, limit: f64) -> Option<String> {
+    let cells = match gate.slower.len() {
+        0 => return None,
+        1 => "1 cell is".to_owned(),
+        count => format!("{count} cells are"),
+    };
+    Some(format!("{cells} slower by more than {}%, as far as the intervals tell", limit * 100.0))
+}
+
+/// What could not be judged, each with the reason.
+#[must_use]
+pub fn undecided(comparison: &Comparison, gate: &Gate<'_>, limit: f64) -> Option<String> {
+    let of = comparison.cells.len() + comparison.only_base.len();
+    let cells = match gate.undecided.len() {
+        0 => return None,
+        1 => format!("1 of {of} cells is"),
+        count => format!("{count} of {of} cells are"),
+    };
+    let settings = shown(comparison);
+    let line = |undecided: &Undecided<'_>| {
+        let why = match undecided {
+            Undecided::Pair(pair) => verdict(pair.verdict),
+            Undecided::Gone(_) => "missing from NEW".to_owned(),
+        };
+        format!("\n  {}: {why}", named(undecided.label(), &settings))
+    };
+    let lines: String = gate.undecided.iter().take(NAMED).map(line).collect();
+    let more = match gate.undecided.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("\n  and {more} more"),
+    };
+    Some(format!("{cells} undecided, and may be slower by more than {}%:{lines}{more}", limit * 100.0))
+}
+
+/// What passes although its interval is too wide to exclude such a slowdown.
+#[must_use]
+pub fn may_hide(comparison: &Comparison, gate: &Gate<'_>, limit: f64) -> Option<String> {
+    let settings = shown(comparison);
+    let names: Vec<String> =
+        gate.may_hide.iter().map(|cell| format!("({})", named(&cell.base.label, &settings))).collect();
+    let (of, limit) = (comparison.cells.len(), limit * 100.0);
+    match names.len() {
+        0 => None,
+        1 => Some(format!(
+            "in 1 of {of} cells a slowdown of more than {limit}% may have gone unseen, since its interval reaches that far: {}",
+            names[0]
+        )),
+        count => Some(format!(
+            "in {count} of {of} cells a slowdown of more than {limit}% may have gone unseen, since their intervals reach that \
+             far: {}",
+            list(&names, 5)
+        )),
+    }
+}
