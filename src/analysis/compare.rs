@@ -242,7 +242,8 @@ fn could_show(best: f64, p: f64, sorted: &[f64]) -> bool {
 }
 
 /// Trials on each side with which complete separation would count even as the first of so many tests.
-fn needed(tests: usize) -> usize {
+#[must_use]
+pub fn needed(tests: usize) -> usize {
     (MIN_TRIALS..)
         .find(|&n| smallest_p(n, n) * tests.max(1) as f64 <= ALPHA * (1.0 - f64::EPSILON))
         .unwrap_or(usize::MAX)
@@ -292,6 +293,14 @@ mod tests {
         // 2 in 252 is too much for one of seven.
         assert_eq!(verdicts(&vec![few(5); 7]), [Verdict::NotEnough { need: 6 }; 7]);
         assert_eq!(verdicts(&vec![few(6); 7]), [Verdict::Slower; 7]);
+    }
+
+    #[test]
+    fn so_many_repetitions_are_enough_for_so_many_cells_and_not_for_one_more() {
+        for (repetitions, cells) in [(5, 6), (6, 23), (7, 85), (8, 321)] {
+            assert_eq!((needed(cells), needed(cells + 1)), (repetitions, repetitions + 1));
+        }
+        assert_eq!(needed(0), MIN_TRIALS);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::cli::{CheckArgs, TalkArgs};
 use crate::commands::load::load;
-use crate::commands::plan::trials;
+use crate::commands::plan::{too_few, trials};
 use crate::commands::{Exit, Failure, console};
 use crate::plan::Plan;
 
@@ -18,6 +18,9 @@ pub(super) fn check(args: &CheckArgs, talk: &TalkArgs) -> Result<Exit, Failure> 
                 let s = |n: u64| if n == 1 { "" } else { "s" };
                 let (cs, ts) = (s(cells), s(plan.trial_count()));
                 console::say(talk, &format!("{}: {cells} cell{cs}, {trials} trial{ts}", file.display()));
+                if let Some(note) = too_few(&plan) {
+                    console::say(talk, &format!("note: {}: {note}", file.display()));
+                }
             }
             // All errors of all files at once, too.
             Err(Failure::File(diagnostics)) => {

@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 
+use crate::analysis::compare::needed;
 use crate::cli::PlanArgs;
 use crate::commands::load::load;
 use crate::commands::{Exit, Failure};
@@ -117,7 +118,22 @@ fn summary(out: &mut impl Write, experiment: &Experiment, plan: &Plan<'_>) -> io
     writeln!(out, "repetitions {}", experiment.run.repetitions)?;
     writeln!(out, "trials      {}", trials(plan))?;
     writeln!(out, "order       {}, seed {}", experiment.run.order, experiment.run.seed)?;
-    writeln!(out, "estimated   {estimated}, if a closed loop does 20,000 operations/s")
+    writeln!(out, "estimated   {estimated}, if a closed loop does 20,000 operations/s")?;
+    too_few(plan).map_or(Ok(()), |note| writeln!(out, "note        {note}"))
+}
+
+/// What to know before a comparison of two runs of this plan is waited for: without enough repetitions no cell has a
+/// verdict, however far apart the runs are. The control is no cell of a comparison.
+pub(super) fn too_few(plan: &Plan<'_>) -> Option<String> {
+    let cells = plan.cell_count() - u64::from(plan.has_control());
+    let (has, takes) = (plan.least_blocks(), needed(usize::try_from(cells).unwrap_or(usize::MAX)));
+    let are = if has == 1 { "repetition is" } else { "repetitions are" };
+    let cells = if cells == 1 { "1 cell".to_owned() } else { format!("{cells} cells") };
+    ((has as usize) < takes).then(|| {
+        format!(
+            "{has} {are} too few to tell two runs of {cells} apart: `compare` needs {takes} or more of each"
+        )
+    })
 }
 
 /// How many trials there are: `120`, or `24 to 120`.

@@ -1,6 +1,8 @@
 //! The face: what each subcommand prints, and with which exit code.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use crate::sandbox::{Sandbox, stderr, stdout};
@@ -99,6 +101,53 @@ fn init_writes_a_file_that_is_right_and_replaces_nothing() {
     assert_eq!(again.status.code(), Some(2));
     assert!(stderr(&again).contains("--force"));
     assert_eq!(sandbox.output(&["init", "--force", "mine.toml"]).status.code(), Some(0));
+}
+
+#[test]
+fn too_few_repetitions_for_a_verdict_are_said_beforehand() {
+    let sandbox = Sandbox::new();
+    let file = |repetitions: &str, control: bool| {
+        sandbox.write(
+            "x.toml",
+            &format!(
+                "name = \"x\"\n[workload]\noperations = 100\n[[matrix]]\nmodes = \"sync\"\nworkers = {{ from = 1, to = 6, step = 1 \
+                 }}\n[run]\nrepetitions = {repetitions}\ncontrol = {control}\n"
+            ),
+        );
+        let (check, plan) =
+            (sandbox.output(&["check", "x.toml"]), sandbox.output(&["plan", "--count", "x.toml"]));
+        assert_eq!((check.status.code(), plan.status.code()), (Some(0), Some(0)), "{}", stderr(&check));
+        let said =
+            stderr(&check).lines().find_map(|line| line.strip_prefix("note: x.toml: ").map(str::to_owned));
+        let planned =
+            stdout(&plan).lines().find_map(|line| line.strip_prefix("note        ").map(str::to_owned));
+        assert_eq!(said, planned);
+        said
+    };
+    let few =
+        "4 repetitions are too few to tell two runs of 6 cells apart: `compare` needs 5 or more of each";
+    assert_eq!(file("4", false).as_deref(), Some(few));
+    // The run may end after its fewest repetitions.
+    assert_eq!(file("{ min = 4, max = 30, until = \"2%\" }", false).as_deref(), Some(few));
+    assert_eq!(file("5", false), None);
+    // The control is no seventh cell.
+    assert_eq!(file("5", true), None);
+}
+
+#[test]
+fn what_ships_has_enough_repetitions_for_verdicts() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.output(&["init", "mine.toml"]).status.code(), Some(0));
+    let experiments = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments");
+    let shipped = fs::read_dir(experiments).unwrap().map(|entry| entry.unwrap().path());
+    let shipped = shipped.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    let files: Vec<PathBuf> = shipped.chain([sandbox.path().join("mine.toml")]).collect();
+    assert!(files.len() >= 9, "{files:?}");
+    for file in files {
+        let output = sandbox.output(&["check", file.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert!(!stderr(&output).contains("note:"), "{}", stderr(&output));
+    }
 }
 
 #[test]
