@@ -5,6 +5,8 @@
 //! A driver reads one [`Job`], prints [`DriverEvent`]s, and starts measuring at [`Go`].
 //! An agent reads [`Request`]s and prints [`Response`]s (and [`Notice`]s), matched by number.
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -577,7 +579,16 @@ pub struct ModePrepare {
     /// How long that may take.
     pub timeout: Nanos,
 }
-call!(ModePrepare => (), "mode.prepare");
+call!(ModePrepare => Option<DriverFiles>, "mode.prepare");
+
+/// What a driver is made of, as far as files can tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriverFiles {
+    /// Of all files and their names: SHA-256 in hexadecimal digits.
+    pub sha256: String,
+    /// The SHA-256 of each, by its name from the directory of the file that names the mode.
+    pub files: BTreeMap<String, String>,
+}
 
 /// A driver that waits for `go`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

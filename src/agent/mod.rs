@@ -5,6 +5,7 @@
 
 pub mod conformance;
 mod driver;
+mod driver_files;
 mod lines;
 mod lock;
 mod outbox;

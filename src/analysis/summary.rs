@@ -63,6 +63,8 @@ pub struct CellLabel {
     pub server: Option<ServerIdentity>,
     /// The client; absent if it was never ready.
     pub client: Option<ClientLabel>,
+    /// The hash of what its driver is made of, where that is known.
+    pub driver_sha256: Option<String>,
 }
 
 impl CellLabel {
@@ -74,6 +76,7 @@ impl CellLabel {
             link: record.link,
             server: record.server.clone(),
             client: record.client.clone(),
+            driver_sha256: record.driver_sha256.clone(),
         }
     }
 
@@ -83,6 +86,8 @@ impl CellLabel {
             && self.link == record.link
             && self.server == record.server
             && self.client == record.client
+            // Rows of earlier versions do not tell, which is not to say that it was another one.
+            && self.driver_sha256.as_ref().zip(record.driver_sha256.as_ref()).is_none_or(|(own, its)| own == its)
     }
 }
 
@@ -183,6 +188,9 @@ impl CellAttempts {
                     self.label = CellLabel::of(record);
                 }
                 self.mixed |= !self.label.fits(record);
+                if self.label.driver_sha256.is_none() {
+                    self.label.driver_sha256.clone_from(&record.driver_sha256);
+                }
                 self.good.push((record.position as f64, measured.ops_per_s()));
                 self.littles.extend(littles_law(record));
                 for &flag in &record.flags {

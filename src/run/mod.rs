@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::host::reach::ReachError;
 use crate::plan::{CellId, Plan, PlannedTrial};
-use crate::protocol::{HostFacts, ServerIdentity};
+use crate::protocol::{DriverFiles, HostFacts, ServerIdentity};
 use crate::record::{Status, TrialRecord};
 
 pub use fleet::Equipment;
@@ -56,6 +56,15 @@ pub enum Event<'a> {
         mode: &'a str,
         /// What is run; empty if nothing but the program is looked for.
         command: &'a [String],
+    },
+    /// The driver of a mode is there.
+    ModeReady {
+        /// The host's name in the file.
+        host: &'a str,
+        /// The mode.
+        mode: &'a str,
+        /// What its driver is made of.
+        driver: &'a DriverFiles,
     },
     /// An optional mode cannot be had: its trials are left out.
     ModeSkipped(&'a MissingMode),
