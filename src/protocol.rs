@@ -389,6 +389,19 @@ pub struct HostFacts {
     /// [`REVISION`] of the program there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+    /// Linux: when the kernel uses huge pages unasked: `always`, `madvise` or `never`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transparent_huge_pages: Option<String>,
+    /// The version of the CPU's microcode, where the system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub microcode: Option<String>,
+    /// How many parts the memory has, each of which is nearer to some CPUs than to others, where the system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numa_nodes: Option<u32>,
+    /// Those variables of the agent's environment, which drivers and servers inherit, that change how programs run. No
+    /// secrets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
 }
 
 /// Sees to it that a server is up and persists what its command line says and nothing else; starts or restarts
@@ -452,6 +465,25 @@ pub struct ServerIdentity {
     pub persistence: bool,
 }
 call!(ServerStart => ServerUp, "server.start");
+
+/// What a server is beyond its identity. Asked once, before anything is measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServerDescribe {
+    /// [`ServerStart::key`].
+    pub key: String,
+}
+
+/// What a server is beyond its identity.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerDescription {
+    /// SHA-256 of its program in hexadecimal digits; absent if somebody else runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program_sha256: Option<String>,
+    /// Its configuration without passwords, where it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<BTreeMap<String, String>>,
+}
+call!(ServerDescribe => ServerDescription, "server.describe");
 
 /// Binds a server that this agent started to its side of a placement on this host, for a client on another host.
 /// (A client on the same host is placed together with its server, by [`TrialPrepare::server_key`].)

@@ -8,13 +8,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::host::programs;
+use crate::host::programs::{self, hex, sha256};
 use crate::protocol::DriverFiles;
 
 /// Names of files that pin what a driver imports, beside all that end in `.lock`.
@@ -73,23 +71,6 @@ fn is_lock(name: &str) -> bool {
     LOCKS.contains(&name)
         || name.ends_with(".lock")
         || name.starts_with("requirements") && name.ends_with(".txt")
-}
-
-/// The hash of a file, in hexadecimal digits.
-pub(super) fn sha256(file: &Path) -> io::Result<String> {
-    let mut hash = Sha256::new();
-    let mut file = File::open(file)?;
-    let mut piece = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut piece)? {
-            0 => return Ok(hex(hash)),
-            length => hash.update(&piece[..length]),
-        }
-    }
-}
-
-fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ use crate::report::table;
 use crate::results::differences::{Difference, changed_drivers, differences};
 use crate::results::journal::{self, Journal, Reader};
 use crate::results::progress::RunState;
-use crate::results::provenance::{Drivers, End, EndReason, Session, StopReason};
+use crate::results::provenance::{Drivers, End, EndReason, ServerDescribed, Session, StopReason};
 use crate::results::rebuild::{Rebuilt, rebuild};
 use crate::results::run_dir::{JOURNAL, Resumed, RunDir, runs};
 use crate::results::{ResultsError, progress as done};
@@ -77,6 +77,7 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
         finished: &finished,
         hosts: BTreeMap::new(),
         drivers: Drivers::new(),
+        servers: Vec::new(),
         refusal: None,
         skipped: Vec::new(),
         progress: Progress::new(bar, talk, &plan, done),
@@ -262,6 +263,7 @@ struct Keeper<'a> {
     finished: &'a RefCell<done::Progress>,
     hosts: BTreeMap<String, HostFacts>,
     drivers: Drivers,
+    servers: Vec<ServerDescribed>,
     /// Why the run must not go on after all, if that showed only when the hosts were there.
     refusal: Option<Failure>,
     skipped: Vec<MissingMode>,
@@ -339,6 +341,7 @@ impl Keeper<'_> {
             planned_trials: self.plan.trial_count(),
             file: Some(self.file.display().to_string()),
             drivers: self.drivers.clone(),
+            servers: self.servers.clone(),
         }
     }
 }
@@ -374,6 +377,12 @@ impl Observer for Keeper<'_> {
             Event::ServerReady { host, server, identity } => {
                 info!(host, server, name = identity.name, version = identity.version, "server ready");
             }
+            Event::ServerDescribed { needed, description } => self.servers.push(ServerDescribed {
+                host: needed.hosts.server.clone(),
+                server: needed.server.clone(),
+                args: needed.args.clone(),
+                description,
+            }),
             Event::Preparing { host, mode, command } => {
                 info!(host, mode, command = words(command), "preparing");
                 self.progress.prepares(mode, command);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{DriverFiles, HostFacts};
+use crate::protocol::{DriverFiles, HostFacts, ServerDescription};
 use crate::record::TrialRecord;
 use crate::results::journal::{Event, Heading};
 
@@ -44,6 +44,24 @@ pub struct Session {
     /// What the drivers of modes that are not built in are made of, by host and mode.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub drivers: Drivers,
+    /// What servers were when the session began. Earlier versions did not write it down.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<ServerDescribed>,
+}
+
+/// What a server was when a session began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerDescribed {
+    /// Its host's name in the file.
+    pub host: String,
+    /// Its name in the file.
+    pub server: String,
+    /// Arguments in place of its own, where the experiment varies them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub args: Option<Vec<String>>,
+    /// What it is.
+    #[serde(flatten)]
+    pub description: ServerDescription,
 }
 
 /// The end of a session.

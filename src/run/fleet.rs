@@ -22,7 +22,7 @@ use crate::host::upload::Builds;
 use crate::plan::{NeededServer, Plan};
 use crate::protocol::{
     AgentError, AgentErrorKind, Call, DriverFiles, Endpoint, HostFacts, Launch, ModePrepare, Notice,
-    PathProbe, Ping, Program, ServerStart, ServerUp,
+    PathProbe, Ping, Program, ServerDescribe, ServerDescription, ServerStart, ServerUp,
 };
 use crate::run::{Event, MissingMode, Observer, RunError};
 use crate::units::Nanos;
@@ -138,14 +138,15 @@ impl<'e> Fleet<'e> {
                 let mut met = Vec::new();
                 for needed in all {
                     let up = self.meet(&needed).await;
-                    met.push((needed, up));
+                    let description = if up.is_ok() { self.describe(&needed).await } else { None };
+                    met.push((needed, up, description));
                 }
                 met
             })
             .buffered(AT_ONCE);
         let mut missing = Vec::new();
         while let Some(on_one_host) = met.next().await {
-            for (needed, met) in on_one_host {
+            for (needed, met, description) in on_one_host {
                 let NeededServer { hosts, server, .. } = &needed;
                 match met {
                     Err(error) => missing.push(RunError::Server {
@@ -168,11 +169,27 @@ impl<'e> Fleet<'e> {
                             server,
                             identity: &up.identity,
                         })?;
+                        if let Some(description) = description {
+                            observer.on(Event::ServerDescribed { needed: &needed, description })?;
+                        }
                     }
                 }
             }
         }
         RunError::all(missing)
+    }
+
+    /// What a server that is up is beyond its identity. A run can do without.
+    async fn describe(&self, needed: &NeededServer) -> Option<ServerDescription> {
+        let NeededServer { hosts, server, args } = needed;
+        let key = server_key(server, args.as_deref(), hosts.is_network());
+        match self.call(&hosts.server, ServerDescribe { key }).await {
+            Ok(description) => Some(description),
+            Err(error) => {
+                info!(server, %error, "the server is not described");
+                None
+            }
+        }
     }
 
     /// Prepares every mode that is not built in, on hosts side by side.

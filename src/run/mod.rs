@@ -18,8 +18,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::host::reach::ReachError;
-use crate::plan::{CellId, Plan, PlannedTrial};
-use crate::protocol::{DriverFiles, HostFacts, ServerIdentity};
+use crate::plan::{CellId, NeededServer, Plan, PlannedTrial};
+use crate::protocol::{DriverFiles, HostFacts, ServerDescription, ServerIdentity};
 use crate::record::{Status, TrialRecord};
 
 pub use fleet::Equipment;
@@ -47,6 +47,13 @@ pub enum Event<'a> {
         server: &'a str,
         /// What it is.
         identity: &'a ServerIdentity,
+    },
+    /// What a server is beyond its identity, where its agent tells.
+    ServerDescribed {
+        /// The server, and where it is.
+        needed: &'a NeededServer,
+        /// What it is.
+        description: ServerDescription,
     },
     /// A mode is being prepared on a host, which may take minutes the first time.
     Preparing {

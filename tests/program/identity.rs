@@ -1,12 +1,12 @@
 //! Which run a command goes on with: not with one whose driver was another, and not with that of another experiment that
-//! happens to have the same name.
+//! happens to have the same name. And what else a run keeps so that it can be repeated.
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use serde_json::Value;
 
-use crate::sandbox::{Sandbox, code, stderr};
+use crate::sandbox::{Foreign, Sandbox, code, stderr};
 
 /// A run that stays unfinished, since one of its modes fails in every trial.
 const UNFINISHED: &str = r#"
@@ -147,4 +147,55 @@ fn an_unfinished_run_of_another_file_with_the_same_name_is_left_alone() {
     assert!(said.contains("no cell was measured in the last run: starting anew"), "{said}");
     assert_eq!(sandbox.runs("clients").len(), 3);
     assert_eq!(sandbox.rows("clients", "trials.csv").len(), 2);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_run_keeps_what_it_takes_to_repeat_it_and_no_secret() {
+    let sandbox = Sandbox::new();
+    sandbox.write("clients.toml", &UNFINISHED.replace("\"good\", \"failing\"", "\"sync\""));
+    let output = sandbox
+        .orchestrate(&["clients.toml"])
+        .env("PYTHONHASHSEED", "0")
+        .env("RUST_API_KEY", "hunter2")
+        .env("UV_INDEX_URL", "https://me:hunter2@example.org/simple")
+        .env("SOMETHING_ELSE", "hunter2")
+        .output()
+        .unwrap();
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
+    let provenance = provenance(&sandbox);
+    let session = &provenance["sessions"][0];
+    let host = &session["hosts"]["local"];
+    assert_eq!(host["environment"]["PYTHONHASHSEED"], "0");
+    assert_eq!(host["environment"]["UV_INDEX_URL"], "…");
+    let huge_pages = "/sys/kernel/mm/transparent_hugepage/enabled";
+    assert_eq!(host["transparent_huge_pages"].is_string(), fs::exists(huge_pages).unwrap());
+    assert_eq!(host["numa_nodes"].is_u64(), fs::exists("/sys/devices/system/node/online").unwrap());
+    let server = &session["servers"][0];
+    assert_eq!((&server["host"], &server["server"]), (&Value::from("local"), &Value::from("redis")));
+    assert_eq!(server["program_sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(server["config"]["appendonly"], "no");
+    assert!(server["config"].get("requirepass").is_none());
+    for entry in fs::read_dir(sandbox.runs("clients").pop().unwrap()).unwrap() {
+        let text = fs::read(entry.unwrap().path()).unwrap();
+        assert!(!text.windows(7).any(|bytes| bytes == b"hunter2"));
+    }
+}
+
+#[test]
+fn the_password_of_a_server_that_somebody_else_runs_is_not_kept_with_its_configuration() {
+    let sandbox = Sandbox::new();
+    let server = Foreign::start(&["--requirepass", "hunter2", "--masterauth", "hunter2", "--hz", "17"]);
+    let table =
+        format!("[server.theirs]\naddress = '127.0.0.1:{}'\npassword = {{ env = 'THEIRS' }}\n", server.port);
+    let file = UNFINISHED.replace("\"good\", \"failing\"", "\"sync\"");
+    let file = file.replace("[[matrix]]", &format!("{table}[[matrix]]\nservers = ['theirs']"));
+    sandbox.write("clients.toml", &file);
+    let output = sandbox.orchestrate(&["clients.toml"]).env("THEIRS", "hunter2").output().unwrap();
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
+    let provenance = provenance(&sandbox);
+    let described = &provenance["sessions"][0]["servers"][0];
+    assert_eq!(described["config"]["hz"], "17");
+    assert!(described.get("program_sha256").is_none(), "nobody can tell which program that is");
+    assert!(!provenance.to_string().contains("hunter2"));
 }

@@ -146,6 +146,7 @@ pub(crate) fn session(run_id: &str, planned_trials: u64) -> Session {
         planned_trials,
         file: None,
         drivers: BTreeMap::new(),
+        servers: Vec::new(),
     }
 }
 
