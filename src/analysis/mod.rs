@@ -6,6 +6,7 @@ pub mod bootstrap;
 pub mod compare;
 pub mod control;
 pub mod drift;
+pub mod first_block;
 pub mod groups;
 pub mod holm;
 pub mod interval;

@@ -161,6 +161,8 @@ pub struct CellAttempts {
     label: CellLabel,
     /// Position and throughput of each attempt that ended well.
     good: Vec<(f64, f64)>,
+    /// Repetition and throughput of the same.
+    blocks: Vec<(u32, f64)>,
     littles: Vec<f64>,
     failed: usize,
     mixed: bool,
@@ -174,6 +176,7 @@ impl CellAttempts {
             control_of: record.control_of.clone(),
             label: CellLabel::of(record),
             good: Vec::new(),
+            blocks: Vec::new(),
             littles: Vec::new(),
             failed: 0,
             mixed: false,
@@ -192,6 +195,7 @@ impl CellAttempts {
                     self.label.driver_sha256.clone_from(&record.driver_sha256);
                 }
                 self.good.push((record.position as f64, measured.ops_per_s()));
+                self.blocks.push((record.repetition, measured.ops_per_s()));
                 self.littles.extend(littles_law(record));
                 for &flag in &record.flags {
                     *self.flags.entry(flag).or_default() += 1;
@@ -218,6 +222,12 @@ impl CellAttempts {
     #[must_use]
     pub fn throughputs(&self) -> Vec<f64> {
         self.good.iter().map(|(_, ops_per_s)| *ops_per_s).collect()
+    }
+
+    /// Repetition and operations per second of each attempt that ended well.
+    #[must_use]
+    pub fn blocks(&self) -> &[(u32, f64)] {
+        &self.blocks
     }
 
     /// The summary; `latencies` is the merged histogram of the attempts that ended well.

@@ -27,7 +27,7 @@ use crate::host::upload::Builds;
 use crate::plan::{CellId, Plan};
 use crate::protocol::{HostFacts, REVISION};
 use crate::record::Status;
-use crate::report::table;
+use crate::report::{first_block, table};
 use crate::results::differences::{Difference, changed_drivers, differences};
 use crate::results::journal::{self, Journal, Reader};
 use crate::results::progress::RunState;
@@ -502,6 +502,9 @@ fn show(keeper: &Keeper<'_>, directory: &Path, rebuilt: &Rebuilt) -> io::Result<
         writeln!(out, "{question}")?;
     }
     writeln!(out, "\n{}", table::text(&rebuilt.cells, &rebuilt.controls))?;
+    if let Some(said) = first_block::sentence(rebuilt.first_block.as_ref()) {
+        writeln!(out, "{said}\n")?;
+    }
     writeln!(out, "{}/", directory.display())?;
     writeln!(out, "  trials.csv   a row for every attempt      summary.csv  a row for every cell")?;
     writeln!(out, "  latency.csv  quantiles of every cell      run.json     where the numbers come from")?;
