@@ -5,6 +5,8 @@
 //! A driver reads one [`Job`], prints [`DriverEvent`]s, and starts measuring at [`Go`].
 //! An agent reads [`Request`]s and prints [`Response`]s (and [`Notice`]s), matched by number.
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -387,6 +389,19 @@ pub struct HostFacts {
     /// [`REVISION`] of the program there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+    /// Linux: when the kernel uses huge pages unasked: `always`, `madvise` or `never`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transparent_huge_pages: Option<String>,
+    /// The version of the CPU's microcode, where the system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub microcode: Option<String>,
+    /// How many parts the memory has, each of which is nearer to some CPUs than to others, where the system tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numa_nodes: Option<u32>,
+    /// Those variables of the agent's environment, which drivers and servers inherit, that change how programs run. No
+    /// secrets.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
 }
 
 /// Sees to it that a server is up and persists what its command line says and nothing else; starts or restarts
@@ -450,6 +465,25 @@ pub struct ServerIdentity {
     pub persistence: bool,
 }
 call!(ServerStart => ServerUp, "server.start");
+
+/// What a server is beyond its identity. Asked once, before anything is measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServerDescribe {
+    /// [`ServerStart::key`].
+    pub key: String,
+}
+
+/// What a server is beyond its identity.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerDescription {
+    /// SHA-256 of its program in hexadecimal digits; absent if somebody else runs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program_sha256: Option<String>,
+    /// Its configuration without passwords, where it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<BTreeMap<String, String>>,
+}
+call!(ServerDescribe => ServerDescription, "server.describe");
 
 /// Binds a server that this agent started to its side of a placement on this host, for a client on another host.
 /// (A client on the same host is placed together with its server, by [`TrialPrepare::server_key`].)
@@ -577,7 +611,16 @@ pub struct ModePrepare {
     /// How long that may take.
     pub timeout: Nanos,
 }
-call!(ModePrepare => (), "mode.prepare");
+call!(ModePrepare => Option<DriverFiles>, "mode.prepare");
+
+/// What a driver is made of, as far as files can tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriverFiles {
+    /// Of all files and their names: SHA-256 in hexadecimal digits.
+    pub sha256: String,
+    /// The SHA-256 of each, by its name from the directory of the file that names the mode.
+    pub files: BTreeMap<String, String>,
+}
 
 /// A driver that waits for `go`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -54,6 +54,10 @@ pub struct TrialRecord {
     /// What each of several clients did, in the order of the file. Empty if there was one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
+    /// Of the files that the driver is made of, where it is not built in: SHA-256 in hexadecimal digits; of several
+    /// clients the distinct ones. Earlier versions did not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver_sha256: Option<String>,
 }
 
 /// What one of several clients did of a trial.

@@ -5,6 +5,7 @@
 
 pub mod conformance;
 mod driver;
+mod driver_files;
 mod lines;
 mod lock;
 mod outbox;
@@ -13,6 +14,7 @@ mod stderr;
 mod trial;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
@@ -33,9 +35,9 @@ use self::outbox::Outbox;
 use self::trial::Trials;
 use crate::host::{child, facts};
 use crate::protocol::{
-    AgentError, AgentErrorKind, Call, Hello, MAX_LINE, ModePrepare, Outcome, PROTOCOL, PathProbe, Ping,
-    Request, Response, ServerPlace, ServerReset, ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo,
-    TrialPrepare, Welcome,
+    AgentError, AgentErrorKind, Call, Hello, HostFacts, MAX_LINE, ModePrepare, Outcome, PROTOCOL, PathProbe,
+    Ping, Request, Response, ServerDescribe, ServerPlace, ServerReset, ServerSample, ServerStart, ServerStop,
+    TrialAbort, TrialGo, TrialPrepare, Welcome,
 };
 use crate::server::{self, Servers};
 
@@ -51,6 +53,8 @@ pub struct Options {
     pub lock: Option<PathBuf>,
     /// Where the directories of servers go.
     pub tmp: PathBuf,
+    /// What of the environment of drivers and servers changes how they run.
+    pub environment: BTreeMap<String, String>,
     /// Where programs are looked for: directories separated by colons, as in the variable PATH.
     pub path: OsString,
 }
@@ -210,6 +214,13 @@ impl Agent {
                 on(args, |call: ServerStart| async move { self.servers.lock().await.start(&call).await })
                     .await
             }
+            ServerDescribe::NAME => {
+                let path = &self.options.path;
+                on(args, |call: ServerDescribe| async move {
+                    self.servers.lock().await.describe(&call, path).await
+                })
+                .await
+            }
             ServerPlace::NAME => on(args, |call: ServerPlace| self.trials.place_server(call)).await,
             ServerReset::NAME => {
                 on(args, |call: ServerReset| async move { self.servers.lock().await.reset(&call).await })
@@ -251,7 +262,8 @@ impl Agent {
         }
         self.greeted.set(true);
         self.lease.set(hello.lease.duration());
-        Ok(Welcome { protocol: PROTOCOL, version: version.to_owned(), facts: facts::gather() })
+        let facts = HostFacts { environment: self.options.environment.clone(), ..facts::gather() };
+        Ok(Welcome { protocol: PROTOCOL, version: version.to_owned(), facts })
     }
 }
 

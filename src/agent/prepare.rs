@@ -7,22 +7,28 @@ use tokio::process::{ChildStderr, ChildStdout};
 use tokio::time::timeout;
 
 use super::driver::{excerpt, in_directory};
+use super::driver_files::driver_files;
 use super::outbox::Outbox;
 use super::stderr::Stderr;
 use crate::experiment::words;
 use crate::host::child::{self, Child};
 use crate::host::programs;
-use crate::protocol::{AgentError, AgentErrorKind, ModePrepare, Program};
+use crate::protocol::{AgentError, AgentErrorKind, DriverFiles, ModePrepare, Program};
 
-/// Runs what prepares a mode, and looks for the program of its driver on `path`, as a shell would.
+/// Runs what prepares a mode, looks for the program of its driver on `path`, as a shell would, and says what the driver
+/// is made of; nothing of a built-in one, which is this program.
 ///
 /// # Errors
 /// With what was tried and its last words. What was started is dead then, with its process group.
-pub(super) async fn prepare(call: ModePrepare, path: &OsStr, outbox: Outbox) -> Result<(), AgentError> {
+pub(super) async fn prepare(
+    call: ModePrepare,
+    path: &OsStr,
+    outbox: Outbox,
+) -> Result<Option<DriverFiles>, AgentError> {
     let (Program::Command { argv, directory } | Program::LoadGenerator { argv, directory, .. }) =
         &call.program
     else {
-        return Ok(());
+        return Ok(None);
     };
     if !call.prepare.is_empty() {
         let (name, mut command) = in_directory(&call.prepare, directory)?;
@@ -58,7 +64,7 @@ pub(super) async fn prepare(call: ModePrepare, path: &OsStr, outbox: Outbox) -> 
     }
     let (name, located) = in_directory(argv, directory)?;
     match programs::find(located.get_program(), path) {
-        Some(_) => Ok(()),
+        Some(_) => Ok(Some(driver_files(argv, directory, path))),
         None if name.contains('/') => Err(AgentError::new(
             AgentErrorKind::Unsupported,
             format!("there is no program {}", located.get_program().display()),

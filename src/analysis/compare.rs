@@ -160,10 +160,11 @@ fn measure(base: &Sample, new: &Sample, metric: Metric, factor: Option<&'static 
         (Some(base), Some(new)) if base > 0.0 && new > 0.0 => Some(new / base),
         _ => None,
     };
-    let is_same = |column: &&str| base.label.get(column) == new.label.get(column);
     let expected = [Some("cell"), factor];
-    let differs =
-        LABELS.into_iter().filter(|column| !expected.contains(&Some(column)) && !is_same(column)).collect();
+    let differs = LABELS
+        .into_iter()
+        .filter(|column| !expected.contains(&Some(column)) && base.label.differs(&new.label, column))
+        .collect();
     Compared {
         ratio,
         interval: ratio_interval(&new_values, &base_values),

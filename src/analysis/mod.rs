@@ -8,6 +8,7 @@ pub mod control;
 pub mod doubt;
 pub mod drift;
 pub mod gate;
+pub mod first_block;
 pub mod groups;
 pub mod holm;
 pub mod interval;

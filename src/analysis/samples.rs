@@ -6,7 +6,7 @@ use crate::record::{Flag, Status};
 
 /// The columns of `trials.csv` that say what was compared with what; the same in every trial of a sample, unless the
 /// sample is mixed.
-pub const LABELS: [&str; 34] = [
+pub const LABELS: [&str; 35] = [
     "experiment",
     "cell",
     "client_host",
@@ -41,10 +41,11 @@ pub const LABELS: [&str; 34] = [
     "warmup_operations",
     "warmup_s",
     "control_of",
+    "driver_sha256",
 ];
 
 /// Those of [`LABELS`] that tables of earlier versions do not have; nothing has a value there then.
-pub const YOUNGER: [&str; 1] = ["control_of"];
+pub const YOUNGER: [&str; 2] = ["control_of", "driver_sha256"];
 
 /// The trials of any number of runs.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -93,6 +94,14 @@ impl Label {
     pub fn get(&self, column: &str) -> Option<&str> {
         let at = LABELS.iter().position(|name| *name == column)?;
         self.values.get(at).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Whether `other` says something else in this column. Rows of earlier versions do not say what their driver was
+    /// made of, and that is not to say that it was another one.
+    #[must_use]
+    pub fn differs(&self, other: &Self, column: &str) -> bool {
+        let (own, others) = (self.get(column), other.get(column));
+        own != others && (column != "driver_sha256" || own.is_some() && others.is_some())
     }
 }
 

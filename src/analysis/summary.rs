@@ -63,6 +63,8 @@ pub struct CellLabel {
     pub server: Option<ServerIdentity>,
     /// The client; absent if it was never ready.
     pub client: Option<ClientLabel>,
+    /// The hash of what its driver is made of, where that is known.
+    pub driver_sha256: Option<String>,
 }
 
 impl CellLabel {
@@ -74,6 +76,7 @@ impl CellLabel {
             link: record.link,
             server: record.server.clone(),
             client: record.client.clone(),
+            driver_sha256: record.driver_sha256.clone(),
         }
     }
 
@@ -83,6 +86,8 @@ impl CellLabel {
             && self.link == record.link
             && self.server == record.server
             && self.client == record.client
+            // Rows of earlier versions do not tell, which is not to say that it was another one.
+            && self.driver_sha256.as_ref().zip(record.driver_sha256.as_ref()).is_none_or(|(own, its)| own == its)
     }
 }
 
@@ -156,6 +161,8 @@ pub struct CellAttempts {
     label: CellLabel,
     /// Position and throughput of each attempt that ended well.
     good: Vec<(f64, f64)>,
+    /// Repetition and throughput of the same.
+    blocks: Vec<(u32, f64)>,
     littles: Vec<f64>,
     failed: usize,
     mixed: bool,
@@ -169,6 +176,7 @@ impl CellAttempts {
             control_of: record.control_of.clone(),
             label: CellLabel::of(record),
             good: Vec::new(),
+            blocks: Vec::new(),
             littles: Vec::new(),
             failed: 0,
             mixed: false,
@@ -183,7 +191,11 @@ impl CellAttempts {
                     self.label = CellLabel::of(record);
                 }
                 self.mixed |= !self.label.fits(record);
+                if self.label.driver_sha256.is_none() {
+                    self.label.driver_sha256.clone_from(&record.driver_sha256);
+                }
                 self.good.push((record.position as f64, measured.ops_per_s()));
+                self.blocks.push((record.repetition, measured.ops_per_s()));
                 self.littles.extend(littles_law(record));
                 for &flag in &record.flags {
                     *self.flags.entry(flag).or_default() += 1;
@@ -210,6 +222,12 @@ impl CellAttempts {
     #[must_use]
     pub fn throughputs(&self) -> Vec<f64> {
         self.good.iter().map(|(_, ops_per_s)| *ops_per_s).collect()
+    }
+
+    /// Repetition and operations per second of each attempt that ended well.
+    #[must_use]
+    pub fn blocks(&self) -> &[(u32, f64)] {
+        &self.blocks
     }
 
     /// The summary; `latencies` is the merged histogram of the attempts that ended well.

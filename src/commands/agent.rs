@@ -5,6 +5,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::agent::{self, Options};
 use crate::cli::AgentArgs;
 use crate::commands::{Exit, Failure};
+use crate::host::facts;
 
 pub(super) fn agent(args: AgentArgs) -> Result<Exit, Failure> {
     // The coordinator keeps what an agent says on its standard error in the log of the run.
@@ -17,7 +18,14 @@ pub(super) fn agent(args: AgentArgs) -> Result<Exit, Failure> {
     let tmp = std::env::temp_dir();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let lock = args.lock.unwrap_or_else(|| tmp.join("orchestrate.lock"));
-    agent::run(Options { driver_program: std::env::current_exe()?, lock: Some(lock), tmp, path })
-        .map_err(|error| Failure::Unavailable(anyhow::anyhow!("{error}")))?;
+    let environment = facts::environment(std::env::vars_os());
+    agent::run(Options {
+        driver_program: std::env::current_exe()?,
+        lock: Some(lock),
+        tmp,
+        environment,
+        path,
+    })
+    .map_err(|error| Failure::Unavailable(anyhow::anyhow!("{error}")))?;
     Ok(Exit::Complete)
 }

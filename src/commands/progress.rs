@@ -101,6 +101,12 @@ impl Progress {
         self.bar.suspended(print)
     }
 
+    /// No trial is done after all.
+    pub(super) fn start_over(&mut self) {
+        self.done = 0;
+        self.bar.0.set_position(0);
+    }
+
     /// Trials begin: time counts from here.
     pub(super) fn begin(&mut self) {
         self.since = Instant::now();

@@ -1,6 +1,7 @@
 //! `orchestrate FILE`: runs an experiment, keeps what happens, shows the table.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
 use std::env::VarError;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -26,11 +27,11 @@ use crate::host::upload::Builds;
 use crate::plan::{CellId, Plan};
 use crate::protocol::{HostFacts, REVISION};
 use crate::record::Status;
-use crate::report::table;
-use crate::results::differences::differences;
+use crate::report::{first_block, table};
+use crate::results::differences::{Difference, changed_drivers, differences};
 use crate::results::journal::{self, Journal, Reader};
 use crate::results::progress::RunState;
-use crate::results::provenance::{End, EndReason, Session, StopReason};
+use crate::results::provenance::{Drivers, End, EndReason, ServerDescribed, Session, StopReason};
 use crate::results::rebuild::{Rebuilt, rebuild};
 use crate::results::run_dir::{JOURNAL, Resumed, RunDir, runs};
 use crate::results::{ResultsError, progress as done};
@@ -53,31 +54,37 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
         return Err(Failure::Wrong(anyhow!("every cell is excluded: there is nothing to run")));
     }
     let equipment = equipment(&loaded.experiment)?;
-    let unfinished = if args.fresh { None } else { unfinished(&args.results, &loaded, &plan, talk)? };
+    let unfinished = if args.fresh { None } else { unfinished(&args.results, file, &loaded, &plan, talk)? };
     let (kept, rule, finished, done) = match unfinished {
-        Some((mut resumed, done)) => {
+        Some(Unfinished { mut resumed, done, was_through }) => {
             let rule = Rule::resumed(&plan, &resumed.state);
             let finished = std::mem::take(&mut resumed.state.progress);
-            (Kept::Earlier(Box::new(resumed)), rule, finished, done)
+            (Kept::Earlier(Box::new(resumed), was_through), rule, finished, done)
         }
         None => (Kept::Nothing, Rule::new(&plan), done::Progress::default(), 0),
     };
+    let finished = RefCell::new(finished);
 
     let (stop, stopped) = watch::channel(false);
     signals::listen(stop, talk.clone(), bar.clone())?;
     let mut keeper = Keeper {
         plan: &plan,
         text: &loaded.text,
+        file,
         results: &args.results,
         talk,
         log,
+        finished: &finished,
         hosts: BTreeMap::new(),
+        drivers: Drivers::new(),
+        servers: Vec::new(),
+        refusal: None,
         skipped: Vec::new(),
         progress: Progress::new(bar, talk, &plan, done),
         rule,
         kept,
     };
-    let past = |cell: CellId, repetition: u32| past(&finished, cell, repetition);
+    let past = |cell: CellId, repetition: u32| past(&finished.borrow(), cell, repetition);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let end = runtime.block_on(run::run(&plan, equipment, &past, &mut keeper, stopped));
     conclude(keeper, end)
@@ -124,17 +131,26 @@ fn builds(program: &Path) -> Builds {
     Builds::new(beside.into_iter().chain(of_user).collect())
 }
 
-/// The newest run of this experiment on this machine, if this plan has trials that are not done there, and how many
-/// are.
+/// An earlier run that this plan has something to add to.
+struct Unfinished {
+    resumed: Resumed,
+    /// Trials of this plan that are done there.
+    done: u64,
+    /// Whether it has all trials of its own plan.
+    was_through: bool,
+}
+
+/// The newest run of this experiment on this machine, if this plan has trials that are not done there.
 ///
 /// Only the newest one: whoever finished a newer run has left an older one behind for good. And only of this machine:
 /// results travel in repositories, and numbers of two machines do not belong into one run.
 fn unfinished(
     results: &Path,
+    file: &Path,
     loaded: &Loaded,
     plan: &Plan<'_>,
     talk: &TalkArgs,
-) -> Result<Option<(Resumed, u64)>, Failure> {
+) -> Result<Option<Unfinished>, Failure> {
     let here = |run: &PathBuf| begun_on(run).is_none_or(|host| host == hostname());
     let Some(newest) = runs(results, &loaded.experiment.name)?.into_iter().find(here) else {
         return Ok(None);
@@ -153,22 +169,49 @@ fn unfinished(
         return Ok(None);
     }
     let changes = differences(&before, &loaded.experiment);
-    if changes.is_empty() {
+    let before = Plan::new(&before);
+    let was_through = is_through(&before, state);
+    // Without a cell in common this is another experiment, which happens to have the same name.
+    let joins = have_a_cell_in_common(&before, plan);
+    if changes.is_empty() && joins {
         let done = count_done(plan, &state.progress, plan.blocks());
         let of = trials(plan);
         say(talk, &format!("continuing {}: {done} of {of} trials were done", newest.display()));
-        return Ok(Some((resumed, done)));
+        return Ok(Some(Unfinished { resumed, done, was_through }));
     }
-    if is_through(&Plan::new(&before), state) {
-        say(talk, "settings that measure have changed since the last run: starting anew");
+    if was_through {
+        let why = if joins { "settings that measure have changed since" } else { "no cell was measured in" };
+        say(talk, &format!("{why} the last run: starting anew"));
         return Ok(None);
     }
-    let list: String = changes.iter().map(|change| format!("\n  {change}")).collect();
+    let begun_from = state.last_session.as_ref().and_then(|session| session.file.as_deref());
+    let another = begun_from.filter(|begun_from| Path::new(begun_from) != file);
+    let of = another.map_or_else(String::new, |another| format!(", begun from {another},"));
+    let newest = newest.display();
+    if !changes.is_empty() {
+        let or =
+            if another.is_some() { "give this experiment another `name`" } else { "change the file back" };
+        return Err(measures_something_else(&format!("{newest}{of}"), &changes, or));
+    }
     Err(Failure::Wrong(anyhow!(
-        "the unfinished run {} measures something else:{list}\n\
-         its numbers and new ones cannot stand in one table: use --fresh to start anew, or change the file back",
-        newest.display()
+        "the unfinished run {newest}{of} has the name `{}`, too, and no cell in common with {}: give this \
+         experiment another `name`, or use --fresh to leave that run as it is and start anew",
+        loaded.experiment.name,
+        file.display()
     )))
+}
+
+fn measures_something_else(run: &str, changes: &[Difference], or: &str) -> Failure {
+    let list: String = changes.iter().map(|change| format!("\n  {change}")).collect();
+    Failure::Wrong(anyhow!(
+        "the unfinished run {run} measures something else:{list}\n\
+         its numbers and new ones cannot stand in one table: use --fresh to start anew, or {or}"
+    ))
+}
+
+fn have_a_cell_in_common(one: &Plan<'_>, other: &Plan<'_>) -> bool {
+    let cells: HashSet<u64> = one.cells().map(|cell| cell.id.as_u64()).collect();
+    other.cells().any(|cell| cells.contains(&cell.id.as_u64()))
 }
 
 /// The name of the machine that `local` was when a run was begun.
@@ -212,10 +255,17 @@ fn hostname() -> String {
 struct Keeper<'a> {
     plan: &'a Plan<'a>,
     text: &'a str,
+    file: &'a Path,
     results: &'a Path,
     talk: &'a TalkArgs,
     log: RunLog,
+    /// What earlier sessions did.
+    finished: &'a RefCell<done::Progress>,
     hosts: BTreeMap<String, HostFacts>,
+    drivers: Drivers,
+    servers: Vec<ServerDescribed>,
+    /// Why the run must not go on after all, if that showed only when the hosts were there.
+    refusal: Option<Failure>,
     skipped: Vec<MissingMode>,
     progress: Progress,
     rule: Rule<'a>,
@@ -226,17 +276,39 @@ struct Keeper<'a> {
 enum Kept {
     /// Nowhere: until every host and server is there, nothing is worth a directory.
     Nothing,
-    /// Where an earlier session has begun.
-    Earlier(Box<Resumed>),
+    /// Where an earlier session has begun, and whether that run has all trials of its own plan.
+    Earlier(Box<Resumed>, bool),
     /// Here.
     Here(RunDir, Journal),
 }
 
 impl Keeper<'_> {
+    /// An earlier run does not go on with drivers that were changed in the meantime; only the hosts could tell.
+    fn check_drivers(&mut self) -> io::Result<()> {
+        let Kept::Earlier(resumed, was_through) = &self.kept else { return Ok(()) };
+        let changes = changed_drivers(&resumed.state.drivers, &self.drivers);
+        if changes.is_empty() {
+            return Ok(());
+        }
+        if *was_through {
+            self.progress.suspended(|| {
+                say(self.talk, "drivers have changed since the last run: starting anew");
+            });
+            self.kept = Kept::Nothing;
+            self.finished.replace(done::Progress::default());
+            self.rule = Rule::new(self.plan);
+            self.progress.start_over();
+            return Ok(());
+        }
+        let run = resumed.directory.path().display().to_string();
+        self.refusal = Some(measures_something_else(&run, &changes, "change the driver back"));
+        Err(io::Error::other("drivers have changed"))
+    }
+
     fn begin(&mut self) -> Result<(), ResultsError> {
         let now = Timestamp::now();
         let (directory, mut journal) = match std::mem::replace(&mut self.kept, Kept::Nothing) {
-            Kept::Earlier(resumed) => {
+            Kept::Earlier(resumed, _) => {
                 resumed.directory.write_experiment(self.text)?;
                 (resumed.directory, resumed.journal)
             }
@@ -267,6 +339,9 @@ impl Keeper<'_> {
             skipped: self.skipped.iter().map(ToString::to_string).collect(),
             started_at,
             planned_trials: self.plan.trial_count(),
+            file: Some(self.file.display().to_string()),
+            drivers: self.drivers.clone(),
+            servers: self.servers.clone(),
         }
     }
 }
@@ -302,6 +377,12 @@ impl Observer for Keeper<'_> {
             Event::ServerReady { host, server, identity } => {
                 info!(host, server, name = identity.name, version = identity.version, "server ready");
             }
+            Event::ServerDescribed { needed, description } => self.servers.push(ServerDescribed {
+                host: needed.hosts.server.clone(),
+                server: needed.server.clone(),
+                args: needed.args.clone(),
+                description,
+            }),
             Event::Preparing { host, mode, command } => {
                 info!(host, mode, command = words(command), "preparing");
                 self.progress.prepares(mode, command);
@@ -310,7 +391,15 @@ impl Observer for Keeper<'_> {
                 self.progress.suspended(|| say(self.talk, &format!("skipping {missing}")));
                 self.skipped.push(missing.clone());
             }
-            Event::Begin => self.begin().map_err(io::Error::other)?,
+            Event::ModeReady { host, mode, driver } => {
+                info!(host, mode, driver.sha256, "mode ready");
+                let modes = self.drivers.entry(host.to_owned()).or_default();
+                modes.insert(mode.to_owned(), driver.clone());
+            }
+            Event::Begin => {
+                self.check_drivers()?;
+                self.begin().map_err(io::Error::other)?;
+            }
             Event::AttemptBegins { trial, attempt } => {
                 let Settings { mode, workers, .. } = &trial.cell.settings;
                 debug!(cell = %trial.cell.id, mode, workers, trial.repetition, trial.position, attempt, "attempt begins");
@@ -341,6 +430,9 @@ impl Observer for Keeper<'_> {
 /// Writes down how the session ended, makes the tables, and shows the one of the article.
 fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Result<Exit, Failure> {
     keeper.progress.end();
+    if let Some(refusal) = keeper.refusal.take() {
+        return Err(refusal);
+    }
     let Kept::Here(directory, mut journal) = std::mem::replace(&mut keeper.kept, Kept::Nothing) else {
         return match end {
             Ok(_) => Ok(Exit::Interrupted),
@@ -410,6 +502,9 @@ fn show(keeper: &Keeper<'_>, directory: &Path, rebuilt: &Rebuilt) -> io::Result<
         writeln!(out, "{question}")?;
     }
     writeln!(out, "\n{}", table::text(&rebuilt.cells, &rebuilt.controls))?;
+    if let Some(said) = first_block::sentence(rebuilt.first_block.as_ref()) {
+        writeln!(out, "{said}\n")?;
+    }
     writeln!(out, "{}/", directory.display())?;
     writeln!(out, "  trials.csv   a row for every attempt      summary.csv  a row for every cell")?;
     writeln!(out, "  latency.csv  quantiles of every cell      run.json     where the numbers come from")?;

@@ -12,6 +12,7 @@ pub mod environment;
 pub mod facets;
 pub mod figures;
 pub mod gate;
+pub mod first_block;
 pub mod html;
 pub mod markdown;
 pub mod model;
@@ -79,6 +80,7 @@ fn section(name: &str, id: String, samples: &Samples, beside: &[Beside]) -> Sect
     let cells = cells::cells(&samples_here, &layout, &modes);
     let drawn = figures::figures(&id, &cells, &layout, &samples.runs, &curves);
     let mut notes = notes::notes(&cells);
+    notes.extend(first_block::notes(&samples_here, samples));
     notes.extend(controls.iter().filter_map(|control| notes::control(control, &cells)));
     for skipped in
         about.iter().filter_map(|b| b.provenance.as_ref()).flat_map(|p| &p.sessions).flat_map(|s| &s.skipped)

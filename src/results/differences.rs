@@ -12,6 +12,7 @@ use std::fmt;
 use crate::experiment::{
     Experiment, Factor, HostPair, Level, Lifetime, ModeSpec, ServerSpec, or_absent, words,
 };
+use crate::results::provenance::Drivers;
 
 /// A setting that measures and was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +87,33 @@ pub fn differences(old: &Experiment, new: &Experiment) -> Vec<Difference> {
         compare(&format!("mode.{mode}.command"), &command(old), &command(new));
         let generator = |spec: Option<&ModeSpec>| or_absent(spec.and_then(|spec| spec.load_generator));
         compare(&format!("mode.{mode}.load_generator"), &generator(old), &generator(new));
+    }
+    differences
+}
+
+/// The files of drivers that were changed: of every mode that is in both, on every host that is in both.
+#[must_use]
+pub fn changed_drivers(old: &Drivers, new: &Drivers) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    for (host, modes) in old {
+        for (mode, old) in modes {
+            let Some(new) = new.get(host).and_then(|modes| modes.get(mode)) else { continue };
+            let names: BTreeSet<&String> = old.files.keys().chain(new.files.keys()).collect();
+            for name in names {
+                let [old, new] = [old, new].map(|driver| driver.files.get(name));
+                if old != new {
+                    let short = |hash: Option<&String>| {
+                        or_absent(hash.map(|hash| hash.chars().take(12).collect::<String>()))
+                    };
+                    let of = if host == "local" { String::new() } else { format!(" on host `{host}`") };
+                    differences.push(Difference {
+                        setting: format!("driver of mode `{mode}`{of}: SHA-256 of {name}"),
+                        old: short(old),
+                        new: short(new),
+                    });
+                }
+            }
+        }
     }
     differences
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::analysis::precision::Precision;
 use crate::record::{Status, TrialRecord};
 use crate::results::journal::Event;
-use crate::results::provenance::{End, EndReason, Session};
+use crate::results::provenance::{Drivers, End, EndReason, Session};
 
 /// What a journal says about its run as a whole.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +18,8 @@ pub struct RunState {
     pub progress: Progress,
     /// How well medians are known.
     pub precision: Precision,
+    /// What the drivers of trials that ended well were made of, as far as the journal tells.
+    pub drivers: Drivers,
 }
 
 impl RunState {
@@ -31,8 +33,23 @@ impl RunState {
             Event::Trial(record) => {
                 self.progress.observe(&record);
                 self.precision.observe(&record);
+                self.observe_drivers(&record);
             }
             Event::End(end) => self.end = Some(end),
+        }
+    }
+
+    fn observe_drivers(&mut self, record: &TrialRecord) {
+        let Some(session) = &self.last_session else { return };
+        if record.status != Status::Ok {
+            return;
+        }
+        let mode = &record.settings.mode;
+        for host in &record.settings.hosts.clients {
+            if let Some(driver) = session.drivers.get(host).and_then(|modes| modes.get(mode)) {
+                let modes = self.drivers.entry(host.clone()).or_default();
+                modes.entry(mode.clone()).or_insert_with(|| driver.clone());
+            }
         }
     }
 

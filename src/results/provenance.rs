@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::HostFacts;
+use crate::protocol::{DriverFiles, HostFacts, ServerDescription};
 use crate::record::TrialRecord;
 use crate::results::journal::{Event, Heading};
+
+/// What drivers are made of, by the host's name in the file and by the mode.
+pub type Drivers = BTreeMap<String, BTreeMap<String, DriverFiles>>;
 
 /// The start or the resumption of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +38,30 @@ pub struct Session {
     pub started_at: Timestamp,
     /// Trials in the plan, done or not; the largest possible number if repetitions depend on the precision reached.
     pub planned_trials: u64,
+    /// The path of the experiment's file as it was given. Earlier versions did not write it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// What the drivers of modes that are not built in are made of, by host and mode.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub drivers: Drivers,
+    /// What servers were when the session began. Earlier versions did not write it down.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<ServerDescribed>,
+}
+
+/// What a server was when a session began.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerDescribed {
+    /// Its host's name in the file.
+    pub host: String,
+    /// Its name in the file.
+    pub server: String,
+    /// Arguments in place of its own, where the experiment varies them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub args: Option<Vec<String>>,
+    /// What it is.
+    #[serde(flatten)]
+    pub description: ServerDescription,
 }
 
 /// The end of a session.

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::analysis::control::{Control, controls};
+use crate::analysis::first_block::{FirstBlock, first_block};
 use crate::analysis::order;
 use crate::analysis::summary::{CellAttempts, CellSummary, Cells};
 use crate::latency;
@@ -34,6 +35,8 @@ pub struct Rebuilt {
     pub cells: Vec<CellSummary>,
     /// What the controls say.
     pub controls: Vec<Control>,
+    /// How the first block compares with the others, if there are cells enough to tell.
+    pub first_block: Option<FirstBlock>,
     /// Rows of `trials.csv`.
     pub attempts: u64,
     /// Where everything comes from.
@@ -91,6 +94,7 @@ pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
     context.stop_reason = stop_reason;
     let cells = cells.into_cells();
     let controls = controls(&cells);
+    let first_block = first_block(cells.iter().map(CellAttempts::blocks));
     let mut cells = summaries(&journal, cells, spans)?;
     if let Some(session) = provenance.sessions.last() {
         order::sort(&mut cells, &session.modes);
@@ -103,7 +107,7 @@ pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
     })?;
     write_json(&run.join("datapackage.json"), &datapackage::describe(&context))?;
     write_json(&run.join("run.json"), &provenance)?;
-    Ok(Rebuilt { cells, controls, attempts, provenance, torn: reader.torn() })
+    Ok(Rebuilt { cells, controls, first_block, attempts, provenance, torn: reader.torn() })
 }
 
 /// The third pass.

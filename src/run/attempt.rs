@@ -399,6 +399,7 @@ fn blank(fleet: &Fleet<'_>, trial: &PlannedTrial, attempt: u32) -> TrialRecord {
         client: None,
         measured: None,
         parts: Vec::new(),
+        driver_sha256: fleet.driver(&settings.hosts.clients, &settings.mode),
     }
 }
 

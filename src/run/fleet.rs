@@ -21,8 +21,8 @@ use crate::host::reach::{Reached, reach};
 use crate::host::upload::Builds;
 use crate::plan::{NeededServer, Plan};
 use crate::protocol::{
-    AgentError, AgentErrorKind, Call, Endpoint, HostFacts, Launch, ModePrepare, Notice, PathProbe, Ping,
-    Program, ServerStart, ServerUp,
+    AgentError, AgentErrorKind, Call, DriverFiles, Endpoint, HostFacts, Launch, ModePrepare, Notice,
+    PathProbe, Ping, Program, ServerDescribe, ServerDescription, ServerStart, ServerUp,
 };
 use crate::run::{Event, MissingMode, Observer, RunError};
 use crate::units::Nanos;
@@ -89,6 +89,8 @@ pub(super) struct Fleet<'e> {
     skipped: RefCell<BTreeSet<(String, String)>>,
     /// How far servers are, by the hosts of client and server, and in which block that was measured.
     distances: RefCell<BTreeMap<(String, String), (u32, Nanos)>>,
+    /// What drivers are made of, by host and mode.
+    drivers: RefCell<BTreeMap<(String, String), DriverFiles>>,
 }
 
 impl<'e> Fleet<'e> {
@@ -99,6 +101,7 @@ impl<'e> Fleet<'e> {
             members: plan.hosts().into_iter().map(|host| (host, Member::default())).collect(),
             skipped: RefCell::default(),
             distances: RefCell::default(),
+            drivers: RefCell::default(),
         }
     }
 
@@ -135,14 +138,15 @@ impl<'e> Fleet<'e> {
                 let mut met = Vec::new();
                 for needed in all {
                     let up = self.meet(&needed).await;
-                    met.push((needed, up));
+                    let description = if up.is_ok() { self.describe(&needed).await } else { None };
+                    met.push((needed, up, description));
                 }
                 met
             })
             .buffered(AT_ONCE);
         let mut missing = Vec::new();
         while let Some(on_one_host) = met.next().await {
-            for (needed, met) in on_one_host {
+            for (needed, met, description) in on_one_host {
                 let NeededServer { hosts, server, .. } = &needed;
                 match met {
                     Err(error) => missing.push(RunError::Server {
@@ -165,11 +169,27 @@ impl<'e> Fleet<'e> {
                             server,
                             identity: &up.identity,
                         })?;
+                        if let Some(description) = description {
+                            observer.on(Event::ServerDescribed { needed: &needed, description })?;
+                        }
                     }
                 }
             }
         }
         RunError::all(missing)
+    }
+
+    /// What a server that is up is beyond its identity. A run can do without.
+    async fn describe(&self, needed: &NeededServer) -> Option<ServerDescription> {
+        let NeededServer { hosts, server, args } = needed;
+        let key = server_key(server, args.as_deref(), hosts.is_network());
+        match self.call(&hosts.server, ServerDescribe { key }).await {
+            Ok(description) => Some(description),
+            Err(error) => {
+                info!(server, %error, "the server is not described");
+                None
+            }
+        }
     }
 
     /// Prepares every mode that is not built in, on hosts side by side.
@@ -203,6 +223,26 @@ impl<'e> Fleet<'e> {
                             let lack =
                                 |mode| MissingMode { host: host.clone(), mode, reason: reason.clone() };
                             absent.extend(modes.into_iter().map(lack));
+                            continue;
+                        }
+                        // What is prepared in the same way need not be made of the same files.
+                        for mode in modes {
+                            let spec = &self.experiment.modes[&mode];
+                            match self.prepare(&host, &mode, spec, Vec::new()).await {
+                                Ok(Some(driver)) => {
+                                    told.borrow_mut().on(Event::ModeReady {
+                                        host: &host,
+                                        mode: &mode,
+                                        driver: &driver,
+                                    })?;
+                                    self.drivers.borrow_mut().insert((host.clone(), mode), driver);
+                                }
+                                Ok(None) => {}
+                                Err(error) => {
+                                    let reason = error.to_string();
+                                    absent.push(MissingMode { host: host.clone(), mode, reason });
+                                }
+                            }
                         }
                     }
                     Ok::<_, RunError>(absent)
@@ -222,17 +262,31 @@ impl<'e> Fleet<'e> {
         if missing.is_empty() { Ok(()) } else { Err(RunError::Modes(missing)) }
     }
 
-    /// Runs what prepares a mode on a host, which may be nothing, and looks for the program of its driver.
+    /// Runs what prepares a mode on a host, which may be nothing, looks for the program of its driver, and comes back
+    /// with what that is made of.
     pub(super) async fn prepare(
         &self,
         host: &str,
         mode: &str,
         spec: &ModeSpec,
         prepare: Vec<String>,
-    ) -> Result<(), CallError> {
+    ) -> Result<Option<DriverFiles>, CallError> {
         let program = program(Some(spec));
         self.call(host, ModePrepare { mode: mode.to_owned(), program, prepare, timeout: PREPARE_WITHIN })
             .await
+    }
+
+    /// The hash of what the driver of a mode is made of on these hosts; absent for a built-in mode.
+    pub(super) fn driver(&self, clients: &[String], mode: &str) -> Option<String> {
+        let drivers = self.drivers.borrow();
+        let of = |host: &String| Some(&drivers.get(&(host.clone(), mode.to_owned()))?.sha256);
+        let mut hashes: Vec<&str> = Vec::new();
+        for hash in clients.iter().filter_map(of) {
+            if !hashes.contains(&hash.as_str()) {
+                hashes.push(hash);
+            }
+        }
+        (!hashes.is_empty()).then(|| hashes.join(" + "))
     }
 
     /// Whether a trial is left out because its mode is optional and cannot be had.

@@ -18,8 +18,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::host::reach::ReachError;
-use crate::plan::{CellId, Plan, PlannedTrial};
-use crate::protocol::{HostFacts, ServerIdentity};
+use crate::plan::{CellId, NeededServer, Plan, PlannedTrial};
+use crate::protocol::{DriverFiles, HostFacts, ServerDescription, ServerIdentity};
 use crate::record::{Status, TrialRecord};
 
 pub use fleet::Equipment;
@@ -48,6 +48,13 @@ pub enum Event<'a> {
         /// What it is.
         identity: &'a ServerIdentity,
     },
+    /// What a server is beyond its identity, where its agent tells.
+    ServerDescribed {
+        /// The server, and where it is.
+        needed: &'a NeededServer,
+        /// What it is.
+        description: ServerDescription,
+    },
     /// A mode is being prepared on a host, which may take minutes the first time.
     Preparing {
         /// The host's name in the file.
@@ -56,6 +63,15 @@ pub enum Event<'a> {
         mode: &'a str,
         /// What is run; empty if nothing but the program is looked for.
         command: &'a [String],
+    },
+    /// The driver of a mode is there.
+    ModeReady {
+        /// The host's name in the file.
+        host: &'a str,
+        /// The mode.
+        mode: &'a str,
+        /// What its driver is made of.
+        driver: &'a DriverFiles,
     },
     /// An optional mode cannot be had: its trials are left out.
     ModeSkipped(&'a MissingMode),

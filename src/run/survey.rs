@@ -72,7 +72,7 @@ pub async fn survey(plan: &Plan<'_>, equipment: Equipment) -> Survey {
             continue;
         }
         let found = match fleet.prepare(&host, &mode, spec, Vec::new()).await {
-            Ok(()) => Ok(format!("mode `{mode}`: its program is there")),
+            Ok(_) => Ok(format!("mode `{mode}`: its program is there")),
             Err(error) => Err(format!("mode `{mode}`: {error}")),
         };
         survey.sights.push(Sight { host, found, optional: spec.optional });

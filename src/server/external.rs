@@ -6,8 +6,8 @@ use redis::aio::MultiplexedConnection;
 
 use super::info::{self, Counters};
 use super::persistence::Persistence;
-use super::{connect, said};
-use crate::protocol::{AgentError, AgentErrorKind, Endpoint, ServerIdentity};
+use super::{connect, description, said};
+use crate::protocol::{AgentError, AgentErrorKind, Endpoint, ServerDescription, ServerIdentity};
 
 /// A connection to somebody else's server.
 pub(super) struct External {
@@ -88,6 +88,11 @@ impl External {
             Err(error) => tracing::info!("{} does not tell whether it persists: {}", self.name, said(&error)),
         }
         Ok(())
+    }
+
+    /// What it is beyond its identity. Its program is not ours to look for.
+    pub(super) async fn describe(&mut self) -> ServerDescription {
+        ServerDescription { program_sha256: None, config: description::config(&mut self.connection).await }
     }
 
     /// Empties it if that is permitted, and takes the baseline.

@@ -1,5 +1,6 @@
 //! A server process that we start: command line, readiness, persistence, stop.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::{Ipv4Addr, TcpListener};
@@ -14,11 +15,12 @@ use tokio::time::Instant;
 use super::home::{Home, SOCKET, ServerDirectory};
 use super::info::{self, Counters};
 use super::persistence::Persistence;
-use super::{connect, ports, said};
+use super::{connect, description, ports, said};
 use crate::experiment::Address;
 use crate::host::child::{self, Child};
 use crate::host::placement;
-use crate::protocol::{AgentError, AgentErrorKind, Endpoint, ServerIdentity};
+use crate::host::programs;
+use crate::protocol::{AgentError, AgentErrorKind, Endpoint, ServerDescription, ServerIdentity};
 
 const READY_WITHIN: Duration = Duration::from_secs(10);
 const GONE_WITHIN: Duration = Duration::from_secs(1);
@@ -317,6 +319,15 @@ impl Managed {
         };
         if self.death.is_none() && tokio::time::timeout(GONE_WITHIN, asked).await.is_err() {
             tracing::warn!("{} did not stop when it was asked to, and is killed", self.name);
+        }
+    }
+
+    /// What it is beyond its identity.
+    pub(super) async fn describe(&mut self, path: &OsStr) -> ServerDescription {
+        let program = programs::find(self.program.as_ref(), path);
+        ServerDescription {
+            program_sha256: program.and_then(|program| programs::sha256(&program).ok()),
+            config: description::config(&mut self.connection).await,
         }
     }
 

@@ -3,6 +3,7 @@
 //! [`Servers`] holds any number of them side by side, each under the coordinator's name for it. Between a reset and a
 //! sample the connection to a server is idle, so as not to disturb what is measured.
 
+mod description;
 mod external;
 mod home;
 mod info;
@@ -12,6 +13,7 @@ mod persistence;
 mod ports;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,8 +28,8 @@ use self::home::Home;
 use self::managed::{Managed, Recipe};
 pub use self::path::round_trip;
 use crate::protocol::{
-    AgentError, AgentErrorKind, Endpoint, Launch, ServerCounts, ServerReset, ServerSample, ServerStart,
-    ServerStop, ServerUp,
+    AgentError, AgentErrorKind, Endpoint, Launch, ServerCounts, ServerDescribe, ServerDescription,
+    ServerReset, ServerSample, ServerStart, ServerStop, ServerUp,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -157,6 +159,21 @@ impl Servers {
             Server::Managed(server) => Ok(server.count().await?.since(&server.baseline)),
             Server::External(server) => Ok(server.count().await?.since(&server.baseline)),
         }
+    }
+
+    /// What a server is beyond its identity; its program is looked up on `path`.
+    ///
+    /// # Errors
+    /// `Protocol` when it was never started.
+    pub async fn describe(
+        &mut self,
+        request: &ServerDescribe,
+        path: &OsStr,
+    ) -> Result<ServerDescription, AgentError> {
+        Ok(match self.find(&request.key)? {
+            Server::Managed(server) => server.describe(path).await,
+            Server::External(server) => server.describe().await,
+        })
     }
 
     /// Stops a server that we started, forgets one that we did not.

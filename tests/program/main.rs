@@ -12,6 +12,8 @@ mod fleet;
 #[cfg(target_os = "linux")]
 mod hosts;
 #[cfg(test)]
+mod identity;
+#[cfg(test)]
 #[cfg(target_os = "linux")]
 mod machines;
 #[cfg(test)]

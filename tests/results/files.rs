@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use orchestrate::analysis::summary::CellSummary;
-use orchestrate::record::{Flag, Status};
+use orchestrate::record::{Flag, Status, TrialRecord};
 use orchestrate::results::columns::{Column, cells, trials};
 use orchestrate::results::provenance::{End, EndReason, Provenance, StopReason};
 use orchestrate::results::rebuild::rebuild;
@@ -256,6 +256,31 @@ fn a_cell_whose_trials_met_different_servers_is_called_mixed() {
     newer.server.as_mut().unwrap().version = "8.0.0".to_owned();
     let run = Run::of(&[ok(&settings, 1, 8_600.0), newer]);
     assert!(summary(&run).mixed);
+}
+
+#[test]
+fn a_cell_whose_trials_had_different_drivers_is_called_mixed() {
+    let settings = settings("sync", 1);
+    let run = |hashes: [Option<&str>; 3]| {
+        let trials = [1, 2, 3].map(|repetition| {
+            let hash = hashes[repetition as usize - 1].map(str::to_owned);
+            TrialRecord { driver_sha256: hash, ..ok(&settings, repetition, 8_600.0) }
+        });
+        let run = Run::of(&trials);
+        let of_table = read_runs(&run);
+        (summary(&run).mixed, of_table)
+    };
+    assert_eq!(run([Some("a"), Some("b"), Some("b")]), (true, vec!["driver_sha256"]));
+    // What an earlier version measured does not tell, which is not to say that it was another driver.
+    assert_eq!(run([None, Some("b"), Some("b")]), (false, vec![]));
+    assert_eq!(run([None, Some("b"), Some("c")]), (true, vec!["driver_sha256"]));
+}
+
+/// What the one sample of a run's table is mixed of.
+fn read_runs(run: &Run) -> Vec<&'static str> {
+    rebuild(&run.path).unwrap();
+    let read = orchestrate::results::read::samples(std::slice::from_ref(&run.path)).unwrap();
+    read.samples.into_iter().next().unwrap().mixed
 }
 
 #[test]

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod first_block;
+#[cfg(test)]
 mod journal;
 #[cfg(test)]
 mod package;

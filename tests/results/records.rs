@@ -78,6 +78,7 @@ pub(crate) fn failed(settings: &Settings, repetition: u32, error: &str) -> Trial
         client: None,
         measured: None,
         parts: Vec::new(),
+        driver_sha256: None,
     }
 }
 
@@ -143,6 +144,9 @@ pub(crate) fn session(run_id: &str, planned_trials: u64) -> Session {
         skipped: Vec::new(),
         started_at: start(),
         planned_trials,
+        file: None,
+        drivers: BTreeMap::new(),
+        servers: Vec::new(),
     }
 }
 

@@ -9,6 +9,8 @@ use crate::host::placement::{parse_list, siblings};
 use crate::protocol::HostFacts;
 
 const CPUS: &str = "/sys/devices/system/cpu";
+const HUGE_PAGES: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
+const NODES: &str = "/sys/devices/system/node/online";
 const CLOCKS: &str = "/sys/devices/system/clocksource/clocksource0";
 
 pub(super) fn facts(look: &impl Look, common: HostFacts) -> HostFacts {
@@ -36,8 +38,17 @@ pub(super) fn facts(look: &impl Look, common: HostFacts) -> HostFacts {
         governor: list([governors(look, &online), boost(look)]),
         clock: look.file(&format!("{CLOCKS}/current_clocksource")),
         load1: look.file("/proc/loadavg").as_deref().and_then(load_average),
+        transparent_huge_pages: look.file(HUGE_PAGES).as_deref().and_then(chosen),
+        microcode: field(&cpuinfo, "microcode").map(str::to_owned),
+        numa_nodes: look.file(NODES).and_then(|nodes| parse_list(&nodes)).and_then(|nodes| some(nodes.len())),
         ..common
     }
+}
+
+/// `madvise` of `always [madvise] never`.
+fn chosen(words: &str) -> Option<String> {
+    let word = words.split_once('[')?.1.split_once(']')?.0;
+    Some(word.to_owned()).filter(|word| !word.is_empty())
 }
 
 /// `Debian GNU/Linux 12` from os-release(5).
@@ -232,6 +243,18 @@ MemAvailable:   24154020 kB
                 ..common()
             }
         );
+    }
+
+    #[test]
+    fn what_moves_numbers_between_machines_of_one_model_is_told() {
+        let machine = captured(&[
+            ("/proc/cpuinfo", "processor\t: 0\nmodel name\t: AMD EPYC\nmicrocode\t: 0xa20102b\n"),
+            (HUGE_PAGES, "always [madvise] never\n"),
+            (NODES, "0-1\n"),
+        ]);
+        let facts = facts(&machine, common());
+        assert_eq!(facts.transparent_huge_pages.as_deref(), Some("madvise"));
+        assert_eq!((facts.microcode.as_deref(), facts.numa_nodes), (Some("0xa20102b"), Some(2)));
     }
 
     /// Amazon Linux 2023 on arm64, an EC2 instance t4g.small with two CPUs of a Graviton 2.

@@ -2,11 +2,13 @@
 //!
 //! What cannot be found out is absent; nothing here is an error, and nothing here is guessed.
 
+mod environment;
 mod freebsd;
 mod guest;
 mod linux;
 mod macos;
 
+pub use self::environment::environment;
 use crate::host::look::Here;
 use crate::host::placement;
 use crate::protocol::{HostFacts, REVISION};
@@ -107,6 +109,7 @@ mod tests {
             "virtualisation":null,"governor":"performance","clock":null,"load1":null,"can_pin":true}"#;
         let facts: HostFacts = serde_json::from_str(kept).unwrap();
         assert_eq!((facts.cpus, facts.cores, facts.governor.as_deref()), (2, None, Some("performance")));
+        assert_eq!((facts.microcode, facts.numa_nodes, facts.environment.len()), (None, None, 0));
     }
 
     proptest! {

@@ -36,6 +36,11 @@ pub fn columns() -> Vec<TrialColumn> {
     columns.extend(cost());
     columns.extend(other_settings());
     columns.push(control());
+    columns.push(TrialColumn::text(
+        "driver_sha256",
+        "SHA-256 of the files that the client's driver is made of; missing where it is built in.",
+        |_, row| row.driver_sha256.as_deref().into(),
+    ));
     columns
 }
 

@@ -118,9 +118,11 @@ impl Growing {
             self.sample.label = label.clone();
         }
         for (index, column) in LABELS.into_iter().enumerate() {
-            if self.sample.label.values[index] != label.values[index] && !self.sample.mixed.contains(&column)
-            {
+            if self.sample.label.differs(label, column) && !self.sample.mixed.contains(&column) {
                 self.sample.mixed.push(column);
+            }
+            if column == "driver_sha256" && self.sample.label.get(column).is_none() {
+                self.sample.label.values[index].clone_from(&label.values[index]);
             }
         }
     }
