@@ -36,6 +36,11 @@ pub fn columns() -> Vec<TrialColumn> {
     columns.extend(cost());
     columns.extend(other_settings());
     columns.push(control());
+    columns.push(TrialColumn::integer(
+        "connections",
+        "Connections to the server when the client was ready; empty on a server that somebody else runs.",
+        |_, row| server(row, |server| server.connections),
+    ));
     columns
 }
 
