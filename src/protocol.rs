@@ -523,7 +523,7 @@ pub struct ServerSample {
 }
 
 /// What the server counted since the last reset.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ServerCounts {
     /// Calls of SET.
     pub set_calls: u64,
@@ -547,6 +547,34 @@ pub struct ServerCounts {
     pub main_thread_cpu_ns: Option<Nanos>,
     /// `used_memory` now.
     pub memory_bytes: u64,
+    /// How often it read from a connection, where it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reads: Option<u64>,
+    /// Bytes that it received, where it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_bytes: Option<u64>,
+    /// Bytes that it sent, where it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_bytes: Option<u64>,
+    /// Connections of clients at the reset, the agent's own left out. Known only of a server that the agent started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u64>,
+    /// Calls of SET and GET that it counted after the driver had said that it was done. Known only where the driver ran
+    /// on the server's host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls_after_done: Option<u64>,
+    /// Every other command that was called, by its name in lower case; INFO, which the agent itself asks, left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub others: BTreeMap<String, OtherCalls>,
+}
+
+/// Calls of a command that is neither SET nor GET.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherCalls {
+    /// How many.
+    pub calls: u64,
+    /// Time that the server spent in executing them.
+    pub executing_ns: Nanos,
 }
 call!(ServerSample => ServerCounts, "server.sample");
 

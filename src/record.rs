@@ -112,7 +112,7 @@ pub enum Flag {
     Throttled,
     /// Open loop: the client fell behind its schedule.
     BehindSchedule,
-    /// The agent's clock and the driver's disagree about the elapsed time by more than a tenth.
+    /// The agent's clock and the driver's disagree about the elapsed time by more than 3% and 5 ms.
     ClockDisagrees,
     /// The server persisted to disk, as its command line asked.
     Persistence,
@@ -120,6 +120,8 @@ pub enum Flag {
     NotPlaced,
     /// Several clients: one of them was done when the others still had more than a tenth of the time to go.
     UnevenClients,
+    /// A server that somebody else runs had other work to do than ours.
+    OtherClients,
     /// The throughput is far from that of the cell's other trials. Known only when those are: never in a journal.
     Outlier,
 }
@@ -138,6 +140,7 @@ impl Flag {
             Self::Persistence => "persistence",
             Self::NotPlaced => "not-placed",
             Self::UnevenClients => "uneven-clients",
+            Self::OtherClients => "other-clients",
             Self::Outlier => "outlier",
         }
     }

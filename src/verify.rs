@@ -1,13 +1,17 @@
 //! The server has the last word: what a driver claims is held against what the server counted and what the agent
 //! saw. Pure decisions, no message is sent here.
 
+pub mod traffic;
+
 use crate::experiment::Amount;
 use crate::latency;
 use crate::protocol::{Done, JobWorkload, Latency, ServerCounts, TrialResult};
 use crate::record::LatencySummary;
 
-/// How far the agent's clock may be from the driver's, as a share of the elapsed time …
+/// What two clocks, of which one counts something else than the other, may differ by as a share of the elapsed time.
 pub(crate) const CLOCKS_APART: f64 = 0.1;
+/// How far the agent's clock may be from the driver's, as a share of the elapsed time: both begin at go and end at done …
+pub(crate) const CLAIM_APART: f64 = 0.03;
 /// … and what passing messages may cost in any case, in seconds.
 pub(crate) const MESSAGES: f64 = 0.005;
 
@@ -51,6 +55,26 @@ pub enum Disagreement {
     OtherKeys { claimed: u64, operations: u64 },
     #[error("{found} keys are there afterwards that were not before, {expected} were expected")]
     Keys { found: i64, expected: i64 },
+    #[error("the server executed commands that no job asks a driver for: {0}")]
+    OtherCommands(String),
+    #[error("the server counted {0} SET and GET calls after the driver had said that it was done")]
+    AfterDone(u64),
+    #[error(
+        "the server received {received} bytes: the keys and values of {operations} operations take {least} at least"
+    )]
+    Received { received: u64, operations: u64, least: u64 },
+    #[error("the server sent {sent} bytes: the replies to {operations} operations take {least} at least")]
+    Sent { sent: u64, operations: u64, least: u64 },
+    #[error(
+        "the server read from its connections only {reads} times, though {operations} operations with a pipeline of \
+         {pipeline} take {least} reads at least: the driver sent more in one round trip than was asked for"
+    )]
+    FewReads { reads: u64, operations: u64, pipeline: u32, least: u64 },
+    #[error(
+        "the server read from its connections {reads} times, though {operations} operations with a pipeline of \
+         {pipeline} take {most} reads at most: the driver sent less in one round trip than was asked for"
+    )]
+    ManyReads { reads: u64, operations: u64, pipeline: u32, most: u64 },
     #[error("the driver's latencies count {latencies} operations of {operations}")]
     Latencies { latencies: u64, operations: u64 },
 }

@@ -4,6 +4,8 @@
 //! the server counted. What cannot be said in a well-formed conversation (another version, a closed input) is said to
 //! the bare process.
 
+mod look;
+
 use std::cell::Cell;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -27,6 +29,7 @@ use crate::protocol::{
 };
 use crate::server::Servers;
 use crate::units::Nanos;
+use crate::verify::traffic::{self, Expected};
 use crate::verify::{self, Keys};
 
 /// How long a driver is watched for work that it does before `go`.
@@ -40,6 +43,7 @@ const POLL: Duration = Duration::from_millis(5);
 /// The operations of a trial; not divisible by the number of workers.
 const OPERATIONS: u64 = 2000;
 const WORKERS: u32 = 3;
+const VALUE_BYTES: u32 = 100;
 /// Operations that nobody finishes while this test runs.
 const ENDLESS: u64 = 99_999_999;
 const RATE: u64 = 10_000;
@@ -171,6 +175,8 @@ impl Bench<'_> {
         tests! {
             "leaves no process behind" => self.leaves_nobody();
             "shares an uneven number of operations among workers" => self.trial(|job| job.workers = WORKERS, noted);
+            "names each key by its worker" => self.names_keys();
+            "sets each key and then gets it" => self.takes_turns();
             "works until a time has passed" => self.trial(
                 |job| {
                     job.workload.operations = None;
@@ -178,7 +184,7 @@ impl Bench<'_> {
                 },
                 noted,
             );
-            "stores values of a given size" => self.trial(|job| job.workload.value_bytes = Some(100), noted);
+            "stores values of a given size" => self.sizes_values();
             "sends several operations in one round trip" => self.trial(|job| job.workload.pipeline = 5, noted);
             "keeps to a rate" => self.trial(|job| job.workload.rate = Some(RATE), kept_rate);
             "warms up for a time" => self.trial(|job| job.warmup = Warmup::Duration(Nanos::from_millis(50)), noted);
@@ -238,6 +244,57 @@ impl Bench<'_> {
         judge(&self.carry_out(job, OPEN).await?)
     }
 
+    /// Its trial on the server without a password; `None` of a driver that has said that it does something else.
+    async fn exact_trial(&mut self, change: impl FnOnce(&mut Job)) -> Result<Option<Job>, Stop> {
+        let mut job = self.job();
+        change(&mut job);
+        let trial = self.carry_out(job.clone(), OPEN).await?;
+        Ok(trial.ready.comparability.is_none().then_some(job))
+    }
+
+    async fn names_keys(&mut self) -> Outcome {
+        let Some(job) = self.exact_trial(|job| job.workers = WORKERS).await? else {
+            return says_it_differs();
+        };
+        let keys = look::keys(&self.up.endpoint).await.map_err(Stop::Wrong)?;
+        for worker in 0..WORKERS {
+            let stem = format!("{}{worker}:", job.key_prefix);
+            let (found, share) =
+                (look::beginning(&keys, &stem), JobWorkload::share(OPERATIONS, WORKERS, worker));
+            if found != share {
+                return wrong(format!(
+                    "wrote {found} keys that begin with `{stem}`: worker {worker} has {share} operations"
+                ));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn sizes_values(&mut self) -> Outcome {
+        let change = |job: &mut Job| job.workload.value_bytes = Some(VALUE_BYTES);
+        if self.exact_trial(change).await?.is_none() {
+            return says_it_differs();
+        }
+        let keys = look::keys(&self.up.endpoint).await.map_err(Stop::Wrong)?;
+        let sizes = look::sizes(&self.up.endpoint, &keys).await.map_err(Stop::Wrong)?;
+        match keys.iter().zip(sizes).find(|(_, size)| *size != u64::from(VALUE_BYTES)) {
+            Some((key, size)) => {
+                wrong(format!("stored {size} bytes in `{key}` where {VALUE_BYTES} were asked for"))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// What the server is told, in its order, by a single worker.
+    async fn takes_turns(&mut self) -> Outcome {
+        let overheard = look::overhear(&self.up.endpoint).await.map_err(Stop::Wrong)?;
+        if self.exact_trial(|_| ()).await?.is_none() {
+            return says_it_differs();
+        }
+        let heard = overheard.end().await.map_err(Stop::Wrong)?;
+        look::out_of_turn(&heard).map_or(Ok(None), wrong)
+    }
+
     async fn unix_socket(&mut self) -> Outcome {
         let job = Job { server: self.up.endpoint.clone(), ..self.job() };
         if job.server.unix_socket.is_none() {
@@ -270,10 +327,22 @@ impl Bench<'_> {
                 early.set_calls, early.get_calls
             ));
         }
-        let result = driver.go(self.options.within.into(), &self.servers.pids()).await?;
+        let (within, pids) = (self.options.within.into(), self.servers.pids());
+        let result = driver.go(within, &pids, self.servers.note_done(server)).await?;
         let counts = self.sample(server).await?;
-        let keys = Keys { left: !job.delete_keys, may_differ: ready.comparability.is_some() };
-        if let Err(disagreement) = verify::verify(&job.workload, &result, &counts, keys) {
+        let differs = ready.comparability.is_some();
+        let keys = Keys { left: !job.delete_keys, may_differ: differs };
+        let expected = Expected {
+            workload: &job.workload,
+            workers: job.workers,
+            key_prefix: &job.key_prefix,
+            deletes_keys: job.delete_keys,
+            differs,
+            ours: true,
+        };
+        let verdict = verify::verify(&job.workload, &result, &counts, keys)
+            .and_then(|()| traffic::confirm(&result.done, &counts, &expected));
+        if let Err(disagreement) = verdict {
             return wrong(disagreement.to_string());
         }
         if let Err(error) = verify::latency(&result) {
@@ -281,6 +350,15 @@ impl Bench<'_> {
         }
         if ready.workers != job.workers {
             return wrong(format!("uses {} workers where {} were asked for", ready.workers, job.workers));
+        }
+        if let Some(connections) = counts.connections
+            && connections < u64::from(job.workers)
+            && !differs
+        {
+            return wrong(format!(
+                "has {connections} connections for {} workers when it is ready, and does not say so in `comparability`",
+                job.workers
+            ));
         }
         Ok(Trial { ready, result })
     }
@@ -311,7 +389,7 @@ impl Bench<'_> {
         self.reset(OPEN).await?;
         let (driver, ready) = self.ready(&job).await?;
         lies.set(true);
-        match driver.go(self.options.within.into(), &[]).await {
+        match driver.go(self.options.within.into(), &[], async {}).await {
             Ok(result) if result.done.errors > 0 => Ok(None),
             Ok(_) if ready.comparability.is_some() => {
                 Ok(Some("it does not, and says that it differs".to_owned()))
@@ -405,6 +483,11 @@ impl Bench<'_> {
         }
         driver.end().await.map(|()| None)
     }
+}
+
+/// What it leaves is not what was asked for, and it has said so.
+fn says_it_differs() -> Outcome {
+    Ok(Some("not looked at, since it says that it differs".to_owned()))
 }
 
 fn noted(_: &Trial) -> Outcome {

@@ -152,11 +152,16 @@ impl Driver {
     }
 
     /// Says go, waits for its claim and for its end. `servers` are the processes on this host whose CPU time is not
-    /// foreign.
+    /// foreign; `at_done` is carried out when it says that it is done, before its input closes.
     ///
     /// # Errors
     /// With the reason, the driver's exit status and its last words. The driver is dead then.
-    pub(super) async fn go(mut self, within: Nanos, servers: &[u32]) -> Result<TrialResult, AgentError> {
+    pub(super) async fn go(
+        mut self,
+        within: Nanos,
+        servers: &[u32],
+        at_done: impl Future<Output = ()>,
+    ) -> Result<TrialResult, AgentError> {
         // Whoever talks before `go` has not waited for it.
         if let Ok(early) = timeout(Duration::ZERO, self.output.next()).await {
             let fault = match early {
@@ -196,6 +201,7 @@ impl Driver {
         let after = Moment::now(&self.family, servers);
         let wall_ns = Nanos::from(self.heard.duration_since(started));
         let load1 = machine::load1();
+        at_done.await;
         let usage = self.finish().await?;
         Ok(TrialResult {
             done,

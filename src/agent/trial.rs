@@ -75,7 +75,12 @@ impl Trials {
     pub(super) async fn go(&self, call: TrialGo) -> Result<TrialResult, AgentError> {
         let (work, driver) = self.resume(&call.trial)?;
         let servers = self.servers.lock().await.pids();
-        match work.abort.run_until_cancelled(driver.go(call.timeout, &servers)).await {
+        let note_done = async {
+            if let Some(key) = &work.server {
+                self.servers.lock().await.note_done(key).await;
+            }
+        };
+        match work.abort.run_until_cancelled(driver.go(call.timeout, &servers, note_done)).await {
             Some(Ok(result)) => Ok(result),
             Some(Err(error)) => Err(self.blame_server(error, work.server.as_deref()).await),
             None => Err(aborted(&call.trial)),

@@ -279,11 +279,12 @@ pub(super) const fn meaning(flag: Flag) -> &'static str {
         Flag::ForeignLoad => "other programs used more than a tenth of a CPU on the client's machine",
         Flag::Throttled => "the hypervisor took more than a fiftieth of the machine's CPU time",
         Flag::BehindSchedule => "the client fell behind the rate that it was to keep",
-        Flag::ClockDisagrees => "two clocks disagree about the elapsed time by more than a tenth",
+        Flag::ClockDisagrees => "two clocks disagree about the elapsed time by more than 3% and 5 ms",
         Flag::Persistence => "the server wrote to disk, as its arguments asked",
         Flag::UnevenClients => {
             "one of several clients was done long before the others; for a while not all worked"
         }
+        Flag::OtherClients => "other clients were at work on the server, which somebody else runs",
         Flag::Outlier => {
             "far from the other trials of the row (modified z-score above 3.5); kept all the same"
         }

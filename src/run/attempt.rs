@@ -15,10 +15,11 @@ use crate::protocol::{
     AgentErrorKind, AppliedPlacement, HostFacts, Job, JobWorkload, PROTOCOL, Ready, ServerCounts,
     ServerPlace, ServerReset, ServerSample, ServerUp, TrialAbort, TrialGo, TrialPrepare, TrialReady,
 };
-use crate::record::{ClientLabel, HostLabel, LinkKind, Measured, Part, Status, TrialRecord};
+use crate::record::{ClientLabel, Flag, HostLabel, LinkKind, Measured, Part, Status, TrialRecord};
 use crate::run::fleet::{Fleet, is_unavailable, program, server_key};
 use crate::run::{RunError, flags, stop_requested, team};
 use crate::units::Nanos;
+use crate::verify::traffic::{self, Expected};
 use crate::verify::{self, Disagreement, Keys};
 
 /// How an attempt ended, and what follows for the run.
@@ -28,6 +29,15 @@ pub(super) struct Ended {
     pub(super) may_succeed_again: bool,
     /// Why the whole run cannot go on.
     pub(super) fatal: Option<RunError>,
+}
+
+/// An attempt that ended well.
+struct Outcome {
+    measured: Measured,
+    /// What each client did.
+    parts: Vec<Part>,
+    /// Whether others were at work on the server.
+    disturbed: bool,
 }
 
 /// Why an attempt did not end well.
@@ -105,12 +115,15 @@ pub(super) async fn attempt(
     };
     record.took_ns = begun.elapsed().into();
     match outcome {
-        Ok((measured, parts)) => {
+        Ok(Outcome { measured, parts, disturbed }) => {
             record.status = Status::Ok;
             let mode = fleet.equipment.builtin.iter().find(|mode| mode.name == record.settings.mode);
             let facts = record.settings.hosts.clients.iter().map(|client| fleet.facts(client));
             let clients: Vec<_> = parts.into_iter().zip(facts).collect();
             record.flags = flags::flags(&record, &measured, &clients, mode.map(|mode| mode.threads));
+            if disturbed {
+                record.flags.push(Flag::OtherClients);
+            }
             record.measured = Some(measured);
             if clients.len() > 1 {
                 record.parts = clients.into_iter().map(|(part, _)| part).collect();
@@ -165,7 +178,7 @@ async fn carry_out(
     name: &str,
     record: &mut TrialRecord,
     keys_at_risk: &mut Option<String>,
-) -> Result<(Measured, Vec<Part>), Failure> {
+) -> Result<Outcome, Failure> {
     let settings = &trial.cell.settings;
     let HostPair { clients, server: server_host } = &settings.hosts;
     let deadline = Instant::now() + fleet.experiment.run.timeout.duration();
@@ -212,6 +225,7 @@ async fn carry_out(
 
     let job = job(fleet, trial, &up, record.attempt);
     *keys_at_risk = (!up.flushes).then(|| job.key_prefix.clone());
+    let (workload, workers, key_prefix) = (job.workload.clone(), job.workers, job.key_prefix.clone());
     let jobs = team::jobs(job, clients.len());
     let asked: Vec<JobWorkload> = jobs.iter().map(|job| job.workload.clone()).collect();
     let prepare = clients.iter().zip(jobs).map(|(host, job)| {
@@ -253,8 +267,16 @@ async fn carry_out(
             result,
         })
         .collect();
-    let measured = accept(&asked, &parts, wall, counts, Keys { left: up.flushes, may_differ })?;
-    Ok((measured, parts))
+    let expected = Expected {
+        workload: &workload,
+        workers,
+        key_prefix: &key_prefix,
+        deletes_keys: !up.flushes,
+        differs: may_differ,
+        ours: !matches!(fleet.experiment.servers[&settings.server], ServerSpec::External { .. }),
+    };
+    let (measured, disturbed) = accept(&asked, &parts, wall, counts, &expected)?;
+    Ok(Outcome { measured, parts, disturbed })
 }
 
 /// Says of which client an error is, if there are several.
@@ -293,14 +315,14 @@ fn label(ready: Ready, placement: AppliedPlacement, server_placed: &AppliedPlace
 }
 
 /// Holds each driver's claim against its job, and all of them against the server's counts; what stands up to it is
-/// measured.
+/// measured. Also says whether others were at work on a server that is not ours.
 fn accept(
     asked: &[JobWorkload],
     parts: &[Part],
     wall: Nanos,
     counts: ServerCounts,
-    keys: Keys,
-) -> Result<Measured, Failure> {
+    expected: &Expected<'_>,
+) -> Result<(Measured, bool), Failure> {
     let several = parts.len() > 1;
     for (asked, part) in asked.iter().zip(parts) {
         verify::claim(asked, &part.result).map_err(|disagreement| {
@@ -310,9 +332,12 @@ fn accept(
         })?;
     }
     let result = team::result(parts, wall).map_err(Failure::for_good)?;
+    let keys = Keys { left: !expected.deletes_keys, may_differ: expected.differs };
     verify::confirm(&result.done, &counts, keys)?;
+    traffic::confirm(&result.done, &counts, expected)?;
+    let disturbed = !expected.ours && traffic::others_were_at_work(&result.done, &counts, expected);
     let (latency, latency_summary) = verify::latency(&result).map_err(Failure::for_good)?;
-    Ok(Measured {
+    let measured = Measured {
         elapsed_ns: result.done.elapsed_ns,
         operations: result.done.operations,
         errors: result.done.errors,
@@ -326,7 +351,8 @@ fn accept(
         wall_ns: result.wall_ns,
         max_lag_ns: result.done.max_lag_ns,
         load1: result.load1,
-    })
+    };
+    Ok((measured, disturbed))
 }
 
 fn job(fleet: &Fleet<'_>, trial: &PlannedTrial, up: &ServerUp, attempt: u32) -> Job {

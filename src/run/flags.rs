@@ -6,7 +6,7 @@ use crate::experiment::{Placement, Threads};
 use crate::protocol::{AppliedPlacement, HostFacts};
 use crate::record::{Flag, Measured, Part, TrialRecord};
 use crate::units::Nanos;
-use crate::verify::{CLOCKS_APART, MESSAGES};
+use crate::verify::{CLAIM_APART, CLOCKS_APART, MESSAGES};
 
 /// The share of a CPU from which on a thread counts as saturated.
 const SATURATED: f64 = 0.9;
@@ -47,7 +47,10 @@ pub(super) fn flags(
     flag(Flag::ForeignLoad, any(has_foreign_load));
     flag(Flag::Throttled, any(is_throttled));
     flag(Flag::BehindSchedule, measured.max_lag_ns.is_some_and(|lag| lag.as_secs_f64() > BEHIND));
-    flag(Flag::ClockDisagrees, wall - elapsed > CLOCKS_APART * wall + MESSAGES);
+    // To delete its keys is in what the agent's clock saw, and not in what the driver claims.
+    let deleted = ["del", "unlink"].iter().any(|&name| measured.server.others.contains_key(name));
+    let apart = if deleted { CLOCKS_APART } else { CLAIM_APART };
+    flag(Flag::ClockDisagrees, clients.iter().any(|(part, _)| has_another_clock(part, apart)));
     flag(Flag::Persistence, record.server.as_ref().is_some_and(|server| server.persistence));
     let applied = record.client.as_ref().map(|client| &client.placement);
     let asked = record.settings.placement != Placement::Free;
@@ -83,6 +86,12 @@ fn is_bound(part: &Part, facts: &HostFacts, threads: Option<Threads>) -> bool {
 fn has_foreign_load(part: &Part, _: &HostFacts, _: Option<Threads>) -> bool {
     let foreign = part.result.foreign_cpu_ns;
     share(part, foreign) > FOREIGN && ticks(foreign)
+}
+
+/// Each client is held against the clock of its own agent.
+fn has_another_clock(part: &Part, apart: f64) -> bool {
+    let (elapsed, wall) = (part.result.done.elapsed_ns.as_secs_f64(), part.result.wall_ns.as_secs_f64());
+    wall - elapsed > apart * wall + MESSAGES
 }
 
 fn is_throttled(part: &Part, facts: &HostFacts, _: Option<Threads>) -> bool {

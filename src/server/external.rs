@@ -19,6 +19,8 @@ pub(super) struct External {
     pub(super) flushes: bool,
     pub(super) identity: ServerIdentity,
     pub(super) baseline: Counters,
+    /// Calls of SET and GET when the driver said that it was done, if that was noted since the baseline.
+    pub(super) calls_at_done: Option<u64>,
     connection: MultiplexedConnection,
 }
 
@@ -53,6 +55,7 @@ impl External {
             flushes,
             identity,
             baseline,
+            calls_at_done: None,
             connection,
         })
     }
@@ -106,6 +109,7 @@ impl External {
                 .map_err(|error| self.failed("did not answer FLUSHALL", &error))?;
         }
         self.baseline = self.count().await?;
+        self.calls_at_done = None;
         if self.flushes && !self.baseline.is_empty() {
             let message =
                 format!("{} holds keys right after FLUSHALL: somebody else writes to it", self.name);

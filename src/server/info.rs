@@ -1,6 +1,8 @@
 //! Reads what a server says of itself: the text of `INFO`. Pure.
 
-use crate::protocol::{ServerCounts, ServerIdentity};
+use std::collections::BTreeMap;
+
+use crate::protocol::{OtherCalls, ServerCounts, ServerIdentity};
 use crate::units::Nanos;
 
 /// The value of a field such as `redis_version`.
@@ -23,13 +25,19 @@ pub(super) fn identity(info: &str) -> Option<ServerIdentity> {
 }
 
 /// Everything that is counted, at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Counters {
     set_calls: u64,
     get_calls: u64,
     failed_calls: u64,
     script_calls: u64,
     executing: Nanos,
+    others: BTreeMap<String, OtherCalls>,
+    // Not every server tells these.
+    reads: Option<u64>,
+    received_bytes: Option<u64>,
+    sent_bytes: Option<u64>,
+    connected_clients: Option<u64>,
     keyspace_misses: u64,
     keys: i64,
     cpu: Nanos,
@@ -44,13 +52,19 @@ impl Counters {
         let cpu = |user: &'static str, system: &'static str| {
             Some(Nanos(seconds(field(info, user)?)?.0 + seconds(field(info, system)?)?.0))
         };
-        let number = |name| field(info, name).and_then(|value| value.parse().ok()).ok_or(name);
+        let told = |name| field(info, name).and_then(|value| value.parse().ok());
+        let number = |name| told(name).ok_or(name);
         Ok(Self {
             set_calls: set.calls,
             get_calls: get.calls,
             failed_calls: set.failed + get.failed,
             script_calls: SCRIPTS.iter().map(|name| Command::parse(info, name).calls).sum(),
             executing: Nanos((set.usec + get.usec) * 1_000),
+            others: others(info),
+            reads: told("total_reads_processed"),
+            received_bytes: told("total_net_input_bytes"),
+            sent_bytes: told("total_net_output_bytes"),
+            connected_clients: told("connected_clients"),
             keyspace_misses: number("keyspace_misses")?,
             keys: keys(info),
             cpu: cpu("used_cpu_user", "used_cpu_sys").ok_or("used_cpu_user")?,
@@ -64,10 +78,21 @@ impl Counters {
         self.keys == 0
     }
 
+    /// Calls of SET and GET.
+    pub(super) fn calls(&self) -> u64 {
+        self.set_calls + self.get_calls
+    }
+
+    /// Connections of others than the agent, which has one.
+    pub(super) fn connections(&self) -> Option<u64> {
+        self.connected_clients.map(|clients| clients.saturating_sub(1))
+    }
+
     /// What was counted since `baseline`. Somebody else's server may have been reset or restarted in between; then
     /// counts that ran backwards are 0.
     pub(super) fn since(&self, baseline: &Self) -> ServerCounts {
         let cpu = |now: Nanos, then: Nanos| Nanos(now.0.saturating_sub(then.0));
+        let grown = |now: Option<u64>, then: Option<u64>| Some(now?.saturating_sub(then?));
         ServerCounts {
             set_calls: self.set_calls.saturating_sub(baseline.set_calls),
             get_calls: self.get_calls.saturating_sub(baseline.get_calls),
@@ -82,8 +107,36 @@ impl Counters {
                 .zip(baseline.main_thread_cpu)
                 .map(|(now, then)| cpu(now, then)),
             memory_bytes: self.memory_bytes,
+            reads: grown(self.reads, baseline.reads),
+            received_bytes: grown(self.received_bytes, baseline.received_bytes),
+            sent_bytes: grown(self.sent_bytes, baseline.sent_bytes),
+            connections: None,
+            calls_after_done: None,
+            others: self.others_since(baseline),
         }
     }
+
+    fn others_since(&self, baseline: &Self) -> BTreeMap<String, OtherCalls> {
+        let since = |(name, now): (&String, &OtherCalls)| {
+            let then = baseline.others.get(name).copied().unwrap_or_default();
+            let calls = now.calls.saturating_sub(then.calls);
+            let executing_ns = Nanos(now.executing_ns.0.saturating_sub(then.executing_ns.0));
+            (calls > 0).then(|| (name.clone(), OtherCalls { calls, executing_ns }))
+        };
+        self.others.iter().filter_map(since).collect()
+    }
+}
+
+/// What is counted of all commands but SET and GET, and INFO, by which the agent asks for all this.
+fn others(info: &str) -> BTreeMap<String, OtherCalls> {
+    let names = info.lines().filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(':'));
+    names
+        .filter(|(name, _)| !["set", "get", "info"].contains(name))
+        .map(|(name, _)| {
+            let Command { calls, usec, .. } = Command::parse(info, name);
+            (name.to_owned(), OtherCalls { calls, executing_ns: Nanos(usec * 1_000) })
+        })
+        .collect()
 }
 
 /// The commands that run a script or a function.
@@ -165,6 +218,8 @@ mod tests {
                 // The baseline is one that does not tell it.
                 main_thread_cpu_ns: None,
                 memory_bytes: 965_960,
+                others: BTreeMap::from([called("eval", 3, 9_000), called("setex", 99, 1_000)]),
+                ..ServerCounts::default()
             }
         );
     }
@@ -176,6 +231,26 @@ mod tests {
         let counts = Counters::parse(&later).unwrap().since(&baseline);
         assert_eq!((counts.set_calls, counts.get_calls, counts.keys_added), (5, 0, -3));
         assert_eq!(counts.main_thread_cpu_ns, Some(Nanos(0)));
+    }
+
+    fn called(name: &str, calls: u64, executing: u64) -> (String, OtherCalls) {
+        (name.to_owned(), OtherCalls { calls, executing_ns: Nanos(executing) })
+    }
+
+    #[test]
+    fn traffic_and_other_commands_are_differences_too_and_what_a_server_lacks_is_absent() {
+        let stats =
+            "# Stats\r\ntotal_net_input_bytes:100\r\ntotal_reads_processed:7\r\nconnected_clients:3\r\n";
+        let baseline = Counters::parse(&REDIS.replace("# Stats\r\n", stats)).unwrap();
+        assert_eq!(baseline.connections(), Some(2));
+        let later = REDIS
+            .replace("# Stats\r\n", &stats.replace(":100", ":350").replace(":7", ":9"))
+            .replace("setex:calls=99,usec=1", "setex:calls=101,usec=4")
+            .replace("# Keyspace", "cmdstat_config|get:calls=1,usec=2\r\n# Keyspace");
+        let counts = Counters::parse(&later).unwrap().since(&baseline);
+        assert_eq!((counts.received_bytes, counts.reads, counts.sent_bytes), (Some(250), Some(2), None));
+        let expected = [called("config|get", 1, 2_000), called("setex", 2, 3_000)];
+        assert_eq!(counts.others, BTreeMap::from(expected));
     }
 
     #[test]

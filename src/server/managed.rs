@@ -54,6 +54,8 @@ pub(super) struct Managed {
     pub(super) endpoint: Endpoint,
     pub(super) identity: ServerIdentity,
     pub(super) baseline: Counters,
+    /// Calls of SET and GET when the driver said that it was done, if that was noted since the baseline.
+    pub(super) calls_at_done: Option<u64>,
     connection: MultiplexedConnection,
     bound_to: Option<Vec<u32>>,
     death: Option<String>,
@@ -173,6 +175,7 @@ impl Managed {
             endpoint,
             identity,
             baseline: Counters::default(),
+            calls_at_done: None,
             connection,
             bound_to: None,
             death: None,
@@ -283,6 +286,7 @@ impl Managed {
             );
         }
         self.baseline = self.counters(&info)?;
+        self.calls_at_done = None;
         Ok(())
     }
 

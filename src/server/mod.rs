@@ -25,6 +25,7 @@ use redis::{
 
 use self::external::External;
 use self::home::Home;
+use self::info::Counters;
 use self::managed::{Managed, Recipe};
 pub use self::path::round_trip;
 use crate::protocol::{
@@ -155,9 +156,36 @@ impl Servers {
     /// # Errors
     /// `Failed` when the server does not answer, with how it died if it did; `Protocol` when it was never started.
     pub async fn sample(&mut self, request: &ServerSample) -> Result<ServerCounts, AgentError> {
+        let after = |now: &Counters, done: Option<u64>| done.map(|done| now.calls().saturating_sub(done));
         match self.find(&request.key)? {
-            Server::Managed(server) => Ok(server.count().await?.since(&server.baseline)),
-            Server::External(server) => Ok(server.count().await?.since(&server.baseline)),
+            Server::Managed(server) => {
+                let now = server.count().await?;
+                Ok(ServerCounts {
+                    connections: server.baseline.connections(),
+                    calls_after_done: after(&now, server.calls_at_done),
+                    ..now.since(&server.baseline)
+                })
+            }
+            // Whose the connections to it are nobody can tell.
+            Server::External(server) => {
+                let now = server.count().await?;
+                let calls_after_done = after(&now, server.calls_at_done);
+                Ok(ServerCounts { calls_after_done, ..now.since(&server.baseline) })
+            }
+        }
+    }
+
+    /// Notes what a server has counted at the moment at which a driver says that it is done, so that work after that is
+    /// seen. A server that does not answer now will not answer [`Self::sample`] either, which says why.
+    pub async fn note_done(&mut self, key: &str) {
+        match self.known.get_mut(key) {
+            Some(Server::Managed(server)) => {
+                server.calls_at_done = server.count().await.ok().map(|now| now.calls());
+            }
+            Some(Server::External(server)) => {
+                server.calls_at_done = server.count().await.ok().map(|now| now.calls());
+            }
+            None => {}
         }
     }
 

@@ -2,6 +2,8 @@
 
 // `cfg(test)` tells clippy that helpers in here are test code too.
 #[cfg(test)]
+mod cheats;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod clients;

@@ -41,6 +41,11 @@ pub fn columns() -> Vec<TrialColumn> {
         "SHA-256 of the files that the client's driver is made of; missing where it is built in.",
         |_, row| row.driver_sha256.as_deref().into(),
     ));
+    columns.push(TrialColumn::integer(
+        "connections",
+        "Connections to the server when the client was ready; empty on a server that somebody else runs.",
+        |_, row| server(row, |server| server.connections),
+    ));
     columns
 }
 

@@ -1,0 +1,339 @@
+//! What a server counts beside SET and GET, held against what a job implies: other commands, bytes, reads. Each bound is
+//! one that no client can be on the wrong side of that did what was asked for, whatever its library, and counts of which a
+//! server tells nothing are not held against anything.
+
+use super::Disagreement;
+use crate::protocol::{Done, JobWorkload, ServerCounts};
+
+/// Commands that say nothing against a driver of ours, in any number, each with why.
+const HARMLESS: &[&str] = &[
+    // Setting up a connection: a load generator connects after `go`, others do to delete their keys.
+    "hello",
+    "auth",
+    "select",
+    "client",
+    "ping",
+    "quit",
+    "reset",
+    // What some clients ask a server about itself when they connect.
+    "command",
+    "config|get",
+    "config",
+    // Around a pipeline, where a library makes each a transaction.
+    "multi",
+    "exec",
+];
+/// Commands that delete a driver's keys where nobody flushes them.
+const DELETING: &[&str] = &["del", "unlink"];
+/// What is asked of a server to see how it is, beside what is harmless, and by its replicas.
+const ADMINISTRATIVE: &[&str] = &[
+    "dbsize", "time", "lastsave", "role", "slowlog", "latency", "memory", "cluster", "replconf", "acl",
+    "config",
+];
+/// Commands of which one is enough to change what a trial measures, or that may stand for many of a driver's own.
+const WHOLESALE: &[&str] = &["monitor", "mset", "msetnx", "mget"];
+
+/// How small the share of others in the calls, or in the time, must be not to matter.
+const NEGLIGIBLE: f64 = 0.01;
+/// So many calls for each worker are its own: those that connect, and one that ends.
+const CALLS_A_WORKER: u64 = 8;
+
+/// Of a key `<prefix><worker>:<index>` this is there at least, beside the prefix.
+const SHORTEST_NAME: u64 = 3;
+/// The words, blanks and line ends of `SET key value` and `GET key` in the shortest form that a server understands.
+const REQUEST: u64 = 13;
+/// `+OK`, `$n` and the line ends of a reply to SET and one to GET.
+const REPLY: u64 = 10;
+/// A segment on its way may be as short as this, in bytes, and be read by itself.
+const SEGMENT: u64 = 1024;
+/// Reads that are not those of operations: the agent's own, and for each worker those that connect and the end.
+const READS: u64 = 64;
+const READS_A_WORKER: u64 = 4;
+/// What the server sends for an operation beside its value, at most: replies of transactions included.
+const LARGEST_REPLY: u64 = 64;
+/// What it sends for each key that is deleted, at most.
+const DELETED: u64 = 8;
+/// What it sends besides, in bytes: the answers that the agent asks for; and for each worker what a library asks for.
+const ANSWERS: u64 = 32 * 1024;
+const ANSWERS_A_WORKER: u64 = 1024;
+
+/// What is known beforehand of what a server will count.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected<'a> {
+    /// The job's workload; of several clients that of any.
+    pub workload: &'a JobWorkload,
+    /// All workers together.
+    pub workers: u32,
+    /// What every key begins with.
+    pub key_prefix: &'a str,
+    /// Whether the driver deletes its keys.
+    pub deletes_keys: bool,
+    /// Whether the driver has said that it does something else than was asked for.
+    pub differs: bool,
+    /// Whether the server was started for this run, so that nobody else has any business there.
+    pub ours: bool,
+}
+
+impl Expected<'_> {
+    fn value_bytes(&self) -> u64 {
+        // The decimal index has a digit at least.
+        self.workload.value_bytes.map_or(1, u64::from)
+    }
+
+    fn least_received(&self, operations: u64) -> u64 {
+        let key = if self.differs { 1 } else { self.key_prefix.len() as u64 + SHORTEST_NAME };
+        operations * (self.value_bytes() + 2 * key + REQUEST)
+    }
+
+    fn least_sent(&self, operations: u64) -> u64 {
+        operations * (self.value_bytes() + REPLY)
+    }
+
+    fn most_sent(&self, operations: u64) -> u64 {
+        let digits = u64::from(operations.max(1).ilog10()) + 1;
+        let value = self.workload.value_bytes.map_or(digits, u64::from);
+        let deleted = if self.deletes_keys { DELETED } else { 0 };
+        operations * (value + LARGEST_REPLY + deleted) + ANSWERS + u64::from(self.workers) * ANSWERS_A_WORKER
+    }
+
+    /// A round trip has a write of its own on the client's side, or two where its buffer ends within it, and whatever is
+    /// long is cut up on its way.
+    fn most_reads(&self, operations: u64, counts: &ServerCounts) -> Option<u64> {
+        let workers = u64::from(self.workers);
+        let round_trips = operations / u64::from(self.workload.pipeline) + workers;
+        let of_others = counts.others.iter().filter(|(name, _)| !["multi", "exec"].contains(&name.as_str()));
+        let calls: u64 = of_others.map(|(_, other)| other.calls).sum();
+        let segments = counts.received_bytes? / SEGMENT;
+        Some(round_trips * 3 / 2 + segments + calls + workers * READS_A_WORKER + READS)
+    }
+}
+
+/// Holds what all clients of a server claim together against what else the server counted.
+///
+/// # Errors
+/// The first disagreement.
+pub fn confirm(done: &Done, counts: &ServerCounts, expected: &Expected<'_>) -> Result<(), Disagreement> {
+    let operations = done.operations;
+    let Expected { workload, workers, differs, .. } = *expected;
+    if expected.ours {
+        let others = strangers(counts, expected);
+        if !others.is_empty() {
+            return Err(Disagreement::OtherCommands(others.join(", ")));
+        }
+    }
+    if let Some(calls @ 1..) = counts.calls_after_done {
+        return Err(Disagreement::AfterDone(calls));
+    }
+    let least = expected.least_received(operations);
+    if let Some(received) = counts.received_bytes.filter(|&received| received < least) {
+        return Err(Disagreement::Received { received, operations, least });
+    }
+    let least = expected.least_sent(operations);
+    if let Some(sent) = counts.sent_bytes.filter(|&sent| sent < least) {
+        return Err(Disagreement::Sent { sent, operations, least });
+    }
+    let (Some(reads), false) = (counts.reads, differs) else { return Ok(()) };
+    let pipeline = workload.pipeline;
+    // On a connection of its own a worker sends its next round trip when the last one has come back, so that no two are
+    // read at once. Workers that share a connection may be.
+    let own_connections = counts.connections.is_some_and(|connections| connections >= u64::from(workers));
+    let least = operations.div_ceil(u64::from(pipeline));
+    if own_connections && reads < least {
+        return Err(Disagreement::FewReads { reads, operations, pipeline, least });
+    }
+    match expected.most_reads(operations, counts) {
+        Some(most) if pipeline > 1 && reads > most => {
+            Err(Disagreement::ManyReads { reads, operations, pipeline, most })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether others were at work on somebody else's server to an extent that may be felt: calls, or time in executing them,
+/// beyond a hundredth of the driver's; one of the few commands that count for many; or more bytes sent than the driver
+/// can have asked for, as to a MONITOR that was there before.
+#[must_use]
+pub fn others_were_at_work(done: &Done, counts: &ServerCounts, expected: &Expected<'_>) -> bool {
+    let known = |name: &str| {
+        listed(HARMLESS, name)
+            || listed(ADMINISTRATIVE, name)
+            || listed(DELETING, name) && expected.deletes_keys
+    };
+    let strange = || counts.others.iter().filter(|(name, _)| !known(name));
+    let asked: u64 = counts
+        .others
+        .iter()
+        .filter(|(name, _)| !["multi", "exec"].contains(&name.as_str()))
+        .filter(|(name, _)| !(listed(DELETING, name) && expected.deletes_keys))
+        .map(|(_, other)| other.calls)
+        .sum();
+    let strange_calls: u64 = strange().map(|(_, other)| other.calls).sum();
+    let strange_time: u64 = strange().map(|(_, other)| other.executing_ns.0).sum();
+    let workers = u64::from(expected.workers);
+    let negligible = |ours: u64| (ours as f64 * NEGLIGIBLE) as u64;
+    let calls = 2 * done.operations;
+    counts.others.keys().any(|name| listed(WHOLESALE, name))
+        || strange_calls > negligible(calls)
+        || strange_time > negligible(done.elapsed_ns.0)
+        || asked > negligible(calls) + workers * CALLS_A_WORKER
+        || counts.sent_bytes.is_some_and(|sent| sent > expected.most_sent(done.operations))
+}
+
+/// The commands that nobody should have called on a server of ours, as in `2 MSET`.
+fn strangers(counts: &ServerCounts, expected: &Expected<'_>) -> Vec<String> {
+    let allowed = |name: &str| listed(HARMLESS, name) || listed(DELETING, name) && expected.deletes_keys;
+    let strange = counts.others.iter().filter(|(name, _)| !allowed(name));
+    strange
+        .map(|(name, other)| format!("{} {}", other.calls, name.replace('|', " ").to_uppercase()))
+        .collect()
+}
+
+/// Whether a command, or the one of which it is a form (`client|setinfo`), stands in a list. `config|set` is no `config`:
+/// only servers that do not tell them apart count that.
+fn listed(list: &[&str], name: &str) -> bool {
+    let whole = name.split('|').next().unwrap_or(name);
+    list.contains(&name) || whole != "config" && list.contains(&whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::WorkloadKind;
+    use crate::protocol::OtherCalls;
+    use crate::units::Nanos;
+
+    /// 2,000 operations with values of 1,000 bytes.
+    fn workload(pipeline: u32) -> JobWorkload {
+        JobWorkload {
+            kind: WorkloadKind::SetGet,
+            operations: Some(2000),
+            duration_ns: None,
+            value_bytes: Some(1000),
+            pipeline,
+            rate: None,
+            verify: true,
+        }
+    }
+
+    fn expected(workload: &JobWorkload) -> Expected<'_> {
+        Expected { workload, workers: 1, key_prefix: "t:", deletes_keys: false, differs: false, ours: true }
+    }
+
+    fn done() -> Done {
+        let elapsed_ns = Nanos::from_millis(500);
+        Done { elapsed_ns, operations: 2000, errors: 0, latency: None, max_lag_ns: None, keys: None }
+    }
+
+    /// As a redis-server 7.0.15 counted it of an honest client, 50 operations to a round trip.
+    fn honest() -> ServerCounts {
+        ServerCounts {
+            set_calls: 2000,
+            get_calls: 2000,
+            reads: Some(140),
+            received_bytes: Some(2_300_000),
+            sent_bytes: Some(2_030_000),
+            connections: Some(1),
+            calls_after_done: Some(0),
+            ..ServerCounts::default()
+        }
+    }
+
+    fn called(counts: ServerCounts, name: &str, calls: u64, executing_ns: Nanos) -> ServerCounts {
+        let others = [(name.to_owned(), OtherCalls { calls, executing_ns })].into();
+        ServerCounts { others, ..counts }
+    }
+
+    fn verdict(pipeline: u32, counts: &ServerCounts) -> Result<(), Disagreement> {
+        confirm(&done(), counts, &expected(&workload(pipeline)))
+    }
+
+    #[test]
+    fn traffic_that_a_job_implies_is_accepted_and_so_is_what_a_server_does_not_tell() {
+        assert_eq!(verdict(50, &honest()), Ok(()));
+        assert_eq!(verdict(1, &ServerCounts { reads: Some(4010), ..honest() }), Ok(()));
+        // SET and GET in one round trip.
+        assert_eq!(verdict(1, &ServerCounts { reads: Some(2000), ..honest() }), Ok(()));
+        let silent = ServerCounts { set_calls: 2000, get_calls: 2000, ..ServerCounts::default() };
+        assert_eq!(verdict(50, &silent), Ok(()));
+    }
+
+    #[test]
+    fn values_that_are_too_small_do_not_fill_the_bytes_that_they_must_take() {
+        let small = ServerCounts { received_bytes: Some(120_000), ..honest() };
+        let least = 2000 * (1000 + 2 * 5 + 13);
+        assert_eq!(
+            verdict(50, &small),
+            Err(Disagreement::Received { received: 120_000, operations: 2000, least })
+        );
+        let small = ServerCounts { sent_bytes: Some(26_000), ..honest() };
+        let least = 2000 * 1010;
+        assert_eq!(verdict(50, &small), Err(Disagreement::Sent { sent: 26_000, operations: 2000, least }));
+    }
+
+    #[test]
+    fn a_pipeline_shows_in_the_reads_whether_it_was_asked_for_or_not() {
+        let counts = ServerCounts { reads: Some(4010), ..honest() };
+        assert!(matches!(
+            verdict(50, &counts),
+            Err(Disagreement::ManyReads { reads: 4010, pipeline: 50, .. })
+        ));
+        // Twice as many operations in a round trip as were asked for; all of them.
+        for reads in [1000, 5] {
+            let counts = ServerCounts { reads: Some(reads), ..honest() };
+            let few = Disagreement::FewReads { reads, operations: 2000, pipeline: 1, least: 2000 };
+            assert_eq!(verdict(1, &counts), Err(few));
+        }
+        // Workers that share a connection are read together.
+        let shared = ServerCounts { reads: Some(300), ..honest() };
+        let workload = workload(1);
+        let expected = Expected { workers: 20, ..expected(&workload) };
+        assert_eq!(confirm(&done(), &shared, &expected), Ok(()));
+        let differs = Expected { workers: 1, differs: true, ..expected };
+        assert_eq!(confirm(&done(), &shared, &differs), Ok(()));
+    }
+
+    #[test]
+    fn a_command_that_nobody_asked_for_is_named_on_a_server_of_ours() {
+        let verdict = |name, deletes_keys| {
+            let workload = workload(50);
+            let expected = Expected { deletes_keys, ..expected(&workload) };
+            confirm(&done(), &called(honest(), name, 2, Nanos(0)), &expected)
+        };
+        for harmless in ["hello", "client|setinfo", "config|get", "multi", "command|docs"] {
+            assert_eq!(verdict(harmless, false), Ok(()), "{harmless}");
+        }
+        for (other, said) in [("mset", "2 MSET"), ("config|set", "2 CONFIG SET"), ("del", "2 DEL")] {
+            assert_eq!(verdict(other, false), Err(Disagreement::OtherCommands(said.to_owned())));
+        }
+        assert_eq!(verdict("del", true), Ok(()));
+    }
+
+    #[test]
+    fn work_after_done_is_refused() {
+        let late = ServerCounts { calls_after_done: Some(3), ..honest() };
+        assert_eq!(verdict(50, &late), Err(Disagreement::AfterDone(3)));
+    }
+
+    #[test]
+    fn others_on_a_server_of_somebody_else_are_noticed_when_they_may_be_felt() {
+        let felt = |counts: ServerCounts| {
+            let workload = workload(50);
+            let expected = Expected { deletes_keys: true, ours: false, ..expected(&workload) };
+            assert_eq!(confirm(&done(), &counts, &expected), Ok(()));
+            others_were_at_work(&done(), &counts, &expected)
+        };
+        assert!(!felt(honest()));
+        for (name, calls, executing) in
+            [("incr", 40, 0), ("ping", 40, 0), ("del", 2000, 9_000_000), ("slowlog|get", 5, 9_000_000)]
+        {
+            assert!(!felt(called(honest(), name, calls, Nanos(executing))), "{name}");
+        }
+        for (name, calls, executing) in
+            [("incr", 41, 0), ("ping", 1000, 0), ("keys", 1, 6_000_000), ("monitor", 1, 0), ("mset", 1, 0)]
+        {
+            assert!(felt(called(honest(), name, calls, Nanos(executing))), "{name}");
+        }
+        // Somebody is told everything that happens.
+        assert!(felt(ServerCounts { sent_bytes: Some(4_600_000), ..honest() }));
+    }
+}

@@ -1,0 +1,175 @@
+//! Drivers that cheat: each fails its trial by a message that names what it did, or stands out in its row, or is found by
+//! `driver check`; and the same program without a cheat passes everything. docs/measurement.md has the table.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::sandbox::{Foreign, Sandbox, stderr, stdout};
+
+const CHEAT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/cheat.py");
+
+/// What the row of a cheat's trial has in its error; for those whose trial ends well, nothing.
+const IN_A_TRIAL: &[(&str, &str)] = &[
+    ("small-values", "bytes: the keys and values of 2000 operations take"),
+    ("no-pipeline", "the driver sent less in one round trip than was asked for"),
+    ("own-pipeline", "the driver sent more in one round trip than was asked for"),
+    ("mset", "commands that no job asks a driver for: 1 MSET"),
+    ("after-done", "after the driver had said that it was done"),
+];
+
+/// What `driver check` says of a cheat.
+const BY_THE_CHECK: &[(&str, &str)] = &[
+    ("honest", ""),
+    ("small-values", "bytes: the keys and values of 2000 operations take"),
+    ("uneven-values", "where 100 were asked for"),
+    ("no-pipeline", "the driver sent less in one round trip than was asked for"),
+    ("own-pipeline", "the driver sent more in one round trip than was asked for"),
+    ("mset", "commands that no job asks a driver for: 1 MSET"),
+    ("after-done", "after the driver had said that it was done"),
+    ("one-connection", "has 1 connections for 3 workers when it is ready"),
+    ("one-worker", "wrote 2000 keys that begin with `check:0:`: worker 0 has 667 operations"),
+    ("sets-then-gets", "sends SET `check:0:1` after SET `check:0:0`, and GET `check:0:0` was due"),
+];
+
+/// An experiment in which cheats are modes, each matrix with modes and settings of its own.
+fn experiment(sandbox: &Sandbox, server: &str, matrices: &[(&[&str], &str)]) -> std::process::Output {
+    let mut file = format!("name = 'cheats'\n[workload]\noperations = 2000\n{server}");
+    let mut named = std::collections::BTreeSet::new();
+    for mode in matrices.iter().flat_map(|(modes, _)| *modes).filter(|mode| **mode != "sync") {
+        if named.insert(mode) {
+            file += &format!("[mode.{mode}]\ncommand = ['python3', '{CHEAT}', '{mode}']\n");
+        }
+    }
+    for (modes, settings) in matrices {
+        file += &format!("[[matrix]]\nmodes = {modes:?}\n{settings}\n");
+    }
+    file += "[run]\nrepetitions = 1\nretries = 0\nwarmup = 20\n";
+    let path = sandbox.write("cheats.toml", &file);
+    sandbox.output(&[path.to_str().unwrap()])
+}
+
+#[test]
+fn a_cheat_that_shows_in_what_the_server_counts_fails_its_trial_by_name() {
+    let sandbox = Sandbox::new();
+    let output = experiment(
+        &sandbox,
+        "",
+        &[
+            (
+                &["honest", "small-values", "no-pipeline", "mset", "after-done"],
+                "workers = 2\nworkload.pipeline = 50\nworkload.value_bytes = 1000",
+            ),
+            (&["own-pipeline"], "workers = 2\nworkload.pipeline = 2\nworkload.value_bytes = 16"),
+            (&["honest", "own-pipeline", "one-connection", "short-time"], "workers = 4"),
+        ],
+    );
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let rows = sandbox.rows("cheats", "trials.csv");
+    assert_eq!(rows.len(), 10);
+    for row in &rows {
+        let mode = row["mode"].as_str();
+        match IN_A_TRIAL.iter().find(|(cheat, _)| *cheat == mode) {
+            Some((_, reason)) => assert!(row["error"].contains(reason), "{mode}: {}", row["error"]),
+            None => {
+                assert_eq!(row["status"], "ok", "{mode}: {}", row["error"]);
+                let connections = if mode == "one-connection" { "1" } else { row["workers"].as_str() };
+                assert_eq!(row["connections"], connections, "{mode}");
+            }
+        }
+    }
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn a_time_that_is_a_tenth_too_short_is_flagged() {
+    let sandbox = Sandbox::new();
+    // Long enough for a tenth of it to be more than messages may cost, on a fast machine too.
+    let output = experiment(&sandbox, "", &[(&["short-time"], "workload.operations = 20_000")]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let rows = sandbox.rows("cheats", "trials.csv");
+    assert!(rows[0]["flags"].contains("clock-disagrees"), "{:?}", rows[0]);
+}
+
+#[test]
+fn the_check_of_drivers_finds_every_cheat_and_nothing_in_an_honest_driver() {
+    let sandbox = Sandbox::new();
+    for together in BY_THE_CHECK.chunks(5) {
+        std::thread::scope(|scope| {
+            for (cheat, reason) in together {
+                let sandbox = &sandbox;
+                scope.spawn(move || {
+                    let args = ["driver", "check", "--", "python3", CHEAT, cheat];
+                    let output = sandbox.orchestrate(&args).output().unwrap();
+                    let said = stdout(&output);
+                    let expected = if reason.is_empty() { 0 } else { 1 };
+                    assert_eq!(output.status.code(), Some(expected), "{cheat}: {said}");
+                    assert!(said.contains(reason), "{cheat}: {said}");
+                });
+            }
+        });
+    }
+    sandbox.expect_nobody_left();
+}
+
+/// The rows of a run against a server on which somebody repeats a command until it is over.
+fn beside(command: &[&str]) -> Vec<std::collections::BTreeMap<String, String>> {
+    let sandbox = Sandbox::new();
+    let server = Foreign::start(&[]);
+    let (mut connection, over) = (server.connection(), AtomicBool::new(false));
+    let address = format!("[server.redis]\naddress = '127.0.0.1:{}'\n", server.port);
+    let output = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                redis::cmd(command[0]).arg(&command[1..]).exec(&mut connection).unwrap();
+            }
+        });
+        let output = experiment(&sandbox, &address, &[(&["sync"], "workers = [1, 4]")]);
+        over.store(true, Ordering::Relaxed);
+        output
+    });
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    sandbox.rows("cheats", "trials.csv")
+}
+
+#[test]
+fn whoever_else_works_on_the_server_of_somebody_is_noticed_whatever_they_do_there() {
+    for command in [&["INCR", "theirs"][..], &["LPUSH", "theirs", "x"], &["KEYS", "*"], &["PING"], &["INFO"]]
+    {
+        for row in beside(command) {
+            assert!(row["flags"].contains("other-clients"), "{command:?}: {row:?}");
+            assert_eq!(row["connections"], "", "whose they are is not known");
+        }
+    }
+}
+
+#[test]
+fn whoever_is_alone_on_the_server_of_somebody_is_not_told_of_others() {
+    let sandbox = Sandbox::new();
+    let server = Foreign::start(&[]);
+    let address = format!("[server.redis]\naddress = '127.0.0.1:{}'\n", server.port);
+    let matrices: &[(&[&str], &str)] =
+        &[(&["sync", "honest"], "workers = [1, 20]"), (&["honest"], "workload.pipeline = 50")];
+    let output = experiment(&sandbox, &address, matrices);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let rows = sandbox.rows("cheats", "trials.csv");
+    assert_eq!(rows.len(), 5);
+    assert!(rows.iter().all(|row| !row["flags"].contains("other-clients")), "{rows:?}");
+}
+
+#[test]
+fn a_monitor_that_was_there_before_is_noticed_by_what_it_is_sent() {
+    use std::io::{Read, Write};
+    let sandbox = Sandbox::new();
+    let server = Foreign::start(&[]);
+    let mut monitor = std::net::TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    monitor.write_all(b"MONITOR\r\n").unwrap();
+    monitor.read_exact(&mut [0; 5]).unwrap();
+    let mut rest = monitor.try_clone().unwrap();
+    let listener = std::thread::spawn(move || std::io::copy(&mut rest, &mut std::io::sink()));
+    let address = format!("[server.redis]\naddress = '127.0.0.1:{}'\n", server.port);
+    let output = experiment(&sandbox, &address, &[(&["sync"], "workload.operations = 5000")]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let rows = sandbox.rows("cheats", "trials.csv");
+    assert!(rows[0]["flags"].contains("other-clients"), "{:?}", rows[0]);
+    monitor.shutdown(std::net::Shutdown::Both).unwrap();
+    listener.join().unwrap().unwrap();
+}
