@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use orchestrate::experiment::{
-    Absent, Amount, Builtin, BuiltinMode, Diagnostics, Experiment, Factor, Level, Source, Split, Threads,
-    includes, parse, resolved_text, schema,
+    Absent, Amount, Builtin, BuiltinMode, Diagnostics, Experiment, Factor, Level, Source, Split,
+    Threads, includes, parse, resolved_text, schema,
 };
 use orchestrate::units::Nanos;
 use proptest::prelude::*;
@@ -366,6 +366,15 @@ fn a_secret_is_refused_and_never_shown() {
     ]);
     assert!(!said.contains("hunter2"), "{said}");
     insta::assert_snapshot!(said);
+}
+
+#[test]
+fn a_comma_in_a_number_is_refused_wherever_a_text_becomes_one() {
+    insta::assert_snapshot!(complaints(&[
+        "[workload]\nduration = '1,500ms'\n[run]\nwarmup = '0,5s'\ntimeout = '1,000,000us'\n",
+        "[run]\nrepetitions = { min = 3, max = 9, until = '1,5%' }\n",
+        "[[matrix]]\nworkload.duration = ['1s', '2,5s']\nrun.warmup = ['1,5s']\n",
+    ]));
 }
 
 #[test]
