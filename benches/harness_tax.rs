@@ -3,7 +3,8 @@
 //! `cargo bench --bench harness_tax [-- --pairs 15 --seconds 1.2 sync same-core]` starts a redis-server of its own and
 //! runs interleaved pairs of processes: a bare loop (SET, GET, nothing else), and the driver (histogram, verification,
 //! protocol). Both are this executable, started anew and bound to the same CPUs. A cell passes when the median over
-//! all pairs of driver ÷ bare is at least 98%; words after the options choose among the cells. The last column is the
+//! all pairs of driver ÷ bare is at least 98%; words after the options (a mode, a number of workers, a placement) choose
+//! among the cells. The last column is the
 //! median of the CPU time of the two clients, driver ÷ bare. `--control` puts a bare loop on both sides.
 //!
 //! Where processes cannot be bound to CPUs the placements are left out, and neighbours make themselves felt.
@@ -14,7 +15,9 @@ use std::error::Error;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
-use std::time::Instant;
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use orchestrate::driver;
 use orchestrate::experiment::{Warmup, WorkloadKind};
@@ -32,7 +35,9 @@ type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 const WANTED: f64 = 0.98;
 
 /// Modes and workers.
-const LOADS: [(&str, u32); 2] = [("sync", 1), ("async", 100)];
+const LOADS: [(&str, u32); 5] = [("sync", 1), ("sync", 100), ("sync", 1000), ("sync", 4000), ("async", 100)];
+/// The stack of a thread of the bare loop.
+const STACK_BYTES: usize = 256 * 1024;
 
 fn main() -> Result<ExitCode> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -46,7 +51,10 @@ fn main() -> Result<ExitCode> {
             bare(mode, workers.parse()?, port.parse()?, operations.parse()?)?;
             Ok(ExitCode::SUCCESS)
         }
-        _ => compare(&args),
+        _ => {
+            allow_open_files()?;
+            compare(&args)
+        }
     }
 }
 
@@ -59,7 +67,7 @@ fn bare(mode: &str, workers: u64, port: u16, operations: u64) -> Result<()> {
     let client = Client::open(address.into_connection_info()?.set_tcp_settings(settings))?;
     let share = operations / workers;
     let elapsed = match mode {
-        "sync" => {
+        "sync" if workers == 1 => {
             let mut connection = client.get_connection()?;
             bare_sync(&mut connection, "t1:w0:", share / 10)?;
             await_go()?;
@@ -67,6 +75,7 @@ fn bare(mode: &str, workers: u64, port: u16, operations: u64) -> Result<()> {
             bare_sync(&mut connection, "t1:0:", share)?;
             start.elapsed()
         }
+        "sync" => bare_threads(&client, workers, share)?,
         "async" => {
             let config = AsyncConnectionConfig::new().set_response_timeout(None);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -105,6 +114,37 @@ fn bare_sync(connection: &mut redis::Connection, stem: &str, operations: u64) ->
         let _: Option<Vec<u8>> = connection.get(&key[..])?;
     }
     Ok(())
+}
+
+/// A thread for each worker. They are all connected and warm before the clock starts.
+fn bare_threads(client: &Client, workers: u64, share: u64) -> Result<Duration> {
+    let barrier = Arc::new(Barrier::new(workers as usize + 1));
+    let mut threads = Vec::new();
+    for worker in 0..workers {
+        let mut connection = client.get_connection()?;
+        let barrier = Arc::clone(&barrier);
+        threads.push(thread::Builder::new().stack_size(STACK_BYTES).spawn(move || {
+            let warm = bare_sync(&mut connection, &format!("t1:w{worker}:"), share / 10);
+            barrier.wait();
+            barrier.wait();
+            warm.and_then(|()| bare_sync(&mut connection, &format!("t1:{worker}:"), share))
+        })?);
+    }
+    barrier.wait();
+    await_go()?;
+    let start = Instant::now();
+    barrier.wait();
+    for thread in threads {
+        thread.join().map_err(|_| "a thread of the bare loop panicked")??;
+    }
+    Ok(start.elapsed())
+}
+
+/// Each worker needs an open file, in this process and in all that it starts.
+fn allow_open_files() -> Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?)
 }
 
 async fn bare_async(
@@ -189,7 +229,8 @@ fn compare(args: &[String]) -> Result<ExitCode> {
     let mut passed = true;
     for (placement, server_cpu, client_cpu) in placements() {
         for (mode, workers) in LOADS {
-            if !options.cells.iter().all(|word| word == mode || word == placement) {
+            let number = workers.to_string();
+            if !options.cells.iter().all(|word| [mode, placement, number.as_str()].contains(&word.as_str())) {
                 continue;
             }
             let server = Server::start(&server_cpu)?;
@@ -251,7 +292,7 @@ impl Cell<'_> {
 
     /// How many operations take this long.
     fn calibrate(&self, seconds: f64) -> Result<u64> {
-        let mut operations = 1000;
+        let mut operations = 10 * u64::from(self.workers).max(100);
         loop {
             let rate = self.bare(operations)?.rate;
             let wanted = ((rate * seconds) as u64).next_multiple_of(u64::from(self.workers));

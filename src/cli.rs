@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
 
 use crate::analysis::metric::Metric;
 use crate::experiment::LoadGenerator;
+use crate::units::without_comma;
 
 /// Trustworthy experiments on ways of talking to Redis.
 ///
@@ -226,6 +227,7 @@ fn contrast(text: &str) -> Result<Contrast, String> {
 
 /// A share from a text such as `5%`.
 fn percent(text: &str) -> Result<f64, String> {
+    without_comma(text)?;
     let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
     number
         .filter(|number| (0.0..100.0).contains(number))

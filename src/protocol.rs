@@ -698,6 +698,9 @@ pub struct TrialResult {
     pub wall_ns: Nanos,
     /// User and system CPU time of the driver between `go` and `done`, where the system tells.
     pub cpu_ns: Option<Nanos>,
+    /// The same for the thread that used most, where the system tells, of a driver with few threads that is not built in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busiest_thread_ns: Option<Nanos>,
     /// User and system CPU time of the driver over its whole life, from `wait4`.
     pub total_cpu_ns: Nanos,
     /// Peak resident memory of the driver, from `wait4`.

@@ -212,6 +212,9 @@ pub struct Measured {
     pub latency_summary: Option<LatencySummary>,
     /// CPU time of the client, or of all of them, between `go` and `done`, where the system tells.
     pub client_cpu_ns: Option<Nanos>,
+    /// The same for the client's thread that used most, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busiest_thread_ns: Option<Nanos>,
     /// Peak resident memory of the client.
     pub client_peak_rss_bytes: u64,
     /// What the server counted.

@@ -64,14 +64,34 @@ impl FromStr for Nanos {
     /// Reads `500ms`, `10s`, `1m 30s`, `2h`.
     ///
     /// # Errors
-    /// A sentence that says what a duration looks like, when `text` is none or is negative.
+    /// A sentence that says what a duration looks like, when `text` is none, is negative, or has a comma in a number.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        without_comma(text)?;
         let signed: jiff::SignedDuration = text
             .trim()
             .parse()
             .map_err(|_| format!("`{text}` is not a duration such as \"500ms\", \"10s\" or \"1m 30s\""))?;
         Duration::try_from(signed).map(Self::from).map_err(|_| format!("`{text}` is a negative duration"))
     }
+}
+
+/// Refuses a quantity with a comma behind a digit: in some countries it separates thousands, in others decimals, and
+/// either reading would be a thousand times the other one.
+///
+/// # Errors
+/// A sentence that says how to write either.
+pub fn without_comma(text: &str) -> Result<(), String> {
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    let bytes = text.as_bytes();
+    let inside = |&at: &usize| is_digit(bytes[..at].last()) && is_digit(bytes.get(at + 1));
+    let commas: Vec<usize> = text.match_indices(',').map(|(at, _)| at).filter(inside).collect();
+    let Some(&first) = commas.first() else { return Ok(()) };
+    let plain: String = text.char_indices().filter(|(at, _)| !commas.contains(at)).map(|(_, c)| c).collect();
+    if commas.len() > 1 {
+        return Err(format!("`{text}` has commas in a number: write \"{plain}\""));
+    }
+    let (whole, decimals) = (&text[..first], &text[first + 1..]);
+    Err(format!("`{text}` has a comma in a number: write \"{plain}\" or \"{whole}.{decimals}\""))
 }
 
 #[cfg(test)]
@@ -97,6 +117,16 @@ mod tests {
             assert_eq!(why, format!("`{text}` is not a duration such as \"500ms\", \"10s\" or \"1m 30s\""));
         }
         assert_eq!("-1s".parse::<Nanos>(), Err("`-1s` is a negative duration".to_owned()));
+    }
+
+    #[test]
+    fn a_comma_in_a_number_is_refused_with_both_of_its_readings() {
+        let why = |text: &str| text.parse::<Nanos>().expect_err("ambiguous");
+        assert_eq!(why("1,500ms"), "`1,500ms` has a comma in a number: write \"1500ms\" or \"1.500ms\"");
+        assert_eq!(why("1m 0,5s"), "`1m 0,5s` has a comma in a number: write \"1m 05s\" or \"1m 0.5s\"");
+        assert_eq!(why("1,500,000us"), "`1,500,000us` has commas in a number: write \"1500000us\"");
+        assert_eq!(why("PT1,5S"), "`PT1,5S` has a comma in a number: write \"PT15S\" or \"PT1.5S\"");
+        assert_eq!("1h, 30m".parse(), Ok(Nanos::from_secs(5400)));
     }
 
     proptest! {

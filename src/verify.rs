@@ -202,6 +202,7 @@ mod tests {
             },
             wall_ns: Nanos::from_millis(901),
             cpu_ns: None,
+            busiest_thread_ns: None,
             total_cpu_ns: Nanos(0),
             peak_rss_bytes: 0,
             foreign_cpu_ns: None,

@@ -51,6 +51,50 @@ fn a_trial_is_measured_from_go_to_done() {
 }
 
 #[test]
+fn a_driver_with_one_thread_that_works_is_known_to_have_one() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let work = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done\n";
+    let trial = trial(&[READ, READY, READ, work, DONE, "read -r line || exit 0"].concat());
+    agent.call(&trial).unwrap();
+    let result = agent.call(&go(&trial)).unwrap();
+    let (busiest, all) = (result.busiest_thread_ns.unwrap(), result.cpu_ns.unwrap());
+    // The system may count the last clock tick of a thread a moment later than that of its process.
+    assert!(busiest > Nanos(all.0 / 2) && busiest.0 <= all.0 + 10_000_000, "{busiest} of {all}");
+}
+
+#[test]
+fn a_python_program_that_spins_keeps_one_thread_busy_whatever_others_it_has() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let python = format!(
+        "import sys, threading, time\nlock = threading.Lock(); lock.acquire()\n\
+         for _ in range(3): threading.Thread(target=lock.acquire, daemon=True).start()\n\
+         sys.stdin.readline()\nprint({READY:?}[6:-2], flush=True)\nsys.stdin.readline()\n\
+         end = time.thread_time() + 0.2\nwhile time.thread_time() < end: pass\n\
+         print({DONE:?}[6:-2], flush=True)\nsys.stdin.readline()"
+    );
+    let mut trial = trial("");
+    let name = trial.trial.clone();
+    let argv = ["python3", "-c", &python, &name].map(str::to_owned).to_vec();
+    trial.program = Program::Command { argv, directory: "/".to_owned() };
+    agent.call(&trial).unwrap();
+    let result = agent.call(&go(&trial)).unwrap();
+    let busiest = result.busiest_thread_ns.unwrap();
+    assert!(busiest >= Nanos::from_millis(180), "{busiest}");
+}
+
+#[test]
+fn a_driver_of_very_many_threads_is_not_looked_through() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let sleepers = "j=0; while [ $j -lt 70 ]; do sleep 1000 & j=$((j+1)); done\n";
+    let trial = trial(&[READ, sleepers, READY, READ, DONE, "read -r line || exit 0"].concat());
+    agent.call(&trial).unwrap();
+    assert_eq!(agent.call(&go(&trial)).unwrap().busiest_thread_ns, None);
+}
+
+#[test]
 fn the_work_of_a_wrapped_driver_is_the_drivers() {
     let tmp = tempfile::tempdir().unwrap();
     let mut agent = Agent::start(tmp.path());

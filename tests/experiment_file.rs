@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use orchestrate::experiment::{
-    Absent, Amount, Builtin, BuiltinMode, Diagnostics, Experiment, Factor, Level, Source, Split, Threads,
-    includes, parse, resolved_text, schema,
+    Absent, Amount, Builtin, BuiltinMode, Diagnostics, Experiment, Factor, Level, ServerSpec, Source, Split,
+    Threads, data_directory, includes, parse, resolved_text, schema,
 };
 use orchestrate::units::Nanos;
 use proptest::prelude::*;
@@ -366,6 +366,42 @@ fn a_secret_is_refused_and_never_shown() {
     ]);
     assert!(!said.contains("hunter2"), "{said}");
     insta::assert_snapshot!(said);
+}
+
+#[test]
+fn an_argument_of_a_server_that_would_be_overridden_is_refused_with_what_to_do() {
+    insta::assert_snapshot!(complaints(&[
+        "[server.a]\nargs = ['--port', '7000', '--BIND 0.0.0.0', '--logfile', '/tmp/log', '--daemonize', 'yes']\n",
+        "[server.a]\nargs = ['--unixsocket', '/s', '--tls-port', '7001', '--include', '/etc/redis.conf']\n",
+        "[server.a]\nargs = ['/etc/redis.conf', '--save', '']\n",
+        "[server.a]\nargs = ['--dir', 'data']\n[server.b]\nargs = ['--save', '', '--dir']\n[server.c]\nargs = ['--dir', '--save', '']\n",
+        "[[matrix]]\nmodes = 'sync'\nserver.args = [['--save', ''], ['--port', '7000'], ['--dir ./data']]\n",
+    ]));
+}
+
+#[test]
+fn the_directory_of_a_servers_data_may_be_named_in_one_word_or_two() {
+    let named = |args: &str| {
+        let experiment = good(&format!("name='n'\n[server.a]\nargs = {args}\n[[matrix]]\nservers='a'\n"));
+        let ServerSpec::Managed { args, .. } = &experiment.servers["a"] else { panic!("a server of ours") };
+        data_directory(args).map(std::path::Path::to_owned)
+    };
+    assert_eq!(named("['--save', '', '--dir', '/mnt/fast']"), Some(PathBuf::from("/mnt/fast")));
+    assert_eq!(
+        named("['--Dir /mnt/fast disk', '--appendonly', 'yes']"),
+        Some(PathBuf::from("/mnt/fast disk"))
+    );
+    assert_eq!(named("['--dir', '/mnt/slow', '--dir', '/mnt/fast']"), Some(PathBuf::from("/mnt/fast")));
+    assert_eq!(named("['--save', '']"), None);
+}
+
+#[test]
+fn a_comma_in_a_number_is_refused_wherever_a_text_becomes_one() {
+    insta::assert_snapshot!(complaints(&[
+        "[workload]\nduration = '1,500ms'\n[run]\nwarmup = '0,5s'\ntimeout = '1,000,000us'\n",
+        "[run]\nrepetitions = { min = 3, max = 9, until = '1,5%' }\n",
+        "[[matrix]]\nworkload.duration = ['1s', '2,5s']\nrun.warmup = ['1,5s']\n",
+    ]));
 }
 
 #[test]

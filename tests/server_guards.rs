@@ -248,3 +248,43 @@ fn a_server_that_nobody_runs_is_unavailable() {
         "{error}"
     );
 }
+
+#[test]
+fn a_server_writes_below_the_directory_that_its_args_name_and_leaves_nothing_there() {
+    let (tmp, disk) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::write(disk.path().join("dump.rdb"), "somebody's").unwrap();
+    let named = disk.path().to_str().unwrap();
+    let args = ["--save", "", "--appendonly", "yes", "--dir", named];
+    let mut agent = Agent::start(tmp.path());
+    let mut directories = Vec::new();
+    for key in ["a", "b"] {
+        let mut connection = connect(&agent.call(&managed(key, &args)).unwrap().endpoint);
+        let (_, directory): (String, String) =
+            redis::cmd("CONFIG").arg("GET").arg("dir").query(&mut connection).unwrap();
+        let directory = std::path::PathBuf::from(directory);
+        assert_eq!(directory.parent(), Some(disk.path().canonicalize().unwrap().as_path()));
+        set(&mut connection, "key");
+        assert!(directory.join("appendonlydir").exists() || directory.join("appendonly.aof").exists());
+        directories.push(directory);
+    }
+    assert_ne!(directories[0], directories[1], "two servers share no files");
+    agent.call(&ServerStop { key: "a".to_owned() }).unwrap();
+    assert!(!directories[0].exists() && directories[1].exists());
+    drop(agent);
+    let left: Vec<_> =
+        std::fs::read_dir(disk.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["dump.rdb"]);
+    assert_eq!(std::fs::read_to_string(disk.path().join("dump.rdb")).unwrap(), "somebody's");
+}
+
+#[test]
+fn a_directory_for_data_that_is_not_there_is_named() {
+    let tmp = tempfile::tempdir().unwrap();
+    let absent = tmp.path().join("absent");
+    let mut agent = Agent::start(tmp.path());
+    let error = agent.call(&managed("redis", &["--dir", absent.to_str().unwrap()])).unwrap_err();
+    assert_eq!(error.kind, AgentErrorKind::Unavailable);
+    let (begin, end) = error.message.split_once(absent.to_str().unwrap()).unwrap();
+    assert_eq!(begin, "redis-server cannot have a directory for its data in ");
+    assert!(end.starts_with(" (`--dir`): No such file"), "{error}");
+}

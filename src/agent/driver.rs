@@ -171,6 +171,7 @@ impl Driver {
             };
             return Err(self.end_with(fault).await);
         }
+        let threads_before = self.threads();
         let before = Moment::now(&self.family, servers);
         let started = Instant::now();
         let deadline = started + within.duration();
@@ -199,6 +200,7 @@ impl Driver {
             self.family = cpu::family(self.child.pid());
         }
         let after = Moment::now(&self.family, servers);
+        let threads_after = self.threads();
         let wall_ns = Nanos::from(self.heard.duration_since(started));
         let load1 = machine::load1();
         at_done.await;
@@ -207,6 +209,9 @@ impl Driver {
             done,
             wall_ns,
             cpu_ns: after.driver.zip(before.driver).map(|(after, before)| less(after, before)),
+            busiest_thread_ns: threads_before
+                .zip(threads_after)
+                .and_then(|(before, after)| cpu::busiest(&before, &after)),
             total_cpu_ns: Nanos::from(usage.utime + usage.stime),
             peak_rss_bytes: usage.maxrss,
             foreign_cpu_ns: after.foreign_since(&before),
@@ -216,6 +221,12 @@ impl Driver {
                 .map(|(after, before)| less(after.steal, before.steal)),
             load1,
         })
+    }
+
+    /// What each of its threads has used, where that is not known beforehand: how many threads of a built-in driver work
+    /// is, and those are not looked through, for the reason above.
+    fn threads(&self) -> Option<cpu::ThreadTimes> {
+        self.may_have_children.then(|| cpu::threads(&self.family)).flatten()
     }
 
     /// Writes one line. A driver that does not read it shows itself by what it does next, so a failure to write is

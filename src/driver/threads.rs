@@ -1,9 +1,13 @@
-//! Workers that are threads: one blocking connection each, on a pool of exactly as many threads. The thread that has
-//! nothing else to do is one of them, so that one worker needs no second thread.
+//! Workers that are threads: one blocking connection each. The thread that has nothing else to do is one of them, so
+//! that one worker needs no second thread.
+//!
+//! The threads are ours and not those of a pool: an idle thread of a pool looks for work among all the others, which with
+//! hundreds of threads takes more CPU time than the requests do. Ours sleep until the next phase begins.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Barrier, Mutex, PoisonError, RwLock};
+use std::thread::Builder;
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
 use redis::Connection;
 
 use super::Crew;
@@ -16,44 +20,101 @@ use crate::protocol::{FailureKind, Job};
 /// Sends requests on its connection until the worker has no more.
 type Work = fn(&mut Connection, &mut Worker) -> Result<(), Failure>;
 
+/// Enough for a request and its reply, and little enough for ten thousand threads.
+const STACK_BYTES: usize = 256 * 1024;
+
+/// The workers. Threads end with the process: a driver carries out one job.
 struct Threads {
-    pool: ThreadPool,
-    /// By the number of the thread, which is the worker's; locked once a phase and by that thread alone.
-    connections: Vec<Mutex<Connection>>,
+    /// That of the worker that this thread is.
+    connection: Connection,
+    common: Arc<Common>,
     work: Work,
 }
 
-/// Starts and connects a thread for every worker of the job.
+/// What all threads share.
+struct Common {
+    /// Where they meet: once when all are connected, and then at the beginning and at the end of every phase.
+    barrier: Barrier,
+    /// What the phase is, between its beginning and its end.
+    phase: RwLock<Option<Arc<Phase>>>,
+    /// The first failure to connect.
+    failure: Mutex<Option<Failure>>,
+}
+
+/// Starts and connects a thread for every worker of the job. They are all up when this returns.
 pub(super) fn connect(job: &Job, work: Work) -> Result<Box<dyn Crew>, Failure> {
     allow_open_files(job.workers);
     let server = Server::new(&job.server)?;
-    let pool =
-        ThreadPoolBuilder::new().num_threads(job.workers as usize).use_current_thread().build().map_err(
-            |error| Failure::new(FailureKind::Other, format!("failed to start the threads: {error}")),
+    // Before there is any other thread: a server that is not there is told at once.
+    let connection = server.connect().map_err(|failure| failure.of_worker(0))?;
+    let common = Arc::new(Common {
+        barrier: Barrier::new(job.workers as usize),
+        phase: RwLock::default(),
+        failure: Mutex::default(),
+    });
+    for number in 1..job.workers {
+        let (server, theirs) = (server.clone(), Arc::clone(&common));
+        Builder::new().stack_size(STACK_BYTES).spawn(move || theirs.serve(&server, number, work)).map_err(
+            |error| {
+                let error = format!(
+                    "failed to start thread {} of {}: {error}; allow more processes (`ulimit -u`, `pids.max` of the \
+                     cgroup), or ask for fewer workers",
+                    number + 1,
+                    job.workers
+                );
+                Failure::new(FailureKind::Other, error)
+            },
         )?;
-    let connections = pool
-        .broadcast(|thread| {
-            server.connect().map(Mutex::new).map_err(|failure| failure.of_worker(thread.index() as u32))
-        })
-        .into_iter()
-        .collect::<Result<_, _>>()?;
-    Ok(Box::new(Threads { pool, connections, work }))
+    }
+    common.barrier.wait();
+    let failure = common.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+    failure.map_or_else(|| Ok(Box::new(Threads { connection, common, work }) as Box<dyn Crew>), Err)
+}
+
+impl Common {
+    /// The life of a thread.
+    fn serve(&self, server: &Server, number: u32, work: Work) {
+        let connected = server.connect();
+        if let Err(failure) = &connected {
+            let failure = failure.clone().of_worker(number);
+            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
+        }
+        self.barrier.wait();
+        let Ok(mut connection) = connected else { return };
+        loop {
+            self.barrier.wait();
+            let phase = self.phase.read().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Some(phase) = phase {
+                // The others wait for this thread at the end of the phase, so it comes there whatever happens.
+                let ended =
+                    catch_unwind(AssertUnwindSafe(|| carry_out(&phase, number, &mut connection, work)));
+                if ended.is_err() {
+                    phase.fail(Failure::new(FailureKind::Other, "its thread panicked").of_worker(number));
+                }
+            }
+            self.barrier.wait();
+        }
+    }
 }
 
 impl Crew for Threads {
     fn runtime(&self) -> String {
-        "rayon 1.12.0".to_owned()
+        "std::thread".to_owned()
     }
 
     fn work(&mut self, phase: &Arc<Phase>) {
-        self.pool.broadcast(|thread| {
-            let mut connection =
-                self.connections[thread.index()].lock().unwrap_or_else(PoisonError::into_inner);
-            let number = thread.index() as u32;
-            let mut worker = Worker::new(phase, number);
-            if let Err(failure) = (self.work)(&mut connection, &mut worker) {
-                phase.fail(failure.of_worker(number));
-            }
-        });
+        *self.common.phase.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(phase));
+        self.common.barrier.wait();
+        carry_out(phase, 0, &mut self.connection, self.work);
+        self.common.barrier.wait();
+        *self.common.phase.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// One worker's share of a phase.
+fn carry_out(phase: &Arc<Phase>, number: u32, connection: &mut Connection, work: Work) {
+    let mut worker = Worker::new(phase, number);
+    if let Err(failure) = work(connection, &mut worker) {
+        phase.fail(failure.of_worker(number));
     }
 }

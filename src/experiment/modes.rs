@@ -98,6 +98,20 @@ pub struct ModeSpec {
     pub directory: std::path::PathBuf,
 }
 
+impl ModeSpec {
+    /// How many threads do the work, where the command line tells: redis-benchmark has one unless it says otherwise.
+    #[must_use]
+    pub fn threads(&self) -> Option<Threads> {
+        match self.load_generator? {
+            LoadGenerator::RedisBenchmark | LoadGenerator::ValkeyBenchmark => {
+                let many = self.command.iter().any(|word| word == "--threads");
+                (!many).then_some(Threads::One)
+            }
+            LoadGenerator::Memtier => None,
+        }
+    }
+}
+
 /// A program that makes load by itself and speaks no driver protocol. How each is told what to do, and what it says,
 /// is known to [`crate::driver`].
 #[derive(
@@ -133,5 +147,25 @@ impl LoadGenerator {
 impl fmt::Display for LoadGenerator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redis_benchmark_has_one_thread_unless_its_command_asks_for_more() {
+        let threads = |load_generator, command: &[&str]| {
+            let command = command.iter().map(|&word| word.to_owned()).collect();
+            let directory = std::path::PathBuf::new();
+            let mode = ModeSpec { command, load_generator, prepare: Vec::new(), optional: false, directory };
+            mode.threads()
+        };
+        let generator = Some(LoadGenerator::RedisBenchmark);
+        assert_eq!(threads(generator, &["redis-benchmark"]), Some(Threads::One));
+        assert_eq!(threads(generator, &["redis-benchmark", "--threads", "4"]), None);
+        assert_eq!(threads(Some(LoadGenerator::Memtier), &["memtier_benchmark"]), None);
+        assert_eq!(threads(None, &["./my_client.py"]), None);
     }
 }

@@ -22,7 +22,7 @@ use super::{
     Amount, Builtin, Experiment, Factor, HostPair, Level, Link, Order, Placement, Repetitions, RunSpec,
     Settings, Split, Warmup, Workload, WorkloadKind,
 };
-use crate::units::Nanos;
+use crate::units::{Nanos, without_comma};
 
 /// More tables than this are better written as lists.
 const MOST_MATRICES: usize = 200;
@@ -305,6 +305,10 @@ fn repetitions_until(findings: &mut Findings, until: &Until) -> Option<Repetitio
     }
     if min > max {
         wrong(&until.max.span, "`max` is smaller than `min`");
+    }
+    if let Err(why) = without_comma(&until.until.value) {
+        wrong(&until.until.span, &why);
+        return None;
     }
     let percent = until.until.value.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
     match percent {

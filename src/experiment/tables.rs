@@ -7,7 +7,8 @@ use super::axes::placement;
 use super::diagnose::{Findings, Place, suggest};
 use super::file::{self, TransportWord};
 use super::forms::{At, Table};
-use super::read::{Damage, is_secret_option};
+use super::read::Damage;
+use super::server_args::check_args;
 use super::{Address, Builtin, HostSpec, Lifetime, ModeSpec, ServerSpec, Transport};
 
 /// Whether a name can be a component of a path and a word in a table as it is.
@@ -215,19 +216,6 @@ const DEFAULT_PROGRAM: &str = "redis-server";
 
 fn default_args() -> Vec<String> {
     ["--save", "", "--appendonly", "no"].map(str::to_owned).to_vec()
-}
-
-/// Notes every secret among the arguments of a server. True if there was none.
-pub(super) fn check_args(findings: &mut Findings, source: usize, args: &[At<String>]) -> bool {
-    let before = findings.len();
-    for arg in args {
-        if is_secret_option(&arg.value) {
-            findings
-                .error(&Place { source, span: arg.span.clone() }, "a secret is written literally")
-                .help("a server that orchestrate starts needs none: it listens on loopback, or gets a random password");
-        }
-    }
-    findings.len() == before
 }
 
 fn server(findings: &mut Findings, source: usize, table: &file::Server) -> Option<ServerSpec> {

@@ -1,5 +1,7 @@
 //! CPU time of running processes, where the system has a clock for it.
 
+use std::collections::BTreeMap;
+
 use crate::units::Nanos;
 
 /// User and system time of all threads of a process so far, exact to what the scheduler knows (not to ticks).
@@ -35,6 +37,45 @@ pub fn processes(pids: &[u32]) -> Option<Nanos> {
     let running: u64 = others.iter().filter_map(|&pid| process(pid)).map(|time| time.0).sum();
     let ended: u64 = pids.iter().filter_map(|&pid| ended_children(pid)).map(|time| time.0).sum();
     Some(Nanos(process(first)?.0 + running + ended))
+}
+
+/// More threads than this are not looked at one by one: that would take time from what is measured.
+const MOST_THREADS: usize = 64;
+
+/// User and system time so far of every thread, by process and thread.
+pub type ThreadTimes = BTreeMap<(u32, u32), Nanos>;
+
+/// The times of all threads of some processes. `None` where the system does not tell, or where they are too many to be
+/// looked at.
+#[must_use]
+pub fn threads(pids: &[u32]) -> Option<ThreadTimes> {
+    let mut times = ThreadTimes::new();
+    for &pid in pids {
+        // A process or a thread that has just ended has no time; without `/proc` nobody has.
+        let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { continue };
+        for thread in threads.flatten() {
+            if times.len() == MOST_THREADS {
+                return None;
+            }
+            let number = thread.file_name().to_str().and_then(|name| name.parse().ok());
+            // Its first word is the time on a CPU, in nanoseconds.
+            let stat = std::fs::read_to_string(thread.path().join("schedstat")).ok();
+            let time = stat.and_then(|stat| stat.split_ascii_whitespace().next()?.parse().ok());
+            if let (Some(number), Some(time)) = (number, time) {
+                times.insert((pid, number), Nanos(time));
+            }
+        }
+    }
+    Some(times).filter(|times| !times.is_empty())
+}
+
+/// What the thread used that used most between two looks. One that was not there at the first began with nothing.
+#[must_use]
+pub fn busiest(before: &ThreadTimes, after: &ThreadTimes) -> Option<Nanos> {
+    let used = |(thread, time): (&(u32, u32), &Nanos)| {
+        Nanos(time.0.saturating_sub(before.get(thread).map_or(0, |before| before.0)))
+    };
+    after.iter().map(used).max()
 }
 
 /// User and system time of the children that a process has waited for, in clock ticks (proc(5): cutime and cstime).
@@ -89,6 +130,35 @@ mod tests {
         }
         // Linux has no number above 2^22.
         assert_eq!(process((1 << 22) + 1), None, "a process that is not there has no time");
+    }
+
+    #[test]
+    fn the_thread_that_worked_most_is_found_among_those_that_slept() {
+        let me = std::process::id();
+        let before = threads(&[me]).unwrap();
+        let both = std::sync::Barrier::new(2);
+        let after = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let until = process(me).unwrap().0 + 50_000_000;
+                while process(me).unwrap().0 < until {
+                    std::hint::black_box(until.wrapping_mul(31));
+                }
+                both.wait();
+                both.wait();
+            });
+            both.wait();
+            let after = threads(&[me]).unwrap();
+            both.wait();
+            after
+        });
+        assert!(busiest(&before, &after).unwrap().0 >= 25_000_000, "{before:?} {after:?}");
+        let times =
+            |list: &[(u32, u64)]| list.iter().map(|&(n, t)| ((1, n), Nanos(t))).collect::<ThreadTimes>();
+        assert_eq!(
+            busiest(&times(&[(1, 50), (2, 10)]), &times(&[(1, 60), (2, 40), (3, 20)])),
+            Some(Nanos(30))
+        );
+        assert_eq!(busiest(&times(&[(1, 50)]), &times(&[(1, 60), (9, 20)])), Some(Nanos(20)), "it was new");
     }
 
     #[test]

@@ -271,7 +271,7 @@ impl Note {
 pub(super) const fn meaning(flag: Flag) -> &'static str {
     match flag {
         Flag::ClientBound => {
-            "the client used over 90% of the CPU it can have; the number is about the client"
+            "the client, or one thread of it, used over 90% of the CPU it can have; the number is about the client"
         }
         Flag::ServerBound => {
             "the server's main thread used over 90% of a CPU; the number is about the server"

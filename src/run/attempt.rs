@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tracing::info;
 
-use crate::experiment::{Amount, HostPair, Link, ServerSpec, Settings};
+use crate::experiment::{Amount, HostPair, Link, ModeSpec, ServerSpec, Settings};
 use crate::host::client::CallError;
 use crate::plan::PlannedTrial;
 use crate::protocol::{
@@ -117,10 +117,13 @@ pub(super) async fn attempt(
     match outcome {
         Ok(Outcome { measured, parts, disturbed }) => {
             record.status = Status::Ok;
-            let mode = fleet.equipment.builtin.iter().find(|mode| mode.name == record.settings.mode);
+            let mode = &record.settings.mode;
+            let builtin = fleet.equipment.builtin.iter().find(|builtin| builtin.name == mode);
+            let own = fleet.experiment.modes.get(mode).and_then(ModeSpec::threads);
+            let threads = builtin.map(|builtin| builtin.threads).or(own);
             let facts = record.settings.hosts.clients.iter().map(|client| fleet.facts(client));
             let clients: Vec<_> = parts.into_iter().zip(facts).collect();
-            record.flags = flags::flags(&record, &measured, &clients, mode.map(|mode| mode.threads));
+            record.flags = flags::flags(&record, &measured, &clients, threads);
             if disturbed {
                 record.flags.push(Flag::OtherClients);
             }
@@ -344,6 +347,7 @@ fn accept(
         latency,
         latency_summary,
         client_cpu_ns: result.cpu_ns,
+        busiest_thread_ns: result.busiest_thread_ns,
         client_peak_rss_bytes: result.peak_rss_bytes,
         server: counts,
         foreign_cpu_ns: result.foreign_cpu_ns,

@@ -23,7 +23,8 @@ const UNEVEN: f64 = 0.1;
 
 /// What a reader must know of an attempt that ended well. `clients` are those that took part, each with what its machine
 /// is. `threads` is what is known of theirs: of somebody else's driver nothing, and then it may have as many as there are
-/// CPUs.
+/// CPUs. It may as well have one, or one for all that matters; so where the system told what its busiest thread used, that
+/// counts, too.
 pub(super) fn flags(
     record: &TrialRecord,
     measured: &Measured,
@@ -81,6 +82,7 @@ fn is_bound(part: &Part, facts: &HostFacts, threads: Option<Threads>) -> bool {
     };
     let usable = threads.unwrap_or(Threads::PerCpu).can_use(part.client.workers, cpus);
     share(part, part.result.cpu_ns) > SATURATED * f64::from(usable)
+        || share(part, part.result.busiest_thread_ns) > SATURATED
 }
 
 fn has_foreign_load(part: &Part, _: &HostFacts, _: Option<Threads>) -> bool {
@@ -97,4 +99,66 @@ fn has_another_clock(part: &Part, apart: f64) -> bool {
 fn is_throttled(part: &Part, facts: &HostFacts, _: Option<Threads>) -> bool {
     let stolen = part.result.steal_ns;
     share(part, stolen) > STOLEN * f64::from(facts.cpus) && ticks(stolen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{Done, TrialResult};
+    use crate::record::{ClientLabel, HostLabel};
+
+    /// One client that was at it for a second on a machine of eight CPUs.
+    fn bound(all: u64, busiest: Option<u64>, threads: Option<Threads>) -> bool {
+        let part = Part {
+            host: HostLabel {
+                name: "a".to_owned(),
+                os: "Linux".to_owned(),
+                arch: String::new(),
+                cpu: String::new(),
+            },
+            client: ClientLabel {
+                client: "c".to_owned(),
+                runtime: "r".to_owned(),
+                workers: 100,
+                placement: AppliedPlacement::Free,
+                comparability: None,
+            },
+            rtt_us: None,
+            result: TrialResult {
+                done: Done {
+                    elapsed_ns: Nanos::from_secs(1),
+                    operations: 1,
+                    errors: 0,
+                    latency: None,
+                    max_lag_ns: None,
+                    keys: None,
+                },
+                wall_ns: Nanos::from_secs(1),
+                cpu_ns: Some(Nanos::from_millis(all)),
+                busiest_thread_ns: busiest.map(Nanos::from_millis),
+                total_cpu_ns: Nanos::from_millis(all),
+                peak_rss_bytes: 1,
+                foreign_cpu_ns: None,
+                steal_ns: None,
+                load1: None,
+            },
+        };
+        is_bound(&part, &HostFacts { cpus: 8, ..HostFacts::default() }, threads)
+    }
+
+    #[test]
+    fn a_client_is_bound_by_its_busiest_thread_however_many_cpus_are_idle() {
+        assert!(bound(1000, Some(990), None));
+        assert!(bound(3000, Some(950), None), "others may have worked beside it");
+        assert!(!bound(3000, Some(800), None));
+        assert!(bound(7500, Some(850), None), "all CPUs together count as well");
+    }
+
+    #[test]
+    fn where_nothing_is_known_of_single_threads_all_cpus_count() {
+        assert!(!bound(1000, None, None));
+        assert!(bound(7500, None, None));
+        assert!(bound(950, None, Some(Threads::One)));
+        assert!(!bound(1000, None, Some(Threads::PerWorker)));
+    }
 }

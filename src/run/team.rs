@@ -78,6 +78,7 @@ pub(super) fn result(parts: &[Part], wall: Nanos) -> Result<TrialResult, String>
         },
         wall_ns: wall,
         cpu_ns: told(&|result| result.cpu_ns),
+        busiest_thread_ns: results().filter_map(|result| result.busiest_thread_ns).max(),
         total_cpu_ns: sum(&|result| result.total_cpu_ns),
         peak_rss_bytes: results().map(|result| result.peak_rss_bytes).sum(),
         foreign_cpu_ns: told(&|result| result.foreign_cpu_ns),
@@ -217,6 +218,7 @@ mod tests {
                 },
                 wall_ns: Nanos(elapsed),
                 cpu_ns: Some(Nanos(5)),
+                busiest_thread_ns: Some(Nanos(elapsed)),
                 total_cpu_ns: Nanos(6),
                 peak_rss_bytes: 7,
                 foreign_cpu_ns: None,
@@ -232,6 +234,7 @@ mod tests {
         let all = result(&parts, Nanos(11)).unwrap();
         assert_eq!((all.done.operations, all.done.elapsed_ns, all.wall_ns), (3, Nanos(9), Nanos(11)));
         assert_eq!((all.cpu_ns, all.foreign_cpu_ns, all.steal_ns), (Some(Nanos(10)), None, Some(Nanos(2))));
+        assert_eq!(all.busiest_thread_ns, Some(Nanos(9)), "it is one thread of one of them");
         let merged = latency::decode(all.done.latency.as_ref().unwrap()).unwrap();
         assert_eq!((merged.len(), merged.min(), merged.max()), (3, 100, 300));
         let labels: Vec<_> = parts.iter().map(|part| part.client.clone()).collect();

@@ -28,7 +28,21 @@ pub(super) struct Home {
 impl Home {
     /// Creates a directory below `tmp`, or below `/tmp` if that name is too long for a socket.
     pub(super) fn create(tmp: &Path) -> io::Result<Self> {
-        let tmp = place(tmp);
+        Self::create_in(place(tmp))
+    }
+
+    /// A directory for the data of a server below one that its command line names, which may hold anything: nothing else
+    /// there is touched, but for what dead agents left behind.
+    pub(super) fn for_data(parent: &Path) -> io::Result<Self> {
+        sweep_in(parent);
+        Self::create_in(parent)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn create_in(tmp: &Path) -> io::Result<Self> {
         let directory = tempfile::Builder::new()
             .prefix(PREFIX)
             .permissions(Permissions::from_mode(0o700))
@@ -76,7 +90,11 @@ impl Drop for ServerDirectory {
 /// Removes the directories of agents that died without a chance to do it, and stops the servers they left behind
 /// (there are some only where no parent-death signal exists).
 pub(super) fn sweep(tmp: &Path) {
-    let Ok(entries) = fs::read_dir(place(tmp)) else { return };
+    sweep_in(place(tmp));
+}
+
+fn sweep_in(tmp: &Path) {
+    let Ok(entries) = fs::read_dir(tmp) else { return };
     let me = rustix::process::geteuid().as_raw();
     for entry in entries.flatten() {
         let path = entry.path();

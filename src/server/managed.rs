@@ -16,7 +16,7 @@ use super::home::{Home, SOCKET, ServerDirectory};
 use super::info::{self, Counters};
 use super::persistence::Persistence;
 use super::{connect, description, ports, said};
-use crate::experiment::Address;
+use crate::experiment::{Address, data_directory};
 use crate::host::child::{self, Child};
 use crate::host::placement;
 use crate::host::programs;
@@ -62,6 +62,8 @@ pub(super) struct Managed {
     // In this order: the process goes before its directory does.
     child: Child,
     directory: ServerDirectory,
+    /// Where its data are, if its args say where they are to be.
+    _data: Option<Home>,
 }
 
 enum Start {
@@ -98,6 +100,15 @@ impl Managed {
             |error: io::Error| failed(format!("cannot prepare a directory for {program}: {error}"));
         let directory = home.for_a_server().map_err(io_failed)?;
         let socket = directory.path().join(SOCKET);
+        let data = match data_directory(args) {
+            None => None,
+            Some(parent) => Some(Home::for_data(parent).map_err(|error| {
+                let parent = parent.display();
+                let what =
+                    format!("{program} cannot have a directory for its data in {parent} (`--dir`): {error}");
+                AgentError::new(AgentErrorKind::Unavailable, what)
+            })?),
+        };
         let log = File::create(directory.path().join(LOG)).map_err(io_failed)?;
         // A path is relative to where the agent was started, not to the server's own directory.
         let executable = if program.contains('/') {
@@ -108,12 +119,13 @@ impl Managed {
         let mut command = Command::new(executable);
         command
             .args(args)
-            // Ours come last and so win over the file's: where a server listens and writes is not up to the file.
+            // Ours come last and so win over the file's. The file was checked to have none of them but `--dir`, and then
+            // ours is below that one.
             .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--daemonize", "no", "--logfile", ""])
             .args(["--unixsocketperm", "700", "--unixsocket"])
             .arg(&socket)
             .arg("--dir")
-            .arg(directory.path())
+            .arg(data.as_ref().map_or(directory.path(), Home::path))
             .current_dir(directory.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(io_failed)?)
@@ -181,6 +193,7 @@ impl Managed {
             death: None,
             child,
             directory,
+            _data: data,
         };
         if let Some(Address { host, .. }) = reach
             && let Err(error) = server.expose(host).await

@@ -234,6 +234,54 @@ fn a_lie_of_the_server_is_caught_and_named() {
 }
 
 #[test]
+fn a_thousand_threads_share_the_work_of_every_phase() {
+    let redis = Redis::start();
+    let mut server = redis.connect();
+    let mut job = job("sync", redis.unix());
+    job.workers = 1000;
+    job.workload.operations = Some(3000);
+    job.warmup = Warmup::Operations(1000);
+    let mut driver = Driver::start(&job);
+    driver.ready();
+    assert_eq!(info(&mut server, "clients", "connected_clients"), 1 + 1000);
+    let keys: BTreeSet<String> = server.keys("t1:w*").unwrap();
+    assert_eq!(keys, (0..1000).map(|worker| format!("t1:w{worker}:0")).collect());
+    driver.go();
+    assert_eq!(driver.done().operations, 3000);
+    let keys: BTreeSet<String> = server.keys("t1:[0-9]*").unwrap();
+    let all = (0..1000).flat_map(|worker| (0..3).map(move |index| format!("t1:{worker}:{index}")));
+    assert_eq!(keys, all.collect());
+}
+
+#[test]
+fn a_thread_that_cannot_connect_says_which_worker_it_is() {
+    let redis = Redis::start();
+    redis::cmd("CONFIG").arg("SET").arg("maxclients").arg(20).exec(&mut redis.connect()).unwrap();
+    let mut job = job("sync", redis.tcp());
+    job.workers = 30;
+    let mut driver = Driver::start(&job);
+    let (kind, error) = driver.failed();
+    assert_eq!(kind, FailureKind::Connection, "{error}");
+    let number = error.strip_prefix("worker ").and_then(|rest| rest.split_once(':')?.0.parse::<u32>().ok());
+    assert!(number.is_some_and(|number| (1..30).contains(&number)), "{error}");
+    assert!(error.contains("failed to connect to 127.0.0.1:"), "{error}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_thread_that_cannot_be_started_is_a_failure_that_says_what_to_do() {
+    let redis = Redis::start();
+    let mut job = job("sync", redis.tcp());
+    job.workers = 8000;
+    // Less address space than the stacks of so many threads need.
+    let mut driver = Driver::start_by(&["sh", "-c", "ulimit -v 1000000 && exec \"$0\" \"$@\""], &job);
+    let (kind, error) = driver.failed();
+    assert_eq!(kind, FailureKind::Other, "{error}");
+    assert!(error.starts_with("failed to start thread ") && error.contains(" of 8000: "), "{error}");
+    assert!(error.contains("or ask for fewer workers"), "{error}");
+}
+
+#[test]
 fn one_worker_that_fails_ends_all_even_those_that_wait() {
     for (mode, _) in modes_without_hello() {
         let server = FalseServer::start(Some("$-1\r\n"));
@@ -375,7 +423,8 @@ fn clients_and_runtimes_are_told_with_the_versions_that_are_built_in() {
         let ready = Driver::start(&job(mode.name, redis.tcp())).ready();
         assert_eq!(ready.client, version(library));
         assert_eq!(mode.client, version(library));
-        let runtime = if mode.name.starts_with("sync") { version("rayon") } else { version("tokio") };
+        let threads = mode.name.starts_with("sync");
+        let runtime = if threads { "std::thread".to_owned() } else { version("tokio") };
         assert!(ready.runtime.starts_with(&runtime), "{}", ready.runtime);
     }
 }

@@ -189,12 +189,18 @@ impl Driver {
 
     /// With a line that need not be a job.
     pub(crate) fn start_with(line: &str) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_orchestrate"))
-            .arg("driver")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::spawn(&mut Command::new(env!("CARGO_BIN_EXE_orchestrate")), line)
+    }
+
+    /// By a program that gets the driver's command line behind its own arguments.
+    pub(crate) fn start_by(argv: &[&str], job: &Job) -> Self {
+        let mut command = Command::new(argv[0]);
+        command.args(&argv[1..]).arg(env!("CARGO_BIN_EXE_orchestrate"));
+        Self::spawn(&mut command, &serde_json::to_string(job).unwrap())
+    }
+
+    fn spawn(command: &mut Command, line: &str) -> Self {
+        let mut child = command.arg("driver").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut driver =
             Self { input: child.stdin.take(), output: BufReader::new(child.stdout.take().unwrap()), child };
         driver.say(line);

@@ -111,6 +111,7 @@ pub(crate) fn ok(settings: &Settings, repetition: u32, ops_per_s: f64) -> TrialR
             latency_summary: Some(latency::summary(&latencies)),
             latency: Some(latency::encode(&latencies)),
             client_cpu_ns: Some(Nanos::from_millis(900)),
+            busiest_thread_ns: None,
             client_peak_rss_bytes: 7_340_032,
             server: ServerCounts {
                 set_calls: operations,

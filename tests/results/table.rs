@@ -75,7 +75,7 @@ fn what_varies_gets_a_column_and_what_to_mind_a_mark() {
     operations/s; best, worst and sample standard deviation of 0 to 5 trials in each row
     † bimodal: the trials fall into two groups far apart (up to 8.8 to 1); do not quote this row
     ‡ 2 attempts failed; trials.csv says why
-    § client-bound, in 1 trial: the client used over 90% of the CPU it can have; the number is about the client
+    § client-bound, in 1 trial: the client, or one thread of it, used over 90% of the CPU it can have; the number is about the client
     ");
     insta::assert_snapshot!(markdown, @r"
     | Value bytes | Mode | Workers | Best | Worst | Stdev |  |
@@ -93,7 +93,7 @@ fn what_varies_gets_a_column_and_what_to_mind_a_mark() {
 
     ‡ 2 attempts failed; trials.csv says why
 
-    § client-bound, in 1 trial: the client used over 90% of the CPU it can have; the number is about the client
+    § client-bound, in 1 trial: the client, or one thread of it, used over 90% of the CPU it can have; the number is about the client
     ");
 }
 
