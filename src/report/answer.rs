@@ -245,7 +245,9 @@ fn peaks(facets: &[&[Cell<'_>]]) -> Option<DataTable> {
                 _ => cell.x.to_string(),
             })
             .collect();
+        let is_void = Doubted::of(&top.sample.trials, Metric::OpsPerS).is_void();
         let close = match (top.interval, close.is_empty()) {
+            _ if is_void => "not judged: its clocks disagree".to_owned(),
             (None, _) => "too few trials to tell".to_owned(),
             (Some(_), true) => "nothing: a clear peak".to_owned(),
             (Some(_), false) => list(&close, 8),

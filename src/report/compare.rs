@@ -259,7 +259,7 @@ fn notes(comparison: &Comparison, settings: &[&str]) -> Vec<String> {
     }
     for doubt in Doubt::ALL {
         if comparison.cells.iter().any(|cell| has(cell, doubt)) {
-            notes.push(format!("{}: {}; in so many trials of base/new", doubt.word(), meaning(doubt)));
+            notes.push(format!("{}: {} (share of the trials of base/new)", doubt.word(), meaning(doubt)));
         }
     }
     if comparison.cells.iter().any(|cell| cell.verdict == Verdict::Disturbed) {

@@ -141,3 +141,23 @@ fn a_cell_whose_clocks_disagree_is_not_the_fastest() {
     assert!(!said.contains("is the fastest"), "{said}");
     assert!(said.contains("in 5 of its 10 trials two clocks disagree about the elapsed time"), "{said}");
 }
+
+#[test]
+fn nor_is_it_a_clear_peak() {
+    let mut table = Table::of("run", &MODES, 10, 1.0);
+    for trial in 0..10 {
+        table.set(2 * trial + 1, "mode", "async");
+        table.set(2 * trial + 1, "workers_asked", "100");
+        table.set(2 * trial + 1, "ops_per_s", &(22_000 + trial).to_string());
+    }
+    let page = |table: &Table| {
+        let place = Place::new();
+        place.write("run.csv", &table.text());
+        assert_eq!(place.orchestrate(&["report", "run.csv", "-o", "page.html"]).code, 0);
+        place.read("page.html")
+    };
+    assert!(page(&table).contains("nothing: a clear peak"));
+    table.flag(1, 2, 5, "clock-disagrees");
+    assert!(!page(&table).contains("nothing: a clear peak"));
+    assert!(page(&table).contains("not judged: its clocks disagree"));
+}

@@ -97,6 +97,10 @@ impl Place {
         fs::write(self.0.path().join(name), text).unwrap();
     }
 
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.0.path().join(name)).unwrap()
+    }
+
     /// What `orchestrate compare` says.
     pub(crate) fn compare(&self, args: &[&str]) -> Said {
         self.orchestrate(&[&["compare"], args].concat())
