@@ -1,14 +1,30 @@
 //! Whether the medians of a run are known well enough to end it: repetitions until a precision is reached.
 //!
-//! Looks at how wide intervals are, and never at which cell is faster: a run that ended as soon as a difference is seen
-//! would see differences that are not there.
+//! Looks at how much trials scatter, and never at which cell is faster: a run that ended as soon as a difference is seen
+//! would see differences that are not there. A run that ends as soon as an interval happens to be narrow ends with
+//! intervals that are too narrow (of those that did at a coefficient of variation of 5%, three in four held the true
+//! median). So the rule distrusts a spread that is small by luck, twice: it takes the upper limit of what the spread may be,
+//! and once that is small enough it asks for half as many blocks again, which nobody has looked at.
 
 use std::collections::HashMap;
 
-use crate::analysis::interval::median_interval;
+use statrs::distribution::{ChiSquared, ContinuousCDF};
+
 use crate::analysis::stats::Throughput;
 use crate::plan::CellId;
 use crate::record::{Measured, TrialRecord};
+
+/// Fewer trials say too little of how much a cell's trials scatter.
+const FIRST_LOOK: usize = 6;
+
+/// The probability with which the standard deviation lies below the limit that is taken for it.
+const SPREAD_LEVEL: f64 = 0.9;
+
+/// Standard errors from a median to either end of its 95% interval.
+const STANDARD_ERRORS: f64 = 1.959_964;
+
+/// The standard error of a median of normal values over that of their mean: the square root of π/2.
+const OF_A_MEDIAN: f64 = 1.253_314;
 
 /// The throughputs of a run's trials, cell by cell.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,29 +43,42 @@ impl Precision {
         self.cells.entry(cell).or_default().push(ops_per_s);
     }
 
-    /// Whether both ends of the 95% interval of each cell's median are at most `precision` times that median away from
-    /// it.
+    /// Whether each cell's median is known to `precision`, a share of it: at least [`FIRST_LOOK`] of its trials were enough
+    /// to expect that, and there are half as many again.
     ///
     /// A cell of which no trial ended well is not waited for: it was left out, or more of the same would not help it. If
     /// there is no other one, nothing is known, and no precision is reached.
     #[must_use]
     pub fn is_reached(&self, cells: impl Iterator<Item = CellId>, precision: f64) -> bool {
         let mut known = cells.filter_map(|cell| self.cells.get(&cell)).peekable();
-        known.peek().is_some() && known.all(|values| is_narrow(values, precision))
+        known.peek().is_some() && known.all(|values| is_known(values, precision))
     }
 }
 
-fn is_narrow(values: &[f64], precision: f64) -> bool {
-    let (Some(interval), Some(Throughput { median, .. })) = (median_interval(values), Throughput::of(values))
-    else {
-        return false;
-    };
-    (interval.high - median).max(median - interval.low) <= precision * median
+/// Looks at every number of trials that may have been enough. So a run that goes on decides as one that was never stopped.
+fn is_known(values: &[f64], precision: f64) -> bool {
+    (FIRST_LOOK..=values.len() * 2 / 3).any(|looked_at| suffices(&values[..looked_at], precision))
+}
+
+/// Whether a median of as many values as these is expected to lie within `precision` of the true one, with 95%, if they
+/// scatter as much as these well may: the upper confidence limit of a standard deviation, from the distribution of χ².
+fn suffices(values: &[f64], precision: f64) -> bool {
+    let Some(Throughput { median, stdev: Some(stdev), .. }) = Throughput::of(values) else { return false };
+    let freedom = (values.len() - 1) as f64;
+    let Ok(chi_squared) = ChiSquared::new(freedom) else { return false };
+    let spread = stdev * (freedom / chi_squared.inverse_cdf(1.0 - SPREAD_LEVEL)).sqrt();
+    let standard_error = OF_A_MEDIAN * spread / (values.len() as f64).sqrt();
+    STANDARD_ERRORS * standard_error <= precision * median
 }
 
 #[cfg(test)]
 mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+    use statrs::distribution::Normal;
+
     use super::*;
+    use crate::analysis::interval::median_interval;
 
     /// A run of cells with these throughputs, and whether its medians are known to ±2%.
     fn is_reached(cells: &[&[f64]]) -> bool {
@@ -61,8 +90,8 @@ mod tests {
         run.is_reached((0..cells.len()).map(id), 0.02)
     }
 
-    const STEADY: &[f64] = &[100.0, 100.5, 101.0, 99.5, 99.0, 100.0];
-    const UNSTEADY: &[f64] = &[100.0, 110.0, 90.0, 105.0, 95.0, 100.0];
+    const STEADY: &[f64] = &[100.0, 100.5, 101.0, 99.5, 99.0, 100.0, 99.8, 100.2, 100.0];
+    const UNSTEADY: &[f64] = &[100.0, 110.0, 90.0, 105.0, 95.0, 100.0, 92.0, 108.0, 100.0];
 
     #[test]
     fn every_cell_has_to_be_known_well_enough() {
@@ -73,16 +102,47 @@ mod tests {
     }
 
     #[test]
-    fn either_end_counts_and_not_their_mean() {
-        // Nothing lies below the median, but a tail above: half of the width would be 1.75%.
-        let skewed = [100.0, 100.0, 100.0, 100.0, 103.5, 103.5, 103.5];
-        assert!(!is_reached(&[&skewed]));
+    fn what_was_enough_has_to_be_followed_by_half_as_much() {
+        for few in 1..STEADY.len() {
+            assert!(!is_reached(&[&STEADY[..few]]), "{few} trials");
+        }
+        // What comes after the look does not undo it: whoever goes on until it does looks once more too often.
+        let mut later_unsteady = STEADY[..6].to_vec();
+        later_unsteady.extend([110.0, 90.0, 100.0]);
+        assert!(is_reached(&[&later_unsteady]));
     }
 
     #[test]
     fn few_trials_are_never_enough_however_alike() {
-        assert!(!is_reached(&[&[100.0, 100.0, 100.0, 100.0]]));
-        assert!(is_reached(&[&[100.0, 100.0, 100.0, 100.0, 100.0]]));
+        assert!(!is_reached(&[&[100.0; 8]]));
+        assert!(is_reached(&[&[100.0; 9]]));
+    }
+
+    /// Whoever ends a run as soon as it looks precise must still have intervals that hold the truth. Runs of one cell with
+    /// normal throughputs, from 6 blocks to 30 or 100, until ±2%.
+    #[test]
+    fn a_run_that_ends_early_has_intervals_that_hold_the_truth() {
+        let (runs, truth) = (1_000_u32, 100.0);
+        let normal = Normal::standard();
+        for max in [30, 100] {
+            for cv in [0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.07, 0.1] {
+                let mut random = ChaCha8Rng::seed_from_u64(1945);
+                let mut uniform = move || ((random.next_u64() >> 11) as f64 + 0.5) / 2.0_f64.powi(53);
+                let mut held = 0;
+                for _ in 0..runs {
+                    let mut values = Vec::new();
+                    while values.len() < max && !is_known(&values, 0.02) {
+                        values.push(truth * (1.0 + cv * normal.inverse_cdf(uniform())));
+                    }
+                    held += u32::from(median_interval(&values).unwrap().contains(truth));
+                }
+                // 93%, less twice the standard error of a share of so many runs.
+                let least = 0.93 - 2.0 * (0.93 * 0.07 / f64::from(runs)).sqrt();
+                let share = f64::from(held) / f64::from(runs);
+                println!("CV {cv}, at most {max} blocks: {share}");
+                assert!(share >= least, "CV {cv}, at most {max} blocks: only {share} held the truth");
+            }
+        }
     }
 
     #[test]

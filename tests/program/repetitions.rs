@@ -54,7 +54,7 @@ fn a_run_ends_with_the_block_in_which_every_median_is_known_well_enough() {
     sandbox.write("until.toml", &experiment(6, 30, EVERY));
     let output = sandbox.output(&["until.toml"]);
     assert_eq!(code(output.status), 0, "{}", stderr(&output));
-    assert_eq!(repetitions(&sandbox), [6; 4]);
+    assert_eq!(repetitions(&sandbox), [9; 4]);
     assert_eq!(stop_reasons(&sandbox), ["precise"]);
     assert!(stderr(&output).contains("/≤120]"), "{}", stderr(&output));
 
@@ -62,11 +62,11 @@ fn a_run_ends_with_the_block_in_which_every_median_is_known_well_enough() {
     let again = sandbox.output(&["until.toml"]);
     assert!(stderr(&again).contains("has all of these trials"), "{}", stderr(&again));
     assert_eq!(sandbox.runs("until").len(), 2);
-    sandbox.write("until.toml", &experiment(6, 8, NO));
+    sandbox.write("until.toml", &experiment(6, 12, NO));
     let more = sandbox.output(&["until.toml"]);
-    assert!(stderr(&more).contains("24 of 24 to 32 trials were done"), "{}", stderr(&more));
+    assert!(stderr(&more).contains("36 of 36 to 48 trials were done"), "{}", stderr(&more));
     assert_eq!(sandbox.runs("until").len(), 2);
-    assert_eq!(repetitions(&sandbox), [8; 4]);
+    assert_eq!(repetitions(&sandbox), [12; 4]);
     assert_eq!(stop_reasons(&sandbox), ["precise", "max-reached"]);
 }
 
@@ -105,12 +105,12 @@ fn stopped_beyond_the_least(sandbox: &Sandbox) -> usize {
 fn a_stopped_run_finishes_the_block_that_it_was_in_and_asks_the_rule_again() {
     let sandbox = Sandbox::new();
     let begun = stopped_beyond_the_least(&sandbox);
-    // With five trials of each the rule could be met in the middle of a block.
+    // With nine trials of each the rule could be met in the middle of a block.
     sandbox.write("until.toml", &experiment(2, 1_000, EVERY));
     let second = sandbox.output(&["until.toml"]);
     assert_eq!(code(second.status), 0, "{}", stderr(&second));
     assert_eq!(sandbox.runs("until").len(), 1);
-    assert_eq!(repetitions(&sandbox), [begun.max(5); 4]);
+    assert_eq!(repetitions(&sandbox), [begun.max(9); 4]);
     assert_eq!(stop_reasons(&sandbox), ["interrupted", "precise"]);
     let rows = sandbox.rows("until", "trials.csv");
     let ok: Vec<_> = rows.iter().filter(|row| row["status"] == "ok").map(|row| &row["position"]).collect();
@@ -140,8 +140,8 @@ fn a_mode_that_always_fails_or_is_not_there_is_not_waited_for() {
     sandbox.write("until.toml", &text);
     let output = sandbox.output(&["until.toml"]);
     assert_eq!(code(output.status), 1, "{}", stderr(&output));
-    assert_eq!(repetitions(&sandbox).iter().sum::<usize>(), 10);
-    assert_eq!(sandbox.attempts("until").len(), 20);
+    assert_eq!(repetitions(&sandbox).iter().sum::<usize>(), 18);
+    assert_eq!(sandbox.attempts("until").len(), 36);
     assert_eq!(stop_reasons(&sandbox), ["precise"]);
 }
 
