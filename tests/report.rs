@@ -109,7 +109,106 @@ fn a_control_is_no_rival_and_tells_the_noise() {
     );
     assert_eq!(section.table.rows.len(), 2);
     let note = section.notes.iter().find(|note| note.word == "control").unwrap();
-    assert!(note.meaning.contains("medians of 2,011 and 2,012 operations/s, 0.0% apart"), "{note:?}");
+    assert!(
+        note.meaning.contains("medians of 2,011 and 2,012 operations/s, a difference of 0.0%"),
+        "{note:?}"
+    );
+}
+
+#[test]
+fn a_control_tells_the_range_of_its_noise_and_not_only_its_middle() {
+    let wide = [1000.0, 1300.0, 1012.0, 800.0, 1500.0, 1010.0];
+    let control = with(cell("async", 1, &wide), &[("cell", "other"), ("control_of", "async-1")]);
+    let report = report::build(&samples(vec![cell("async", 1, &SLOW), cell("sync", 1, &FAST), control]), &[]);
+    let note = report.sections[0].notes.iter().find(|note| note.word == "control").unwrap();
+    assert!(
+        note.meaning.contains("95% interval −") && note.meaning.contains("within this range"),
+        "{note:?}"
+    );
+    let few = with(cell("async", 1, &SLOW[..3]), &[("cell", "other"), ("control_of", "async-1")]);
+    let report = report::build(&samples(vec![cell("async", 1, &SLOW), cell("sync", 1, &FAST), few]), &[]);
+    let note = report.sections[0].notes.iter().find(|note| note.word == "control").unwrap();
+    assert!(
+        note.meaning.contains("without an interval") && !note.meaning.contains("may be noise"),
+        "{note:?}"
+    );
+}
+
+#[test]
+fn three_trials_have_no_outlier() {
+    let report = report::build(&samples(vec![cell("sync", 1, &[1000.0, 1001.0, 1100.0])]), &[]);
+    assert!(report.sections[0].notes.is_empty(), "{:?}", report.sections[0].notes);
+}
+
+/// The last two columns of the row of a series in the table of peaks.
+fn peak(report: &report::model::Report, series: &str) -> Vec<String> {
+    let table = report.sections[0].answer.peaks.as_ref().expect("the workers vary");
+    let at = table.columns.iter().position(|column| column.0 == "Series").unwrap();
+    let row = table.rows.iter().find(|row| row[at] == series).expect("every series has a row");
+    row[row.len() - 2..].to_vec()
+}
+
+#[test]
+fn no_series_is_lost_from_the_table_of_peaks() {
+    let two = [8000.0, 8100.0, 8050.0, 70000.0, 70100.0, 70050.0];
+    let cells = vec![
+        cell("once", 1, &SLOW),
+        cell("split", 1, &two),
+        cell("split", 2, &two),
+        cell("async", 1, &SLOW),
+        cell("async", 2, &FAST),
+        cell("async", 4, &SLOW),
+        cell("rising", 1, &SLOW),
+        cell("rising", 2, &FAST),
+        cell("rising", 4, &two),
+        cell("up", 1, &SLOW),
+        cell("up", 2, &FAST),
+    ];
+    let report = report::build(&samples(cells), &[]);
+    assert_eq!(peak(&report, "once"), ["nothing to compare it with", ""]);
+    let both = "1 (bimodal, not to be quoted) and 2 (bimodal, not to be quoted)";
+    assert_eq!(peak(&report, "split"), ["–", both]);
+    assert_eq!(peak(&report, "async"), ["nothing: a clear peak", ""]);
+    assert_eq!(peak(&report, "rising")[1], "4 (bimodal, not to be quoted)");
+    // The highest at the edge of what was measured may not be the peak.
+    assert_eq!(
+        peak(&report, "up")[0],
+        "nothing, but it is at the edge of the range: the peak may lie beyond"
+    );
+}
+
+#[test]
+fn a_cell_without_trials_is_named_in_the_answer() {
+    let told = answer(vec![cell("sync", 1, &SLOW), cell("async", 1, &FAST), cell("gone", 1, &[])]);
+    assert!(told.ends_with("Left out, because no trial of it ended well: gone with 1 worker."), "{told}");
+}
+
+#[test]
+fn a_lead_that_rounds_to_nothing_has_no_factor() {
+    let close: Vec<f64> = SLOW.iter().map(|value| value + 22.0).collect();
+    let told = answer(vec![cell("sync", 1, &SLOW), cell("async", 1, &close)]);
+    assert!(told.contains("is the fastest") && !told.contains("at least"), "{told}");
+}
+
+#[test]
+fn a_bimodal_cell_has_no_verdict_beside_another_picture() {
+    let two: Vec<f64> = FAST[..3].iter().copied().chain(FAST[..3].iter().map(|value| value * 9.0)).collect();
+    let on = |server: &str, mode: &str, values: &[f64]| {
+        with(cell(mode, 1, values), &[("server", server), ("cell", &format!("{mode}{server}"))])
+    };
+    let cells = vec![
+        on("redis", "async", &SLOW),
+        on("redis", "sync", &SLOW),
+        on("valkey", "async", &two),
+        on("valkey", "sync", &SLOW),
+    ];
+    let report = report::build(&samples(cells), &[]);
+    let answer = &report.sections[0].answer;
+    let said = answer.findings.iter().find(|finding| finding.contains(" beside ")).unwrap();
+    assert!(said.ends_with("no difference is seen in any of 1 cell; 1 cell left out as bimodal."), "{said}");
+    let rows = &answer.beside.as_ref().unwrap().rows;
+    let row = rows.iter().find(|row| row.contains(&"async".to_owned())).unwrap();
+    assert_eq!(row[row.len() - 4..], ["–", "–", "–", "bimodal"], "{row:?}");
 }
 
 #[test]

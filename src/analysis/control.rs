@@ -40,7 +40,9 @@ pub fn controls(cells: &[CellAttempts]) -> Vec<Control> {
     cells.iter().filter_map(pair).collect()
 }
 
-fn difference(twin: &[f64], cell: &[f64]) -> Option<Difference> {
+/// By how much a control differs from the cell that it repeats; `None` if one of them has no trial.
+#[must_use]
+pub fn difference(twin: &[f64], cell: &[f64]) -> Option<Difference> {
     let ratio = Throughput::of(twin)?.median / Throughput::of(cell)?.median;
     Some(Difference { ratio, interval: ratio_interval(twin, cell) })
 }

@@ -1,6 +1,7 @@
 //! Trials that lie far from the others of their cell. They are marked and never dropped.
 
-use crate::analysis::interval::median_of;
+use crate::analysis::groups::two_groups;
+use crate::analysis::interval::{MIN_TRIALS, median_of};
 
 /// A value is an outlier if its modified z-score is beyond this (Iglewicz and Hoaglin, 1993).
 pub const LIMIT: f64 = 3.5;
@@ -31,6 +32,15 @@ pub fn outliers(values: &[f64]) -> Vec<bool> {
         MEAN_TO_SIGMA * distances.iter().sum::<f64>() / distances.len() as f64
     };
     if sigma > 0.0 { distances.iter().map(|distance| distance / sigma > LIMIT).collect() } else { nothing }
+}
+
+/// The same for the trials of a cell, of which a reader is told. No trial is marked where there are fewer than
+/// [`MIN_TRIALS`], too few to say what is far, and none where they fall into two groups: the smaller one is part of what
+/// happened then.
+#[must_use]
+pub fn outlying_trials(values: &[f64]) -> Vec<bool> {
+    let can_tell = values.len() >= MIN_TRIALS && two_groups(values).is_none();
+    if can_tell { outliers(values) } else { vec![false; values.len()] }
 }
 
 #[cfg(test)]
@@ -65,6 +75,15 @@ mod tests {
         assert_eq!(outliers(&[5.0, 500.0]), [false; 2]);
         assert_eq!(outliers(&[5.0; 4]), [false; 4]);
         assert_eq!(outliers(&[5.0, 5.0, f64::NAN]), [false; 3]);
+    }
+
+    #[test]
+    fn three_trials_are_too_few_to_call_one_of_them_an_outlier() {
+        assert_eq!(outlying_trials(&[1000.0, 1001.0, 1100.0]), [false; 3]);
+        assert_eq!(
+            outlying_trials(&[1000.0, 1001.0, 1002.0, 1003.0, 1100.0]),
+            [false, false, false, false, true]
+        );
     }
 
     proptest! {

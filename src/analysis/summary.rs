@@ -37,7 +37,8 @@ pub struct CellSummary {
     pub littles_law: Option<f64>,
     /// Whether the trials fall into two far-apart groups; if so, no statistic of this cell is worth quoting.
     pub groups: Option<TwoGroups>,
-    /// How the throughput changed with the place in the order of the plan, if that matters.
+    /// How the throughput changed with the place in the order of the plan, if that matters. Two groups far apart have no
+    /// drift: its size would be that of the gap between them.
     pub drift: Option<Drift>,
     /// Whether trials of this cell ran with different software, on different machines or on different CPUs; the label
     /// is that of the first one.
@@ -234,14 +235,15 @@ impl CellAttempts {
     #[must_use]
     pub fn summarise(self, latencies: Option<&Histogram<u64>>) -> CellSummary {
         let throughputs = self.throughputs();
+        let groups = two_groups(&throughputs);
         CellSummary {
             n: throughputs.len(),
             failed: self.failed,
             throughput: Throughput::of(&throughputs),
             median_interval: median_interval(&throughputs),
             littles_law: Throughput::of(&self.littles).map(|littles| littles.mean),
-            groups: two_groups(&throughputs),
-            drift: drift(&self.good).filter(Drift::matters),
+            groups,
+            drift: drift(&self.good).filter(|drift| drift.matters() && groups.is_none()),
             mixed: self.mixed,
             flags: self.flags,
             latency: latencies.and_then(LatencyProfile::of),

@@ -65,6 +65,11 @@ fn finding(compared: &[Compared]) -> Option<String> {
     let quotable: Vec<&Compared> =
         compared.iter().filter(|cell| cell.ratio.is_some() && !cell.is_bimodal()).collect();
     let all = count(quotable.len(), "cell");
+    let bimodal = compared.iter().filter(|cell| cell.is_bimodal()).count();
+    let left_out = match bimodal {
+        0 => String::new(),
+        some => format!("; {} left out as bimodal", count(some, "cell")),
+    };
     let told = |wanted: Verdict, word: &str| {
         let with = quotable.iter().filter(|cell| cell.verdict == wanted);
         let mut ratios: Vec<f64> = with.filter_map(|cell| cell.ratio).collect();
@@ -76,23 +81,23 @@ fn finding(compared: &[Compared]) -> Option<String> {
     let words: Vec<String> =
         [told(Verdict::Faster, "faster"), told(Verdict::Slower, "slower")].into_iter().flatten().collect();
     if !words.is_empty() {
-        return Some(list(&words, 2));
+        return Some(list(&words, 2) + &left_out);
     }
     let needs = quotable.iter().map(|cell| match cell.verdict {
         Verdict::NotEnough { need } => Some(need),
         _ => None,
     });
     match needs.collect::<Option<Vec<usize>>>().as_deref() {
-        Some([]) => None,
-        Some([need, ..]) => {
-            Some(format!("too few trials to tell any of {all} apart, which takes {need} of each or more"))
-        }
+        Some([]) => (bimodal > 0).then(|| format!("nothing to quote{left_out}")),
+        Some([need, ..]) => Some(format!(
+            "too few trials to tell any of {all} apart, which takes {need} of each or more{left_out}"
+        )),
         None => {
             let alike = quotable.iter().filter(|cell| cell.verdict == Verdict::NoDifferenceSeen).count();
             Some(if alike == quotable.len() {
-                format!("no difference is seen in any of {all}")
+                format!("no difference is seen in any of {all}{left_out}")
             } else {
-                format!("no difference is seen in {alike} of {all}, and the others are undecided")
+                format!("no difference is seen in {alike} of {all}, and the others are undecided{left_out}")
             })
         }
     }
@@ -101,16 +106,21 @@ fn finding(compared: &[Compared]) -> Option<String> {
 fn row(cell: &Cell<'_>, compared: &Compared) -> Vec<String> {
     let none = || "–".to_owned();
     let median = |median: Option<f64>| median.map_or_else(none, grouped);
-    let said: Vec<String> =
-        std::iter::once(verdict(compared.verdict)).chain(warnings_with_shares(compared)).collect();
+    // The sentence above does not count a bimodal cell, so its row has neither medians nor a verdict.
+    let is_bimodal = compared.is_bimodal();
+    let judged = (!is_bimodal).then(|| verdict(compared.verdict));
+    let said: Vec<String> = judged.into_iter().chain(warnings_with_shares(compared)).collect();
     vec![
         cell.facet.clone(),
         cell.series.clone(),
         cell.x_words.clone(),
-        median(compared.base.median),
-        median(compared.new.median),
-        compared.ratio.map_or_else(none, |ratio| format!("{ratio:.3}")),
-        compared.interval.map_or_else(none, |ends| format!("{:.3}–{:.3}", ends.low, ends.high)),
+        median(compared.base.median.filter(|_| !compared.base.is_bimodal)),
+        median(compared.new.median.filter(|_| !compared.new.is_bimodal)),
+        compared.ratio.filter(|_| !is_bimodal).map_or_else(none, |ratio| format!("{ratio:.3}")),
+        compared
+            .interval
+            .filter(|_| !is_bimodal)
+            .map_or_else(none, |ends| format!("{:.3}–{:.3}", ends.low, ends.high)),
         said.join(", "),
     ]
 }

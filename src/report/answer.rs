@@ -4,7 +4,7 @@ use crate::analysis::doubt::{Doubt, Doubted};
 use crate::analysis::interval::MIN_TRIALS;
 use crate::analysis::metric::Metric;
 use crate::report::against::against;
-use crate::report::cells::{Cell, range};
+use crate::report::cells::{Cell, Standing, range};
 use crate::report::facets::Layout;
 use crate::report::model::{Answer, DataTable};
 use crate::report::numbers::{grouped, list};
@@ -47,7 +47,13 @@ fn rule(cells: usize) -> String {
 }
 
 fn finding(cells: &[Cell<'_>], several: bool) -> String {
-    let sentence = sentence(cells) + &disturbed(cells);
+    let mut sentence = sentence(cells);
+    let empty: Vec<String> =
+        cells.iter().filter(|cell| cell.standing() == Standing::NothingMeasured).map(Cell::name).collect();
+    if !empty.is_empty() && empty.len() < cells.len() {
+        sentence += &format!(" Left out, because no trial of it ended well: {}.", list(&empty, 6));
+    }
+    sentence += &disturbed(cells);
     if several && !cells[0].facet.is_empty() { format!("{}: {sentence}", cells[0].facet) } else { sentence }
 }
 
@@ -118,12 +124,14 @@ fn sentence(cells: &[Cell<'_>]) -> String {
         Some(other) => interval.low > other.high,
         None => cell.values.len() >= MIN_TRIALS && cell.values.iter().all(|value| *value < interval.low),
     };
-    let behind = |cells: &[&Cell<'_>]| {
+    // A factor that rounds to 1 says nothing that "fastest" does not say.
+    let behind = |cells: &[&Cell<'_>], than: &str| {
         let ends = cells
             .iter()
             .map(|cell| cell.interval.map_or(cell.values.iter().copied().fold(0.0, f64::max), |i| i.high));
         let factor = interval.low / ends.fold(0.0, f64::max);
-        ((factor * 100.0).floor() / 100.0).max(1.0)
+        let factor = (factor * 100.0).floor() / 100.0;
+        if factor > 1.0 { format!(", at least {factor:.2} times as fast as {than}") } else { String::new() }
     };
     let others: Vec<&Cell<'_>> =
         with_trials.iter().copied().filter(|cell| cell.sample != top.sample).collect();
@@ -146,21 +154,17 @@ fn sentence(cells: &[Cell<'_>]) -> String {
     }
     if rivals.is_empty() {
         return format!(
-            "{} is the fastest of {} cells: {says}, at least {:.2} times as fast as any other.",
+            "{} is the fastest of {} cells: {says}{}.",
             top.name(),
             with_trials.len(),
-            behind(&others)
+            behind(&others, "any other")
         );
     }
     let words: Vec<String> = rivals.iter().map(|cell| cell.x_words.clone()).collect();
     if rivals.iter().all(|cell| cell.series == top.series) {
         let foreign: Vec<&Cell<'_>> =
             others.iter().copied().filter(|cell| cell.series != top.series).collect();
-        let lead = if foreign.is_empty() {
-            String::new()
-        } else {
-            format!(", at least {:.2} times as fast as anything else", behind(&foreign))
-        };
+        let lead = if foreign.is_empty() { String::new() } else { behind(&foreign, "anything else") };
         return format!(
             "{} is the fastest: highest with {} ({says}){lead}. With {} it is not told apart from that.",
             top.series,
@@ -216,7 +220,7 @@ fn too_few(cells: &[&Cell<'_>]) -> String {
     }
 }
 
-/// Where each series is highest, if the horizontal axis varies.
+/// Where each series is highest, if the horizontal axis varies. Every series has a row, also one of which nothing is quoted.
 fn peaks(facets: &[&[Cell<'_>]]) -> Option<DataTable> {
     let mut table = DataTable::new(
         "Where each is highest, and what its intervals do not tell apart from that",
@@ -227,39 +231,68 @@ fn peaks(facets: &[&[Cell<'_>]]) -> Option<DataTable> {
             ("Median, operations/s", true),
             ("95% interval", true),
             ("Not told apart", false),
+            ("Left out", false),
         ],
     );
-    for series in facets.iter().flat_map(|facet| facet.chunk_by(|a, b| a.series == b.series)) {
-        let quotable: Vec<&Cell<'_>> = series.iter().filter(|cell| cell.median().is_some()).collect();
-        let top = quotable
-            .iter()
-            .max_by(|a, b| a.median().partial_cmp(&b.median()).unwrap_or(std::cmp::Ordering::Equal));
-        let (Some(top), true) = (top, quotable.len() > 1) else { continue };
-        let close: Vec<String> = series
-            .iter()
-            .filter(|cell| !cell.values.is_empty() && cell.x.total_cmp(&top.x).is_ne())
-            .filter(|cell| !matches!((top.interval, cell.interval), (Some(a), Some(b)) if a.low > b.high))
-            .map(|cell| match (cell.groups, cell.interval) {
-                (Some(_), _) => format!("{} (not quoted)", cell.x),
-                (None, None) => format!("{} (too few trials)", cell.x),
-                _ => cell.x.to_string(),
-            })
-            .collect();
-        let is_void = Doubted::of(&top.sample.trials, Metric::OpsPerS).is_void();
-        let close = match (top.interval, close.is_empty()) {
-            _ if is_void => "not judged: its clocks disagree".to_owned(),
-            (None, _) => "too few trials to tell".to_owned(),
-            (Some(_), true) => "nothing: a clear peak".to_owned(),
-            (Some(_), false) => list(&close, 8),
-        };
-        table.rows.push(vec![
-            top.facet.clone(),
-            top.series.clone(),
-            top.x_words.clone(),
-            top.median().map(grouped).unwrap_or_default(),
-            top.interval.map_or_else(|| "–".to_owned(), range),
-            close,
-        ]);
-    }
-    (!table.rows.is_empty()).then(|| table.without_empty_columns())
+    let all = || facets.iter().flat_map(|facet| facet.chunk_by(|a, b| a.series == b.series));
+    let varies = all().any(|series| series.len() > 1);
+    table.rows.extend(all().map(peak));
+    varies.then(|| table.without_empty_columns())
+}
+
+/// The row of one series.
+fn peak(series: &[Cell<'_>]) -> Vec<String> {
+    let none = || "–".to_owned();
+    let quotable: Vec<&Cell<'_>> = series.iter().filter(|cell| cell.median().is_some()).collect();
+    let left_out: Vec<String> = series
+        .iter()
+        .filter(|cell| cell.median().is_none())
+        .filter_map(|cell| Some(format!("{} ({})", cell.x, cell.standing().reason()?)))
+        .collect();
+    let left_out = list(&left_out, 4);
+    let top = quotable
+        .iter()
+        .max_by(|a, b| a.median().partial_cmp(&b.median()).unwrap_or(std::cmp::Ordering::Equal));
+    let Some(top) = top else {
+        return vec![
+            series[0].facet.clone(),
+            series[0].series.clone(),
+            none(),
+            none(),
+            none(),
+            none(),
+            left_out,
+        ];
+    };
+    let close: Vec<String> = quotable
+        .iter()
+        .filter(|cell| cell.x.total_cmp(&top.x).is_ne())
+        .filter(|cell| !matches!((top.interval, cell.interval), (Some(a), Some(b)) if a.low > b.high))
+        .map(|cell| cell.x.to_string())
+        .collect();
+    let is_edge = |ends: fn(f64, f64) -> f64| {
+        series.iter().map(|cell| cell.x).reduce(ends).is_some_and(|end| end.total_cmp(&top.x).is_eq())
+    };
+    let is_void = Doubted::of(&top.sample.trials, Metric::OpsPerS).is_void();
+    let close = match top.standing() {
+        _ if is_void => "not judged: its clocks disagree".to_owned(),
+        _ if quotable.len() == 1 => "nothing to compare it with".to_owned(),
+        standing @ (Standing::TooFewTrials | Standing::Mixed) => {
+            standing.reason().unwrap_or_default().to_owned()
+        }
+        _ if !close.is_empty() => list(&close, 8),
+        _ if is_edge(f64::min) || is_edge(f64::max) => {
+            "nothing, but it is at the edge of the range: the peak may lie beyond".to_owned()
+        }
+        _ => "nothing: a clear peak".to_owned(),
+    };
+    vec![
+        top.facet.clone(),
+        top.series.clone(),
+        top.x_words.clone(),
+        top.median().map_or_else(none, grouped),
+        top.interval.map_or_else(none, range),
+        close,
+        left_out,
+    ]
 }

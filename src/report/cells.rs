@@ -8,12 +8,41 @@ use rayon::prelude::*;
 use crate::analysis::drift::drift;
 use crate::analysis::groups::{TwoGroups, two_groups};
 use crate::analysis::interval::{Interval, median_interval};
-use crate::analysis::outliers::outliers;
+use crate::analysis::outliers::outlying_trials;
 use crate::analysis::samples::Sample;
 use crate::analysis::stats::Throughput;
 use crate::record::Flag;
 use crate::report::facets::{Layout, natural};
 use crate::report::numbers::grouped;
+
+/// What may be said of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// No trial ended well.
+    NothingMeasured,
+    /// Its trials fall into two groups far apart: no statistic of it is to be quoted.
+    Bimodal,
+    /// It has a median, but no interval.
+    TooFewTrials,
+    /// It has a median and an interval, but of trials that may not belong together.
+    Mixed,
+    /// Its median and its interval may be quoted and compared.
+    Quotable,
+}
+
+impl Standing {
+    /// Why the cell is not simply quotable, in a few words for a table or a sentence.
+    #[must_use]
+    pub const fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::NothingMeasured => Some("no trial ended well"),
+            Self::Bimodal => Some("bimodal, not to be quoted"),
+            Self::TooFewTrials => Some("too few trials to tell"),
+            Self::Mixed => Some("mixed trials"),
+            Self::Quotable => None,
+        }
+    }
+}
 
 /// A sample with what is said of it.
 #[derive(Clone, Debug)]
@@ -36,7 +65,7 @@ pub struct Cell<'a> {
     pub interval: Option<Interval>,
     /// Two groups far apart: nothing of this cell is to be quoted.
     pub groups: Option<TwoGroups>,
-    /// Trials far from the others, where they are not two groups.
+    /// Trials far from the others, where they are not two groups and enough to tell.
     pub outliers: usize,
     /// Whether it grew faster or slower while its run went on. Positions of different runs do not follow each other.
     pub is_drifting: bool,
@@ -60,7 +89,26 @@ impl Cell<'_> {
     /// The median, where it may be quoted.
     #[must_use]
     pub fn median(&self) -> Option<f64> {
-        if self.groups.is_some() { None } else { self.throughput.map(|throughput| throughput.median) }
+        match self.standing() {
+            Standing::NothingMeasured | Standing::Bimodal => None,
+            _ => self.throughput.map(|throughput| throughput.median),
+        }
+    }
+
+    /// What may be said of it. Every text of a report asks here, so that no two of them contradict each other.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        if self.values.is_empty() {
+            Standing::NothingMeasured
+        } else if self.groups.is_some() {
+            Standing::Bimodal
+        } else if self.interval.is_none() {
+            Standing::TooFewTrials
+        } else if !self.sample.mixed.is_empty() {
+            Standing::Mixed
+        } else {
+            Standing::Quotable
+        }
     }
 
     /// Everything in a sentence.
@@ -131,7 +179,7 @@ fn cell<'a>(sample: &'a Sample, layout: &Layout) -> Cell<'a> {
         x_words: layout.x_words(x),
         throughput: Throughput::of(&values),
         interval: if groups.is_some() { None } else { median_interval(&values) },
-        outliers: if groups.is_some() { 0 } else { outliers(&values).into_iter().filter(|odd| *odd).count() },
+        outliers: outlying_trials(&values).into_iter().filter(|odd| *odd).count(),
         is_drifting: groups.is_none() && is_one_run && drift(&points()).is_some_and(|drift| drift.matters()),
         flags,
         groups,

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use crate::analysis::control::{Difference, difference};
+use crate::analysis::interval::MIN_TRIALS;
 use crate::analysis::samples::Sample;
 use crate::analysis::stats::Throughput;
 use crate::record::Flag;
 use crate::report::cells::{Cell, range};
 use crate::report::model::{DataTable, Note};
 use crate::report::numbers::{count, grouped, list};
-use crate::report::table::meaning;
+use crate::report::table::{meaning, percent};
 
 /// Reasons of failures that are told one by one.
 const REASONS: usize = 5;
@@ -100,14 +102,25 @@ pub fn control(control: &Sample, cells: &[Cell<'_>]) -> Option<Note> {
     let twin = cells.iter().find(|cell| cell.sample.label.get("cell") == Some(of))?;
     let values: Vec<f64> = control.trials.iter().map(|trial| trial.ops_per_s).collect();
     let (median, own) = (twin.median()?, Throughput::of(&values)?.median);
+    let Difference { ratio, interval } = difference(&values, &twin.values)?;
+    let noise = match interval {
+        Some(ends) => format!(
+            "95% interval {} to {}. A difference between other cells that lies within this range may be noise",
+            percent(ends.low - 1.0),
+            percent(ends.high - 1.0)
+        ),
+        None => format!(
+            "without an interval, which takes {MIN_TRIALS} trials of each: how large the noise is, they do not tell"
+        ),
+    };
     Some(Note {
         word: "control".to_owned(),
         meaning: format!(
-            "This cell was measured a second time as if it were another one: medians of {} and {} operations/s, {:.1}% apart. \
-             Differences between other cells that are not larger may be noise.",
+            "This cell was measured a second time as if it were another one: medians of {} and {} operations/s, a difference of {}, \
+             {noise}.",
             grouped(median),
             grouped(own),
-            (own / median - 1.0).abs() * 100.0
+            percent(ratio - 1.0)
         ),
         cells: twin.whole_name(),
     })

@@ -209,7 +209,7 @@ fn about_control(control: &Control, cells: &[CellSummary]) -> String {
 }
 
 /// A share as a percentage with one decimal and a true minus; never −0.0%.
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     let tenths = (share * 1e3).round();
     let minus = if tenths < 0.0 { "−" } else { "" };
     format!("{minus}{:.1}%", tenths.abs() / 10.0)

@@ -10,9 +10,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::analysis::groups::two_groups;
-use crate::analysis::interval::MIN_TRIALS;
-use crate::analysis::outliers::outliers;
+use crate::analysis::outliers::outlying_trials;
 use crate::units::Nanos;
 
 /// What is looked at of a line.
@@ -58,12 +56,7 @@ pub(super) fn outlying(journal: &Path) -> io::Result<HashSet<u64>> {
 }
 
 /// The attempts at one cell that are far from the others.
-///
-/// None where there are too few to say what is far, and none where they fall into two groups: the smaller one is half of
-/// what happened then.
 fn far_ones(cell: Vec<(u64, f64)>) -> impl Iterator<Item = u64> {
     let speeds: Vec<f64> = cell.iter().map(|(_, speed)| *speed).collect();
-    let tell = speeds.len() >= MIN_TRIALS && two_groups(&speeds).is_none();
-    let far = if tell { outliers(&speeds) } else { Vec::new() };
-    cell.into_iter().zip(far).filter(|(_, far)| *far).map(|((attempt, _), _)| attempt)
+    cell.into_iter().zip(outlying_trials(&speeds)).filter(|(_, far)| *far).map(|((attempt, _), _)| attempt)
 }
