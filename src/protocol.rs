@@ -104,6 +104,16 @@ impl JobWorkload {
         }
     }
 
+    /// Operations that are due in an open loop with a duration: those of every batch that is due before its end. Operation
+    /// `k`, and the batch that begins with it, is due at `k` ÷ rate. `None` in a closed loop, or for a number of operations.
+    #[must_use]
+    pub fn due(&self) -> Option<u64> {
+        let (rate, duration) = (u128::from(self.rate?), u128::from(self.duration_ns?.0));
+        let pipeline = u128::from(self.pipeline.max(1));
+        let batches = (rate * duration).div_ceil(pipeline * 1_000_000_000);
+        Some(u64::try_from(batches * pipeline).unwrap_or(u64::MAX))
+    }
+
     /// How many of `operations` worker number `worker` of `workers` does (even split: the first
     /// `operations % workers` workers do one more).
     #[must_use]

@@ -122,6 +122,8 @@ pub enum Flag {
     UnevenClients,
     /// A server that somebody else runs had other work to do than ours.
     OtherClients,
+    /// Closed loop: by Little's law the latencies do not belong to the throughput.
+    LatencyDoubtful,
     /// The throughput is far from that of the cell's other trials. Known only when those are: never in a journal.
     Outlier,
 }
@@ -141,6 +143,7 @@ impl Flag {
             Self::NotPlaced => "not-placed",
             Self::UnevenClients => "uneven-clients",
             Self::OtherClients => "other-clients",
+            Self::LatencyDoubtful => "latency-doubtful",
             Self::Outlier => "outlier",
         }
     }
@@ -236,6 +239,22 @@ impl Measured {
     #[must_use]
     pub fn ops_per_s(&self) -> f64 {
         self.operations as f64 / self.elapsed_ns.as_secs_f64()
+    }
+
+    /// Operations that `workers` have in flight in a closed loop.
+    #[must_use]
+    pub fn in_flight(&self, workers: u32, pipeline: u32) -> u64 {
+        // A worker cannot have more operations in flight than it has at all.
+        let share = self.operations.div_ceil(u64::from(workers.max(1))).max(1);
+        u64::from(workers) * u64::from(pipeline).min(share)
+    }
+
+    /// Little's law of a closed loop: throughput × mean latency ÷ operations in flight, which is 1 whatever the system.
+    /// Absent where the latency is unknown.
+    #[must_use]
+    pub fn littles_law(&self, workers: u32, pipeline: u32) -> Option<f64> {
+        let mean_s = self.latency_summary?.mean_ns / 1e9;
+        Some(self.ops_per_s() * mean_s / self.in_flight(workers, pipeline) as f64)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The server has the last word: what a driver claims is held against what the server counted and what the agent
 //! saw. Pure decisions, no message is sent here.
 
+mod timing;
 pub mod traffic;
 
 use crate::experiment::Amount;
@@ -31,6 +32,10 @@ pub struct Keys {
 pub enum Disagreement {
     #[error("the driver claims {claimed} operations, the job asked for {asked}")]
     Operations { claimed: u64, asked: u64 },
+    #[error(
+        "the driver claims {claimed} operations, {due} were due within the duration at the rate that the job asks for"
+    )]
+    Due { claimed: u64, due: u64 },
     #[error("the driver ended after {elapsed:.3} s, the job asked for {asked:.3} s")]
     EndedEarly { elapsed: f64, asked: f64 },
     #[error("the driver claims {elapsed:.6} s, the agent's clock saw only {wall:.6} s")]
@@ -75,6 +80,25 @@ pub enum Disagreement {
          {pipeline} take {most} reads at most: the driver sent less in one round trip than was asked for"
     )]
     ManyReads { reads: u64, operations: u64, pipeline: u32, most: u64 },
+    #[error(
+        "the driver claims an operation that took {longest:.6} s, longer than the whole trial of {elapsed:.6} s"
+    )]
+    LongerThanTheTrial { longest: f64, elapsed: f64 },
+    #[error(
+        "the driver claims {operations} operations in {elapsed:.6} s, before the last one was due: at {rate}/s that is after \
+         {due:.6} s"
+    )]
+    AheadOfSchedule { operations: u64, elapsed: f64, due: f64, rate: u64 },
+    #[error(
+        "the driver took {elapsed:.6} s for operations of which the last was due after {due:.6} s at {rate}/s, though no \
+         operation is said to have taken longer than {longest:.6} s from when it was due"
+    )]
+    BehindWithoutLatency { elapsed: f64, due: f64, rate: u64, longest: f64 },
+    #[error(
+        "the driver started an operation {late:.6} s late, but claims that none took longer than {longest:.6} s: its \
+         latencies are not counted from when operations were due"
+    )]
+    LateWithoutLatency { late: f64, longest: f64 },
     #[error("the driver's latencies count {latencies} operations of {operations}")]
     Latencies { latencies: u64, operations: u64 },
 }
@@ -85,11 +109,12 @@ pub enum Disagreement {
 /// The first disagreement.
 pub fn verify(
     asked: &JobWorkload,
+    workers: u32,
     result: &TrialResult,
     counts: &ServerCounts,
     keys: Keys,
 ) -> Result<(), Disagreement> {
-    claim(asked, result)?;
+    claim(asked, workers, result)?;
     confirm(&result.done, counts, keys)
 }
 
@@ -97,10 +122,16 @@ pub fn verify(
 ///
 /// # Errors
 /// The first disagreement.
-pub fn claim(asked: &JobWorkload, result: &TrialResult) -> Result<(), Disagreement> {
+pub fn claim(asked: &JobWorkload, workers: u32, result: &TrialResult) -> Result<(), Disagreement> {
     let Done { operations, errors, .. } = result.done;
     let (elapsed, wall) = (result.done.elapsed_ns.as_secs_f64(), result.wall_ns.as_secs_f64());
     match asked.amount() {
+        // An open loop ends when all that is due within its duration is done, however late.
+        Some(Amount::Duration(_)) if let Some(due) = asked.due() => {
+            if operations != due {
+                return Err(Disagreement::Due { claimed: operations, due });
+            }
+        }
         Some(Amount::Operations(asked)) if operations != asked => {
             return Err(Disagreement::Operations { claimed: operations, asked });
         }
@@ -115,7 +146,7 @@ pub fn claim(asked: &JobWorkload, result: &TrialResult) -> Result<(), Disagreeme
     if errors > 0 {
         return Err(Disagreement::Errors { errors, operations });
     }
-    Ok(())
+    timing::confirm(asked, workers, &result.done)
 }
 
 /// Holds what all clients of a server claim together against what the server counted.
@@ -217,14 +248,14 @@ mod tests {
 
     #[test]
     fn a_claim_that_the_server_confirms_is_accepted() {
-        assert_eq!(verify(&asked(), &claimed(), &counted(), LEFT), Ok(()));
+        assert_eq!(verify(&asked(), 1, &claimed(), &counted(), LEFT), Ok(()));
         let deleted = ServerCounts { keys_added: 0, ..counted() };
-        assert_eq!(verify(&asked(), &claimed(), &deleted, DELETED), Ok(()));
+        assert_eq!(verify(&asked(), 1, &claimed(), &deleted, DELETED), Ok(()));
     }
 
     #[test]
     fn whatever_the_driver_says_the_server_has_the_last_word() {
-        let verdict = |counts| verify(&asked(), &claimed(), &counts, LEFT).unwrap_err();
+        let verdict = |counts| verify(&asked(), 1, &claimed(), &counts, LEFT).unwrap_err();
         assert_eq!(
             verdict(ServerCounts { get_calls: 99, ..counted() }),
             Disagreement::Calls { operations: 100, sets: 100, gets: 99 }
@@ -242,7 +273,7 @@ mod tests {
         );
         // Keys that a driver should have deleted.
         assert_eq!(
-            verify(&asked(), &claimed(), &counted(), DELETED),
+            verify(&asked(), 1, &claimed(), &counted(), DELETED),
             Err(Disagreement::Keys { found: 100, expected: 0 })
         );
     }
@@ -252,13 +283,13 @@ mod tests {
         let mut one_key = claimed();
         one_key.done.keys = Some(1);
         let counts = ServerCounts { keys_added: 1, ..counted() };
-        assert_eq!(verify(&asked(), &one_key, &counts, Keys { may_differ: true, ..LEFT }), Ok(()));
+        assert_eq!(verify(&asked(), 1, &one_key, &counts, Keys { may_differ: true, ..LEFT }), Ok(()));
         assert_eq!(
-            verify(&asked(), &one_key, &counts, LEFT),
+            verify(&asked(), 1, &one_key, &counts, LEFT),
             Err(Disagreement::OtherKeys { claimed: 1, operations: 100 })
         );
         assert_eq!(
-            verify(&asked(), &one_key, &counted(), Keys { may_differ: true, ..LEFT }),
+            verify(&asked(), 1, &one_key, &counted(), Keys { may_differ: true, ..LEFT }),
             Err(Disagreement::Keys { found: 100, expected: 1 })
         );
     }
@@ -274,7 +305,7 @@ mod tests {
                 keys_added: result.done.operations.cast_signed(),
                 ..ServerCounts::default()
             };
-            verify(&asked(), &result, &counts, LEFT).unwrap_err()
+            verify(&asked(), 1, &result, &counts, LEFT).unwrap_err()
         };
         assert_eq!(
             verdict(|result| result.done.operations = 99),
@@ -290,7 +321,7 @@ mod tests {
         );
         let timed = JobWorkload { operations: None, duration_ns: Some(Nanos::from_secs(2)), ..asked() };
         assert_eq!(
-            verify(&timed, &claimed(), &counted(), LEFT),
+            verify(&timed, 1, &claimed(), &counted(), LEFT),
             Err(Disagreement::EndedEarly { elapsed: 0.9, asked: 2.0 })
         );
     }

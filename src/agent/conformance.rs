@@ -340,7 +340,7 @@ impl Bench<'_> {
             differs,
             ours: true,
         };
-        let verdict = verify::verify(&job.workload, &result, &counts, keys)
+        let verdict = verify::verify(&job.workload, job.workers, &result, &counts, keys)
             .and_then(|()| traffic::confirm(&result.done, &counts, &expected));
         if let Err(disagreement) = verdict {
             return wrong(disagreement.to_string());

@@ -121,11 +121,8 @@ impl LatencyProfile {
 #[must_use]
 pub fn littles_law(record: &TrialRecord) -> Option<f64> {
     let (measured, client) = (record.measured.as_ref()?, record.client.as_ref()?);
-    let mean_s = measured.latency_summary?.mean_ns / 1e9;
-    // A worker cannot have more operations in flight than it has at all.
-    let share = measured.operations.div_ceil(u64::from(client.workers)).max(1);
-    let in_flight = client.workers as f64 * u64::from(record.settings.workload.pipeline).min(share) as f64;
-    record.settings.workload.rate.is_none().then(|| measured.ops_per_s() * mean_s / in_flight)
+    let workload = &record.settings.workload;
+    measured.littles_law(client.workers, workload.pipeline).filter(|_| workload.rate.is_none())
 }
 
 /// Gathers the attempts of all cells. Holds a few numbers for each attempt and no histogram.

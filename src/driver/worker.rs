@@ -129,14 +129,12 @@ impl Worker {
         let first = self.batch.end;
         self.pair.set(first);
         let mut began = Instant::now();
-        if self.phase.deadline.is_some_and(|deadline| began >= deadline) {
+        let due = self.due(first);
+        // What is due before the end is done, however late: left out would be just those that had to wait the longest.
+        if self.phase.deadline.is_some_and(|deadline| due.unwrap_or(began) >= deadline) {
             return Turn::End;
         }
-        if let Some(due) = self.due(first) {
-            // What is due after the end is not waited for.
-            if self.phase.deadline.is_some_and(|deadline| due >= deadline) {
-                return Turn::End;
-            }
+        if let Some(due) = due {
             if began < due {
                 return Turn::Wait(due);
             }

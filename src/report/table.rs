@@ -15,7 +15,32 @@ use crate::experiment::{Settings, words};
 use crate::record::Flag;
 
 /// In the order in which printers use them.
-const MARKS: [&str; 14] = ["†", "‡", "§", "¶", "‖", "#", "††", "‡‡", "§§", "¶¶", "‖‖", "##", "†††", "‡‡‡"];
+const MARKS: [&str; 21] = [
+    "†",
+    "‡",
+    "§",
+    "¶",
+    "‖",
+    "#",
+    "††",
+    "‡‡",
+    "§§",
+    "¶¶",
+    "‖‖",
+    "##",
+    "†††",
+    "‡‡‡",
+    "§§§",
+    "¶¶¶",
+    "‖‖‖",
+    "###",
+    "††††",
+    "‡‡‡‡",
+    "§§§§",
+];
+
+/// The column of what was asked for in an open loop.
+const RATE: &str = "Rate";
 
 /// In place of a number that there is none of.
 const NONE: &str = "–";
@@ -68,7 +93,10 @@ impl Layout {
         let notes: BTreeSet<Note> = cells.iter().flat_map(|cell| Note::about(cell)).collect();
         let marked: Vec<(Note, &str)> = notes.into_iter().zip(MARKS).collect();
 
-        let mut fields: Vec<Field> = FACTORS.into_iter().filter(|factor| factor.varies(cells)).collect();
+        // What an open loop achieves says nothing without the rate that was asked for.
+        let open_loop = cells.iter().any(|cell| cell.label.settings.workload.rate.is_some());
+        let is_shown = |factor: &Field| factor.varies(cells) || open_loop && factor.name == RATE;
+        let mut fields: Vec<Field> = FACTORS.into_iter().filter(is_shown).collect();
         fields.extend(ALWAYS);
         let mut columns: Vec<Column> =
             fields.iter().map(|field| Column { name: field.name, number: field.number }).collect();
@@ -141,7 +169,7 @@ const FACTORS: [Field; 13] = [
     Field::number("Amount", |cell| cell.label.settings.workload.amount.to_string()),
     Field::number("Value bytes", |cell| or(cell.label.settings.workload.value_bytes, "index")),
     Field::number("Pipeline", |cell| cell.label.settings.workload.pipeline.to_string()),
-    Field::number("Rate", |cell| or(cell.label.settings.workload.rate, "closed loop")),
+    Field::number(RATE, |cell| or(cell.label.settings.workload.rate, "closed loop")),
     Field::text("Verify", |cell| cell.label.settings.workload.verify.to_string()),
     Field::text("Split", |cell| cell.label.settings.workload.split.to_string()),
     Field::number("Warm-up", |cell| cell.label.settings.warmup.to_string()),
@@ -283,6 +311,9 @@ pub(super) const fn meaning(flag: Flag) -> &'static str {
         Flag::Persistence => "the server wrote to disk, as its arguments asked",
         Flag::UnevenClients => {
             "one of several clients was done long before the others; for a while not all worked"
+        }
+        Flag::LatencyDoubtful => {
+            "latencies do not belong to the throughput (Little's law): they are wrong, or not all of them are told"
         }
         Flag::OtherClients => "other clients were at work on the server, which somebody else runs",
         Flag::Outlier => {

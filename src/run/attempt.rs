@@ -328,7 +328,7 @@ fn accept(
 ) -> Result<(Measured, bool), Failure> {
     let several = parts.len() > 1;
     for (asked, part) in asked.iter().zip(parts) {
-        verify::claim(asked, &part.result).map_err(|disagreement| {
+        verify::claim(asked, part.client.workers, &part.result).map_err(|disagreement| {
             let failure = Failure::from(disagreement);
             let of = if several { format!("client `{}`: ", part.host.name) } else { String::new() };
             Failure { error: of + &failure.error, ..failure }

@@ -1,0 +1,153 @@
+//! Holds a driver's times against each other: elapsed time, schedule, lateness and latencies. All of them come from one
+//! clock of the driver, so what contradicts itself here is wrong whatever the machine was doing. Pure.
+
+use hdrhistogram::Histogram;
+
+use super::{Disagreement, MESSAGES};
+use crate::latency;
+use crate::protocol::{Done, JobWorkload};
+
+/// How far two times that a driver tells may be apart, as a share: a histogram keeps three digits, the mean of a bucket less.
+const ROUNDING: f64 = 0.02;
+
+/// Holds what a driver says of its times against its job and against itself.
+///
+/// In a closed loop no operation takes longer than the whole trial. In an open loop, operation *k* is due at *k* ÷ rate:
+/// nothing can be done before its last operation is due; who is done later has operations that took, from when they were
+/// due, as long as that; and the operation that was started latest took at least as long as it was late.
+///
+/// # Errors
+/// The first contradiction.
+pub(super) fn confirm(asked: &JobWorkload, workers: u32, done: &Done) -> Result<(), Disagreement> {
+    let elapsed = done.elapsed_ns.as_secs_f64();
+    // Latencies that cannot be read are an error of their own.
+    let latencies = done.latency.as_ref().and_then(|latencies| latency::decode(latencies).ok());
+    let longest = latencies.as_ref().filter(|latencies| !latencies.is_empty()).map(longest);
+    let Some(rate) = asked.rate else {
+        return match longest {
+            Some(longest) if longest > most(elapsed) => {
+                Err(Disagreement::LongerThanTheTrial { longest, elapsed })
+            }
+            _ => Ok(()),
+        };
+    };
+    let last = LastDue::of(asked, workers, done.operations, rate);
+    if elapsed < last.earliest * (1.0 - ROUNDING) - MESSAGES {
+        return Err(Disagreement::AheadOfSchedule {
+            operations: done.operations,
+            elapsed,
+            due: last.earliest,
+            rate,
+        });
+    }
+    let Some(longest) = longest else { return Ok(()) };
+    let late = done.max_lag_ns.map_or(0.0, |lag| lag.as_secs_f64());
+    if late > most(longest) {
+        return Err(Disagreement::LateWithoutLatency { late, longest });
+    }
+    if elapsed > most(last.latest + longest) {
+        return Err(Disagreement::BehindWithoutLatency { elapsed, due: last.latest, rate, longest });
+    }
+    Ok(())
+}
+
+fn longest(latencies: &Histogram<u64>) -> f64 {
+    latencies.max() as f64 / 1e9
+}
+
+/// What a time may be that should not be above this one, in seconds.
+fn most(seconds: f64) -> f64 {
+    seconds * (1.0 + ROUNDING) + MESSAGES
+}
+
+/// Between which moments, in seconds after the start, the last batch of an open loop is due. Which worker has how many batches
+/// is up to the driver; with one operation to a batch there is nothing to choose.
+struct LastDue {
+    earliest: f64,
+    latest: f64,
+}
+
+impl LastDue {
+    fn of(asked: &JobWorkload, workers: u32, operations: u64, rate: u64) -> Self {
+        let pipeline = u64::from(asked.pipeline);
+        let workers = u64::from(workers).max(1);
+        let due = |batch: u64| (batch * pipeline) as f64 / rate as f64;
+        let all = operations.div_ceil(pipeline);
+        // Each worker's last batch may be one that is not full.
+        let with_partial = operations.div_ceil(workers).div_ceil(pipeline) * workers;
+        let latest = if pipeline == 1 { all } else { with_partial.max(all) };
+        Self { earliest: due(all.saturating_sub(1)), latest: due(latest.saturating_sub(1)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::WorkloadKind;
+    use crate::units::Nanos;
+
+    fn asked(rate: Option<u64>, pipeline: u32) -> JobWorkload {
+        JobWorkload {
+            kind: WorkloadKind::SetGet,
+            operations: Some(1_000),
+            duration_ns: None,
+            value_bytes: None,
+            pipeline,
+            rate,
+            verify: true,
+        }
+    }
+
+    /// 1,000 operations in so many milliseconds, the slowest in `longest`, started `lag` late.
+    fn done(elapsed: u64, longest: u64, lag: Option<u64>) -> Done {
+        let mut latencies = latency::empty();
+        latencies.record_n(100_000, 999).unwrap();
+        latencies.record(longest * 1_000_000).unwrap();
+        Done {
+            elapsed_ns: Nanos::from_millis(elapsed),
+            operations: 1_000,
+            errors: 0,
+            latency: Some(latency::encode(&latencies)),
+            max_lag_ns: lag.map(Nanos::from_millis),
+            keys: None,
+        }
+    }
+
+    #[test]
+    fn no_operation_takes_longer_than_a_closed_loop() {
+        assert_eq!(confirm(&asked(None, 1), 1, &done(500, 500, None)), Ok(()));
+        let error = confirm(&asked(None, 1), 1, &done(1_000, 1_000_000, None)).unwrap_err();
+        assert!(error.to_string().contains("longer than the whole trial"), "{error}");
+    }
+
+    #[test]
+    fn a_schedule_is_kept_or_the_latencies_say_by_how_much_it_was_missed() {
+        let verdict =
+            |elapsed, longest, lag| confirm(&asked(Some(1_000), 1), 10, &done(elapsed, longest, lag));
+        assert_eq!(verdict(1_000, 1, Some(0)), Ok(()));
+        assert_eq!(verdict(1_400, 402, Some(400)), Ok(()), "a pause at the end is in the latencies");
+        let error = verdict(20, 19, Some(0)).unwrap_err();
+        assert!(error.to_string().contains("before the last one was due"), "{error}");
+        let error = verdict(2_400, 1, Some(0)).unwrap_err();
+        assert!(
+            error.to_string().contains("though no operation is said to have taken longer than"),
+            "{error}"
+        );
+        let error = verdict(1_400, 3, Some(400)).unwrap_err();
+        assert!(error.to_string().contains("not counted from when operations were due"), "{error}");
+        assert!(verdict(2_400, 1, None).is_err(), "to say nothing of lateness is no way round");
+    }
+
+    #[test]
+    fn a_pipeline_is_due_with_its_first_operation() {
+        let verdict = |elapsed| confirm(&asked(Some(1_000), 100), 3, &done(elapsed, 2, Some(0)));
+        assert_eq!(verdict(902), Ok(()));
+        assert_eq!(
+            verdict(1_101),
+            Ok(()),
+            "three workers have four batches each, of which the last are not full"
+        );
+        assert!(verdict(850).is_err());
+        assert!(verdict(1_300).is_err());
+    }
+}
