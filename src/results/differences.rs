@@ -105,8 +105,8 @@ pub fn changed_drivers(old: &Drivers, new: &Drivers) -> Vec<Difference> {
                     let of = if host == "local" { String::new() } else { format!(" on host `{host}`") };
                     differences.push(Difference {
                         setting: format!("driver of mode `{mode}`{of}: SHA-256 of {name}"),
-                        old: or_absent(old.map(beginning)),
-                        new: or_absent(new.map(beginning)),
+                        old: or_absent(old.map(|hash| beginning(hash))),
+                        new: or_absent(new.map(|hash| beginning(hash))),
                     });
                 }
             }
@@ -140,7 +140,7 @@ pub fn changed_servers(old: &[ServerDescribed], new: &[ServerDescribed]) -> Vec<
 }
 
 /// As much of a hash as tells it from others.
-fn beginning(hash: &String) -> String {
+fn beginning(hash: &str) -> String {
     hash.chars().take(12).collect()
 }
 
