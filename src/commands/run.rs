@@ -28,7 +28,7 @@ use crate::plan::{CellId, Plan};
 use crate::protocol::{HostFacts, REVISION};
 use crate::record::Status;
 use crate::report::{first_block, table};
-use crate::results::differences::{Difference, changed_drivers, differences};
+use crate::results::differences::{Difference, changed_drivers, changed_servers, differences};
 use crate::results::journal::{self, Journal, Reader};
 use crate::results::progress::RunState;
 use crate::results::provenance::{Drivers, End, EndReason, ServerDescribed, Session, StopReason};
@@ -283,16 +283,18 @@ enum Kept {
 }
 
 impl Keeper<'_> {
-    /// An earlier run does not go on with drivers that were changed in the meantime; only the hosts could tell.
-    fn check_drivers(&mut self) -> io::Result<()> {
+    /// An earlier run does not go on with drivers and servers that were changed in the meantime; only the hosts could
+    /// tell.
+    fn check_programs(&mut self) -> io::Result<()> {
         let Kept::Earlier(resumed, was_through) = &self.kept else { return Ok(()) };
-        let changes = changed_drivers(&resumed.state.drivers, &self.drivers);
+        let mut changes = changed_drivers(&resumed.state.drivers, &self.drivers);
+        changes.extend(changed_servers(&resumed.state.servers, &self.servers));
         if changes.is_empty() {
             return Ok(());
         }
         if *was_through {
             self.progress.suspended(|| {
-                say(self.talk, "drivers have changed since the last run: starting anew");
+                say(self.talk, "drivers or servers have changed since the last run: starting anew");
             });
             self.kept = Kept::Nothing;
             self.finished.replace(done::Progress::default());
@@ -301,8 +303,8 @@ impl Keeper<'_> {
             return Ok(());
         }
         let run = resumed.directory.path().display().to_string();
-        self.refusal = Some(measures_something_else(&run, &changes, "change the driver back"));
-        Err(io::Error::other("drivers have changed"))
+        self.refusal = Some(measures_something_else(&run, &changes, "change the program back"));
+        Err(io::Error::other("drivers or servers have changed"))
     }
 
     fn begin(&mut self) -> Result<(), ResultsError> {
@@ -397,7 +399,7 @@ impl Observer for Keeper<'_> {
                 modes.insert(mode.to_owned(), driver.clone());
             }
             Event::Begin => {
-                self.check_drivers()?;
+                self.check_programs()?;
                 self.begin().map_err(io::Error::other)?;
             }
             Event::AttemptBegins { trial, attempt } => {

@@ -12,7 +12,7 @@ use std::fmt;
 use crate::experiment::{
     Experiment, Factor, HostPair, Level, Lifetime, ModeSpec, ServerSpec, or_absent, words,
 };
-use crate::results::provenance::Drivers;
+use crate::results::provenance::{Drivers, ServerDescribed};
 
 /// A setting that measures and was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,20 +102,46 @@ pub fn changed_drivers(old: &Drivers, new: &Drivers) -> Vec<Difference> {
             for name in names {
                 let [old, new] = [old, new].map(|driver| driver.files.get(name));
                 if old != new {
-                    let short = |hash: Option<&String>| {
-                        or_absent(hash.map(|hash| hash.chars().take(12).collect::<String>()))
-                    };
                     let of = if host == "local" { String::new() } else { format!(" on host `{host}`") };
                     differences.push(Difference {
                         setting: format!("driver of mode `{mode}`{of}: SHA-256 of {name}"),
-                        old: short(old),
-                        new: short(new),
+                        old: or_absent(old.map(|hash| beginning(hash))),
+                        new: or_absent(new.map(|hash| beginning(hash))),
                     });
                 }
             }
         }
     }
     differences
+}
+
+/// The servers whose program was changed, of those that are in both.
+#[must_use]
+pub fn changed_servers(old: &[ServerDescribed], new: &[ServerDescribed]) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    for old in old {
+        let Some(new) = new.iter().find(|new| new.is_same_place(old)) else { continue };
+        let hashes = (&old.description.program_sha256, &new.description.program_sha256);
+        if let (Some(before), Some(now)) = hashes
+            && before != now
+        {
+            let of = if old.host == "local" { String::new() } else { format!(" on host `{}`", old.host) };
+            let difference = Difference {
+                setting: format!("server `{}`{of}: SHA-256 of its program", old.server),
+                old: beginning(before),
+                new: beginning(now),
+            };
+            if !differences.contains(&difference) {
+                differences.push(difference);
+            }
+        }
+    }
+    differences
+}
+
+/// As much of a hash as tells it from others.
+fn beginning(hash: &str) -> String {
+    hash.chars().take(12).collect()
 }
 
 /// What a factor is in all cells, if it is the same in all.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::analysis::precision::Precision;
 use crate::record::{Status, TrialRecord};
 use crate::results::journal::Event;
-use crate::results::provenance::{Drivers, End, EndReason, Session};
+use crate::results::provenance::{Drivers, End, EndReason, ServerDescribed, Session};
 
 /// What a journal says about its run as a whole.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +20,8 @@ pub struct RunState {
     pub precision: Precision,
     /// What the drivers of trials that ended well were made of, as far as the journal tells.
     pub drivers: Drivers,
+    /// The servers of trials that ended well, likewise.
+    pub servers: Vec<ServerDescribed>,
 }
 
 impl RunState {
@@ -33,18 +35,29 @@ impl RunState {
             Event::Trial(record) => {
                 self.progress.observe(&record);
                 self.precision.observe(&record);
-                self.observe_drivers(&record);
+                self.observe_parties(&record);
             }
             Event::End(end) => self.end = Some(end),
         }
     }
 
-    fn observe_drivers(&mut self, record: &TrialRecord) {
+    /// Remembers who took part in a trial that ended well: what the first session with one says of it.
+    fn observe_parties(&mut self, record: &TrialRecord) {
         let Some(session) = &self.last_session else { return };
         if record.status != Status::Ok {
             return;
         }
-        let mode = &record.settings.mode;
+        let settings = &record.settings;
+        for server in session.servers.iter().filter(|server| {
+            server.host == settings.hosts.server
+                && server.server == settings.server
+                && server.args == settings.server_args
+        }) {
+            if !self.servers.iter().any(|known| known.is_same_place(server)) {
+                self.servers.push(server.clone());
+            }
+        }
+        let mode = &settings.mode;
         for host in &record.settings.hosts.clients {
             if let Some(driver) = session.drivers.get(host).and_then(|modes| modes.get(mode)) {
                 let modes = self.drivers.entry(host.clone()).or_default();

@@ -64,6 +64,14 @@ pub struct ServerDescribed {
     pub description: ServerDescription,
 }
 
+impl ServerDescribed {
+    /// Whether both tell of the same server of the file, on the same host and with the same arguments.
+    #[must_use]
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        (&self.host, &self.server, &self.args) == (&other.host, &other.server, &other.args)
+    }
+}
+
 /// The end of a session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {

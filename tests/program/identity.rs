@@ -35,8 +35,12 @@ fn write_drivers(sandbox: &Sandbox, more: &str) {
 }
 
 fn write_failing(sandbox: &Sandbox, script: &str) {
+    write_script(sandbox, "failing.sh", script);
+}
+
+fn write_script(sandbox: &Sandbox, name: &str, script: &str) {
     use std::os::unix::fs::PermissionsExt;
-    let path = sandbox.write("failing.sh", &format!("#!/bin/sh\n{script}\n"));
+    let path = sandbox.write(name, &format!("#!/bin/sh\n{script}\n"));
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
@@ -77,7 +81,7 @@ fn an_unfinished_run_does_not_go_on_with_a_driver_that_was_edited() {
 
     write_drivers(&sandbox, "# faster now\n");
     let said = run(&sandbox, &["clients.toml"], 2);
-    for word in ["mode `good`", "client.py", "--fresh", "change the driver back"] {
+    for word in ["mode `good`", "client.py", "--fresh", "change the program back"] {
         assert!(said.contains(word), "no {word} in: {said}");
     }
     assert!(!said.contains("failing"), "{said}");
@@ -94,6 +98,25 @@ fn an_unfinished_run_does_not_go_on_with_a_driver_that_was_edited() {
 }
 
 #[test]
+fn an_unfinished_run_does_not_go_on_with_another_build_of_its_server() {
+    let sandbox = Sandbox::new();
+    let file = UNFINISHED.replace("[mode.good]", "[server.own]\nprogram = \"./server.sh\"\n[mode.good]");
+    sandbox.write("clients.toml", &file.replace("[[matrix]]", "[[matrix]]\nservers = [\"own\"]"));
+    write_drivers(&sandbox, "");
+    let server = "exec redis-server \"$@\"";
+    write_script(&sandbox, "server.sh", server);
+    run(&sandbox, &["clients.toml"], 1);
+    write_script(&sandbox, "server.sh", &format!("# patched\n{server}"));
+    let said = run(&sandbox, &["clients.toml"], 2);
+    for word in ["server `own`: SHA-256 of its program", "--fresh", "change the program back"] {
+        assert!(said.contains(word), "no {word} in: {said}");
+    }
+    write_script(&sandbox, "server.sh", server);
+    assert!(run(&sandbox, &["clients.toml"], 1).contains("2 of 4 trials were done"));
+    sandbox.expect_nobody_left();
+}
+
+#[test]
 fn a_finished_run_is_not_enlarged_with_a_driver_that_was_edited() {
     let sandbox = Sandbox::new();
     let finished = UNFINISHED.replace(", \"failing\"", "");
@@ -104,7 +127,7 @@ fn a_finished_run_is_not_enlarged_with_a_driver_that_was_edited() {
     sandbox.write("clients.toml", &longer);
     write_drivers(&sandbox, "# faster now\n");
     let said = run(&sandbox, &["clients.toml"], 0);
-    assert!(said.contains("drivers have changed since the last run: starting anew"), "{said}");
+    assert!(said.contains("drivers or servers have changed since the last run: starting anew"), "{said}");
     assert_eq!(sandbox.runs("clients").len(), 2);
     let rows = sandbox.rows("clients", "trials.csv");
     assert_eq!(rows.len(), 3, "the new run has all of its trials");
