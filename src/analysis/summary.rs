@@ -66,6 +66,14 @@ pub struct CellLabel {
     pub client: Option<ClientLabel>,
 }
 
+impl CellSummary {
+    /// What the client does differently from what was asked for, in its own words.
+    #[must_use]
+    pub fn comparability(&self) -> Option<&str> {
+        self.label.client.as_ref()?.comparability.as_deref()
+    }
+}
+
 impl CellLabel {
     fn of(record: &TrialRecord) -> Self {
         Self {
