@@ -191,6 +191,24 @@ fn a_lead_that_rounds_to_nothing_has_no_factor() {
 }
 
 #[test]
+fn a_client_that_does_something_else_never_wins() {
+    let differs =
+        |mode: &str, values: &[f64]| with(cell(mode, 1, values), &[("comparability", "one key only")]);
+    let cells = || vec![cell("async", 1, &SLOW), differs("loader", &FAST)];
+    let report = report::build(&samples([cells(), vec![cell("sync", 1, &[900.0; 6])]].concat()), &[]);
+    let section = &report.sections[0];
+    let told = &section.answer.findings[0];
+    assert!(told.starts_with("async with 1 worker is the fastest of 2 cells"), "{told}");
+    assert!(told.contains("Not ranked with these") && told.contains("loader"), "{told}");
+    let note = section.notes.iter().find(|note| note.word == "differs").unwrap();
+    assert!(note.meaning.contains("(one key only)") && note.cells == "loader with 1 worker", "{note:?}");
+    let row = section.table.rows.iter().find(|row| row[0] == "loader").unwrap();
+    assert_eq!(row.last().unwrap(), "differs");
+    let alone = answer(vec![differs("loader", &FAST), differs("other", &SLOW)]);
+    assert!(alone.contains("none is called the fastest. Measured were loader and other"), "{alone}");
+}
+
+#[test]
 fn a_bimodal_cell_has_no_verdict_beside_another_picture() {
     let two: Vec<f64> = FAST[..3].iter().copied().chain(FAST[..3].iter().map(|value| value * 9.0)).collect();
     let on = |server: &str, mode: &str, values: &[f64]| {

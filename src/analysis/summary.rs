@@ -68,6 +68,14 @@ pub struct CellLabel {
     pub driver_sha256: Option<String>,
 }
 
+impl CellSummary {
+    /// What the client does differently from what was asked for, in its own words.
+    #[must_use]
+    pub fn comparability(&self) -> Option<&str> {
+        self.label.client.as_ref()?.comparability.as_deref()
+    }
+}
+
 impl CellLabel {
     fn of(record: &TrialRecord) -> Self {
         Self {

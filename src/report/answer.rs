@@ -47,7 +47,7 @@ fn rule(cells: usize) -> String {
 }
 
 fn finding(cells: &[Cell<'_>], several: bool) -> String {
-    let mut sentence = sentence(cells);
+    let mut sentence = among_comparable(cells);
     let empty: Vec<String> =
         cells.iter().filter(|cell| cell.standing() == Standing::NothingMeasured).map(Cell::name).collect();
     if !empty.is_empty() && empty.len() < cells.len() {
@@ -55,6 +55,34 @@ fn finding(cells: &[Cell<'_>], several: bool) -> String {
     }
     sentence += &disturbed(cells);
     if several && !cells[0].facet.is_empty() { format!("{}: {sentence}", cells[0].facet) } else { sentence }
+}
+
+/// The sentence about the cells that did what was asked for, and who else was measured. A client that does something else is
+/// not ranked with them.
+fn among_comparable(cells: &[Cell<'_>]) -> String {
+    let names = |cells: &[Cell<'_>]| {
+        let mut names: Vec<String> = cells.iter().map(|cell| cell.series.clone()).collect();
+        names.dedup();
+        list(&names, 6)
+    };
+    let (comparable, differing): (Vec<Cell<'_>>, Vec<Cell<'_>>) =
+        cells.iter().cloned().partition(|cell| cell.comparability().is_none());
+    if differing.is_empty() {
+        return sentence(cells);
+    }
+    let why = "the notes below the table say what (`differs`)";
+    if comparable.iter().all(|cell| cell.standing() == Standing::NothingMeasured) {
+        return format!(
+            "no cell that did exactly what was asked for has a result, so none is called the fastest. Measured were {}, which \
+             do something else: {why}.",
+            names(&differing)
+        );
+    }
+    format!(
+        "{} Not ranked with these, because they do something other than what was asked for: {}; {why}.",
+        sentence(&comparable),
+        names(&differing)
+    )
 }
 
 fn sentence(cells: &[Cell<'_>]) -> String {

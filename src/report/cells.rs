@@ -111,6 +111,13 @@ impl Cell<'_> {
         }
     }
 
+    /// What its client does differently from what was asked for, in the words of the driver. Such a cell is not ranked with
+    /// the others.
+    #[must_use]
+    pub fn comparability(&self) -> Option<&str> {
+        self.sample.label.get("comparability")
+    }
+
     /// Everything in a sentence.
     #[must_use]
     pub fn says(&self) -> String {

@@ -62,6 +62,16 @@ pub fn notes(cells: &[Cell<'_>]) -> Vec<Note> {
             cells: where_(&|cell| !cell.sample.mixed.is_empty()),
         });
     }
+    let mut differing: Vec<&str> = cells.iter().filter_map(Cell::comparability).collect();
+    differing.sort_unstable();
+    differing.dedup();
+    notes.extend(differing.into_iter().map(|words| Note {
+        word: "differs".to_owned(),
+        meaning: format!(
+            "The client does something other than what was asked for ({words}): it is not ranked with the others."
+        ),
+        cells: where_(&|cell| cell.comparability() == Some(words)),
+    }));
     let outlying: usize = cells.iter().map(|cell| cell.outliers).sum();
     if outlying > 0 {
         notes.push(Note {
@@ -180,6 +190,7 @@ fn words(cell: &Cell<'_>) -> String {
     words.extend(cell.groups.map(|_| "bimodal"));
     words.extend((!cell.sample.failures.is_empty()).then_some("failed"));
     words.extend((!cell.sample.mixed.is_empty()).then_some("mixed"));
+    words.extend(cell.comparability().map(|_| "differs"));
     words.extend((cell.outliers > 0).then_some("outlier"));
     words.extend(cell.is_drifting.then_some("drift"));
     words.extend(cell.flags.keys().map(|flag| flag.word()));

@@ -250,6 +250,7 @@ enum Note {
     Failed,
     Mixed,
     Drift,
+    Differs,
     Flagged(Flag),
 }
 
@@ -260,6 +261,7 @@ impl Note {
         notes.extend((cell.failed > 0).then_some(Self::Failed));
         notes.extend(cell.mixed.then_some(Self::Mixed));
         notes.extend(cell.drift.map(|_| Self::Drift));
+        notes.extend(cell.comparability().map(|_| Self::Differs));
         notes.extend(cell.flags.keys().copied().map(Self::Flagged));
         notes
     }
@@ -284,6 +286,20 @@ impl Note {
                 format!(
                     "drift: throughput changed steadily while the run went on ({} at most); early and late trials are not alike",
                     percent(most)
+                )
+            }
+            Self::Differs => {
+                let mut told: Vec<(&str, &str)> = cells
+                    .iter()
+                    .filter_map(|cell| Some((cell.label.settings.mode.as_str(), cell.comparability()?)))
+                    .collect();
+                told.sort_unstable();
+                told.dedup();
+                let told: Vec<String> = told.iter().map(|(mode, words)| format!("{mode}: {words}")).collect();
+                format!(
+                    "differs: the client does something other than what was asked for; do not rank this row with the others \
+                     ({})",
+                    told.join(" | ")
                 )
             }
             Self::Flagged(flag) => {

@@ -98,6 +98,19 @@ fn what_varies_gets_a_column_and_what_to_mind_a_mark() {
 }
 
 #[test]
+fn a_client_that_does_something_else_is_marked_and_its_words_are_said() {
+    let mut other = ok(&settings("loader", 1), 1, 9000.0);
+    other.client.as_mut().unwrap().comparability = Some("one key only".to_owned());
+    let (text, markdown) = tables(&[ok(&settings("sync", 1), 1, 8000.0), other]);
+    for table in [text, markdown] {
+        let row = table.lines().find(|line| line.contains("loader") && line.contains("9000")).unwrap();
+        let plain = table.lines().find(|line| line.contains("8000")).unwrap();
+        assert!(row.contains('†') && !plain.contains('†'), "{table}");
+        assert!(table.contains("† differs: ") && table.contains("(loader: one key only)"), "{table}");
+    }
+}
+
+#[test]
 fn no_cells_make_an_empty_table() {
     insta::assert_snapshot!(table::text(&[], &[]), @r"
      Mode   Workers   Best   Worst   Stdev
@@ -123,7 +136,7 @@ fn an_outlier_and_a_drift_are_marked_and_said() {
      async         1   4900    4200     245   †
 
     operations/s; best, worst and sample standard deviation of 6 to 8 trials in each row
-    † drift: throughput changed steadily while the run went on (−15.4% at most); early and late trials are not alike
+    † drift: throughput changed steadily while the run went on (−14.3% at most); early and late trials are not alike
     ‡ outlier, in 1 trial: far from the other trials of the row (modified z-score above 3.5); kept all the same
     ");
 }

@@ -106,6 +106,11 @@ pub fn summary_columns() -> Vec<SummaryColumn> {
             |context, _| context.stop_reason.map(StopReason::word).into(),
         )
         .one_of(&StopReason::WORDS),
+        SummaryColumn::text(
+            "comparability",
+            "What this client does differently from what was asked for, in its own words; empty if nothing.",
+            |_, row| row.comparability().into(),
+        ),
     ]);
     columns
 }
