@@ -14,11 +14,11 @@ use tokio::time::Instant;
 use super::home::{Home, SOCKET, ServerDirectory};
 use super::info::{self, Counters};
 use super::persistence::Persistence;
-use super::{connect, ports, said};
+use super::{client_limit, connect, ports, said};
 use crate::experiment::{Address, data_directory};
 use crate::host::child::{self, Child};
 use crate::host::placement;
-use crate::protocol::{AgentError, AgentErrorKind, Endpoint, ServerIdentity};
+use crate::protocol::{AgentError, AgentErrorKind, ClientLimit, Endpoint, ServerIdentity};
 
 const READY_WITHIN: Duration = Duration::from_secs(10);
 const GONE_WITHIN: Duration = Duration::from_secs(1);
@@ -51,6 +51,8 @@ pub(super) struct Managed {
     address: Option<Address>,
     pub(super) endpoint: Endpoint,
     pub(super) identity: ServerIdentity,
+    /// How many clients it takes, where it tells.
+    pub(super) clients: Option<ClientLimit>,
     pub(super) baseline: Counters,
     connection: MultiplexedConnection,
     bound_to: Option<Vec<u32>>,
@@ -175,6 +177,7 @@ impl Managed {
         };
         let identity =
             info::identity(&info).ok_or_else(|| failed(format!("{name} does not tell its version")))?;
+        let clients = client_limit(&mut connection, &info).await;
         let mut server = Self {
             name,
             program: program.to_owned(),
@@ -182,6 +185,7 @@ impl Managed {
             address: reach.cloned(),
             endpoint,
             identity,
+            clients,
             baseline: Counters::default(),
             connection,
             bound_to: None,
