@@ -460,6 +460,18 @@ pub struct ServerUp {
     pub started: bool,
     /// Whether the server is flushed between trials; if not, drivers delete their keys.
     pub flushes: bool,
+    /// How many clients it takes, where it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<ClientLimit>,
+}
+
+/// How many clients a server takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientLimit {
+    /// `maxclients`, which a server lowers where the system allows it fewer open files.
+    pub most: u64,
+    /// Those that were connected when it was first seen, the one that asked among them.
+    pub connected: u64,
 }
 
 /// What a server says it is.

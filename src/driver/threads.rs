@@ -23,6 +23,9 @@ type Work = fn(&mut Connection, &mut Worker) -> Result<(), Failure>;
 /// Enough for a request and its reply, and little enough for ten thousand threads.
 const STACK_BYTES: usize = 256 * 1024;
 
+/// So many threads connect at the same time.
+const CONNECTING: usize = 64;
+
 /// The workers. Threads end with the process: a driver carries out one job.
 struct Threads {
     /// That of the worker that this thread is.
@@ -37,6 +40,8 @@ struct Common {
     barrier: Barrier,
     /// What the phase is, between its beginning and its end.
     phase: RwLock<Option<Arc<Phase>>>,
+    /// A thread holds one of these while it connects: the queue in which a server's socket keeps new connections is short.
+    connecting: [Mutex<()>; CONNECTING],
     /// The first failure to connect.
     failure: Mutex<Option<Failure>>,
 }
@@ -50,6 +55,7 @@ pub(super) fn connect(job: &Job, work: Work) -> Result<Box<dyn Crew>, Failure> {
     let common = Arc::new(Common {
         barrier: Barrier::new(job.workers as usize),
         phase: RwLock::default(),
+        connecting: [const { Mutex::new(()) }; CONNECTING],
         failure: Mutex::default(),
     });
     for number in 1..job.workers {
@@ -74,7 +80,11 @@ pub(super) fn connect(job: &Job, work: Work) -> Result<Box<dyn Crew>, Failure> {
 impl Common {
     /// The life of a thread.
     fn serve(&self, server: &Server, number: u32, work: Work) {
-        let connected = server.connect();
+        let connected = {
+            let turn = &self.connecting[number as usize % CONNECTING];
+            let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
+            server.connect()
+        };
         if let Err(failure) = &connected {
             let failure = failure.clone().of_worker(number);
             self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);

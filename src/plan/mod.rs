@@ -7,7 +7,7 @@ mod cell;
 mod grid;
 mod order;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
@@ -194,6 +194,22 @@ impl<'e> Plan<'e> {
                 args: settings.server_args,
             })
             .collect()
+    }
+
+    /// How many connections workers have to each server at the same time, at most: one each, but for modes whose workers
+    /// share one, which have that in their names.
+    #[must_use]
+    pub fn connections(&self) -> BTreeMap<String, u32> {
+        let mut most = BTreeMap::new();
+        let factors = [Factor::Mode, Factor::Server, Factor::Workers, Factor::Amount, Factor::Split];
+        for (settings, _) in self.grids.iter().flat_map(|grid| grid.project(&factors)) {
+            let workload = &settings.workload;
+            let shared = settings.mode.ends_with("multiplexed");
+            let workers = if shared { 1 } else { workload.split.workers(workload.amount, settings.workers) };
+            let known = most.entry(settings.server).or_default();
+            *known = workers.max(*known);
+        }
+        most
     }
 
     /// Every mode that any cell needs, with the host of its client, in the order of hosts and names.

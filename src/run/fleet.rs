@@ -24,6 +24,7 @@ use crate::protocol::{
     AgentError, AgentErrorKind, Call, DriverFiles, Endpoint, HostFacts, Launch, ModePrepare, Notice,
     PathProbe, Ping, Program, ServerDescribe, ServerDescription, ServerStart, ServerUp,
 };
+use crate::run::room;
 use crate::run::{Event, MissingMode, Observer, RunError};
 use crate::units::Nanos;
 
@@ -91,6 +92,8 @@ pub(super) struct Fleet<'e> {
     distances: RefCell<BTreeMap<(String, String), (u32, Nanos)>>,
     /// What drivers are made of, by host and mode.
     drivers: RefCell<BTreeMap<(String, String), DriverFiles>>,
+    /// How many connections workers have to each server, at most.
+    connections: BTreeMap<String, u32>,
 }
 
 impl<'e> Fleet<'e> {
@@ -102,6 +105,7 @@ impl<'e> Fleet<'e> {
             skipped: RefCell::default(),
             distances: RefCell::default(),
             drivers: RefCell::default(),
+            connections: plan.connections(),
         }
     }
 
@@ -393,6 +397,8 @@ impl<'e> Fleet<'e> {
     ) -> Result<(ServerUp, Vec<(String, Nanos)>), CallError> {
         let NeededServer { hosts, server, args } = needed;
         let up = self.start(hosts, server, args.as_deref(), false).await?;
+        let own = matches!(self.experiment.servers[server], ServerSpec::Managed { .. });
+        room::check(&up, self.connections_to(server), own)?;
         let mut ways = Vec::new();
         if hosts.is_network() {
             for client in &hosts.clients {
@@ -428,6 +434,11 @@ impl<'e> Fleet<'e> {
         self.call(client, PathProbe { endpoint: endpoint.clone(), pings: PINGS }).await
     }
 
+    /// How many workers are connected to a server at the same time, at most.
+    fn connections_to(&self, server: &str) -> u32 {
+        self.connections.get(server).copied().unwrap_or_default()
+    }
+
     /// Starts a server, for the network if it has clients on other hosts.
     async fn start(
         &self,
@@ -446,7 +457,8 @@ impl<'e> Fleet<'e> {
                     let message = format!("the host has no `address` where `{clients}` could reach a server");
                     return Err(AgentError::new(AgentErrorKind::Unavailable, message).into());
                 }
-                let args = args_instead.map_or_else(|| args.clone(), <[String]>::to_vec);
+                let mut args = args_instead.map_or_else(|| args.clone(), <[String]>::to_vec);
+                args.extend(room::more_clients(&args, self.connections_to(server)));
                 Launch::Managed { program: program.clone(), args, address }
             }
             ServerSpec::External { host, port, password_env, allow_flush } => {

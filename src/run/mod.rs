@@ -4,6 +4,7 @@
 mod attempt;
 mod flags;
 mod fleet;
+mod room;
 mod schedule;
 mod survey;
 mod team;

@@ -57,9 +57,11 @@ pub async fn survey(plan: &Plan<'_>, equipment: Equipment) -> Survey {
                 let ways =
                     ways.iter().map(|(client, time)| format!(", {time} there and back from `{client}`"));
                 Ok(format!(
-                    "{which}: {} {}{}",
+                    "{which}: {} {}{}{}",
                     up.identity.name,
                     up.identity.version,
+                    up.clients
+                        .map_or_else(String::new, |clients| format!(", takes {} clients", clients.most)),
                     ways.collect::<String>()
                 ))
             }

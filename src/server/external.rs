@@ -6,8 +6,8 @@ use redis::aio::MultiplexedConnection;
 
 use super::info::{self, Counters};
 use super::persistence::Persistence;
-use super::{connect, description, said};
-use crate::protocol::{AgentError, AgentErrorKind, Endpoint, ServerDescription, ServerIdentity};
+use super::{client_limit, connect, description, said};
+use crate::protocol::{AgentError, AgentErrorKind, ClientLimit, Endpoint, ServerDescription, ServerIdentity};
 
 /// A connection to somebody else's server.
 pub(super) struct External {
@@ -18,6 +18,8 @@ pub(super) struct External {
     /// Whether FLUSHALL may be sent. Decided at first sight of a server process and never widened.
     pub(super) flushes: bool,
     pub(super) identity: ServerIdentity,
+    /// How many clients it takes, where it tells.
+    pub(super) clients: Option<ClientLimit>,
     pub(super) baseline: Counters,
     /// Calls of SET and GET when the driver said that it was done, if that was noted since the baseline.
     pub(super) calls_at_done: Option<u64>,
@@ -45,6 +47,7 @@ impl External {
         let identity = info::identity(&info).ok_or_else(|| {
             AgentError::new(AgentErrorKind::Unavailable, format!("{name} does not tell its version"))
         })?;
+        let clients = client_limit(&mut connection, &info).await;
         // INFO counts the keys of all databases, DBSIZE only those of one; FLUSHALL would remove all of them.
         let flushes = allow_flush && baseline.is_empty();
         Ok(Self {
@@ -54,6 +57,7 @@ impl External {
             allow_flush,
             flushes,
             identity,
+            clients,
             baseline,
             calls_at_done: None,
             connection,

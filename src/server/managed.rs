@@ -15,12 +15,12 @@ use tokio::time::Instant;
 use super::home::{Home, SOCKET, ServerDirectory};
 use super::info::{self, Counters};
 use super::persistence::Persistence;
-use super::{connect, description, ports, said};
+use super::{client_limit, connect, description, ports, said};
 use crate::experiment::{Address, data_directory};
 use crate::host::child::{self, Child};
 use crate::host::placement;
 use crate::host::programs;
-use crate::protocol::{AgentError, AgentErrorKind, Endpoint, ServerDescription, ServerIdentity};
+use crate::protocol::{AgentError, AgentErrorKind, ClientLimit, Endpoint, ServerDescription, ServerIdentity};
 
 const READY_WITHIN: Duration = Duration::from_secs(10);
 const GONE_WITHIN: Duration = Duration::from_secs(1);
@@ -53,6 +53,8 @@ pub(super) struct Managed {
     address: Option<Address>,
     pub(super) endpoint: Endpoint,
     pub(super) identity: ServerIdentity,
+    /// How many clients it takes, where it tells.
+    pub(super) clients: Option<ClientLimit>,
     pub(super) baseline: Counters,
     /// Calls of SET and GET when the driver said that it was done, if that was noted since the baseline.
     pub(super) calls_at_done: Option<u64>,
@@ -179,6 +181,7 @@ impl Managed {
         };
         let identity =
             info::identity(&info).ok_or_else(|| failed(format!("{name} does not tell its version")))?;
+        let clients = client_limit(&mut connection, &info).await;
         let mut server = Self {
             name,
             program: program.to_owned(),
@@ -186,6 +189,7 @@ impl Managed {
             address: reach.cloned(),
             endpoint,
             identity,
+            clients,
             baseline: Counters::default(),
             calls_at_done: None,
             connection,

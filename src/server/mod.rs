@@ -29,8 +29,8 @@ use self::info::Counters;
 use self::managed::{Managed, Recipe};
 pub use self::path::round_trip;
 use crate::protocol::{
-    AgentError, AgentErrorKind, Endpoint, Launch, ServerCounts, ServerDescribe, ServerDescription,
-    ServerReset, ServerSample, ServerStart, ServerStop, ServerUp,
+    AgentError, AgentErrorKind, ClientLimit, Endpoint, Launch, ServerCounts, ServerDescribe,
+    ServerDescription, ServerReset, ServerSample, ServerStart, ServerStop, ServerUp,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -82,7 +82,8 @@ impl Servers {
             match server.check_persistence().await {
                 Ok(()) => {
                     let (endpoint, identity) = (server.endpoint.clone(), server.identity.clone());
-                    return Ok(ServerUp { endpoint, identity, started, flushes: true });
+                    let clients = server.clients;
+                    return Ok(ServerUp { endpoint, identity, started, flushes: true, clients });
                 }
                 // One that was up before may turn out to be dead only when it is talked to.
                 Err(_) if !started && server.death().is_some() => {}
@@ -111,10 +112,10 @@ impl Servers {
         };
         let looked = server.look_at_persistence().await;
         let (endpoint, identity) = (server.endpoint.clone(), server.identity.clone());
-        let flushes = server.flushes;
+        let (flushes, clients) = (server.flushes, server.clients);
         // What was decided at first sight must outlive a failure.
         self.known.insert(key.to_owned(), Server::External(server));
-        looked.map(|()| ServerUp { endpoint, identity, started: false, flushes })
+        looked.map(|()| ServerUp { endpoint, identity, started: false, flushes, clients })
     }
 
     /// Whether a process had to be started.
@@ -299,6 +300,18 @@ async fn connect(address: ConnectionAddr, password: Option<&str>) -> RedisResult
         .set_connection_timeout(Some(CONNECT_WITHIN))
         .set_response_timeout(Some(ANSWER_WITHIN));
     Client::open(info)?.get_multiplexed_async_connection_with_config(&config).await
+}
+
+/// How many clients a server takes. One that refuses CONFIG, as a managed service does, may tell in its INFO.
+async fn client_limit(connection: &mut MultiplexedConnection, info: &str) -> Option<ClientLimit> {
+    let answer: RedisResult<Vec<String>> =
+        redis::cmd("CONFIG").arg("GET").arg("maxclients").query_async(connection).await;
+    let told = answer.ok().and_then(|answer| answer.get(1)?.parse().ok());
+    let number = |name| info::field(info, name).and_then(|value| value.parse().ok());
+    Some(ClientLimit {
+        most: told.or_else(|| number("maxclients"))?,
+        connected: number("connected_clients")?,
+    })
 }
 
 /// An error of the library in one line.

@@ -576,3 +576,53 @@ fn every_line_of_json_logs_is_json() {
     }
     assert!(stderr(&output).lines().count() > 40);
 }
+
+#[test]
+fn a_server_that_does_not_take_so_many_clients_is_refused_before_anything_runs() {
+    let sandbox = Sandbox::new();
+    let server = Foreign::start(&["--maxclients", "50"]);
+    let text = |modes: &str, workers: u32| {
+        format!(
+            "name = \"few\"\n[server.theirs]\naddress = \"127.0.0.1:{}\"\n[workload]\noperations = 500\n[[matrix]]\n\
+             modes = {modes}\nservers = \"theirs\"\nworkers = [1, {workers}]\n[run]\nrepetitions = 1\nwarmup = 0\n",
+            server.port
+        )
+    };
+    sandbox.write("few.toml", &text("\"sync\"", 60));
+    let refused = sandbox.output(&["few.toml"]);
+    assert_eq!(code(refused.status), 3, "{}", stderr(&refused));
+    let doctor = sandbox.output(&["doctor", "few.toml"]);
+    assert_eq!(code(doctor.status), 3, "{}", stdout(&doctor));
+    for said in [stderr(&refused), stdout(&doctor)] {
+        for part in ["`theirs`", "it takes at most 50 clients", "60 workers do not fit", "maxclients"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    // Workers that share a connection need no more than that one.
+    for (modes, workers) in [("\"sync\"", 20), ("\"multiplexed\"", 60)] {
+        sandbox.write("few.toml", &text(modes, workers));
+        let output = sandbox.output(&["--fresh", "few.toml"]);
+        assert_eq!(code(output.status), 0, "{modes}: {}", stderr(&output));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_largest_number_of_workers_can_be_run() {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+    if limit.is_some_and(|limit| limit < 10_200) {
+        eprintln!("no process may have 10200 open files here (`ulimit -Hn`): 10000 workers are not tested");
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "most.toml",
+        "name = \"most\"\n[workload]\noperations = 10_000\n[[matrix]]\nmodes = \"async\"\nworkers = 10_000\n\
+         [run]\nrepetitions = 1\nwarmup = 0\n",
+    );
+    let doctor = sandbox.output(&["doctor", "most.toml"]);
+    assert!(stdout(&doctor).contains("takes 10064 clients"), "{}", stdout(&doctor));
+    let output = sandbox.output(&["most.toml"]);
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
+    assert_eq!(sandbox.rows("most", "trials.csv")[0]["workers"], "10000");
+}
