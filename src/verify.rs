@@ -1,7 +1,7 @@
 //! The server has the last word: what a driver claims is held against what the server counted and what the agent
 //! saw. Pure decisions, no message is sent here.
 
-mod timing;
+pub mod timing;
 pub mod traffic;
 
 use crate::experiment::Amount;

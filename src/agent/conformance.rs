@@ -29,6 +29,7 @@ use crate::protocol::{
 };
 use crate::server::Servers;
 use crate::units::Nanos;
+use crate::verify::timing;
 use crate::verify::traffic::{self, Expected};
 use crate::verify::{self, Keys};
 
@@ -47,6 +48,8 @@ const VALUE_BYTES: u32 = 100;
 /// Operations that nobody finishes while this test runs.
 const ENDLESS: u64 = 99_999_999;
 const RATE: u64 = 10_000;
+/// Short trials on a busy machine may lose some time between operations, but not half of it.
+const LEAST_OF_LITTLES_LAW: f64 = 0.6;
 const OPEN: &str = "open";
 const PROTECTED: &str = "protected";
 
@@ -347,6 +350,14 @@ impl Bench<'_> {
         }
         if let Err(error) = verify::latency(&result) {
             return wrong(error);
+        }
+        if let Some(law) = timing::littles_law(&job.workload, job.workers, &result.done)
+            && !(LEAST_OF_LITTLES_LAW..=1.02).contains(&law)
+        {
+            return wrong(format!(
+                "tells latencies that do not belong to its throughput: throughput × mean latency ÷ operations in flight is \
+                 {law:.3}, and by Little's law it is 1"
+            ));
         }
         if ready.workers != job.workers {
             return wrong(format!("uses {} workers where {} were asked for", ready.workers, job.workers));

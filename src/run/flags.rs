@@ -7,6 +7,7 @@ use crate::experiment::{Placement, Threads};
 use crate::protocol::{AppliedPlacement, HostFacts};
 use crate::record::{Flag, Measured, Part, TrialRecord};
 use crate::units::Nanos;
+use crate::verify::timing::OPERATIONS_IN_FLIGHT;
 use crate::verify::{CLAIM_APART, CLOCKS_APART, MESSAGES};
 
 /// The share of a CPU from which on a thread counts as saturated.
@@ -25,8 +26,6 @@ const UNEVEN: f64 = 0.1;
 /// What Little's law may give. Of the 930 trials in `results` that were the first to have it, all lie between 0.91 and 1.00;
 /// latencies that leave out half of the time give 0.5 at most.
 const LITTLES_LAW: RangeInclusive<f64> = 0.75..=1.02;
-/// The least number of operations, as a multiple of those in flight, of which it says something.
-const OPERATIONS_IN_FLIGHT: u64 = 20;
 
 /// What a reader must know of an attempt that ended well. `clients` are those that took part, each with what its machine
 /// is. `threads` is what is known of theirs: of somebody else's driver nothing, and then it may have as many as there are

@@ -18,7 +18,7 @@ const ROUNDING: f64 = 0.02;
 ///
 /// # Errors
 /// The first contradiction.
-pub(super) fn confirm(asked: &JobWorkload, workers: u32, done: &Done) -> Result<(), Disagreement> {
+pub(crate) fn confirm(asked: &JobWorkload, workers: u32, done: &Done) -> Result<(), Disagreement> {
     let elapsed = done.elapsed_ns.as_secs_f64();
     // Latencies that cannot be read are an error of their own.
     let latencies = done.latency.as_ref().and_then(|latencies| latency::decode(latencies).ok());
@@ -49,6 +49,21 @@ pub(super) fn confirm(asked: &JobWorkload, workers: u32, done: &Done) -> Result<
         return Err(Disagreement::BehindWithoutLatency { elapsed, due: last.latest, rate, longest });
     }
     Ok(())
+}
+
+/// The least number of operations, as a multiple of those in flight, of which Little's law says something: the time before
+/// the first and after the last one of each worker must not count.
+pub const OPERATIONS_IN_FLIGHT: u64 = 20;
+
+/// Little's law of a closed loop, throughput × mean latency ÷ operations in flight, which is 1 whatever the system. `None` in
+/// an open loop, without latencies, and for too few operations to tell.
+#[must_use]
+pub fn littles_law(asked: &JobWorkload, workers: u32, done: &Done) -> Option<f64> {
+    let latencies = latency::decode(done.latency.as_ref()?).ok()?;
+    let in_flight = u64::from(workers) * u64::from(asked.pipeline);
+    let tells = asked.rate.is_none() && done.operations >= OPERATIONS_IN_FLIGHT * in_flight;
+    let busy = latencies.mean() / 1e9 * done.operations as f64;
+    tells.then(|| busy / (done.elapsed_ns.as_secs_f64() * in_flight as f64))
 }
 
 fn longest(latencies: &Histogram<u64>) -> f64 {

@@ -14,6 +14,10 @@ const IN_A_TRIAL: &[(&str, &str)] = &[
     ("own-pipeline", "the driver sent more in one round trip than was asked for"),
     ("mset", "commands that no job asks a driver for: 1 MSET"),
     ("after-done", "after the driver had said that it was done"),
+    ("endless-latency", "longer than the whole trial"),
+    ("all-at-once", "before the last one was due: at 5000/s"),
+    ("closed-loop", "though no operation is said to have taken longer than"),
+    ("from-the-send", "latencies are not counted from when operations were due"),
 ];
 
 /// What `driver check` says of a cheat.
@@ -27,6 +31,13 @@ const BY_THE_CHECK: &[(&str, &str)] = &[
     ("after-done", "after the driver had said that it was done"),
     ("one-connection", "has 1 connections for 3 workers when it is ready"),
     ("one-worker", "wrote 2000 keys that begin with `check:0:`: worker 0 has 667 operations"),
+    ("microseconds", "by Little's law"),
+    ("no-latency", "by Little's law"),
+    ("half-latency", "by Little's law"),
+    ("endless-latency", "longer than the whole trial"),
+    ("all-at-once", "before the last one was due: at 10000/s"),
+    ("closed-loop", "though no operation is said to have taken longer than"),
+    ("from-the-send", "latencies are not counted from when operations were due"),
     ("sets-then-gets", "sends SET `check:0:1` after SET `check:0:0`, and GET `check:0:0` was due"),
 ];
 
@@ -87,6 +98,36 @@ fn a_time_that_is_a_tenth_too_short_is_flagged() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let rows = sandbox.rows("cheats", "trials.csv");
     assert!(rows[0]["flags"].contains("clock-disagrees"), "{:?}", rows[0]);
+}
+
+#[test]
+fn latencies_that_do_not_belong_to_the_throughput_are_flagged_and_impossible_ones_fail() {
+    let sandbox = Sandbox::new();
+    let cheats = &["honest", "microseconds", "no-latency", "half-latency", "endless-latency"];
+    let output = experiment(&sandbox, "", &[(cheats, "workers = 1")]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    for row in sandbox.rows("cheats", "trials.csv") {
+        let (mode, is_flagged) = (row["mode"].as_str(), row["flags"].contains("latency-doubtful"));
+        match IN_A_TRIAL.iter().find(|(cheat, _)| *cheat == mode) {
+            Some((_, reason)) => assert!(row["error"].contains(reason), "{mode}: {}", row["error"]),
+            None => assert_eq!(is_flagged, mode != "honest", "{mode}: {row:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_rate_that_was_not_kept_fails_the_trial() {
+    let sandbox = Sandbox::new();
+    let cheats = &["honest", "all-at-once", "closed-loop", "from-the-send"];
+    let output = experiment(&sandbox, "", &[(cheats, "workers = 2\nworkload.rate = 5000")]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    for row in sandbox.rows("cheats", "trials.csv") {
+        let mode = row["mode"].as_str();
+        match IN_A_TRIAL.iter().find(|(cheat, _)| *cheat == mode) {
+            Some((_, reason)) => assert!(row["error"].contains(reason), "{mode}: {}", row["error"]),
+            None => assert_eq!(row["status"], "ok", "{mode}: {}", row["error"]),
+        }
+    }
 }
 
 #[test]

@@ -25,6 +25,13 @@ CHEATS = {
     "mset",
     "after-done",
     "short-time",
+    "microseconds",
+    "no-latency",
+    "half-latency",
+    "endless-latency",
+    "all-at-once",
+    "closed-loop",
+    "from-the-send",
 }
 assert CHEAT in CHEATS, CHEAT
 
@@ -76,14 +83,16 @@ job = json.loads(sys.stdin.readline())
 work, prefix, size = job["workload"], job["key_prefix"], job["workload"]["value_bytes"]
 if job["protocol"] != 1:
     refuse("protocol", f"this driver speaks version 1, not {job['protocol']}")
-if work["kind"] != "set-get" or work["rate"] or work["operations"] is None:
+if work["kind"] != "set-get" or work["operations"] is None:
     refuse("unsupported", "SET and GET, and a number of operations, are all that this driver can do")
 if CHEAT == "small-values" and size is not None:
     size = 3
 batch_size = {"no-pipeline": 1, "own-pipeline": 10 * work["pipeline"]}.get(CHEAT, work["pipeline"])
 
 own = [Connection(job["server"]) for _ in range(1 if CHEAT == "one-connection" else job["workers"])]
-latency, written, failed = collections.Counter(), [], []
+latency, written, failed, lags = collections.Counter(), [], [], [0]
+# Of an open loop; set when the measured part begins.
+started = None
 
 
 def value_of(index):
@@ -98,10 +107,27 @@ def check(key, fetched, value):
         failed.append(f"{key} holds {fetched!r}, not {value!r}")
 
 
+def until_due(nth):
+    """Waits for the moment at which the batch with this number is due; the result is that moment."""
+    due = started + nth * batch_size * 1_000_000_000 // work["rate"]
+    while (wait := due - time.monotonic_ns()) > 0:
+        time.sleep(wait / 1e9)
+    if CHEAT == "from-the-send" and nth == 100:
+        time.sleep(0.2)
+    lags.append(time.monotonic_ns() - due)
+    return due
+
+
 def batch(worker, indices, infix=""):
     connection = own[worker % len(own)]
     pairs = [(f"{prefix}{infix}{worker}:{index}", value_of(index)) for index in indices]
     begun = time.monotonic_ns()
+    if started is not None and CHEAT == "closed-loop":
+        time.sleep(0.002)
+        begun = time.monotonic_ns()
+    elif started is not None and CHEAT != "all-at-once":
+        due = until_due(indices[0] // batch_size * job["workers"] + worker)
+        begun = time.monotonic_ns() if CHEAT == "from-the-send" else due
     with connection.lock:
         if len(pairs) == 1 and batch_size == 1:
             (key, value), = pairs
@@ -205,6 +231,8 @@ def watch():
 
 threading.Thread(target=watch, daemon=True).start()
 began = time.monotonic_ns()
+if work["rate"]:
+    started = began
 measured()
 elapsed = time.monotonic_ns() - began
 if failed:
@@ -212,8 +240,15 @@ if failed:
 delete_written()
 if CHEAT == "short-time":
     elapsed = elapsed * 9 // 10
+told = collections.Counter()
+for nanos, operations in latency.items():
+    told[{"microseconds": nanos // 1000, "no-latency": 0, "half-latency": nanos // 2}.get(CHEAT, nanos)] += operations
+if CHEAT == "endless-latency":
+    told[min(told)] -= 1
+    told[1_000_000_000_000] = 1
+lag = {"max_lag_ns": max(lags)} if work["rate"] else {}
 is_done.set()
-say(event="done", elapsed_ns=elapsed, operations=work["operations"], errors=0, latency=sorted(latency.items()))
+say(event="done", elapsed_ns=elapsed, operations=work["operations"], errors=0, latency=sorted(told.items()), **lag)
 over.wait()
 if CHEAT == "after-done":
     all_workers(lambda w: share(w) // 2, share)
