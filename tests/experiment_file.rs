@@ -684,3 +684,12 @@ proptest! {
         holds_together(format!("{}{moved}{}", &text[..start], &text[end..]).as_bytes())?;
     }
 }
+
+#[test]
+fn a_mode_that_ships_but_is_not_included_names_its_file() {
+    let text = complaint(
+        "name = \"x\"\n[workload]\noperations = 10\n[[matrix]]\nmodes = [\"py-sync\"]\nworkers = 1\n",
+    );
+    assert!(text.contains("mode `py-sync` is in a file that is not included"), "{text}");
+    assert!(text.contains("include = [\"PATH/drivers/python.toml\"]"), "{text}");
+}

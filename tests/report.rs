@@ -143,7 +143,7 @@ fn three_trials_have_no_outlier() {
 /// The last two columns of the row of a series in the table of peaks.
 fn peak(report: &report::model::Report, series: &str) -> Vec<String> {
     let table = report.sections[0].answer.peaks.as_ref().expect("the workers vary");
-    let at = table.columns.iter().position(|column| column.0 == "Series").unwrap();
+    let at = table.columns.iter().position(|column| column.0 == "Series").expect("it is a column");
     let row = table.rows.iter().find(|row| row[at] == series).expect("every series has a row");
     row[row.len() - 2..].to_vec()
 }

@@ -14,7 +14,7 @@ pub(super) fn check(args: &CheckArgs, talk: &TalkArgs) -> Result<Exit, Failure> 
         match load(file) {
             Ok(loaded) => {
                 let plan = Plan::new(&loaded.experiment);
-                let (cells, trials) = (plan.cell_count(), trials(&plan));
+                let (cells, trials) = (plan.cell_count(), trials(&plan, 0));
                 let s = |n: u64| if n == 1 { "" } else { "s" };
                 let (cs, ts) = (s(cells), s(plan.trial_count()));
                 console::say(talk, &format!("{}: {cells} cell{cs}, {trials} trial{ts}", file.display()));

@@ -116,7 +116,7 @@ fn summary(out: &mut impl Write, experiment: &Experiment, plan: &Plan<'_>) -> io
     }
     writeln!(out, "cells       {}{control}", plan.cell_count())?;
     writeln!(out, "repetitions {}", experiment.run.repetitions)?;
-    writeln!(out, "trials      {}", trials(plan))?;
+    writeln!(out, "trials      {}", trials(plan, 0))?;
     writeln!(out, "order       {}, seed {}", experiment.run.order, experiment.run.seed)?;
     writeln!(out, "estimated   {estimated}, if a closed loop does 20,000 operations/s")?;
     too_few(plan).map_or(Ok(()), |note| writeln!(out, "note        {note}"))
@@ -136,9 +136,9 @@ pub(super) fn too_few(plan: &Plan<'_>) -> Option<String> {
     })
 }
 
-/// How many trials there are: `120`, or `24 to 120`.
-pub(super) fn trials(plan: &Plan<'_>) -> String {
-    match (plan.trials_in(plan.least_blocks()), plan.trial_count()) {
+/// How many trials there are, `120` or `24 to 120`, of a run that has `done` of them.
+pub(super) fn trials(plan: &Plan<'_>, done: u64) -> String {
+    match (plan.trials_in(plan.least_blocks()).max(done), plan.trial_count()) {
         (least, most) if least < most => format!("{least} to {most}"),
         (_, trials) => trials.to_string(),
     }

@@ -175,7 +175,7 @@ fn unfinished(
     let joins = have_a_cell_in_common(&before, plan);
     if changes.is_empty() && joins {
         let done = count_done(plan, &state.progress, plan.blocks());
-        let of = trials(plan);
+        let of = trials(plan, done);
         say(talk, &format!("continuing {}: {done} of {of} trials were done", newest.display()));
         return Ok(Some(Unfinished { resumed, done, was_through }));
     }

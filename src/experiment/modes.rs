@@ -54,6 +54,21 @@ pub struct Absent {
     pub modes: &'static [&'static str],
 }
 
+/// The files in `drivers` that come with this program. Each table in them begins with a line of its own, `[mode.NAME]`.
+const SHIPPED: [(&str, &str); 4] = [
+    ("c.toml", include_str!("../../drivers/c.toml")),
+    ("load-generators.toml", include_str!("../../drivers/load-generators.toml")),
+    ("node.toml", include_str!("../../drivers/node.toml")),
+    ("python.toml", include_str!("../../drivers/python.toml")),
+];
+
+/// The file in `drivers` that has a mode of this name, if one has.
+#[must_use]
+pub(super) fn shipped_in(name: &str) -> Option<&'static str> {
+    let header = format!("[mode.{name}]");
+    SHIPPED.iter().find(|(_, text)| text.lines().any(|line| line.trim() == header)).map(|(file, _)| *file)
+}
+
 /// How many threads of a client do the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threads {
@@ -167,5 +182,23 @@ mod tests {
         assert_eq!(threads(generator, &["redis-benchmark", "--threads", "4"]), None);
         assert_eq!(threads(Some(LoadGenerator::Memtier), &["memtier_benchmark"]), None);
         assert_eq!(threads(None, &["./my_client.py"]), None);
+    }
+
+    #[test]
+    fn every_file_that_ships_is_known_with_all_of_its_modes() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/drivers");
+        let mut modes = 0;
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                let file: toml::Table = std::fs::read_to_string(&path).unwrap().parse().unwrap();
+                for name in file["mode"].as_table().unwrap().keys() {
+                    assert_eq!(shipped_in(name), path.file_name().unwrap().to_str(), "{name}");
+                    modes += 1;
+                }
+            }
+        }
+        assert!(modes > 20, "only {modes} modes were found");
+        assert_eq!(shipped_in("sync"), None);
     }
 }

@@ -187,6 +187,12 @@ impl<'a> Names<'a> {
                 .help(format!("build it with `--features {feature}`"));
             return false;
         }
+        if let Some(file) = super::modes::shipped_in(name).filter(|_| family == Family::Mode) {
+            findings.error(place, format!("mode `{name}` is in a file that is not included")).help(format!(
+                "include `drivers/{file}` of orchestrate's source directory: `include = [\"PATH/drivers/{file}\"]`"
+            ));
+            return false;
+        }
         findings.error(place, format!("there is no {what} `{name}`")).help(suggest(
             name,
             &format!("every {what} there is"),

@@ -106,6 +106,7 @@ fn marks(cell: &Compared) -> Vec<&'static str> {
         (cell.is_bimodal(), "bimodal"),
         (any(|side| !side.mixed.is_empty()), "mixed"),
         (any(|side| side.failed > 0), "failures"),
+        (any(|side| side.label.get("comparability").is_some()), "differs"),
     ];
     marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark).collect()
 }
@@ -269,6 +270,13 @@ fn notes(comparison: &Comparison, settings: &[&str]) -> Vec<String> {
             TOLERATED * 100.0
         ));
     }
+    let sides = comparison.cells.iter().flat_map(|cell| [&cell.base, &cell.new]);
+    let differing: BTreeSet<(&str, &str)> = sides
+        .filter_map(|side| Some((side.label.get("mode").unwrap_or(NONE), side.label.get("comparability")?)))
+        .collect();
+    notes.extend(differing.into_iter().map(|(mode, words)| {
+        format!("differs: {mode} does something other than what was asked for ({words}); do not rank it with the others")
+    }));
     notes.extend(differences(comparison));
     for (side, labels) in [("base", &comparison.only_base), ("new", &comparison.only_new)] {
         notes.extend(labels.iter().map(|label| format!("only in {side}: {}", named(label, settings))));

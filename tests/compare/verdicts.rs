@@ -151,3 +151,18 @@ fn hosts_are_compared_where_each_cell_has_one_partner() {
     let none = "no cell with link `loopback` has exactly one partner with link `network` that is the same in all else";
     assert!(said.err.ends_with(&format!("{none}\n")), "{}", said.err);
 }
+
+#[test]
+fn a_client_that_does_something_else_is_marked_with_its_words() {
+    let mut base = Table::of("base", &MODES, 12, 1.0);
+    for row in (1..base.rows.len()).step_by(3) {
+        base.set(row, "comparability", "one key only");
+    }
+    let said = Place::with(&base, &base).compare(&["base.csv", "new.csv"]);
+    let rows: Vec<&str> = said.out.lines().filter(|line| line.ends_with(" differs")).collect();
+    assert_eq!(rows.len(), 1, "{}", said.out);
+    assert!(rows[0].contains("multiplexed"), "{}", said.out);
+    assert!(
+        said.out.contains("differs: multiplexed does something other") && said.out.contains("(one key only)")
+    );
+}

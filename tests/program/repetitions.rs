@@ -168,7 +168,7 @@ fn a_control_has_rows_of_its_own_and_a_sentence_in_place_of_a_row() {
 
     let table = stdout(&output);
     let lines = |word: &str| table.lines().filter(|line| line.starts_with(word)).count();
-    assert_eq!((lines(" sync "), lines(" async ")), (2, 2), "{table}");
+    assert_eq!((lines(" 2000   sync "), lines(" 2000   async ")), (2, 2), "{table}");
     let sentence = table.lines().find(|line| line.starts_with("control: ")).unwrap();
     assert!(
         sentence.contains("two cells that are the same (sync, 1 worker) differed by ")
