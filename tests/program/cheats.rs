@@ -15,7 +15,7 @@ const IN_A_TRIAL: &[(&str, &str)] = &[
     ("mset", "commands that no job asks a driver for: 1 MSET"),
     ("after-done", "after the driver had said that it was done"),
     ("endless-latency", "longer than the whole trial"),
-    ("all-at-once", "before the last one was due: at 5000/s"),
+    ("all-at-once", "before the last one was due: at 500/s"),
     ("closed-loop", "though no operation is said to have taken longer than"),
     ("from-the-send", "latencies are not counted from when operations were due"),
 ];
@@ -35,7 +35,8 @@ const BY_THE_CHECK: &[(&str, &str)] = &[
     ("no-latency", "by Little's law"),
     ("half-latency", "by Little's law"),
     ("endless-latency", "longer than the whole trial"),
-    ("all-at-once", "before the last one was due: at 10000/s"),
+    // On a busy machine this client is slower than the rate, and found by that.
+    ("all-at-once", "wrong   keeps to a rate"),
     ("closed-loop", "though no operation is said to have taken longer than"),
     ("from-the-send", "latencies are not counted from when operations were due"),
     ("sets-then-gets", "sends SET `check:0:1` after SET `check:0:0`, and GET `check:0:0` was due"),
@@ -119,7 +120,8 @@ fn latencies_that_do_not_belong_to_the_throughput_are_flagged_and_impossible_one
 fn a_rate_that_was_not_kept_fails_the_trial() {
     let sandbox = Sandbox::new();
     let cheats = &["honest", "all-at-once", "closed-loop", "from-the-send"];
-    let output = experiment(&sandbox, "", &[(cheats, "workers = 2\nworkload.rate = 5000")]);
+    let output =
+        experiment(&sandbox, "", &[(cheats, "workers = 2\nworkload.rate = 500\nworkload.operations = 500")]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     for row in sandbox.rows("cheats", "trials.csv") {
         let mode = row["mode"].as_str();
