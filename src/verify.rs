@@ -127,16 +127,13 @@ pub fn claim(asked: &JobWorkload, workers: u32, result: &TrialResult) -> Result<
     let (elapsed, wall) = (result.done.elapsed_ns.as_secs_f64(), result.wall_ns.as_secs_f64());
     match asked.amount() {
         // An open loop ends when all that is due within its duration is done, however late.
-        Some(Amount::Duration(_)) if let Some(due) = asked.due() => {
-            if operations != due {
-                return Err(Disagreement::Due { claimed: operations, due });
-            }
+        Some(Amount::Duration(_)) if let Some(due) = asked.due().filter(|due| operations != *due) => {
+            return Err(Disagreement::Due { claimed: operations, due });
         }
-        Some(Amount::Operations(asked)) if operations != asked => {
-            return Err(Disagreement::Operations { claimed: operations, asked });
-        }
-        Some(Amount::Duration(asked)) if elapsed < asked.as_secs_f64() * (1.0 - CLOCKS_APART) => {
-            return Err(Disagreement::EndedEarly { elapsed, asked: asked.as_secs_f64() });
+        Some(Amount::Duration(duration))
+            if asked.rate.is_none() && elapsed < duration.as_secs_f64() * (1.0 - CLOCKS_APART) =>
+        {
+            return Err(Disagreement::EndedEarly { elapsed, asked: duration.as_secs_f64() });
         }
         _ => {}
     }

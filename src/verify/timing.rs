@@ -6,6 +6,7 @@ use hdrhistogram::Histogram;
 use super::{Disagreement, MESSAGES};
 use crate::latency;
 use crate::protocol::{Done, JobWorkload};
+use crate::units::Nanos;
 
 /// How far two times that a driver tells may be apart, as a share: a histogram keeps three digits, the mean of a bucket less.
 const ROUNDING: f64 = 0.02;
@@ -41,7 +42,7 @@ pub(crate) fn confirm(asked: &JobWorkload, workers: u32, done: &Done) -> Result<
         });
     }
     let Some(longest) = longest else { return Ok(()) };
-    let late = done.max_lag_ns.map_or(0.0, |lag| lag.as_secs_f64());
+    let late = done.max_lag_ns.map_or(0.0, Nanos::as_secs_f64);
     if late > most(longest) {
         return Err(Disagreement::LateWithoutLatency { late, longest });
     }
@@ -99,7 +100,6 @@ impl LastDue {
 mod tests {
     use super::*;
     use crate::experiment::WorkloadKind;
-    use crate::units::Nanos;
 
     fn asked(rate: Option<u64>, pipeline: u32) -> JobWorkload {
         JobWorkload {
