@@ -296,7 +296,10 @@ fn peak(series: &[Cell<'_>]) -> Vec<String> {
         .iter()
         .filter(|cell| cell.x.total_cmp(&top.x).is_ne())
         .filter(|cell| !matches!((top.interval, cell.interval), (Some(a), Some(b)) if a.low > b.high))
-        .map(|cell| cell.x.to_string())
+        .map(|cell| match cell.interval {
+            Some(_) => cell.x.to_string(),
+            None => format!("{} (too few trials)", cell.x),
+        })
         .collect();
     let is_edge = |ends: fn(f64, f64) -> f64| {
         series.iter().map(|cell| cell.x).reduce(ends).is_some_and(|end| end.total_cmp(&top.x).is_eq())
