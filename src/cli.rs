@@ -23,7 +23,7 @@ use crate::units::without_comma;
     arg_required_else_help = true,
     override_usage = "orchestrate [OPTIONS] <FILE>\n       orchestrate [OPTIONS] <COMMAND>",
     after_help = "Exit codes: 0 complete, 1 some trials failed or something is slower than it may be, 2 the file or the command line is wrong, \
-                  3 a host or a server cannot be had, 4 `compare` could not judge every cell, 130 interrupted."
+                  3 a host or a server is unavailable, 4 `compare` could not judge every cell, 130 interrupted."
 )]
 pub struct Cli {
     /// What to do; running an experiment when nothing else is said.
