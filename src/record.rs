@@ -242,8 +242,7 @@ impl Measured {
     }
 
     /// Operations that `workers` have in flight in a closed loop.
-    #[must_use]
-    pub fn in_flight(&self, workers: u32, pipeline: u32) -> u64 {
+    fn in_flight(&self, workers: u32, pipeline: u32) -> u64 {
         // A worker cannot have more operations in flight than it has at all.
         let share = self.operations.div_ceil(u64::from(workers.max(1))).max(1);
         u64::from(workers) * u64::from(pipeline).min(share)

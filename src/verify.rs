@@ -126,6 +126,9 @@ pub fn claim(asked: &JobWorkload, workers: u32, result: &TrialResult) -> Result<
     let Done { operations, errors, .. } = result.done;
     let (elapsed, wall) = (result.done.elapsed_ns.as_secs_f64(), result.wall_ns.as_secs_f64());
     match asked.amount() {
+        Some(Amount::Operations(asked)) if operations != asked => {
+            return Err(Disagreement::Operations { claimed: operations, asked });
+        }
         // An open loop ends when all that is due within its duration is done, however late.
         Some(Amount::Duration(_)) if let Some(due) = asked.due().filter(|due| operations != *due) => {
             return Err(Disagreement::Due { claimed: operations, due });

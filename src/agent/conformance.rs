@@ -366,7 +366,7 @@ impl Bench<'_> {
                 job.workers
             ));
         }
-        let law = timing::littles_law(&job.workload, job.workers, &result.done);
+        let law = timing::littles_law(job.workload.pipeline, job.workers, &result.done);
         Ok(Trial { ready, result, law })
     }
 

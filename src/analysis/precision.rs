@@ -43,7 +43,7 @@ impl Precision {
         self.cells.entry(cell).or_default().push(ops_per_s);
     }
 
-    /// Whether each cell's median is known to `precision`, a share of it: at least [`FIRST_LOOK`] of its trials were enough
+    /// Whether each cell's median is known to `precision`, a share of it: six or more of its trials were enough
     /// to expect that, and there are half as many again.
     ///
     /// A cell of which no trial ended well is not waited for: it was left out, or more of the same would not help it. If

@@ -20,7 +20,7 @@ pub(super) struct Phase {
     pub(super) amount: Amount,
     /// What stands in the keys between the job's prefix and the worker: the warm-up writes keys of its own.
     infix: &'static str,
-    /// Workers begin no operation after this.
+    /// Workers of a closed loop begin no operation after this, those of an open loop none that is due after it.
     pub(super) deadline: Option<Instant>,
     /// Absent in a closed loop.
     pub(super) schedule: Option<Schedule>,

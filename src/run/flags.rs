@@ -7,8 +7,7 @@ use crate::experiment::{Placement, Threads};
 use crate::protocol::{AppliedPlacement, HostFacts};
 use crate::record::{Flag, Measured, Part, TrialRecord};
 use crate::units::Nanos;
-use crate::verify::timing::OPERATIONS_IN_FLIGHT;
-use crate::verify::{CLAIM_APART, CLOCKS_APART, MESSAGES};
+use crate::verify::{CLAIM_APART, CLOCKS_APART, MESSAGES, timing};
 
 /// The share of a CPU from which on a thread counts as saturated.
 const SATURATED: f64 = 0.9;
@@ -54,11 +53,14 @@ pub(super) fn flags(
     flag(Flag::ForeignLoad, any(has_foreign_load));
     flag(Flag::Throttled, any(is_throttled));
     let workload = &record.settings.workload;
-    let is_doubtful = record.client.as_ref().is_some_and(|client| {
-        workload.rate.is_none() && has_doubtful_latency(measured, client.workers, workload.pipeline)
-    });
-    flag(Flag::LatencyDoubtful, is_doubtful);
-    flag(Flag::BehindSchedule, measured.max_lag_ns.is_some_and(|lag| lag.as_secs_f64() > BEHIND));
+    let is_doubtful = |(part, _): &(Part, _)| has_doubtful_latency(part, workload.pipeline);
+    flag(Flag::LatencyDoubtful, workload.rate.is_none() && clients.iter().any(is_doubtful));
+    let is_late = measured.max_lag_ns.is_some_and(|lag| lag.as_secs_f64() > BEHIND);
+    let workers = clients.iter().map(|(part, _)| part.client.workers).sum();
+    let missed = |rate| {
+        timing::missed_schedule(workload.pipeline, workers, measured.operations, rate, elapsed, BEHIND)
+    };
+    flag(Flag::BehindSchedule, is_late || workload.rate.is_some_and(missed));
     // To delete its keys is in what the agent's clock saw, and not in what the driver claims.
     let deleted = ["del", "unlink"].iter().any(|&name| measured.server.others.contains_key(name));
     let apart = if deleted { CLOCKS_APART } else { CLAIM_APART };
@@ -77,12 +79,11 @@ pub(super) fn flags(
     flags
 }
 
-/// Whether latencies and throughput contradict each other. With few operations a worker the time before the first and after
-/// the last of each is too large a part for Little's law to say anything.
-fn has_doubtful_latency(measured: &Measured, workers: u32, pipeline: u32) -> bool {
-    let is_long_enough = measured.operations >= OPERATIONS_IN_FLIGHT * measured.in_flight(workers, pipeline);
-    let law = measured.littles_law(workers, pipeline);
-    is_long_enough && law.is_some_and(|law| !LITTLES_LAW.contains(&law))
+/// Whether latencies and throughput of a client contradict each other. Each is judged by its own time: one of several may be
+/// done long before the others.
+fn has_doubtful_latency(part: &Part, pipeline: u32) -> bool {
+    let law = timing::littles_law(pipeline, part.client.workers, &part.result.done);
+    law.is_some_and(|law| !LITTLES_LAW.contains(&law))
 }
 
 /// A share of the time that a client's agent saw.

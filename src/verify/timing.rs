@@ -32,7 +32,7 @@ pub(crate) fn confirm(asked: &JobWorkload, workers: u32, done: &Done) -> Result<
             _ => Ok(()),
         };
     };
-    let last = LastDue::of(asked, workers, done.operations, rate);
+    let last = LastDue::of(asked.pipeline, workers, done.operations, rate);
     if elapsed < last.earliest * (1.0 - ROUNDING) - MESSAGES {
         return Err(Disagreement::AheadOfSchedule {
             operations: done.operations,
@@ -54,17 +54,32 @@ pub(crate) fn confirm(asked: &JobWorkload, workers: u32, done: &Done) -> Result<
 
 /// The least number of operations, as a multiple of those in flight, of which Little's law says something: the time before
 /// the first and after the last one of each worker must not count.
-pub const OPERATIONS_IN_FLIGHT: u64 = 20;
+const OPERATIONS_IN_FLIGHT: u64 = 20;
 
-/// Little's law of a closed loop, throughput × mean latency ÷ operations in flight, which is 1 whatever the system. `None` in
-/// an open loop, without latencies, and for too few operations to tell.
+/// Little's law of one client in a closed loop: throughput × mean latency ÷ operations in flight, which is 1 whatever the
+/// system. `None` without latencies, and for too few operations to tell.
 #[must_use]
-pub fn littles_law(asked: &JobWorkload, workers: u32, done: &Done) -> Option<f64> {
+pub fn littles_law(pipeline: u32, workers: u32, done: &Done) -> Option<f64> {
     let latencies = latency::decode(done.latency.as_ref()?).ok()?;
-    let in_flight = u64::from(workers) * u64::from(asked.pipeline);
-    let tells = asked.rate.is_none() && done.operations >= OPERATIONS_IN_FLIGHT * in_flight;
+    let in_flight = u64::from(workers) * u64::from(pipeline);
     let busy = latencies.mean() / 1e9 * done.operations as f64;
-    tells.then(|| busy / (done.elapsed_ns.as_secs_f64() * in_flight as f64))
+    let law = busy / (done.elapsed_ns.as_secs_f64() * in_flight as f64);
+    (done.operations >= OPERATIONS_IN_FLIGHT * in_flight).then_some(law)
+}
+
+/// Whether an open loop took so much longer than its schedule that it did not keep the rate, whatever the driver says of how
+/// late it was: more than a tenth longer, and by more than `allowed` seconds.
+#[must_use]
+pub fn missed_schedule(
+    pipeline: u32,
+    workers: u32,
+    operations: u64,
+    rate: u64,
+    elapsed: f64,
+    allowed: f64,
+) -> bool {
+    let due = LastDue::of(pipeline, workers, operations, rate).latest;
+    elapsed > due * 1.1 && elapsed > due + allowed
 }
 
 fn longest(latencies: &Histogram<u64>) -> f64 {
@@ -84,8 +99,8 @@ struct LastDue {
 }
 
 impl LastDue {
-    fn of(asked: &JobWorkload, workers: u32, operations: u64, rate: u64) -> Self {
-        let pipeline = u64::from(asked.pipeline);
+    fn of(pipeline: u32, workers: u32, operations: u64, rate: u64) -> Self {
+        let pipeline = u64::from(pipeline);
         let workers = u64::from(workers).max(1);
         let due = |batch: u64| (batch * pipeline) as f64 / rate as f64;
         let all = operations.div_ceil(pipeline);
@@ -150,7 +165,7 @@ mod tests {
         );
         let error = verdict(1_400, 3, Some(400)).unwrap_err();
         assert!(error.to_string().contains("not counted from when operations were due"), "{error}");
-        assert!(verdict(2_400, 1, None).is_err(), "to say nothing of lateness is no way round");
+        assert!(verdict(2_400, 1, None).is_err(), "it does not help to say nothing of lateness");
     }
 
     #[test]
@@ -164,5 +179,22 @@ mod tests {
         );
         assert!(verdict(850).is_err());
         assert!(verdict(1_300).is_err());
+    }
+
+    #[test]
+    fn a_rate_that_was_missed_shows_without_a_word_of_the_driver() {
+        let missed = |elapsed| missed_schedule(1, 4, 10_000, 5_000, elapsed, 0.01);
+        assert!(missed(4.13));
+        assert!(!missed(2.05));
+        assert!(!missed_schedule(1, 4, 10, 5_000, 0.009, 0.01), "of a few milliseconds nothing can be said");
+    }
+
+    #[test]
+    fn a_client_is_held_to_its_own_time() {
+        let mut half = done(500, 1, None);
+        half.latency.replace(crate::protocol::Latency::Buckets(vec![(500_000, 1_000)]));
+        let law = littles_law(1, 1, &half).unwrap();
+        assert!((law - 1.0).abs() < 0.01, "{law}");
+        assert_eq!(littles_law(1, 51, &half), None, "less than 20 operations for each in flight");
     }
 }

@@ -123,7 +123,7 @@ def batch(worker, indices, infix=""):
     pairs = [(f"{prefix}{infix}{worker}:{index}", value_of(index)) for index in indices]
     begun = time.monotonic_ns()
     if started is not None and CHEAT == "closed-loop":
-        time.sleep(0.008)
+        time.sleep(2 * batch_size * job["workers"] / work["rate"])
         begun = time.monotonic_ns()
     elif started is not None and CHEAT != "all-at-once":
         due = until_due(indices[0] // batch_size * job["workers"] + worker)
