@@ -4,7 +4,7 @@ use crate::analysis::first_block::{FirstBlock, first_block};
 use crate::analysis::samples::{Sample, Samples};
 use crate::report::model::Note;
 
-/// The sentence, for a table or a page; `None` if there is nothing to mind.
+/// The sentence, for a table or a page; `None` if the first block was like the others.
 #[must_use]
 pub fn sentence(found: Option<&FirstBlock>) -> Option<String> {
     let found = found.filter(|found| found.matters())?;
