@@ -185,6 +185,10 @@ pub struct Done {
     /// [`Ready::comparability`] that this is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<u64>,
+    /// How far the work had come: pairs of nanoseconds since `go` and operations done by then, both ascending. A driver that
+    /// does not count them may send [`DriverEvent::Progress`] while it works, which its agent puts here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Vec<(u64, u64)>>,
 }
 
 /// Latencies in nanoseconds, in one of two forms that any language can write.

@@ -122,6 +122,8 @@ pub enum Flag {
     UnevenClients,
     /// A server that somebody else runs had other work to do than ours.
     OtherClients,
+    /// The beginning of the trial was slower or faster than the rest.
+    UnsteadyStart,
     /// Closed loop: by Little's law the latencies do not belong to the throughput.
     LatencyDoubtful,
     /// The throughput is far from that of the cell's other trials. Known only when those are: never in a journal.
@@ -143,6 +145,7 @@ impl Flag {
             Self::NotPlaced => "not-placed",
             Self::UnevenClients => "uneven-clients",
             Self::OtherClients => "other-clients",
+            Self::UnsteadyStart => "unsteady-start",
             Self::LatencyDoubtful => "latency-doubtful",
             Self::Outlier => "outlier",
         }
@@ -232,6 +235,10 @@ pub struct Measured {
     pub max_lag_ns: Option<Nanos>,
     /// Load average over one minute, at the end.
     pub load1: Option<f64>,
+    /// Operations in each of [`PARTS`](crate::verify::progress::PARTS) equal parts of the elapsed time, where every client
+    /// tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Vec<u64>>,
 }
 
 impl Measured {

@@ -1,6 +1,7 @@
 //! The server has the last word: what a driver claims is held against what the server counted and what the agent
 //! saw. Pure decisions, no message is sent here.
 
+pub mod progress;
 pub mod timing;
 pub mod traffic;
 
@@ -99,6 +100,8 @@ pub enum Disagreement {
          latencies are not counted from when operations were due"
     )]
     LateWithoutLatency { late: f64, longest: f64 },
+    #[error("the driver's progress goes backwards, or beyond the operations that it claims")]
+    Progress,
     #[error("the driver's latencies count {latencies} operations of {operations}")]
     Latencies { latencies: u64, operations: u64 },
 }
@@ -146,7 +149,8 @@ pub fn claim(asked: &JobWorkload, workers: u32, result: &TrialResult) -> Result<
     if errors > 0 {
         return Err(Disagreement::Errors { errors, operations });
     }
-    timing::confirm(asked, workers, &result.done)
+    timing::confirm(asked, workers, &result.done)?;
+    progress::confirm(&result.done)
 }
 
 /// Holds what all clients of a server claim together against what the server counted.
@@ -230,6 +234,7 @@ mod tests {
                 latency: None,
                 max_lag_ns: None,
                 keys: None,
+                progress: None,
             },
             wall_ns: Nanos::from_millis(901),
             cpu_ns: None,

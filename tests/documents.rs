@@ -12,7 +12,7 @@ use orchestrate::protocol::{
     Call, DriverEvent, Endpoint, Go, Hello, Job, JobWorkload, Notice, PROTOCOL, Ping, Request, Response,
     ServerReset, ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo, TrialPrepare,
 };
-use orchestrate::results::columns::{Column, Kind, cells, trials};
+use orchestrate::results::columns::{Column, Kind, cells, progress, trials};
 
 #[test]
 fn every_toml_block_is_an_experiment() {
@@ -60,6 +60,7 @@ fn the_column_tables_are_those_of_the_code() {
     let mut renewed = with_table(&text, "trials.csv", &trials::columns());
     renewed = with_table(&renewed, "summary.csv", &cells::summary_columns());
     renewed = with_table(&renewed, "latency.csv", &cells::latency_columns());
+    renewed = with_table(&renewed, "progress.csv", &progress::columns());
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(&path, &renewed).expect("the document can be written");
     } else {

@@ -26,6 +26,15 @@ enum { PROTOCOL = 1, DELETE_BATCH = 1000, NAME_BYTES = 256 };
 /* Buckets of three significant digits: 0 to 999, and 900 more for each further power of ten. */
 enum { DIGITS_BUCKETS = 900, POWERS = 16, BUCKETS = 100 + DIGITS_BUCKETS * POWERS };
 
+/* Operations are also counted in slots of time since the start, at first of 2^FIRST_WIDTH ns. When there is no slot for a
+ * moment, slots become twice as wide. */
+enum { SLOTS = 64, FIRST_WIDTH = 20 };
+
+typedef struct {
+    int width; /* of a slot, as a power of two in nanoseconds */
+    int64_t operations[SLOTS];
+} progress;
+
 typedef struct {
     redisContext *redis;
     int number;
@@ -36,6 +45,7 @@ typedef struct {
     int64_t begun, done;
     int64_t ended;
     uint64_t latencies[BUCKETS];
+    progress progress;
 } worker;
 
 static struct {
@@ -45,7 +55,7 @@ static struct {
     bool verify, delete_keys, pipe;
 } job;
 
-static int64_t deadline; /* 0: there is none */
+static int64_t started, deadline; /* of the phase; deadline 0: there is none */
 static worker *crew;
 static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int exit_status = EXIT_FAILURE;
@@ -153,6 +163,35 @@ static int64_t lower_bound(int bucket) {
     return bound;
 }
 
+static void widen(progress *p) {
+    for (int slot = 0; slot < SLOTS; slot++)
+        p->operations[slot] = 2 * slot < SLOTS ? p->operations[2 * slot] + p->operations[2 * slot + 1] : 0;
+    p->width++;
+}
+
+static void count(progress *p, int64_t since, int64_t operations) {
+    while (since >> p->width >= SLOTS) widen(p);
+    p->operations[since >> p->width] += operations;
+}
+
+/* Pairs of the nanoseconds since the start and the operations done by then, of all workers. */
+static json_t *all_progress(int64_t elapsed) {
+    int width = FIRST_WIDTH;
+    for (int i = 0; i < job.workers; i++)
+        if (crew[i].progress.width > width) width = crew[i].progress.width;
+    json_t *pairs = json_array();
+    int64_t done = 0;
+    for (int64_t slot = 0; slot < SLOTS && slot << width <= elapsed; slot++) {
+        for (int i = 0; i < job.workers; i++) {
+            while (crew[i].progress.width < width) widen(&crew[i].progress);
+            done += crew[i].progress.operations[slot];
+        }
+        int64_t end = (slot + 1) << width < elapsed ? (slot + 1) << width : elapsed;
+        json_array_append_new(pairs, json_pack("[I, I]", (json_int_t)end, (json_int_t)done));
+    }
+    return pairs;
+}
+
 static redisReply *received(worker *w, redisReply *reply) {
     if (!reply) give_up("connection", "worker %d: %s", w->number, w->redis->errstr);
     if (reply->type == REDIS_REPLY_ERROR) give_up("other", "worker %d: %s", w->number, reply->str);
@@ -219,6 +258,7 @@ static void *work(void *argument) {
         }
         w->ended = now();
         w->latencies[bucket(w->ended - began)] += (uint64_t)(end - first);
+        count(&w->progress, w->ended - started, end - first);
         w->done += end - first;
         first = end;
     }
@@ -239,23 +279,23 @@ static void delete_keys(worker *w) {
     }
 }
 
-/* Has all workers do a phase, and returns when it began. */
-static int64_t phase(const char *infix, int64_t operations, int64_t duration) {
-    int64_t start = now();
-    deadline = operations >= 0 ? 0 : start + duration;
+/* Has all workers do a phase. */
+static void phase(const char *infix, int64_t operations, int64_t duration) {
+    started = now();
+    deadline = operations >= 0 ? 0 : started + duration;
     for (int i = 0; i < job.workers; i++) {
         worker *w = &crew[i];
         snprintf(w->stem, sizeof w->stem, "%s%s%d:", job.key_prefix, infix, i);
         w->operations = operations >= 0 ? operations / job.workers + (i < operations % job.workers) : INT64_MAX;
         w->begun = w->done = w->ended = 0;
         memset(w->latencies, 0, sizeof w->latencies);
+        w->progress = (progress){.width = FIRST_WIDTH};
     }
     for (int i = 1; i < job.workers; i++)
         if (pthread_create(&crew[i].thread, NULL, work, &crew[i]) != 0) give_up("other", "no more than %d threads can be started", i);
     work(&crew[0]);
     for (int i = 1; i < job.workers; i++) pthread_join(crew[i].thread, NULL);
     for (int i = 0; job.delete_keys && i < job.workers; i++) delete_keys(&crew[i]);
-    return start;
 }
 
 static void connect_worker(worker *w) {
@@ -289,9 +329,9 @@ int main(int count, char **words) {
     pthread_t watcher;
     if (pthread_create(&watcher, NULL, end_with_input, NULL) != 0) give_up("other", "no thread can be started");
 
-    int64_t start = phase("", whole(workload, "operations", -1), whole(workload, "duration_ns", 0));
+    phase("", whole(workload, "operations", -1), whole(workload, "duration_ns", 0));
 
-    int64_t end = start, operations = 0;
+    int64_t end = started, operations = 0;
     json_t *latency = json_array();
     for (int i = 0; i < job.workers; i++) {
         operations += crew[i].done;
@@ -303,7 +343,7 @@ int main(int count, char **words) {
         if (sum) json_array_append_new(latency, json_pack("[I, I]", (json_int_t)lower_bound(b), (json_int_t)sum));
     }
     exit_status = EXIT_SUCCESS;
-    say(json_pack("{s:s, s:I, s:I, s:i, s:o}", "event", "done", "elapsed_ns", (json_int_t)(end - start), "operations", (json_int_t)operations,
-                  "errors", 0, "latency", latency));
+    say(json_pack("{s:s, s:I, s:I, s:i, s:o, s:o}", "event", "done", "elapsed_ns", (json_int_t)(end - started), "operations",
+                  (json_int_t)operations, "errors", 0, "latency", latency, "progress", all_progress(end - started)));
     pthread_join(watcher, NULL);
 }

@@ -1,4 +1,4 @@
-/** Counts latencies to three significant digits. */
+/** Counts latencies to three significant digits, and operations by the time at which they were done. */
 
 /** Slots of one width; the first 2 × STEPS slots are a nanosecond wide, the next STEPS two, the next four, and so on. */
 const STEPS = 1024;
@@ -26,5 +26,36 @@ export class Histogram {
       if (count > 0) pairs.push([(slot - doublings * STEPS) * 2 ** doublings, count]);
     });
     return pairs;
+  }
+}
+
+/** So many slots there are at most; a trial that fills them has between half as many and all. */
+const SLOTS = 64;
+
+/** Operations in slots of time since the start. When there is no slot for a moment, slots become twice as wide. */
+export class Progress {
+  #counts = new Float64Array(SLOTS);
+  /** Of a slot, in nanoseconds. */
+  #width = 2 ** 20;
+
+  record(since, operations) {
+    while (since >= SLOTS * this.#width) this.#widen();
+    this.#counts[Math.floor(since / this.#width)] += operations;
+  }
+
+  /** Pairs of the nanoseconds since the start and the operations done by then; the last slot ends with the trial. */
+  pairs(elapsed) {
+    const pairs = [];
+    let done = 0;
+    for (let slot = 0; slot < SLOTS && slot * this.#width <= elapsed; slot += 1) {
+      done += this.#counts[slot];
+      pairs.push([Math.min((slot + 1) * this.#width, elapsed), done]);
+    }
+    return pairs;
+  }
+
+  #widen() {
+    this.#counts = this.#counts.map((_, slot) => (2 * slot < SLOTS ? this.#counts[2 * slot] + this.#counts[2 * slot + 1] : 0));
+    this.#width *= 2;
   }
 }

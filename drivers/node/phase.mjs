@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { setImmediate as letOthersGoOn, setTimeout as sleep } from "node:timers/promises";
 
-import { Histogram } from "./latency.mjs";
+import { Histogram, Progress } from "./latency.mjs";
 import { Failure } from "./protocol.mjs";
 
 // Moments and spans are in milliseconds, as `performance.now()` counts them, with nanoseconds behind the point.
@@ -27,6 +27,7 @@ export class Phase {
   /** The first failure of any worker. All others end at their next operation. */
   failure = null;
   #latency = new Histogram();
+  #progress = new Progress();
 
   constructor(job, { operations, duration_ns, rate, infix }) {
     this.job = job;
@@ -60,18 +61,22 @@ export class Phase {
     if (this.failure) throw this.failure;
   }
 
-  record(span, operations) {
+  /** Counts operations that ended `now` and took `span` each. */
+  record(now, span, operations) {
     this.#latency.record(span * 1e6, operations);
+    this.#progress.record((now - this.start) * 1e6, operations);
   }
 
   summary() {
     const nanos = (span) => Math.round(span * 1e6);
     const { workers, start, rate } = this;
+    const elapsed = nanos(workers.reduce((last, worker) => Math.max(last, worker.lastReply ?? start), start) - start);
     return {
-      elapsed_ns: nanos(workers.reduce((last, worker) => Math.max(last, worker.lastReply ?? start), start) - start),
+      elapsed_ns: elapsed,
       operations: workers.reduce((sum, worker) => sum + worker.done, 0),
       errors: 0,
       latency: this.#latency.pairs(),
+      progress: this.#progress.pairs(elapsed),
       ...(rate != null && { max_lag_ns: nanos(workers.reduce((max, worker) => Math.max(max, worker.maxLag), 0)) }),
     };
   }
@@ -143,7 +148,7 @@ class Worker {
 
       this.lastReply = performance.now();
       // Had it been begun in time, it would have had to wait from then on.
-      phase.record(this.lastReply - (due ?? now), operations.length);
+      phase.record(this.lastReply, this.lastReply - (due ?? now), operations.length);
       this.done += operations.length;
       this.left -= operations.length;
       if (verify) operations.forEach((operation, nth) => checkFetched(operation, fetched[nth]));

@@ -14,6 +14,7 @@ Nothing but the standard library is imported here, and nothing that Python 3.8 d
 
 import array
 import collections
+import itertools
 import json
 import os
 import platform
@@ -24,6 +25,8 @@ import time
 
 PROTOCOL = 1
 DELETE_BATCH = 1000
+# Of the time of a trial, in each of which operations are counted.
+PARTS = 48
 
 
 class Refusal(Exception):
@@ -41,8 +44,8 @@ class Worker:
         workload = job["workload"]
         self.stem = f"{job['key_prefix']}{infix}{number}:"
         self.begun = 0
-        self.ended = 0
         self.latencies = array.array("q")
+        self.ends = array.array("q")
         self._operations = operations
         self._deadline = deadline
         self._size = workload["value_bytes"]
@@ -52,41 +55,44 @@ class Worker:
     def operations(self):
         """The index of each operation. It begins when it is handed out and ends when the next one is asked for.
 
-        Two readings of the clock and an append are all that is done in between.
+        Two readings of the clock and two appends are all that is done in between.
         """
-        clock, record = time.perf_counter_ns, self.latencies.append
+        clock, record, end = time.perf_counter_ns, self.latencies.append, self.ends.append
         began = clock()
         if self._deadline is None:
             for i in range(self._operations):
                 self.begun = i + 1
                 began = clock()
                 yield i
-                self.ended = ended = clock()
+                ended = clock()
                 record(ended - began)
+                end(ended)
         else:
             i = 0
             while began < self._deadline:
                 self.begun = i + 1
                 yield i
-                self.ended = ended = clock()
+                ended = clock()
                 record(ended - began)
+                end(ended)
                 i += 1
                 began = clock()
 
     def batches(self):
         """Ranges of indexes that share a round trip, timed like operations."""
-        clock, record = time.perf_counter_ns, self.latencies.append
-        first, end = 0, self._operations if self._deadline is None else sys.maxsize
-        while first < end:
+        clock, record, end = time.perf_counter_ns, self.latencies.append, self.ends.append
+        first, stop = 0, self._operations if self._deadline is None else sys.maxsize
+        while first < stop:
             began = clock()
             if self._deadline is not None and began >= self._deadline:
                 return
-            batch = range(first, min(first + self._pipeline, end))
+            batch = range(first, min(first + self._pipeline, stop))
             self.begun = batch.stop
             yield batch
-            self.ended = ended = clock()
+            ended = clock()
             for _ in batch:
                 record(ended - began)
+                end(ended)
             first = batch.stop
 
     def pair(self, i):
@@ -184,12 +190,14 @@ def _carry_out(job, make_crew, lines):
         raise Refusal("protocol", "go was due")
     start, workers = _work(job, crew, "", workload["operations"], workload["duration_ns"])
     _done.set()
+    elapsed = max([start] + [worker.ends[-1] for worker in workers if worker.ends]) - start
     _say(
         event="done",
-        elapsed_ns=max(start, *(worker.ended for worker in workers)) - start,
+        elapsed_ns=elapsed,
         operations=sum(len(worker.latencies) for worker in workers),
         errors=0,
         latency=_buckets(workers),
+        progress=_progress(start, elapsed, workers),
     )
 
 
@@ -215,6 +223,14 @@ def _buckets(workers):
         step = 10 ** max(0, len(str(latency)) - 3)
         buckets[latency // step * step] += count
     return sorted(buckets.items())
+
+
+def _progress(start, elapsed, workers):
+    """Operations done by the end of each of a few equal parts of the time."""
+    width = elapsed // PARTS + 1
+    parts = collections.Counter((end - start) // width for worker in workers for end in worker.ends)
+    done = itertools.accumulate(parts[part] for part in range(PARTS))
+    return [[min((part + 1) * width, elapsed), operations] for part, operations in enumerate(done)]
 
 
 def interpreter():

@@ -47,7 +47,7 @@ const WORKERS: u32 = 3;
 const VALUE_BYTES: u32 = 100;
 /// Operations that nobody finishes while this test runs.
 const ENDLESS: u64 = 99_999_999;
-const RATE: u64 = 10_000;
+const RATE: u64 = 2_000;
 /// Short trials on a busy machine may lose some time between operations, but not half of it.
 const LEAST_OF_LITTLES_LAW: f64 = 0.6;
 const OPEN: &str = "open";

@@ -177,12 +177,19 @@ impl Driver {
         let deadline = started + within.duration();
         let claim = async {
             self.tell(&Go { go: true }).await;
+            let mut progress = Vec::new();
             loop {
                 match self.next("done").await? {
                     DriverEvent::Progress { operations } => {
+                        progress.push((Nanos::from(started.elapsed()).0, operations));
                         self.outbox.notice(&Notice::Progress { trial: self.trial.clone(), operations });
                     }
-                    DriverEvent::Done(done) => return plausible(done),
+                    DriverEvent::Done(mut done) => {
+                        if done.progress.is_none() && !progress.is_empty() {
+                            done.progress = Some(progress);
+                        }
+                        return plausible(done);
+                    }
                     other => return Err(out_of_turn(&other, "done")),
                 }
             }

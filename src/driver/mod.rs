@@ -12,6 +12,7 @@ mod input;
 mod keys;
 mod pace;
 mod phase;
+mod progress;
 mod serve;
 mod tasks;
 mod threads;

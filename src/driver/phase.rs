@@ -10,6 +10,7 @@ use thread_local::ThreadLocal;
 
 use super::failure::Failure;
 use super::pace::Schedule;
+use super::progress::Progress;
 use crate::experiment::Amount;
 use crate::latency;
 use crate::protocol::Job;
@@ -24,11 +25,25 @@ pub(super) struct Phase {
     pub(super) deadline: Option<Instant>,
     /// Absent in a closed loop.
     pub(super) schedule: Option<Schedule>,
-    /// A histogram for every thread rather than for every worker: two hundred of them would not stay in the cache.
-    latencies: ThreadLocal<RefCell<Histogram<u64>>>,
+    /// When it began.
+    start: Instant,
+    /// One for every thread rather than for every worker: two hundred histograms would not stay in the cache.
+    records: ThreadLocal<RefCell<Record>>,
     tallies: Mutex<Vec<Tally>>,
     failed: AtomicBool,
     failure: Mutex<Option<Failure>>,
+}
+
+/// What was seen of the operations of one thread.
+struct Record {
+    latencies: Histogram<u64>,
+    progress: Progress,
+}
+
+impl Record {
+    fn new() -> Self {
+        Self { latencies: latency::empty(), progress: Progress::default() }
+    }
 }
 
 /// What one worker did.
@@ -51,6 +66,7 @@ pub(super) struct Outcome {
     pub(super) failure: Option<Failure>,
     pub(super) tallies: Vec<Tally>,
     pub(super) latencies: Histogram<u64>,
+    pub(super) progress: Progress,
 }
 
 impl Phase {
@@ -82,7 +98,8 @@ impl Phase {
             infix,
             deadline,
             schedule,
-            latencies: ThreadLocal::new(),
+            start,
+            records: ThreadLocal::new(),
             tallies: Mutex::default(),
             failed: AtomicBool::new(false),
             failure: Mutex::default(),
@@ -94,10 +111,14 @@ impl Phase {
         format!("{}{}{worker}:", self.job.key_prefix, self.infix)
     }
 
-    /// Counts `operations` that took `nanos` each.
-    pub(super) fn record(&self, nanos: u64, operations: u64) {
-        let mut histogram = self.latencies.get_or(|| RefCell::new(latency::empty())).borrow_mut();
-        histogram.record_n(nanos, operations).expect("a histogram that grows takes every value");
+    /// Counts `operations` that were done `now` and took `latency` each.
+    pub(super) fn record(&self, now: Instant, latency: Duration, operations: u64) {
+        let mut record = self.records.get_or(|| RefCell::new(Record::new())).borrow_mut();
+        record
+            .latencies
+            .record_n(nanos(latency), operations)
+            .expect("a histogram that grows takes every value");
+        record.progress.add(nanos(now - self.start), operations);
     }
 
     /// Takes a worker's tally when it ends, in whatever way.
@@ -119,15 +140,21 @@ impl Phase {
     /// What was done, once every worker has ended.
     pub(super) fn into_outcome(self: Arc<Self>) -> Outcome {
         let phase = Arc::into_inner(self).expect("every worker has ended");
-        let mut histograms = phase.latencies.into_iter().map(RefCell::into_inner);
-        let mut latencies = histograms.next().unwrap_or_else(latency::empty);
-        for histogram in histograms {
-            latency::merge(&mut latencies, &histogram);
+        let mut records = phase.records.into_iter().map(RefCell::into_inner);
+        let Record { mut latencies, mut progress } = records.next().unwrap_or_else(Record::new);
+        for record in records {
+            latency::merge(&mut latencies, &record.latencies);
+            progress.merge(record.progress);
         }
         Outcome {
             failure: phase.failure.into_inner().unwrap_or_else(PoisonError::into_inner),
             tallies: phase.tallies.into_inner().unwrap_or_else(PoisonError::into_inner),
             latencies,
+            progress,
         }
     }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -23,7 +23,8 @@ const DELETE_BATCH: usize = 1000;
 /// Carries out one job: all that `orchestrate driver` does.
 ///
 /// Prints `ready`, and `done` or `failed`, as [`crate::protocol`] has them, and returns success after `done`. It
-/// prints no `progress`: looking at the workers while they work would take CPU time from what is measured.
+/// prints no `progress`, since looking at the workers while they work would take CPU time from what is measured: each
+/// thread counts what it did when, and `done` has it all.
 ///
 /// When the standard input closes before the work is done, **the process exits** at once, whatever it is doing; that
 /// leaves nothing behind but, on a server that is not flushed, the keys of the unfinished work.
@@ -174,13 +175,15 @@ fn summarise(job: &Job, start: Instant, outcome: &Outcome) -> Done {
     let tallies = || outcome.tallies.iter();
     let end = tallies().filter_map(|tally| tally.last_reply).max().unwrap_or(start);
     let max_lag = tallies().map(|tally| tally.max_lag).max().unwrap_or(Duration::ZERO);
+    let elapsed = Nanos::from(end - start);
     Done {
-        elapsed_ns: (end - start).into(),
+        elapsed_ns: elapsed,
         operations: tallies().map(|tally| tally.done).sum(),
         errors: 0,
         latency: Some(latency::encode(&outcome.latencies)),
         max_lag_ns: job.workload.rate.map(|_| max_lag.into()),
         keys: None,
+        progress: Some(outcome.progress.points(elapsed)),
     }
 }
 

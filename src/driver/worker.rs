@@ -6,7 +6,7 @@
 
 use std::ops::{Deref, Range};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::failure::Failure;
 use super::keys::Pair;
@@ -115,7 +115,7 @@ impl Worker {
     pub(super) fn finish<B: Deref<Target = [u8]>>(&mut self, fetched: &[Option<B>]) -> Result<(), Failure> {
         let now = Instant::now();
         let size = self.batch.end - self.batch.start;
-        self.phase.record(nanos(now - self.began), size);
+        self.phase.record(now, now - self.began, size);
         self.tally.last_reply = Some(now);
         self.tally.done += size;
         self.left -= size;
@@ -191,10 +191,6 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.phase.hand_in(std::mem::take(&mut self.tally));
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Bytes as text, with what is not printable escaped and what is too long left out.

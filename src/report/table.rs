@@ -328,6 +328,9 @@ pub(super) const fn meaning(flag: Flag) -> &'static str {
         Flag::UnevenClients => {
             "one of several clients was done long before the others; for a while not all worked"
         }
+        Flag::UnsteadyStart => {
+            "the beginning of the trial was not like the rest of it; a longer `warmup` may help"
+        }
         Flag::LatencyDoubtful => {
             "latencies do not belong to the throughput (Little's law): they are wrong, or not all of them are told"
         }

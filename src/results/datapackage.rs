@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::results::columns::{Column, Context, Kind, cells, trials};
+use crate::results::columns::{Column, Context, Kind, cells, progress, trials};
 
 /// The description of a run's tables.
 #[must_use]
@@ -22,6 +22,12 @@ pub fn describe(context: &Context) -> Json {
                 "One row for each cell and quantile of its latencies.",
                 &cells::latency_columns(),
                 &["run_id", "cell", "quantile"],
+            ),
+            resource(
+                "progress",
+                "One row for each part of a trial that ended well, where its client told how it went on.",
+                &progress::columns(),
+                &["run_id", "trial", "attempt", "part"],
             ),
         ],
     })

@@ -5,7 +5,7 @@
 //! memory holds a few numbers for each attempt, and as
 //! many histograms as there are threads.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use atomic_write_file::AtomicWriteFile;
 use hdrhistogram::Histogram;
@@ -19,7 +19,8 @@ use crate::analysis::summary::{CellAttempts, CellSummary, Cells};
 use crate::latency;
 use crate::record::{Flag, Status};
 use crate::results::columns::cells::{QuantileRow, latency_columns, summary_columns};
-use crate::results::columns::{Column, Context, trials};
+use crate::results::columns::progress::PartRow;
+use crate::results::columns::{Column, Context, progress, trials};
 use crate::results::csv::Table;
 use crate::results::datapackage;
 use crate::results::error::{ResultsError, failed};
@@ -45,7 +46,7 @@ pub struct Rebuilt {
     pub torn: Option<Torn>,
 }
 
-/// Writes `trials.csv`, `summary.csv`, `latency.csv`, `datapackage.json` and `run.json` into a run's directory, each in
+/// Writes `trials.csv`, `progress.csv`, `summary.csv`, `latency.csv`, `datapackage.json` and `run.json` into a run's directory, each in
 /// one piece.
 ///
 /// # Errors
@@ -62,34 +63,36 @@ pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
     let mut cells = Cells::default();
     let mut spans: Vec<Vec<Span>> = Vec::new();
     let mut attempts = 0;
-    write_table(&run.join("trials.csv"), trials::columns(), &context, |write| {
-        for entry in &mut reader {
-            let entry = entry?;
-            provenance.observe(&entry.event);
-            let mut record = match entry.event {
-                Event::Trial(record) => record,
-                Event::Session(_) => {
-                    stop_reason = None;
-                    continue;
-                }
-                Event::End(end) => {
-                    stop_reason = end.stop_reason;
-                    continue;
-                }
-            };
-            if outlying.contains(&attempts) {
-                record.flags.push(Flag::Outlier);
+    let mut trials = Output::open(run.join("trials.csv"), trials::columns(), &context)?;
+    let mut parts = Output::open(run.join("progress.csv"), progress::columns(), &context)?;
+    for entry in &mut reader {
+        let entry = entry?;
+        provenance.observe(&entry.event);
+        let mut record = match entry.event {
+            Event::Trial(record) => record,
+            Event::Session(_) => {
+                stop_reason = None;
+                continue;
             }
-            write(&record)?;
-            attempts += 1;
-            let cell = cells.add(&record);
-            spans.resize_with(spans.len().max(cell + 1), Vec::new);
-            if record.status == Status::Ok {
-                spans[cell].push(entry.span);
+            Event::End(end) => {
+                stop_reason = end.stop_reason;
+                continue;
             }
+        };
+        if outlying.contains(&attempts) {
+            record.flags.push(Flag::Outlier);
         }
-        Ok(())
-    })?;
+        trials.write(&record)?;
+        PartRow::of(&record).try_for_each(|row| parts.write(&row))?;
+        attempts += 1;
+        let cell = cells.add(&record);
+        spans.resize_with(spans.len().max(cell + 1), Vec::new);
+        if record.status == Status::Ok {
+            spans[cell].push(entry.span);
+        }
+    }
+    trials.finish()?;
+    parts.finish()?;
 
     context.stop_reason = stop_reason;
     let cells = cells.into_cells();
@@ -99,12 +102,12 @@ pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
     if let Some(session) = provenance.sessions.last() {
         order::sort(&mut cells, &session.modes);
     }
-    write_table(&run.join("summary.csv"), summary_columns(), &context, |write| {
-        cells.iter().try_for_each(write)
-    })?;
-    write_table(&run.join("latency.csv"), latency_columns(), &context, |write| {
-        cells.iter().flat_map(QuantileRow::of).try_for_each(|row| write(&row))
-    })?;
+    let mut summary = Output::open(run.join("summary.csv"), summary_columns(), &context)?;
+    cells.iter().try_for_each(|cell| summary.write(cell))?;
+    summary.finish()?;
+    let mut quantiles = Output::open(run.join("latency.csv"), latency_columns(), &context)?;
+    cells.iter().flat_map(QuantileRow::of).try_for_each(|row| quantiles.write(&row))?;
+    quantiles.finish()?;
     write_json(&run.join("datapackage.json"), &datapackage::describe(&context))?;
     write_json(&run.join("run.json"), &provenance)?;
     Ok(Rebuilt { cells, controls, first_block, attempts, provenance, torn: reader.torn() })
@@ -137,17 +140,25 @@ fn merged(lookup: &Lookup, spans: &[Span]) -> Result<Option<Histogram<u64>>, Res
     Ok(merged)
 }
 
-/// Hands `rows` a function that writes one row.
-fn write_table<Row>(
-    path: &Path,
-    columns: Vec<Column<Row>>,
-    context: &Context,
-    rows: impl FnOnce(&mut dyn FnMut(&Row) -> Result<(), ResultsError>) -> Result<(), ResultsError>,
-) -> Result<(), ResultsError> {
-    let file = AtomicWriteFile::open(path).map_err(failed("write", path))?;
-    let mut table = Table::new(file, columns, context).map_err(failed("write", path))?;
-    rows(&mut |row| table.write(row).map_err(failed("write", path)))?;
-    table.finish().and_then(AtomicWriteFile::commit).map_err(failed("write", path))
+/// A table on its way into a run's directory, where it appears in one piece when it is finished.
+struct Output<'c, Row> {
+    path: PathBuf,
+    table: Table<'c, AtomicWriteFile, Row>,
+}
+
+impl<'c, Row> Output<'c, Row> {
+    fn open(path: PathBuf, columns: Vec<Column<Row>>, context: &'c Context) -> Result<Self, ResultsError> {
+        let table = AtomicWriteFile::open(&path).and_then(|file| Table::new(file, columns, context));
+        Ok(Self { table: table.map_err(failed("write", &path))?, path })
+    }
+
+    fn write(&mut self, row: &Row) -> Result<(), ResultsError> {
+        self.table.write(row).map_err(failed("write", &self.path))
+    }
+
+    fn finish(self) -> Result<(), ResultsError> {
+        self.table.finish().and_then(AtomicWriteFile::commit).map_err(failed("write", &self.path))
+    }
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ResultsError> {

@@ -355,6 +355,7 @@ fn accept(
         wall_ns: result.wall_ns,
         max_lag_ns: result.done.max_lag_ns,
         load1: result.load1,
+        progress: team::progress(parts),
     };
     Ok((measured, disturbed))
 }

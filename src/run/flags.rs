@@ -7,7 +7,7 @@ use crate::experiment::{Placement, Threads};
 use crate::protocol::{AppliedPlacement, HostFacts};
 use crate::record::{Flag, Measured, Part, TrialRecord};
 use crate::units::Nanos;
-use crate::verify::{CLAIM_APART, CLOCKS_APART, MESSAGES, timing};
+use crate::verify::{CLAIM_APART, CLOCKS_APART, MESSAGES, progress, timing};
 
 /// The share of a CPU from which on a thread counts as saturated.
 const SATURATED: f64 = 0.9;
@@ -76,6 +76,8 @@ pub(super) fn flags(
     let first =
         clients.iter().map(|(part, _)| part.result.done.elapsed_ns.as_secs_f64()).fold(elapsed, f64::min);
     flag(Flag::UnevenClients, first < elapsed * (1.0 - UNEVEN));
+    let starts_otherwise = |parts: &Vec<u64>| progress::starts_otherwise(parts, measured.elapsed_ns);
+    flag(Flag::UnsteadyStart, measured.progress.as_ref().is_some_and(starts_otherwise));
     flags
 }
 
@@ -152,6 +154,7 @@ mod tests {
                     latency: None,
                     max_lag_ns: None,
                     keys: None,
+                    progress: None,
                 },
                 wall_ns: Nanos::from_secs(1),
                 cpu_ns: Some(Nanos::from_millis(all)),

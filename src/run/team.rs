@@ -7,6 +7,7 @@ use crate::protocol::AppliedPlacement;
 use crate::protocol::{Done, Job, JobWorkload, TrialResult};
 use crate::record::{ClientLabel, HostLabel, Part};
 use crate::units::Nanos;
+use crate::verify::progress;
 
 /// What each of `clients` hosts is to do of a job. Workers are shared as evenly as possible, and with each worker goes
 /// its share of the operations, so that every worker does what it would do on one host.
@@ -75,6 +76,8 @@ pub(super) fn result(parts: &[Part], wall: Nanos) -> Result<TrialResult, String>
             latency: all.as_ref().map(latency::encode),
             max_lag_ns: results().filter_map(|result| result.done.max_lag_ns).max(),
             keys: other_keys.then(|| results().map(keys).sum()),
+            // Of times that belong together only by chance; see `progress`.
+            progress: None,
         },
         wall_ns: wall,
         cpu_ns: told(&|result| result.cpu_ns),
@@ -84,6 +87,16 @@ pub(super) fn result(parts: &[Part], wall: Nanos) -> Result<TrialResult, String>
         foreign_cpu_ns: told(&|result| result.foreign_cpu_ns),
         steal_ns: told(&|result| result.steal_ns),
         load1: results().filter_map(|result| result.load1).max_by(f64::total_cmp),
+    })
+}
+
+/// The operations of all clients together in equal parts of the time of the slowest; `None` if one of them does not tell.
+pub(super) fn progress(parts: &[Part]) -> Option<Vec<u64>> {
+    let elapsed = parts.iter().map(|part| part.result.done.elapsed_ns).max()?;
+    let of_each = parts.iter().map(|part| progress::parts(&part.result.done, elapsed));
+    of_each.collect::<Option<Vec<_>>>()?.into_iter().reduce(|mut sum, operations| {
+        sum.iter_mut().zip(operations).for_each(|(sum, operations)| *sum += operations);
+        sum
     })
 }
 
@@ -215,6 +228,7 @@ mod tests {
                     latency: Some(latency::encode(&histogram)),
                     max_lag_ns: None,
                     keys: None,
+                    progress: None,
                 },
                 wall_ns: Nanos(elapsed),
                 cpu_ns: Some(Nanos(5)),
@@ -243,6 +257,20 @@ mod tests {
         assert_eq!(label.placement, AppliedPlacement::Pinned { server: vec![], client: vec![3, 9] });
         let hosts: Vec<_> = parts.iter().map(|part| part.host.clone()).collect();
         assert_eq!((host(&hosts).name.as_str(), host(&hosts).os.as_str()), ("a+a", "Linux"));
+    }
+
+    #[test]
+    fn the_progress_of_all_clients_is_that_of_each_one_after_the_other_or_at_once() {
+        let with = |elapsed: u64, each: u64| {
+            let mut part = part(elapsed, &[1]);
+            part.result.done.operations = 12 * each;
+            part.result.done.progress =
+                Some((1..=12).map(|twelfth| (twelfth * elapsed / 12, twelfth * each)).collect());
+            part
+        };
+        let both = progress(&[with(1_200, 10), with(2_400, 10)]).unwrap();
+        assert_eq!(both, [30, 30, 30, 30, 30, 30, 10, 10, 10, 10, 10, 10]);
+        assert_eq!(progress(&[with(1_200, 10), part(1_200, &[1])]), None);
     }
 
     #[test]

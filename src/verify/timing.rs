@@ -140,6 +140,7 @@ mod tests {
             latency: Some(latency::encode(&latencies)),
             max_lag_ns: lag.map(Nanos::from_millis),
             keys: None,
+            progress: None,
         }
     }
 

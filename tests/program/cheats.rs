@@ -117,6 +117,27 @@ fn latencies_that_do_not_belong_to_the_throughput_are_flagged_and_impossible_one
 }
 
 #[test]
+fn a_trial_that_begins_otherwise_than_it_goes_on_is_flagged_and_its_parts_are_kept() {
+    let sandbox = Sandbox::new();
+    let output = experiment(&sandbox, "", &[(&["honest", "slow-start", "sync"], "workers = 1")]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let slow =
+        sandbox.rows("cheats", "trials.csv").into_iter().find(|row| row["mode"] == "slow-start").unwrap();
+    assert!(slow["flags"].contains("unsteady-start"), "{slow:?}");
+    let parts = sandbox.rows("cheats", "progress.csv");
+    for row in sandbox.rows("cheats", "trials.csv") {
+        let parts: Vec<u64> = parts
+            .iter()
+            .filter(|part| part["trial"] == row["trial"])
+            .map(|part| part["operations"].parse().unwrap())
+            .collect();
+        let told = row["mode"] != "honest";
+        assert_eq!(parts.len(), if told { 12 } else { 0 }, "{}", row["mode"]);
+        assert_eq!(parts.iter().sum::<u64>(), if told { 2000 } else { 0 }, "{}", row["mode"]);
+    }
+}
+
+#[test]
 fn a_rate_that_was_not_kept_fails_the_trial() {
     let sandbox = Sandbox::new();
     let cheats = &["honest", "all-at-once", "closed-loop", "from-the-send"];

@@ -81,6 +81,7 @@ fn a_run_leaves_tidy_files_a_table_and_nobody_behind() {
         "trials.csv",
         "summary.csv",
         "latency.csv",
+        "progress.csv",
         "datapackage.json",
         "run.log",
     ] {
@@ -241,7 +242,7 @@ fn the_csv_files_can_be_written_anew_from_the_journal() {
     sandbox.write("many.toml", MANY);
     assert_eq!(code(sandbox.output(&["many.toml"]).status), 0);
     let run = sandbox.runs("many").pop().unwrap();
-    let files = ["trials.csv", "summary.csv", "latency.csv", "datapackage.json"];
+    let files = ["trials.csv", "summary.csv", "latency.csv", "progress.csv", "datapackage.json"];
     let before: Vec<Vec<u8>> = files.map(|file| fs::read(run.join(file)).unwrap()).into();
     for file in files {
         fs::remove_file(run.join(file)).unwrap();

@@ -21,6 +21,7 @@ CHEATS = {
     "own-pipeline",
     "one-connection",
     "one-worker",
+    "slow-start",
     "sets-then-gets",
     "mset",
     "after-done",
@@ -90,7 +91,7 @@ if CHEAT == "small-values" and size is not None:
 batch_size = {"no-pipeline": 1, "own-pipeline": 10 * work["pipeline"]}.get(CHEAT, work["pipeline"])
 
 own = [Connection(job["server"]) for _ in range(1 if CHEAT == "one-connection" else job["workers"])]
-latency, written, failed, lags = collections.Counter(), [], [], [0]
+latency, written, failed, lags, points = collections.Counter(), [], [], [0], []
 # Of an open loop; set when the measured part begins.
 started = None
 
@@ -153,6 +154,16 @@ def in_batches(worker, operations, first=0, infix=""):
         batch(worker, range(begin, min(begin + batch_size, operations)), infix)
 
 
+def slowly(worker, operations):
+    """The first half at a quarter of the speed of the second."""
+    for begin in range(0, operations, batch_size):
+        begun = time.monotonic_ns()
+        batch(worker, range(begin, min(begin + batch_size, operations)))
+        if begin < operations // 2:
+            time.sleep(3e-9 * (time.monotonic_ns() - begun))
+        points.append([time.monotonic_ns() - began, begin])
+
+
 def share(worker):
     if CHEAT == "one-worker":
         return work["operations"] if worker == 0 else 0
@@ -195,6 +206,9 @@ def measured():
         own[0].call(("MSET", *(word for pair in pairs for word in pair)))
         one_after_the_other([("SET", *pairs[0])] * len(pairs))
         record(one_after_the_other([("GET", pairs[0][0])] * len(pairs)), len(pairs))
+    elif CHEAT == "slow-start":
+        for worker in range(job["workers"]):
+            slowly(worker, share(worker))
     elif CHEAT == "after-done":
         all_workers(lambda w: 0, lambda w: share(w) // 2)
         record(1000, sum(share(w) - share(w) // 2 for w in range(job["workers"])))
@@ -247,8 +261,17 @@ if CHEAT == "endless-latency":
     told[min(told)] -= 1
     told[1_000_000_000_000] = 1
 lag = {"max_lag_ns": max(lags)} if work["rate"] else {}
+progress = {"progress": points} if points else {}
 is_done.set()
-say(event="done", elapsed_ns=elapsed, operations=work["operations"], errors=0, latency=sorted(told.items()), **lag)
+say(
+    event="done",
+    elapsed_ns=elapsed,
+    operations=work["operations"],
+    errors=0,
+    latency=sorted(told.items()),
+    **lag,
+    **progress,
+)
 over.wait()
 if CHEAT == "after-done":
     all_workers(lambda w: share(w) // 2, share)

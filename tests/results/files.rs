@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use orchestrate::analysis::summary::CellSummary;
 use orchestrate::record::{Flag, Status, TrialRecord};
-use orchestrate::results::columns::{Column, cells, trials};
+use orchestrate::results::columns::{Column, cells, progress, trials};
 use orchestrate::results::provenance::{End, EndReason, Provenance, StopReason};
 use orchestrate::results::rebuild::rebuild;
 use proptest::prelude::*;
@@ -53,8 +53,12 @@ fn no_two_columns_of_a_table_have_the_same_name() {
     fn names<Row>(columns: &[Column<Row>]) -> Vec<&'static str> {
         columns.iter().map(|column| column.name).collect()
     }
-    let tables =
-        [names(&trials::columns()), names(&cells::summary_columns()), names(&cells::latency_columns())];
+    let tables = [
+        names(&trials::columns()),
+        names(&cells::summary_columns()),
+        names(&cells::latency_columns()),
+        names(&progress::columns()),
+    ];
     for mut names in tables {
         let all = names.len();
         names.sort_unstable();
@@ -73,6 +77,29 @@ fn a_trial_is_a_row_with_everything_that_is_known_about_it() {
     insta::with_settings!({ filters => vec![("[0-9a-f]{16}", "[cell]")] }, {
         insta::assert_snapshot!("trials.csv", text);
     });
+}
+
+#[test]
+fn a_trial_whose_progress_is_known_has_a_row_for_each_part() {
+    let mut silent = ok(&settings("async", 100), 4, 16_403.31);
+    silent.measured.as_mut().unwrap().progress = None;
+    let run = Run::of(&[ok(&settings("async", 100), 3, 16_403.31), silent]);
+    rebuild(&run.path).unwrap();
+    let trial = trial_rows(&run).remove(0);
+    let parts = rows(&run.path.join("progress.csv"));
+    assert_eq!(parts.len(), 12);
+    let number = |row: &Row, name: &str| row[name].parse::<f64>().unwrap();
+    let sum: f64 = parts.iter().map(|part| number(part, "operations")).sum();
+    assert_eq!(sum, number(&trial, "operations"));
+    let seconds: f64 = parts.iter().map(|part| number(part, "operations") / number(part, "ops_per_s")).sum();
+    assert!((seconds - number(&trial, "elapsed_s")).abs() < 1e-9, "{seconds}");
+    assert!((number(&parts[11], "end_s") - number(&trial, "elapsed_s")).abs() < 1e-9);
+    assert!(
+        parts
+            .iter()
+            .zip(1..)
+            .all(|(part, nth)| part["part"] == nth.to_string() && part["trial"] == trial["trial"])
+    );
 }
 
 #[test]
@@ -316,7 +343,7 @@ fn littles_law_holds_for_a_client_that_keeps_its_connections_busy() {
 #[test]
 fn rebuilding_twice_makes_the_same_files_that_everybody_may_read() {
     let run = Run::of(&[ok(&settings("sync", 1), 1, 8_600.0), failed(&settings("async", 9), 1, "no")]);
-    let names = ["trials.csv", "summary.csv", "latency.csv", "datapackage.json", "run.json"];
+    let names = ["trials.csv", "summary.csv", "latency.csv", "progress.csv", "datapackage.json", "run.json"];
     let contents = || {
         rebuild(&run.path).unwrap();
         names.map(|name| fs::read_to_string(run.path.join(name)).unwrap())

@@ -87,6 +87,7 @@ fn carry_out(job: &Job, tool: &Tool, argv: &[String], await_go: &mut AwaitGo<'_>
         errors: 0,
         latency: None,
         max_lag_ns: None,
+        progress: None,
         keys: Some((tool.keys)(operations)),
     })
 }

@@ -1,8 +1,9 @@
 //! Every column of every table once: its name, type, unit, meaning and value. CSV and its description follow from it.
 //!
-//! To add a column, add it to the list in [`trials`] or [`cells`]; nothing else has to know.
+//! To add a column, add it to the list in [`trials`], [`cells`] or [`progress`]; nothing else has to know.
 
 pub mod cells;
+pub mod progress;
 pub mod shared;
 pub mod trials;
 
