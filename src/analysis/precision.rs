@@ -2,7 +2,7 @@
 //!
 //! Looks at how much trials scatter, and never at which cell is faster: a run that ended as soon as a difference is seen
 //! would see differences that are not there. A run that ends as soon as an interval happens to be narrow ends with
-//! intervals that are too narrow (of those that did at a coefficient of variation of 5%, three in four held the true
+//! intervals that are too narrow (of those that did at a coefficient of variation of 5%, four in five held the true
 //! median). So the rule distrusts a spread that is small by luck, twice: it takes the upper limit of what the spread may be,
 //! and once that is small enough it asks for half as many blocks again, which nobody has looked at.
 

@@ -90,7 +90,7 @@ pub fn summary_columns() -> Vec<SummaryColumn> {
         }),
         SummaryColumn::number(
             "median_low_ops_per_s",
-            "Lower end of the 95% interval of median_ops_per_s (BCa bootstrap); missing where n is under 5.",
+            "Lower end of the 95% interval of median_ops_per_s (Hettmansperger and Sheather); missing where n is under 5.",
             |_, row| row.median_interval.map(|interval| interval.low).into(),
         )
         .unit("operations/s"),
