@@ -23,13 +23,13 @@ export const CONNECT_TIMEOUT = 30_000;
  */
 export async function serve(library) {
   try {
-    await say({ event: "done", ...(await carryOut(library)) });
+    say({ event: "done", ...(await carryOut(library)) });
     process.exit(0);
   } catch (error) {
     const expected = error instanceof Failure;
     // Anything else is a mistake in here, and where it is will be wanted.
     if (!expected) console.error(error);
-    await say({ event: "failed", kind: expected ? error.kind : "other", error: error.message });
+    say({ event: "failed", kind: expected ? error.kind : "other", error: error.message });
     process.exit(1);
   }
 }
@@ -48,7 +48,7 @@ async function carryOut(library) {
   const clients = await connect(library, job);
   await warmUp(library, job, clients);
   const measured = Phase.measured(job);
-  await say({
+  say({
     event: "ready",
     client: `${library.name} ${library.version}`,
     runtime: `Node.js ${process.versions.node}`,

@@ -64,7 +64,7 @@ export class Phase {
   /** Counts operations that ended `now` and took `span` each. */
   record(now, span, operations) {
     this.#latency.record(span * 1e6, operations);
-    this.#progress.record((now - this.start) * 1e6, operations);
+    this.#progress.record(now - this.start, operations);
   }
 
   summary() {
