@@ -1,0 +1,211 @@
+//! What a driver reads and prints: its job, `go`, and its events.
+
+use serde::{Deserialize, Serialize};
+
+use crate::experiment::{Amount, Warmup, WorkloadKind};
+use crate::units::Nanos;
+
+/// The first line that a driver reads: all it has to know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// [`PROTOCOL`](super::PROTOCOL).
+    pub protocol: u32,
+    /// Which mode to carry out; a driver may know several.
+    pub mode: String,
+    /// Where the server is.
+    pub server: Endpoint,
+    /// What to do there.
+    pub workload: JobWorkload,
+    /// Workers asked for, after the split rule.
+    pub workers: u32,
+    /// A worker's keys are `<key_prefix><worker>:<index>`, so that no two workers meet.
+    pub key_prefix: String,
+    /// What to do before `ready`; keys of the warm-up also begin with the prefix.
+    pub warmup: Warmup,
+    /// For anything random in a driver.
+    pub seed: u64,
+    /// Whether the driver deletes, by name and after the measured part, every key that it wrote (warm-up
+    /// included). Asked for on servers that must not be flushed.
+    #[serde(default)]
+    pub delete_keys: bool,
+}
+
+/// Where a server is. If `unix_socket` is given it is to be used in place of host and port.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Path of a Unix socket.
+    pub unix_socket: Option<String>,
+    /// For AUTH.
+    pub password: Option<String>,
+}
+
+impl std::fmt::Debug for Endpoint {
+    /// Never shows the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("unix_socket", &self.unix_socket)
+            .field("password", &self.password.as_ref().map(|_| "…"))
+            .finish()
+    }
+}
+
+/// The workload as a driver sees it. Of `operations` and `duration_ns` exactly one is given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobWorkload {
+    /// What one operation is.
+    pub kind: WorkloadKind,
+    /// Operations over all workers.
+    pub operations: Option<u64>,
+    /// Or: until this much time has passed since `go`.
+    pub duration_ns: Option<Nanos>,
+    /// Bytes of each value; absent: the decimal index of the operation.
+    pub value_bytes: Option<u32>,
+    /// Operations per round trip.
+    pub pipeline: u32,
+    /// Operations per second over all workers; operation k is due at start + k ÷ rate.
+    pub rate: Option<u64>,
+    /// Whether every GET must return what its SET stored.
+    pub verify: bool,
+}
+
+impl JobWorkload {
+    /// The one of operations and duration that is given; `None` if the job names both or neither.
+    #[must_use]
+    pub const fn amount(&self) -> Option<Amount> {
+        match (self.operations, self.duration_ns) {
+            (Some(operations), None) => Some(Amount::Operations(operations)),
+            (None, Some(duration)) => Some(Amount::Duration(duration)),
+            _ => None,
+        }
+    }
+
+    /// Operations that are due in an open loop with a duration: those of every batch that is due before its end. Operation
+    /// `k`, and the batch that begins with it, is due at `k` ÷ rate. `None` in a closed loop, or for a number of operations.
+    #[must_use]
+    pub fn due(&self) -> Option<u64> {
+        let (rate, duration) = (u128::from(self.rate?), u128::from(self.duration_ns?.0));
+        let pipeline = u128::from(self.pipeline.max(1));
+        let batches = (rate * duration).div_ceil(pipeline * 1_000_000_000);
+        Some(u64::try_from(batches * pipeline).unwrap_or(u64::MAX))
+    }
+
+    /// How many of `operations` worker number `worker` of `workers` does (even split: the first
+    /// `operations % workers` workers do one more).
+    #[must_use]
+    pub const fn share(operations: u64, workers: u32, worker: u32) -> u64 {
+        let (n, w) = (workers as u64, worker as u64);
+        operations / n + if w < operations % n { 1 } else { 0 }
+    }
+}
+
+/// The second line that a driver reads, `{"go":true}`. Nothing before it is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Go {
+    /// Always true.
+    pub go: bool,
+}
+
+/// A line that a driver prints.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum DriverEvent {
+    /// Every worker is connected and warm.
+    Ready(Ready),
+    /// So far; at most ten times a second.
+    Progress {
+        /// Operations done since `go`.
+        operations: u64,
+    },
+    /// The work is done; the last line.
+    Done(Done),
+    /// The work cannot be done or was not; the last line.
+    Failed {
+        /// What kind of failure.
+        kind: FailureKind,
+        /// One sentence.
+        error: String,
+    },
+}
+
+/// Every worker is connected and warm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// Client library and version, such as `redis-rs 1.8.1`.
+    pub client: String,
+    /// What it runs on, such as `tokio 1.54.1 current-thread`.
+    pub runtime: String,
+    /// Workers that will really be used.
+    pub workers: u32,
+    /// What this client does differently from what the job asks for, so that a reader can judge its numbers beside
+    /// others; absent if it does exactly that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparability: Option<String>,
+}
+
+/// What a driver claims to have done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Done {
+    /// From `go` to the last reply of the last operation, by the driver's monotonic clock.
+    pub elapsed_ns: Nanos,
+    /// Operations completed.
+    pub operations: u64,
+    /// Operations that failed or, with `verify`, returned something else than was stored.
+    pub errors: u64,
+    /// Latency of every operation; absent when the mode cannot know it.
+    pub latency: Option<Latency>,
+    /// Open loop only: how long after it was due the most belated operation was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_lag_ns: Option<Nanos>,
+    /// Distinct keys that were written, if not one for each operation. Only for a client that says in
+    /// [`Ready::comparability`] that this is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<u64>,
+    /// How far the work had come: pairs of nanoseconds since `go` and operations done by then, both ascending. A driver that
+    /// does not count them may send [`DriverEvent::Progress`] while it works, which its agent puts here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Vec<(u64, u64)>>,
+}
+
+/// Latencies in nanoseconds, in one of two forms that any language can write.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Latency {
+    /// An HDR histogram, V2 or V2 with DEFLATE, in base64.
+    Hdr(String),
+    /// Sorted pairs of a bucket's lower bound in nanoseconds and its count, to three significant digits.
+    Buckets(Vec<(u64, u64)>),
+}
+
+/// Why a driver gave up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// The mode cannot do what the job asks for; trying again is useless.
+    Unsupported,
+    /// The server cannot be reached or the connection broke.
+    Connection,
+    /// A GET returned something else than its SET stored.
+    Verification,
+    /// The job is no job of this protocol.
+    Protocol,
+    /// Anything else.
+    Other,
+}
+
+impl std::fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Unsupported => "unsupported",
+            Self::Connection => "connection",
+            Self::Verification => "verification",
+            Self::Protocol => "protocol",
+            Self::Other => "other",
+        })
+    }
+}
