@@ -1,12 +1,10 @@
 //! One stretch of work for all workers, the warm-up or the measured part: what is to be done, and what was.
 
-use std::cell::RefCell;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use thread_local::ThreadLocal;
 
 use super::failure::Failure;
 use super::pace::Schedule;
@@ -15,7 +13,12 @@ use crate::experiment::Amount;
 use crate::latency;
 use crate::protocol::Job;
 
-/// What all workers share. Nobody writes to it for an operation, except to the histogram of his own thread.
+/// So many records there are at most. Two thousand of them would be hundreds of megabytes, and to put them together would take
+/// longer after the work than two clocks may be apart.
+const RECORDS: usize = 64;
+
+/// What all workers share. Nobody writes to it for an operation, except to the record of its thread, which it shares only with
+/// threads that there are more of than records.
 pub(super) struct Phase {
     pub(super) job: Job,
     pub(super) amount: Amount,
@@ -27,14 +30,14 @@ pub(super) struct Phase {
     pub(super) schedule: Option<Schedule>,
     /// When it began.
     start: Instant,
-    /// One for every thread rather than for every worker: two hundred histograms would not stay in the cache.
-    records: ThreadLocal<RefCell<Record>>,
+    /// For threads rather than for workers: two hundred histograms would not stay in the cache.
+    records: [Mutex<Option<Record>>; RECORDS],
     tallies: Mutex<Vec<Tally>>,
     failed: AtomicBool,
     failure: Mutex<Option<Failure>>,
 }
 
-/// What was seen of the operations of one thread.
+/// What was seen of the operations of a thread, or of some.
 struct Record {
     latencies: Histogram<u64>,
     progress: Progress,
@@ -44,6 +47,14 @@ impl Record {
     fn new() -> Self {
         Self { latencies: latency::empty(), progress: Progress::default() }
     }
+}
+
+thread_local! {
+    /// The number of the record of this thread.
+    static THREAD: usize = {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        NEXT.fetch_add(1, Ordering::Relaxed) % RECORDS
+    };
 }
 
 /// What one worker did.
@@ -99,7 +110,7 @@ impl Phase {
             deadline,
             schedule,
             start,
-            records: ThreadLocal::new(),
+            records: [const { Mutex::new(None) }; RECORDS],
             tallies: Mutex::default(),
             failed: AtomicBool::new(false),
             failure: Mutex::default(),
@@ -113,7 +124,9 @@ impl Phase {
 
     /// Counts `operations` that were done `now` and took `latency` each.
     pub(super) fn record(&self, now: Instant, latency: Duration, operations: u64) {
-        let mut record = self.records.get_or(|| RefCell::new(Record::new())).borrow_mut();
+        let mut record =
+            self.records[THREAD.with(|number| *number)].lock().unwrap_or_else(PoisonError::into_inner);
+        let record = record.get_or_insert_with(Record::new);
         record
             .latencies
             .record_n(nanos(latency), operations)
@@ -140,7 +153,10 @@ impl Phase {
     /// What was done, once every worker has ended.
     pub(super) fn into_outcome(self: Arc<Self>) -> Outcome {
         let phase = Arc::into_inner(self).expect("every worker has ended");
-        let mut records = phase.records.into_iter().map(RefCell::into_inner);
+        let mut records = phase
+            .records
+            .into_iter()
+            .filter_map(|record| record.into_inner().unwrap_or_else(PoisonError::into_inner));
         let Record { mut latencies, mut progress } = records.next().unwrap_or_else(Record::new);
         for record in records {
             latency::merge(&mut latencies, &record.latencies);
