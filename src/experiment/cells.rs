@@ -42,7 +42,8 @@ impl CellChecks<'_> {
     /// All checks of one matrix by itself. Returns the number of its cells.
     pub(super) fn matrix(&mut self, draft: &Draft<'_>) -> u128 {
         let before = self.findings.len();
-        let answered = self.conflicts(draft).and_then(|()| draft.grid.count(&mut self.budget));
+        let answered =
+            self.conflicts(draft).and_then(|()| draft.grid.count(draft.grid.whole(), &mut self.budget));
         match answered {
             Ok(0) if self.findings.len() == before => {
                 self.findings.error(&draft.place, "no cell is left: `exclude` matches all of them");

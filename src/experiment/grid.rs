@@ -1,28 +1,34 @@
 //! Questions about the cells of a matrix, answered without walking through them: a matrix of six factors can have
-//! more cells than there is time, but only so many levels and exclusions. Knows indices only, no factor.
+//! more cells than there is time, but only so many levels and exclusions. Knows indices only, no factor. Whoever reads a
+//! file and whoever plans its trials asks here.
 
 /// The levels that remain on each axis, by sorted indices. A cell is in the region if each of its levels is.
-pub(super) type Region = Vec<Vec<u32>>;
+pub(crate) type Region = Vec<Vec<u32>>;
 
 /// Axes, by their lengths, and what is excluded.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Grid {
-    pub(super) sizes: Vec<usize>,
-    pub(super) excludes: Vec<Cut>,
+pub(crate) struct Grid {
+    pub(crate) sizes: Vec<usize>,
+    pub(crate) excludes: Vec<Cut>,
 }
 
 /// Matches the cells that have one of these levels on each of these axes; levels are sorted.
-pub(super) type Cut = Vec<(usize, Vec<u32>)>;
+pub(crate) type Cut = Vec<(usize, Vec<u32>)>;
 
 /// The exclusions overlap in so many ways that the question is not answered in reasonable time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooTangled;
+pub(crate) struct TooTangled;
 
 /// How many levels may still be looked at, over all questions about one file. Hostile exclusions alone exhaust it.
 #[derive(Debug)]
-pub(super) struct Budget(pub(super) u64);
+pub(crate) struct Budget(pub(crate) u64);
 
 impl Budget {
+    /// For questions of which it is known that they can be answered.
+    pub(crate) const fn unlimited() -> Self {
+        Self(u64::MAX)
+    }
+
     fn spend(&mut self, levels: usize) -> Result<(), TooTangled> {
         self.0 = self.0.checked_sub(levels as u64 + 1).ok_or(TooTangled)?;
         Ok(())
@@ -31,12 +37,12 @@ impl Budget {
 
 impl Grid {
     /// All cells, excluded ones too.
-    pub(super) fn whole(&self) -> Region {
+    pub(crate) fn whole(&self) -> Region {
         self.sizes.iter().map(|&size| (0..size as u32).collect()).collect()
     }
 
     /// A cell of the region that is not excluded.
-    pub(super) fn find(&self, region: Region, budget: &mut Budget) -> Result<Option<Vec<u32>>, TooTangled> {
+    pub(crate) fn find(&self, region: Region, budget: &mut Budget) -> Result<Option<Vec<u32>>, TooTangled> {
         let mut found = None;
         remainder(region, &self.excludes, budget, &mut |piece| {
             found = Some(piece.iter().map(|levels| levels[0]).collect());
@@ -45,10 +51,16 @@ impl Grid {
         Ok(found)
     }
 
-    /// How many cells there are that are not excluded. Saturates.
-    pub(super) fn count(&self, budget: &mut Budget) -> Result<u128, TooTangled> {
+    /// Whether the cell with these levels is excluded.
+    pub(crate) fn is_excluded(&self, cell: &[u32]) -> bool {
+        let matches = |cut: &Cut| cut.iter().all(|(axis, levels)| levels.binary_search(&cell[*axis]).is_ok());
+        self.excludes.iter().any(matches)
+    }
+
+    /// How many cells of the region are not excluded. Saturates.
+    pub(crate) fn count(&self, region: Region, budget: &mut Budget) -> Result<u128, TooTangled> {
         let mut count: u128 = 0;
-        remainder(self.whole(), &self.excludes, budget, &mut |piece| {
+        remainder(region, &self.excludes, budget, &mut |piece| {
             let cells = piece.iter().fold(1u128, |cells, levels| cells.saturating_mul(levels.len() as u128));
             count = count.saturating_add(cells);
             true
@@ -105,10 +117,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn excluded(cell: &[u32], cuts: &[Cut]) -> bool {
-        cuts.iter().any(|cut| cut.iter().all(|(axis, levels)| levels.contains(&cell[*axis])))
-    }
-
     fn cells(sizes: &[usize]) -> Vec<Vec<u32>> {
         sizes.iter().fold(vec![vec![]], |cells, &size| {
             let extend =
@@ -130,10 +138,18 @@ mod tests {
                     cut.collect::<std::collections::BTreeMap<usize, Vec<u32>>>().into_iter().collect()
                 })
                 .collect();
-            let left: Vec<_> = cells(&sizes).into_iter().filter(|cell| !excluded(cell, &excludes)).collect();
-            let grid = Grid { sizes, excludes };
+            let grid = Grid { sizes: sizes.clone(), excludes };
+            let left: Vec<_> = cells(&sizes).into_iter().filter(|cell| !grid.is_excluded(cell)).collect();
             let mut budget = Budget(1_000_000);
-            prop_assert_eq!(grid.count(&mut budget), Ok(left.len() as u128));
+            prop_assert_eq!(grid.count(grid.whole(), &mut budget), Ok(left.len() as u128));
+            for (axis, &size) in sizes.iter().enumerate() {
+                for level in 0..size as u32 {
+                    let mut region = grid.whole();
+                    region[axis] = vec![level];
+                    let held = left.iter().filter(|cell| cell[axis] == level).count();
+                    prop_assert_eq!(grid.count(region, &mut budget), Ok(held as u128));
+                }
+            }
             let found = grid.find(grid.whole(), &mut budget).expect("enough budget");
             prop_assert_eq!(found.is_some(), !left.is_empty());
             if let Some(cell) = found {
@@ -147,6 +163,6 @@ mod tests {
         let cut = |i: u32| (0..10).map(|axis| (axis, vec![i % 7, 7 + i % 3])).collect::<Cut>();
         let excludes = (0..200).map(cut).collect();
         let grid = Grid { sizes: vec![10; 10], excludes };
-        assert_eq!(grid.count(&mut Budget(100)), Err(TooTangled));
+        assert_eq!(grid.count(grid.whole(), &mut Budget(100)), Err(TooTangled));
     }
 }

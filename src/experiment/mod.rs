@@ -17,7 +17,7 @@ mod cells;
 mod diagnose;
 mod file;
 mod forms;
-mod grid;
+pub(crate) mod grid;
 mod hosts;
 mod matrix;
 mod modes;
@@ -92,6 +92,24 @@ pub struct Matrix {
     pub axes: Vec<Axis>,
     /// A cell that any of these matches does not exist.
     pub exclude: Vec<Exclude>,
+}
+
+impl Matrix {
+    /// What of the matrix says how many cells there are.
+    pub(crate) fn grid(&self) -> grid::Grid {
+        let cut = |exclude: &Exclude| {
+            let axes = self.axes.iter().enumerate().filter_map(|(index, axis)| {
+                let (_, excluded) = exclude.levels.iter().find(|(factor, _)| *factor == axis.factor)?;
+                let levels = (0..).zip(&axis.levels).filter(|(_, level)| excluded.contains(level));
+                Some((index, levels.map(|(number, _)| number).collect()))
+            });
+            axes.collect()
+        };
+        grid::Grid {
+            sizes: self.axes.iter().map(|axis| axis.levels.len()).collect(),
+            excludes: self.exclude.iter().map(cut).collect(),
+        }
+    }
 }
 
 /// A factor and its levels.

@@ -63,7 +63,7 @@ impl<'e> Plan<'e> {
     #[must_use]
     pub fn new(experiment: &'e Experiment) -> Self {
         let grids: Vec<_> = experiment.matrices.iter().map(Grid::new).collect();
-        let cells = grids.iter().map(|grid| grid.count(&[])).fold(0, u64::saturating_add);
+        let cells = grids.iter().map(Grid::count).fold(0, u64::saturating_add);
         let places = grids.iter().map(Grid::places).fold(0, u64::saturating_add);
         let mut plan = Self { experiment, grids, cells, places, control: None };
         if experiment.run.control {
