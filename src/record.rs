@@ -1,5 +1,7 @@
 //! One attempt at one trial, with everything that is known about it: a line of the journal, a row of the CSV.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -152,6 +154,14 @@ impl Flag {
     }
 }
 
+/// What a reader of a cell must know, of the flags that so many of its `n` trials carry. One trial that begins otherwise than it
+/// goes on is an accident; a client that was not warm shows in at least half of them.
+#[must_use]
+pub fn flags_of_cell(mut trials: BTreeMap<Flag, usize>, n: usize) -> BTreeMap<Flag, usize> {
+    trials.retain(|flag, trials| *flag != Flag::UnsteadyStart || 2 * *trials >= n);
+    trials
+}
+
 /// What a row says of a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostLabel {
@@ -248,6 +258,26 @@ impl Measured {
         self.operations as f64 / self.elapsed_ns.as_secs_f64()
     }
 
+    /// What an operation cost.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        let each = |amount: f64| Some(amount / self.operations as f64).filter(|each| each.is_finite());
+        let server = &self.server;
+        let calls = server.set_calls
+            + server.get_calls
+            + server.others.values().map(|other| other.calls).sum::<u64>();
+        Cost {
+            client_cpu_us: self.client_cpu_ns.and_then(|time| each(time.as_micros_f64())),
+            server_cpu_us: each(server.cpu_ns.as_micros_f64()),
+            network_bytes: server
+                .received_bytes
+                .zip(server.sent_bytes)
+                .and_then(|(in_, out)| each((in_ + out) as f64)),
+            server_calls: each(calls as f64),
+            client_peak_rss_bytes: Some(self.client_peak_rss_bytes as f64),
+        }
+    }
+
     /// Operations that `workers` have in flight in a closed loop.
     fn in_flight(&self, workers: u32, pipeline: u32) -> u64 {
         // A worker cannot have more operations in flight than it has at all.
@@ -262,6 +292,21 @@ impl Measured {
         let mean_s = self.latency_summary?.mean_ns / 1e9;
         Some(self.ops_per_s() * mean_s / self.in_flight(workers, pipeline) as f64)
     }
+}
+
+/// What an operation cost, on average over a trial; and the memory that the trial took.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// User and system CPU time of the client, in microseconds, where the system tells.
+    pub client_cpu_us: Option<f64>,
+    /// The same of the server.
+    pub server_cpu_us: Option<f64>,
+    /// Bytes that the server received and sent, where it tells.
+    pub network_bytes: Option<f64>,
+    /// Calls of whatever command that the server counted.
+    pub server_calls: Option<f64>,
+    /// Peak resident memory of the client, over the whole trial.
+    pub client_peak_rss_bytes: Option<f64>,
 }
 
 /// A histogram's summary, in nanoseconds.
@@ -279,4 +324,18 @@ pub struct LatencySummary {
     pub p999_ns: u64,
     /// Largest.
     pub max_ns: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_begins_otherwise_if_half_of_its_trials_do() {
+        let of =
+            |unsteady, n| flags_of_cell([(Flag::UnsteadyStart, unsteady), (Flag::Throttled, 1)].into(), n);
+        assert_eq!(of(2, 5), [(Flag::Throttled, 1)].into());
+        assert_eq!(of(3, 6).len(), 2);
+        assert_eq!(of(1, 1).len(), 2);
+    }
 }

@@ -79,9 +79,9 @@ pub struct Side {
 /// What can be said of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The new side is faster.
+    /// The new side is faster, or costs less.
     Faster,
-    /// The new side is slower.
+    /// The new side is slower, or costs more.
     Slower,
     /// The trials do not tell the sides apart. That is not to say that they are the same.
     NoDifferenceSeen,
@@ -143,7 +143,11 @@ impl Comparison {
     /// that speaks best for it is beyond.
     pub fn slower_by(&self, share: f64) -> impl Iterator<Item = &Compared> {
         let is_beyond = move |interval: Interval| {
-            if self.metric.is_latency() { interval.low > 1.0 + share } else { interval.high < 1.0 - share }
+            if self.metric.is_less_better() {
+                interval.low > 1.0 + share
+            } else {
+                interval.high < 1.0 - share
+            }
         };
         self.cells
             .iter()
@@ -217,7 +221,7 @@ fn judge(cells: &mut [Compared], metric: Metric) {
         let verdict = match (cell.p, cell.adjusted_p, cell.interval) {
             _ if cell.ratio.is_none() => Verdict::NothingMeasured,
             (Some(_), Some(adjusted), Some(interval)) if adjusted < ALPHA && !interval.contains(1.0) => {
-                if (interval.low > 1.0) == metric.is_latency() {
+                if (interval.low > 1.0) == metric.is_less_better() {
                     Verdict::Slower
                 } else {
                     Verdict::Faster

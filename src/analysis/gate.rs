@@ -50,7 +50,7 @@ impl<'a> Gate<'a> {
         let gone = comparison.only_base.iter().filter(|_| comparison.factor.is_none());
         let reaches = |cell: &&Compared| {
             cell.interval.is_some_and(|interval| {
-                if comparison.metric.is_latency() {
+                if comparison.metric.is_less_better() {
                     interval.high > 1.0 + limit
                 } else {
                     interval.low < 1.0 - limit

@@ -19,11 +19,32 @@ pub enum Metric {
     LatencyP999,
     /// The largest latency.
     LatencyMax,
+    /// CPU time of the client for each operation, in microseconds.
+    ClientCpu,
+    /// CPU time of the server for each operation, in microseconds.
+    ServerCpu,
+    /// Bytes that the server received and sent for each operation.
+    NetworkBytes,
+    /// Calls that the server counted for each operation.
+    ServerCalls,
+    /// Peak resident memory of the client, in bytes.
+    ClientMemory,
+}
+
+/// What kind of number a metric is: how it is worded, and which way is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    /// The larger one is the faster.
+    Throughput,
+    /// The smaller one is the faster.
+    Latency,
+    /// The smaller one is less.
+    Cost,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::OpsPerS,
         Self::LatencyMean,
         Self::LatencyP50,
@@ -31,6 +52,11 @@ impl Metric {
         Self::LatencyP99,
         Self::LatencyP999,
         Self::LatencyMax,
+        Self::ClientCpu,
+        Self::ServerCpu,
+        Self::NetworkBytes,
+        Self::ServerCalls,
+        Self::ClientMemory,
     ];
 
     /// Its column in `trials.csv`.
@@ -44,13 +70,63 @@ impl Metric {
             Self::LatencyP99 => "latency_p99_us",
             Self::LatencyP999 => "latency_p999_us",
             Self::LatencyMax => "latency_max_us",
+            Self::ClientCpu => "client_cpu_us_per_op",
+            Self::ServerCpu => "server_cpu_us_per_op",
+            Self::NetworkBytes => "network_bytes_per_op",
+            Self::ServerCalls => "server_calls_per_op",
+            Self::ClientMemory => "client_peak_rss_bytes",
         }
     }
 
-    /// Whether a smaller value is the faster one.
+    /// What kind of number it is.
+    #[must_use]
+    pub const fn kind(self) -> MetricKind {
+        match self {
+            Self::OpsPerS => MetricKind::Throughput,
+            Self::LatencyMean
+            | Self::LatencyP50
+            | Self::LatencyP90
+            | Self::LatencyP99
+            | Self::LatencyP999
+            | Self::LatencyMax => MetricKind::Latency,
+            Self::ClientCpu
+            | Self::ServerCpu
+            | Self::NetworkBytes
+            | Self::ServerCalls
+            | Self::ClientMemory => MetricKind::Cost,
+        }
+    }
+
+    /// Its unit, as it stands in the heading of a column.
+    #[must_use]
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::OpsPerS => "op/s",
+            Self::NetworkBytes | Self::ClientMemory => "bytes",
+            Self::ServerCalls => "calls",
+            _ => "µs",
+        }
+    }
+
+    /// Whether a smaller value is the better one.
+    #[must_use]
+    pub const fn is_less_better(self) -> bool {
+        !matches!(self.kind(), MetricKind::Throughput)
+    }
+
+    /// What is said of the side with the better values, and of the other one.
+    #[must_use]
+    pub const fn verdicts(self) -> (&'static str, &'static str) {
+        match self.kind() {
+            MetricKind::Throughput | MetricKind::Latency => ("faster", "slower"),
+            MetricKind::Cost => ("less", "more"),
+        }
+    }
+
+    /// Whether it is a latency.
     #[must_use]
     pub const fn is_latency(self) -> bool {
-        !matches!(self, Self::OpsPerS)
+        matches!(self.kind(), MetricKind::Latency)
     }
 
     /// Its value in a trial; `None` where the mode cannot know it.
@@ -65,6 +141,11 @@ impl Metric {
             Self::LatencyP99 => latency(|latency| latency.p99_us),
             Self::LatencyP999 => latency(|latency| latency.p999_us),
             Self::LatencyMax => latency(|latency| latency.max_us),
+            Self::ClientCpu => trial.cost.client_cpu_us,
+            Self::ServerCpu => trial.cost.server_cpu_us,
+            Self::NetworkBytes => trial.cost.network_bytes,
+            Self::ServerCalls => trial.cost.server_calls,
+            Self::ClientMemory => trial.cost.client_peak_rss_bytes,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! reads a table fills this in.
 
 use crate::analysis::doubt::Doubts;
-use crate::record::{Flag, Status};
+use crate::record::{Cost, Flag, Status};
 
 /// The columns of `trials.csv` that say what was compared with what; the same in every trial of a sample, unless the
 /// sample is mixed.
@@ -120,6 +120,8 @@ pub struct Trial {
     pub ops_per_s: f64,
     /// What is known of its latencies.
     pub latency: Option<Latencies>,
+    /// What an operation cost.
+    pub cost: Cost,
     /// Round-trip time between client and server in microseconds, where it was sampled.
     pub rtt_us: Option<f64>,
     /// What to mind about it.

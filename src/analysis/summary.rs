@@ -6,12 +6,14 @@ use hdrhistogram::Histogram;
 
 use crate::analysis::drift::{Drift, drift};
 use crate::analysis::groups::{TwoGroups, two_groups};
-use crate::analysis::interval::{Interval, median_interval};
+use crate::analysis::interval::{Interval, median_interval, median_of};
 use crate::analysis::stats::Throughput;
 use crate::experiment::Settings;
 use crate::latency;
 use crate::protocol::ServerIdentity;
-use crate::record::{ClientLabel, Flag, HostLabel, LatencySummary, LinkKind, Status, TrialRecord};
+use crate::record::{
+    ClientLabel, Cost, Flag, HostLabel, LatencySummary, LinkKind, Status, TrialRecord, flags_of_cell,
+};
 
 /// The quantiles of `latency.csv`.
 pub const QUANTILES: [f64; 11] = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 1.0];
@@ -43,10 +45,12 @@ pub struct CellSummary {
     /// Whether trials of this cell ran with different software, on different machines or on different CPUs; the label
     /// is that of the first one.
     pub mixed: bool,
-    /// How many of the `n` attempts carry each flag.
+    /// How many of the `n` attempts carry each flag, as [`flags_of_cell`] has them.
     pub flags: BTreeMap<Flag, usize>,
     /// Of all operations of all attempts that ended well; absent where the mode cannot know it.
     pub latency: Option<LatencyProfile>,
+    /// The median of each cost over the attempts that tell it.
+    pub cost: Cost,
 }
 
 /// The settings of a cell, and who took part.
@@ -170,6 +174,7 @@ pub struct CellAttempts {
     /// Repetition and throughput of the same.
     blocks: Vec<(u32, f64)>,
     littles: Vec<f64>,
+    costs: Vec<Cost>,
     failed: usize,
     mixed: bool,
     flags: BTreeMap<Flag, usize>,
@@ -184,6 +189,7 @@ impl CellAttempts {
             good: Vec::new(),
             blocks: Vec::new(),
             littles: Vec::new(),
+            costs: Vec::new(),
             failed: 0,
             mixed: false,
             flags: BTreeMap::new(),
@@ -203,6 +209,7 @@ impl CellAttempts {
                 self.good.push((record.position as f64, measured.ops_per_s()));
                 self.blocks.push((record.repetition, measured.ops_per_s()));
                 self.littles.extend(littles_law(record));
+                self.costs.push(measured.cost());
                 for &flag in &record.flags {
                     *self.flags.entry(flag).or_default() += 1;
                 }
@@ -250,11 +257,26 @@ impl CellAttempts {
             groups,
             drift: drift(&self.good).filter(|drift| drift.matters() && groups.is_none()),
             mixed: self.mixed,
-            flags: self.flags,
+            flags: flags_of_cell(self.flags, throughputs.len()),
             latency: latencies.and_then(LatencyProfile::of),
+            cost: median_cost(&self.costs),
             cell: self.cell,
             control_of: self.control_of,
             label: self.label,
         }
+    }
+}
+
+fn median_cost(costs: &[Cost]) -> Cost {
+    let median = |of: fn(&Cost) -> Option<f64>| {
+        let values: Vec<f64> = costs.iter().filter_map(of).collect();
+        (!values.is_empty()).then(|| median_of(values))
+    };
+    Cost {
+        client_cpu_us: median(|cost| cost.client_cpu_us),
+        server_cpu_us: median(|cost| cost.server_cpu_us),
+        network_bytes: median(|cost| cost.network_bytes),
+        server_calls: median(|cost| cost.server_calls),
+        client_peak_rss_bytes: median(|cost| cost.client_peak_rss_bytes),
     }
 }

@@ -90,7 +90,7 @@ fn show(args: &CompareArgs, comparison: &Comparison, remarks: &[String]) -> Resu
 fn verdict(args: &CompareArgs, comparison: &Comparison, talk: &TalkArgs) -> Exit {
     let Some(limit) = args.fail_on_slower else { return Exit::Complete };
     let gate = Gate::of(comparison, limit);
-    let slower = slower(&gate, limit);
+    let slower = slower(comparison, &gate, limit);
     let undecided = undecided(comparison, &gate, limit);
     if let Some(note) = may_hide(comparison, &gate, limit) {
         console::say(talk, &format!("note: {note}"));

@@ -108,7 +108,7 @@ fn row(cell: &Cell<'_>, compared: &Compared) -> Vec<String> {
     let median = |median: Option<f64>| median.map_or_else(none, grouped);
     // The sentence above does not count a bimodal cell, so its row has neither medians nor a verdict.
     let is_bimodal = compared.is_bimodal();
-    let judged = (!is_bimodal).then(|| verdict(compared.verdict));
+    let judged = (!is_bimodal).then(|| verdict(compared.verdict, Metric::OpsPerS));
     let said: Vec<String> = judged.into_iter().chain(warnings_with_shares(compared)).collect();
     vec![
         cell.facet.clone(),

@@ -11,7 +11,7 @@ use crate::analysis::interval::{Interval, median_interval};
 use crate::analysis::outliers::outlying_trials;
 use crate::analysis::samples::Sample;
 use crate::analysis::stats::Throughput;
-use crate::record::Flag;
+use crate::record::{Flag, flags_of_cell};
 use crate::report::facets::{Layout, natural};
 use crate::report::numbers::grouped;
 
@@ -178,6 +178,7 @@ fn cell<'a>(sample: &'a Sample, layout: &Layout) -> Cell<'a> {
     for flag in sample.trials.iter().flat_map(|trial| &trial.flags).filter(|flag| **flag != Flag::Outlier) {
         *flags.entry(*flag).or_default() += 1;
     }
+    let flags = flags_of_cell(flags, sample.trials.len());
     let x = layout.x_of(sample);
     Cell {
         facet: layout.facet(sample),

@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyl
 
 use crate::analysis::compare::{Compared, Comparison, Side, Verdict};
 use crate::analysis::doubt::{Doubt, TOLERATED};
+use crate::analysis::metric::Metric;
 use crate::analysis::pairs::SETTINGS;
 use crate::analysis::samples::Label;
 use crate::report::numbers::ungrouped;
@@ -55,12 +56,13 @@ pub fn markdown(comparison: &Comparison) -> String {
     text + &layout.notes.join("\n\n") + "\n"
 }
 
-/// A verdict in words.
+/// A verdict on a metric in words.
 #[must_use]
-pub fn verdict(verdict: Verdict) -> String {
+pub fn verdict(verdict: Verdict, metric: Metric) -> String {
+    let (better, worse) = metric.verdicts();
     match verdict {
-        Verdict::Faster => "faster".to_owned(),
-        Verdict::Slower => "slower".to_owned(),
+        Verdict::Faster => better.to_owned(),
+        Verdict::Slower => worse.to_owned(),
         Verdict::NoDifferenceSeen => "no difference seen".to_owned(),
         Verdict::NotEnough { need } => format!("not enough repetitions (need n ≥ {need})"),
         Verdict::NothingMeasured => "nothing measured".to_owned(),
@@ -143,7 +145,7 @@ impl Layout {
             .iter()
             .map(|column| Column { name: heading(column), number: is_number(column) })
             .collect();
-        let unit = if comparison.metric.is_latency() { "µs" } else { "op/s" };
+        let unit = comparison.metric.unit();
         for (name, number) in [
             ("n".to_owned(), true),
             (format!("Base {unit}"), true),
@@ -162,7 +164,7 @@ impl Layout {
         let row = |cell: &Compared| {
             let mut row: Vec<String> =
                 settings.iter().map(|column| value(&cell.base.label, column)).collect();
-            row.extend(numbers(cell));
+            row.extend(numbers(cell, comparison.metric));
             if is_marked {
                 row.push(warnings_with_shares(cell).join(", "));
             }
@@ -217,7 +219,7 @@ fn value(label: &Label, column: &str) -> String {
     label.get(column).unwrap_or(NONE).to_owned()
 }
 
-fn numbers(cell: &Compared) -> [String; 7] {
+fn numbers(cell: &Compared, metric: Metric) -> [String; 7] {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| NONE.to_owned());
     let (base, new) = (cell.base.n, cell.new.n);
     [
@@ -227,7 +229,7 @@ fn numbers(cell: &Compared) -> [String; 7] {
         or_none(cell.ratio.map(|ratio| format!("{ratio:.3}"))),
         or_none(cell.interval.map(|ends| format!("{:.3} to {:.3}", ends.low, ends.high))),
         or_none(cell.adjusted_p.map(probability)),
-        verdict(cell.verdict),
+        verdict(cell.verdict, metric),
     ]
 }
 
@@ -238,14 +240,15 @@ fn probability(p: f64) -> String {
 fn notes(comparison: &Comparison, settings: &[&str]) -> Vec<String> {
     let mut notes = Vec::new();
     if !comparison.cells.is_empty() {
-        let better = if comparison.metric.is_latency() { "below" } else { "above" };
+        let side = if comparison.metric.is_less_better() { "below" } else { "above" };
+        let (better, _) = comparison.metric.verdicts();
         let tested = match comparison.family {
             0 => String::new(),
             1 => "; p of Mann and Whitney".to_owned(),
             tests => format!("; p of Mann and Whitney, raised for {tests} tests"),
         };
         notes.push(format!(
-            "{}: medians of n trials; ratio is new over base, and {better} 1 is faster{tested}",
+            "{}: medians of n trials; ratio is new over base, and {side} 1 is {better}{tested}",
             comparison.metric.column()
         ));
     }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::analysis::compare::{Compared, Comparison, Side, Verdict};
 use crate::analysis::gate::{Gate, Undecided};
+use crate::analysis::metric::Metric;
 use crate::analysis::pairs::SETTINGS;
 use crate::analysis::samples::Label;
 use crate::report::compare::warnings;
@@ -79,7 +80,7 @@ fn row(comparison: &Comparison, cell: &Compared) -> Vec<String> {
         number(cell.interval.map(|ends| ends.high)),
         number(cell.p),
         number(cell.adjusted_p),
-        word(cell.verdict).to_owned(),
+        word(cell.verdict, comparison.metric).to_owned(),
         need(cell.verdict).map_or_else(String::new, |need| need.to_string()),
         warnings(cell).join(" "),
         cell.differs.join(" "),
@@ -89,10 +90,11 @@ fn row(comparison: &Comparison, cell: &Compared) -> Vec<String> {
     row
 }
 
-const fn word(verdict: Verdict) -> &'static str {
+const fn word(verdict: Verdict, metric: Metric) -> &'static str {
+    let (better, worse) = metric.verdicts();
     match verdict {
-        Verdict::Faster => "faster",
-        Verdict::Slower => "slower",
+        Verdict::Faster => better,
+        Verdict::Slower => worse,
         Verdict::NoDifferenceSeen => "no-difference-seen",
         Verdict::NotEnough { .. } => "not-enough-repetitions",
         Verdict::NothingMeasured => "nothing-measured",
@@ -130,7 +132,7 @@ pub fn json(comparison: &Comparison, remarks: &[String], limit: Option<f64>) -> 
     };
     let undecided = |undecided: &Undecided<'_>| {
         let why = match undecided {
-            Undecided::Pair(pair) => word(pair.verdict),
+            Undecided::Pair(pair) => word(pair.verdict, comparison.metric),
             Undecided::Gone(_) => "only-in-base",
         };
         json!({ "cell": undecided.label().get("cell").unwrap_or_default(), "why": why })
@@ -139,7 +141,7 @@ pub fn json(comparison: &Comparison, remarks: &[String], limit: Option<f64>) -> 
         metric: comparison.metric.column(),
         factor: comparison.factor,
         family: comparison.family,
-        cells: comparison.cells.iter().map(cell_json).collect(),
+        cells: comparison.cells.iter().map(|cell| cell_json(cell, comparison.metric)).collect(),
         only_in_base: named(&comparison.only_base),
         only_in_new: named(&comparison.only_new),
         remarks,
@@ -158,7 +160,7 @@ fn label_json(label: &Label) -> Map<String, Value> {
     values.collect()
 }
 
-fn cell_json(cell: &Compared) -> Value {
+fn cell_json(cell: &Compared, metric: Metric) -> Value {
     let doubts = |side: &Side| -> Map<String, Value> {
         side.doubted.by_doubt.iter().map(|(doubt, trials)| (doubt.word().to_owned(), json!(trials))).collect()
     };
@@ -189,7 +191,7 @@ fn cell_json(cell: &Compared) -> Value {
         "interval": cell.interval.map(|ends| [ends.low, ends.high]),
         "p": cell.p,
         "p_holm": cell.adjusted_p,
-        "verdict": word(cell.verdict),
+        "verdict": word(cell.verdict, metric),
         "need_n": need(cell.verdict),
         "warnings": warnings(cell),
         "differs": differs,

@@ -2,6 +2,7 @@
 
 use crate::analysis::compare::Comparison;
 use crate::analysis::gate::{Gate, Undecided};
+use crate::analysis::metric::MetricKind;
 use crate::report::compare::{named, shown, verdict};
 use crate::report::numbers::list;
 
@@ -10,13 +11,17 @@ const NAMED: usize = 10;
 
 /// What is slower than it may be.
 #[must_use]
-pub fn slower(gate: &Gate<'_>, limit: f64) -> Option<String> {
+pub fn slower(comparison: &Comparison, gate: &Gate<'_>, limit: f64) -> Option<String> {
     let cells = match gate.slower.len() {
         0 => return None,
         1 => "1 cell is".to_owned(),
         count => format!("{count} cells are"),
     };
-    Some(format!("{cells} slower by more than {}%, as far as the intervals tell", limit * 100.0))
+    Some(format!(
+        "{cells} {} than {}%, as far as the intervals tell",
+        worse_by_more(comparison),
+        limit * 100.0
+    ))
 }
 
 /// What could not be judged, each with the reason.
@@ -31,7 +36,7 @@ pub fn undecided(comparison: &Comparison, gate: &Gate<'_>, limit: f64) -> Option
     let settings = shown(comparison);
     let line = |undecided: &Undecided<'_>| {
         let why = match undecided {
-            Undecided::Pair(pair) => verdict(pair.verdict),
+            Undecided::Pair(pair) => verdict(pair.verdict, comparison.metric),
             Undecided::Gone(_) => "missing from NEW".to_owned(),
         };
         format!("\n  {}: {why}", named(undecided.label(), &settings))
@@ -41,7 +46,16 @@ pub fn undecided(comparison: &Comparison, gate: &Gate<'_>, limit: f64) -> Option
         0 => String::new(),
         more => format!("\n  and {more} more"),
     };
-    Some(format!("{cells} undecided, and may be slower by more than {}%:{lines}{more}", limit * 100.0))
+    let worse = worse_by_more(comparison);
+    Some(format!("{cells} undecided, and may be {worse} than {}%:{lines}{more}", limit * 100.0))
+}
+
+/// What the limit is about, before "than 5%".
+const fn worse_by_more(comparison: &Comparison) -> &'static str {
+    match comparison.metric.kind() {
+        MetricKind::Throughput | MetricKind::Latency => "slower by more",
+        MetricKind::Cost => "higher by more",
+    }
 }
 
 /// What passes although its interval is too wide to exclude such a slowdown.
@@ -51,14 +65,18 @@ pub fn may_hide(comparison: &Comparison, gate: &Gate<'_>, limit: f64) -> Option<
     let names: Vec<String> =
         gate.may_hide.iter().map(|cell| format!("({})", named(&cell.base.label, &settings))).collect();
     let (of, limit) = (comparison.cells.len(), limit * 100.0);
+    let what = match comparison.metric.kind() {
+        MetricKind::Throughput | MetricKind::Latency => "a slowdown",
+        MetricKind::Cost => "a rise",
+    };
     match names.len() {
         0 => None,
         1 => Some(format!(
-            "in 1 of {of} cells a slowdown of more than {limit}% may have gone unseen, since its interval reaches that far: {}",
+            "in 1 of {of} cells {what} of more than {limit}% may have gone unseen, since its interval reaches that far: {}",
             names[0]
         )),
         count => Some(format!(
-            "in {count} of {of} cells a slowdown of more than {limit}% may have gone unseen, since their intervals reach that \
+            "in {count} of {of} cells {what} of more than {limit}% may have gone unseen, since their intervals reach that \
              far: {}",
             list(&names, 5)
         )),

@@ -5,6 +5,8 @@
 mod answers;
 mod broken;
 #[cfg(test)]
+mod costs;
+#[cfg(test)]
 mod disturbed;
 #[cfg(test)]
 mod gate;

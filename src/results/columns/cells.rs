@@ -112,7 +112,41 @@ pub fn summary_columns() -> Vec<SummaryColumn> {
             |_, row| row.comparability().into(),
         ),
     ]);
+    columns.extend(cost());
     columns
+}
+
+/// Under the names that they have in `trials.csv`.
+fn cost() -> Vec<SummaryColumn> {
+    vec![
+        SummaryColumn::number(
+            "client_cpu_us_per_op",
+            "CPU time of the client for each operation: median of the n, like the others that follow.",
+            |_, row| row.cost.client_cpu_us.into(),
+        )
+        .unit("µs"),
+        SummaryColumn::number(
+            "server_cpu_us_per_op",
+            "CPU time of the server for each operation.",
+            |_, row| row.cost.server_cpu_us.into(),
+        )
+        .unit("µs"),
+        SummaryColumn::number(
+            "network_bytes_per_op",
+            "Bytes that the server received and sent for each operation, by its own count.",
+            |_, row| row.cost.network_bytes.into(),
+        )
+        .unit("bytes"),
+        SummaryColumn::number(
+            "server_calls_per_op",
+            "Calls of whatever command that the server counted for each operation.",
+            |_, row| row.cost.server_calls.into(),
+        ),
+        SummaryColumn::number("client_peak_rss_bytes", "Peak resident memory of the client.", |_, row| {
+            row.cost.client_peak_rss_bytes.into()
+        })
+        .unit("bytes"),
+    ]
 }
 
 fn throughput() -> Vec<SummaryColumn> {

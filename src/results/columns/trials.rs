@@ -46,7 +46,37 @@ pub fn columns() -> Vec<TrialColumn> {
         "Connections to the server when the client was ready; empty on a server that somebody else runs.",
         |_, row| server(row, |server| server.connections),
     ));
+    columns.extend(cost_of_an_operation());
     columns
+}
+
+/// What an operation cost.
+fn cost_of_an_operation() -> Vec<TrialColumn> {
+    vec![
+        TrialColumn::number(
+            "client_cpu_us_per_op",
+            "CPU time of the client for each operation: client_cpu_s ÷ operations.",
+            |_, row| measured(row, |measured| measured.cost().client_cpu_us),
+        )
+        .unit("µs"),
+        TrialColumn::number(
+            "server_cpu_us_per_op",
+            "CPU time of the server for each operation: server_cpu_s ÷ operations.",
+            |_, row| measured(row, |measured| measured.cost().server_cpu_us),
+        )
+        .unit("µs"),
+        TrialColumn::number(
+            "network_bytes_per_op",
+            "Bytes that the server received and sent for each operation, by its own count.",
+            |_, row| measured(row, |measured| measured.cost().network_bytes),
+        )
+        .unit("bytes"),
+        TrialColumn::number(
+            "server_calls_per_op",
+            "Calls of whatever command that the server counted for each operation.",
+            |_, row| measured(row, |measured| measured.cost().server_calls),
+        ),
+    ]
 }
 
 /// Which attempt, and how it ended.

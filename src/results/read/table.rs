@@ -12,7 +12,7 @@ use serde::de::value::Error;
 
 use crate::analysis::doubt::{Doubt, Doubts};
 use crate::analysis::samples::{Failure, LABELS, Label, Latencies, Trial, YOUNGER};
-use crate::record::{Flag, Status};
+use crate::record::{Cost, Flag, Status};
 use crate::results::read::rows::{Cutter, Fields};
 use crate::results::read::{ReadError, newlines};
 
@@ -36,6 +36,17 @@ const VALUES: [&str; 16] = [
     "latency_max_us",
 ];
 
+/// Columns from which the cost of an operation follows; their places are in [`Header`] in this order. A table of an earlier
+/// version, or of somebody else, may lack some.
+const COSTS: [&str; 6] = [
+    "operations",
+    "client_cpu_s",
+    "server_cpu_s",
+    "client_peak_rss_bytes",
+    "network_bytes_per_op",
+    "server_calls_per_op",
+];
+
 /// Stands between the fields of a key, and is no byte of a text.
 const BETWEEN: u8 = 0xff;
 
@@ -47,6 +58,7 @@ pub(super) struct Header {
     /// The same without those that are missing, neighbours together.
     label_spans: Vec<RangeInclusive<usize>>,
     values: [usize; VALUES.len()],
+    costs: [Option<usize>; COSTS.len()],
 }
 
 impl Header {
@@ -71,7 +83,8 @@ impl Header {
         };
         let values = VALUES.map(|name| find(name).unwrap_or_default());
         let labels = LABELS.map(&mut find);
-        let header = Self { width: names.len(), labels, label_spans: spans(&labels), values };
+        let costs = COSTS.map(|name| names.iter().position(|field| *field == name.as_bytes()));
+        let header = Self { width: names.len(), labels, label_spans: spans(&labels), values, costs };
         if missing.is_empty() {
             return Ok((header, mark + cutter.at()));
         }
@@ -154,6 +167,7 @@ impl Rows {
                     .ok_or("ops_per_s is empty, and the status is ok")
                     .and_then(|value| if value > 0.0 { Ok(value) } else { Err("ops_per_s is 0") })?,
                 latency: row.latencies()?,
+                cost: row.cost()?,
                 rtt_us: row.number("rtt_us")?,
                 flags,
                 doubts,
@@ -256,7 +270,11 @@ impl<'a> Row<'a> {
 
     /// A number that can be one of an amount or a time; `None` where it is missing.
     fn number(&self, name: &str) -> Result<Option<f64>, String> {
-        let text = self.text(name)?;
+        Self::number_in(self.bytes(name), name)
+    }
+
+    fn number_in(bytes: &[u8], name: &str) -> Result<Option<f64>, String> {
+        let text = text(bytes, name)?;
         if text.is_empty() {
             return Ok(None);
         }
@@ -271,6 +289,27 @@ impl<'a> Row<'a> {
         let time: Result<Timestamp, _> = text.parse();
         time.map(Timestamp::as_microsecond)
             .map_err(|_| format!("`{text}` in column {name} is no time as in RFC 3339"))
+    }
+
+    /// What an operation cost, as far as the table tells.
+    fn cost(&self) -> Result<Cost, String> {
+        let mut values = [None; COSTS.len()];
+        for ((value, name), place) in values.iter_mut().zip(COSTS).zip(self.header.costs) {
+            *value = Self::number_in(place.map_or(b"", |place| self.fields.get(place)), name)?;
+        }
+        let [operations, client_cpu_s, server_cpu_s, client_peak_rss_bytes, network_bytes, server_calls] =
+            values;
+        let micros = |seconds: Option<f64>| {
+            let (seconds, operations) = seconds.zip(operations)?;
+            Some(seconds * 1e6 / operations).filter(|each| each.is_finite())
+        };
+        Ok(Cost {
+            client_cpu_us: micros(client_cpu_s),
+            server_cpu_us: micros(server_cpu_s),
+            network_bytes,
+            server_calls,
+            client_peak_rss_bytes,
+        })
     }
 
     /// All of them or none.
