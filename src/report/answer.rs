@@ -12,6 +12,9 @@ use crate::report::numbers::{grouped, list};
 /// Sentences about so many groups of cells; more are left to the table.
 const FINDINGS: usize = 12;
 
+/// What keeps a cell with trials from being ranked.
+const UNRANKED: [Standing; 3] = [Standing::Bimodal, Standing::TooFewTrials, Standing::Mixed];
+
 /// What the cells of an experiment say. The fastest is looked for within a facet; where facets differ in one setting, what
 /// that does is told as well.
 #[must_use]
@@ -111,7 +114,7 @@ fn sentence(cells: &[Cell<'_>]) -> String {
             "a single trial of a cell does not tell how far it scatters, so no cell is called the fastest. The highest is that \
              of {}, {median} operations/s.{}",
             top.name(),
-            not_quoted(&with_trials)
+            unranked(&with_trials, &[Standing::Bimodal])
         );
     }
     let Some(interval) = top.interval else {
@@ -128,44 +131,47 @@ fn sentence(cells: &[Cell<'_>]) -> String {
              {median} operations/s. {seen}.{}",
             top.values.len(),
             top.name(),
-            not_quoted(&with_trials)
+            unranked(&with_trials, &[Standing::Bimodal])
         );
     };
-    if !top.sample.mixed.is_empty() {
+    let others: Vec<&Cell<'_>> =
+        with_trials.iter().copied().filter(|cell| cell.sample != top.sample).collect();
+    if top.standing() == Standing::Mixed {
         return format!(
-            "the highest median is that of {}, but its trials differ in {}: no cell is called the fastest.",
+            "the highest median is that of {}, but its trials differ in {}: no cell is called the fastest.{}",
             top.name(),
-            list(&top.sample.mixed.iter().map(|column| (*column).to_owned()).collect::<Vec<_>>(), 4)
+            list(&top.sample.mixed.iter().map(|column| (*column).to_owned()).collect::<Vec<_>>(), 4),
+            unranked(&others, &UNRANKED)
         );
     }
     let doubted = Doubted::of(&top.sample.trials, Metric::OpsPerS);
     if doubted.is_void() {
         return format!(
             "the highest median is that of {}, {median} operations/s, but in {} of its {} trials two clocks disagree about the \
-             elapsed time: no cell is called the fastest.",
+             elapsed time: no cell is called the fastest.{}",
             top.name(),
             doubted.void,
-            doubted.n
+            doubted.n,
+            unranked(&others, &UNRANKED)
         );
     }
-    let ahead_of = |cell: &Cell<'_>| match cell.interval {
-        Some(other) => interval.low > other.high,
-        None => cell.values.len() >= MIN_TRIALS && cell.values.iter().all(|value| *value < interval.low),
+    let ahead_of = |cell: &Cell<'_>| match (cell.standing(), cell.interval) {
+        (Standing::Quotable, Some(other)) => interval.low > other.high,
+        _ => cell.values.len() >= MIN_TRIALS && cell.values.iter().all(|value| *value < interval.low),
     };
     // A factor that rounds to 1 says nothing that "fastest" does not say.
     let behind = |cells: &[&Cell<'_>], than: &str| {
-        let ends = cells
-            .iter()
-            .map(|cell| cell.interval.map_or(cell.values.iter().copied().fold(0.0, f64::max), |i| i.high));
+        let ends = cells.iter().map(|cell| match (cell.standing(), cell.interval) {
+            (Standing::Quotable, Some(interval)) => interval.high,
+            _ => cell.values.iter().copied().fold(0.0, f64::max),
+        });
         let factor = interval.low / ends.fold(0.0, f64::max);
         let factor = (factor * 100.0).floor() / 100.0;
         if factor > 1.0 { format!(", at least {factor:.2} times as fast as {than}") } else { String::new() }
     };
-    let others: Vec<&Cell<'_>> =
-        with_trials.iter().copied().filter(|cell| cell.sample != top.sample).collect();
     let in_the_way = others.iter().copied().filter(|cell| !ahead_of(cell));
     let (rivals, left_out): (Vec<&Cell<'_>>, Vec<&Cell<'_>>) =
-        in_the_way.partition(|cell| cell.interval.is_some());
+        in_the_way.partition(|cell| cell.standing() == Standing::Quotable);
     let says = format!("median {median} operations/s, 95% interval {}", range(interval));
     if !left_out.is_empty() {
         let names: Vec<String> = rivals.iter().map(|cell| cell.name()).collect();
@@ -174,10 +180,9 @@ fn sentence(cells: &[Cell<'_>]) -> String {
             _ => format!("; {} cannot be told apart from it", list(&names, 5)),
         };
         return format!(
-            "no single fastest. Of the cells that can be compared, the highest median is that of {} ({says}){close}.{}{}",
+            "no single fastest. Of the cells that can be compared, the highest median is that of {} ({says}){close}.{}",
             top.name(),
-            not_quoted(&left_out),
-            too_few(&left_out)
+            unranked(&left_out, &UNRANKED)
         );
     }
     if rivals.is_empty() {
@@ -224,28 +229,33 @@ fn disturbed(cells: &[Cell<'_>]) -> String {
     }
 }
 
-/// Which of these cells are not quoted, and why: they are neither behind the others nor level with them.
-fn not_quoted(cells: &[&Cell<'_>]) -> String {
-    let names: Vec<String> =
-        cells.iter().filter(|cell| cell.groups.is_some()).map(|cell| cell.name()).collect();
-    match names.len() {
-        0 => String::new(),
-        1 => format!(" {} is not quoted: its trials fall into two groups far apart.", names[0]),
-        _ => {
-            format!(" {} are not quoted: the trials of each fall into two groups far apart.", list(&names, 5))
+/// Which of these cells have one of these standings, and what that means: they are neither behind the others nor level with
+/// them.
+fn unranked(cells: &[&Cell<'_>], standings: &[Standing]) -> String {
+    let sentence = |standing: &Standing| {
+        let of = cells.iter().filter(|cell| cell.standing() == *standing);
+        let names: Vec<String> = of.map(|cell| cell.name()).collect();
+        let (one, many) = match standing {
+            Standing::Bimodal => (
+                "is not quoted: its trials fall into two groups far apart",
+                "are not quoted: the trials of each fall into two groups far apart",
+            ),
+            Standing::TooFewTrials => {
+                ("has too few trials for an interval", "have too few trials for an interval")
+            }
+            Standing::Mixed => (
+                "is not ranked: its trials ran with different software, machines or CPUs",
+                "are not ranked: the trials of each ran with different software, machines or CPUs",
+            ),
+            Standing::NothingMeasured | Standing::Quotable => return String::new(),
+        };
+        match names.len() {
+            0 => String::new(),
+            1 => format!(" {} {one}.", names[0]),
+            _ => format!(" {} {many}.", list(&names, 5)),
         }
-    }
-}
-
-/// Which of these cells have too few trials to say anything of their place.
-fn too_few(cells: &[&Cell<'_>]) -> String {
-    let few = cells.iter().filter(|cell| cell.groups.is_none() && cell.interval.is_none());
-    let names: Vec<String> = few.map(|cell| cell.name()).collect();
-    match names.len() {
-        0 => String::new(),
-        1 => format!(" {} has too few trials for an interval.", names[0]),
-        _ => format!(" {} have too few trials for an interval.", list(&names, 5)),
-    }
+    };
+    standings.iter().map(sentence).collect()
 }
 
 /// Where each series is highest, if the horizontal axis varies. Every series has a row, also one of which nothing is quoted.
@@ -296,9 +306,9 @@ fn peak(series: &[Cell<'_>]) -> Vec<String> {
         .iter()
         .filter(|cell| cell.x.total_cmp(&top.x).is_ne())
         .filter(|cell| !matches!((top.interval, cell.interval), (Some(a), Some(b)) if a.low > b.high))
-        .map(|cell| match cell.interval {
-            Some(_) => cell.x.to_string(),
-            None => format!("{} (too few trials)", cell.x),
+        .map(|cell| match cell.standing().reason() {
+            None => cell.x.to_string(),
+            Some(reason) => format!("{} ({reason})", cell.x),
         })
         .collect();
     let is_edge = |ends: fn(f64, f64) -> f64| {

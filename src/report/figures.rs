@@ -234,6 +234,7 @@ fn latency(id: &str, cells: &[Cell<'_>], curves: &[&Curve], drawn: &mut Drawn) {
             ("Operations", true),
         ],
     );
+    let named = named_by_the_answer(cells);
     let mut panels = Vec::new();
     let mut without = Vec::new();
     for (title, series) in pictures(cells) {
@@ -252,6 +253,8 @@ fn latency(id: &str, cells: &[Cell<'_>], curves: &[&Curve], drawn: &mut Drawn) {
                     .collect();
                 Some(Series { name: cell.series.clone(), look, pieces, dots: Vec::new() })
             };
+            let here = series.iter().flat_map(|cells| cells.iter()).filter(|cell| cell.x.to_bits() == *level);
+            let is_named = here.into_iter().any(|cell| named.iter().any(|named| std::ptr::eq(*named, cell)));
             let series: Vec<Series> = series
                 .iter()
                 .enumerate()
@@ -261,7 +264,7 @@ fn latency(id: &str, cells: &[Cell<'_>], curves: &[&Curve], drawn: &mut Drawn) {
             if !series.is_empty() {
                 let title: Vec<&str> =
                     [title.as_str(), words].into_iter().filter(|t| !t.is_empty()).collect();
-                panels.push(Panel { title: title.join(" · "), rows: Vec::new(), series });
+                panels.push((Panel { title: title.join(" · "), rows: Vec::new(), series }, is_named));
             }
         }
     }
@@ -293,7 +296,7 @@ fn latency(id: &str, cells: &[Cell<'_>], curves: &[&Curve], drawn: &mut Drawn) {
     if panels.is_empty() {
         return;
     }
-    let places = panels.iter().flat_map(|p| &p.series).flat_map(|s| s.pieces.iter().flatten());
+    let places = panels.iter().flat_map(|(p, _)| &p.series).flat_map(|s| s.pieces.iter().flatten());
     let marks: Vec<(f64, f64)> = places.map(|mark| (mark.x, mark.y)).collect();
     let mut x = Axis::linear("of operations were at least as fast", marks.iter().map(|mark| mark.0));
     x.names = [(TENTH, "10%"), (LOG10_2, "50%"), (1.0, "90%"), (2.0, "99%"), (3.0, "99.9%"), (4.0, "99.99%")]
@@ -316,16 +319,36 @@ fn latency(id: &str, cells: &[Cell<'_>], curves: &[&Curve], drawn: &mut Drawn) {
     });
 }
 
-/// Of too many panels those that are evenly spaced come first, the lowest and the highest among them.
-fn spread(panels: Vec<Panel>) -> Vec<Panel> {
+/// Of too many panels those come first that hold what the answer names, and then such as are evenly spaced, the lowest and the
+/// highest among them; each with whether it holds that.
+fn spread(panels: Vec<(Panel, bool)>) -> Vec<Panel> {
     let n = panels.len();
     if n <= PANELS {
-        return panels;
+        return panels.into_iter().map(|(panel, _)| panel).collect();
     }
-    let chosen: Vec<usize> = (0..PANELS).map(|i| i * (n - 1) / (PANELS - 1)).collect();
+    let mut chosen: Vec<usize> = (0..n).filter(|&index| panels[index].1).take(PANELS).collect();
+    let even = |of: usize| (0..of).map(move |i| i * (n - 1) / (of - 1).max(1));
+    // The fewer are evenly spaced, the fewer of them are chosen already.
+    let missing =
+        (0..=PANELS).rev().map(|of| even(of).filter(|index| !chosen.contains(index)).collect::<Vec<_>>());
+    let fitting = missing.into_iter().find(|more| chosen.len() + more.len() <= PANELS).unwrap_or_default();
+    chosen.extend(fitting);
+    let others: Vec<usize> = (0..n).filter(|index| !chosen.contains(index)).collect();
+    chosen.extend(others.into_iter().take(PANELS - chosen.len()));
     let (first, rest): (Vec<_>, Vec<_>) =
-        panels.into_iter().enumerate().partition(|(i, _)| chosen.contains(i));
-    first.into_iter().chain(rest).map(|(_, panel)| panel).collect()
+        panels.into_iter().enumerate().partition(|(index, _)| chosen.contains(index));
+    first.into_iter().chain(rest).map(|(_, (panel, _))| panel).collect()
+}
+
+/// The cells that the answer names: of each facet the one with the highest median among those that did what was asked for.
+fn named_by_the_answer<'a, 'b>(cells: &'b [Cell<'a>]) -> Vec<&'b Cell<'a>> {
+    let facets = cells.chunk_by(|a, b| a.facet == b.facet);
+    let top = |facet: &'b [Cell<'a>]| {
+        let ranked = facet.iter().filter(|cell| cell.comparability().is_none());
+        let medians = ranked.filter_map(|cell| Some((cell, cell.median()?)));
+        medians.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(cell, _)| cell)
+    };
+    facets.filter_map(top).collect()
 }
 
 fn quantile_marks(cell: &Cell<'_>, curve: &Curve) -> Vec<Mark> {
@@ -494,4 +517,30 @@ fn trend(trials: &[(f64, f64)]) -> Option<Series> {
         |x: f64| Mark { x, y: (start + drift.slope * x - 1.0) * 100.0, interval: None, says: says.clone() };
     let pieces = vec![vec![at(first), at(last)]];
     Some(Series { name: "trend of the whole run".to_owned(), look: 1, pieces, dots: Vec::new() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers of the panels that are drawn of `n`, of which some hold what the answer names.
+    fn drawn(n: usize, named: &[usize]) -> Vec<String> {
+        let panel = |number: usize| Panel { title: number.to_string(), rows: Vec::new(), series: Vec::new() };
+        let panels = (0..n).map(|number| (panel(number), named.contains(&number))).collect();
+        let panels = limited("Latency", spread(panels), &mut Vec::new());
+        panels.into_iter().map(|panel| panel.title).collect()
+    }
+
+    #[test]
+    fn what_the_answer_names_is_never_left_out_and_the_others_are_spread_evenly() {
+        assert_eq!(drawn(12, &[]).len(), 12);
+        assert_eq!(drawn(23, &[]), ["0", "2", "4", "6", "8", "10", "12", "14", "16", "18", "20", "22"]);
+        for named in 0..40 {
+            let drawn = drawn(40, &[named, 7]);
+            assert!(drawn.contains(&named.to_string()) && drawn.contains(&"7".to_owned()), "{drawn:?}");
+            assert!(drawn.len() == 12 && drawn.contains(&"39".to_owned()), "{named}: {drawn:?}");
+            assert!(drawn.is_sorted_by_key(|title| title.parse::<usize>().unwrap()), "{drawn:?}");
+        }
+        assert_eq!(drawn(30, &(0..20).collect::<Vec<_>>()).len(), 12);
+    }
 }

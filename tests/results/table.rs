@@ -180,3 +180,37 @@ fn a_control_without_a_good_trial_shows_no_number() {
     let (text, _) = tables(&[twin, ok(&settings, 1, 8_600.0)]);
     insta::assert_snapshot!(text.lines().last().unwrap(), @"control: nothing is known of two cells that are the same (sync, 1 worker); trials.csv says why");
 }
+
+#[test]
+fn every_sign_has_a_note_and_every_note_a_row_with_its_sign() {
+    let flags =
+        [Flag::ClientBound, Flag::Throttled, Flag::ForeignLoad, Flag::UnsteadyStart, Flag::OtherClients];
+    let mut records: Vec<TrialRecord> = Vec::new();
+    for (mode, count) in [("sync", 0), ("async", 1), ("multiplexed", 3)] {
+        let settings = settings(mode, 1);
+        for repetition in 1..=5 {
+            let mut trial = ok(&settings, repetition, 8_600.0 + f64::from(repetition));
+            trial.flags = flags[..count].to_vec();
+            records.push(trial);
+        }
+    }
+    // One trial of five that begins otherwise says nothing of its cell, and a control is no row.
+    records[0].flags.push(Flag::UnsteadyStart);
+    let mut twin = ok(&settings("sync", 1), 1, 8_600.0);
+    twin.control_of = Some(std::mem::replace(&mut twin.cell, "00000000000000aa".to_owned()));
+    twin.flags = vec![Flag::OtherClients];
+    records.push(twin);
+    let (_, markdown) = tables(&records);
+    let rows = markdown.lines().filter(|line| line.starts_with("| ")).skip(2);
+    let signs = rows.filter_map(|row| row.split(" | ").nth(5));
+    let mut signs: Vec<&str> =
+        signs.flat_map(|field| field.trim_end_matches(" |").split_whitespace()).collect();
+    signs.sort_unstable();
+    signs.dedup();
+    let first_words = markdown.lines().filter_map(|line| line.split(' ').next());
+    let is_sign = |word: &&str| !word.is_empty() && word.chars().all(|c| "†‡§¶‖#".contains(c));
+    let mut told: Vec<&str> = first_words.filter(is_sign).collect();
+    told.sort_unstable();
+    assert_eq!((signs.len(), &signs), (3, &told), "{markdown}");
+    assert!(!markdown.contains("unsteady-start") && !markdown.contains("other-clients"), "{markdown}");
+}
