@@ -378,7 +378,8 @@ fn orchestrate(args: &[&str]) -> Output {
 fn a_table_alone_is_enough_and_the_page_says_what_it_lacks() {
     let directory = tempfile::tempdir().unwrap();
     let table = directory.path().join("mailed.csv");
-    fs::copy(only_run("results/quickstart").join("trials.csv"), &table).unwrap();
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/quickstart/trials.csv"), &table)
+        .unwrap();
     let page = directory.path().join("page.html");
     let output = orchestrate(&["report", table.to_str().unwrap(), "-o", page.to_str().unwrap(), "--figures"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -412,10 +413,4 @@ fn what_cannot_be_read_is_a_sentence_and_makes_no_page() {
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no/such/run"));
     assert!(!page.exists());
-}
-
-fn only_run(experiment: &str) -> std::path::PathBuf {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(experiment);
-    let mut runs = fs::read_dir(directory).expect("results are kept here");
-    runs.next().expect("there is a run").expect("it can be listed").path()
 }

@@ -16,8 +16,7 @@ pub(crate) struct Table {
 impl Table {
     /// One cell for each of `modes`, with `n` trials around 20,000 operations per second times `factor`.
     pub(crate) fn of(run: &str, modes: &[&str], n: usize, factor: f64) -> Self {
-        let path =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("results/quickstart/20261123T110200Z-vm/trials.csv");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/quickstart/trials.csv");
         let mut reader = csv::Reader::from_path(path).unwrap();
         let header: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
         let model: Vec<String> =

@@ -216,8 +216,7 @@ fn plan_and_check_say_how_many_trials_there_may_be() {
 #[test]
 fn a_run_of_an_earlier_version_can_still_be_exported() {
     let sandbox = Sandbox::new();
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/quickstart");
-    let kept = fs::read_dir(kept).unwrap().next().unwrap().unwrap().path();
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/quickstart");
     fs::copy(kept.join("journal.jsonl"), sandbox.path().join("journal.jsonl")).unwrap();
     let export = sandbox.output(&["export", "."]);
     assert_eq!(code(export.status), 0, "{}", stderr(&export));

@@ -7,8 +7,8 @@ use orchestrate::analysis::samples::{Sample, Samples};
 use orchestrate::results::read::samples;
 use tempfile::TempDir;
 
-/// A real run that ships with the project.
-const QUICKSTART: &str = "results/quickstart/20261123T110200Z-vm/trials.csv";
+/// A real run of an early version.
+const QUICKSTART: &str = "tests/fixtures/quickstart/trials.csv";
 
 /// The rows of a table, to be broken.
 struct Table {
