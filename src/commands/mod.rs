@@ -52,7 +52,7 @@ enum Failure {
     File(Box<Diagnostics>),
     /// The file or the command line is wrong, here is how.
     Wrong(anyhow::Error),
-    /// A host, a server or a directory cannot be had.
+    /// A host, a server or a directory is unavailable.
     Unavailable(anyhow::Error),
 }
 

@@ -477,7 +477,7 @@ fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Res
         let trials = if skipped == 1 { "1 trial was" } else { &format!("{skipped} trials were") };
         say(
             keeper.talk,
-            &format!("{trials} skipped; once their modes can be had, the same command adds them"),
+            &format!("{trials} skipped; once their modes are available, the same command adds them"),
         );
     }
     match end {

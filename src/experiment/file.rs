@@ -135,7 +135,7 @@ pub(super) struct Mode {
     pub(super) load_generator: Option<At<LoadGenerator>>,
     /// A command that is run in the directory of this file before anything is measured, such as an installation.
     pub(super) prepare: Option<At<Vec<At<String>>>>,
-    /// Whether a run goes on without this mode where it cannot be had; false if absent.
+    /// Whether a run goes on without this mode where it is unavailable; false if absent.
     pub(super) optional: Option<At<bool>>,
 }
 

@@ -105,7 +105,7 @@ pub struct ModeSpec {
     /// if there is nothing to prepare. Never part of a cell's identity, and neither is what follows.
     #[serde(skip)]
     pub prepare: Vec<String>,
-    /// Whether a run goes on without this mode where it cannot be had.
+    /// Whether a run goes on without this mode where it is unavailable.
     #[serde(skip)]
     pub optional: bool,
     /// The directory of the file that names the mode.

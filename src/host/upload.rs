@@ -116,7 +116,7 @@ impl Machine {
     }
 }
 
-/// Sees to it that a host has this program in its user's cache. Comes back with its path there.
+/// Makes sure that a host has this program in its user's cache. Comes back with its path there.
 ///
 /// # Errors
 /// See [`UploadError`].

@@ -94,7 +94,7 @@ pub enum EndReason {
     Complete,
     /// Somebody stopped it.
     Interrupted,
-    /// A host or a server could not be had any more.
+    /// A host or a server became unavailable.
     HostLost,
     /// Its results could not be kept.
     NotKept,

@@ -86,7 +86,7 @@ pub(super) struct Fleet<'e> {
     pub(super) equipment: Equipment,
     /// By the names in the file.
     members: BTreeMap<String, Member>,
-    /// Optional modes that cannot be had, by host and mode.
+    /// Optional modes that are unavailable, by host and mode.
     skipped: RefCell<BTreeSet<(String, String)>>,
     /// How far servers are, by the hosts of client and server, and in which block that was measured.
     distances: RefCell<BTreeMap<(String, String), (u32, Nanos)>>,
@@ -109,8 +109,8 @@ impl<'e> Fleet<'e> {
         }
     }
 
-    /// Sees to it, before anything is measured, that every host, every server and every mode of the plan can be had.
-    /// All that cannot be had of one kind are told together.
+    /// Makes sure, before anything is measured, that every host, every server and every mode of the plan is available.
+    /// All of one kind that are unavailable are reported together.
     pub(super) async fn muster(&self, plan: &Plan<'_>, observer: &mut dyn Observer) -> Result<(), RunError> {
         let mut missing = Vec::new();
         let mut reached = stream::iter(self.members.keys())
@@ -293,7 +293,7 @@ impl<'e> Fleet<'e> {
         (!hashes.is_empty()).then(|| hashes.join(" + "))
     }
 
-    /// Whether a trial is left out because its mode is optional and cannot be had.
+    /// Whether a trial is left out because its mode is optional and unavailable.
     pub(super) fn skips(&self, settings: &Settings) -> bool {
         let skipped = self.skipped.borrow();
         // Nothing is allocated for each trial of a run that skips nothing.
@@ -305,7 +305,7 @@ impl<'e> Fleet<'e> {
                 .any(|host| skipped.contains(&(host.clone(), settings.mode.clone())))
     }
 
-    /// Sees to it that there is a line to the agent on `host`; an agent that went away is started anew.
+    /// Makes sure that there is a line to the agent on `host`; an agent that went away is started anew.
     ///
     /// A host that could not be reached is [`Fleet::away`] for a while: a second, and twice as long each time up to a
     /// minute.
@@ -380,7 +380,7 @@ impl<'e> Fleet<'e> {
         Rc::clone(&self.members[host].facts.borrow())
     }
 
-    /// Sees to it that the server of a trial is up.
+    /// Makes sure that the server of a trial is up.
     pub(super) async fn serve(&self, settings: &Settings) -> Result<ServerUp, CallError> {
         let fresh = match &self.experiment.servers[&settings.server] {
             ServerSpec::Managed { lifetime, .. } => settings.lifetime.unwrap_or(*lifetime) == Lifetime::Trial,
@@ -389,7 +389,7 @@ impl<'e> Fleet<'e> {
         self.start(&settings.hosts, &settings.server, settings.server_args.as_deref(), fresh).await
     }
 
-    /// Sees to it that a server is up and that all its clients on other hosts reach it. Comes back with how far it is for
+    /// Makes sure that a server is up and that all its clients on other hosts reach it. Comes back with how far it is for
     /// each of those.
     pub(super) async fn meet(
         &self,
@@ -515,7 +515,7 @@ async fn log_notices(host: String, mut notices: mpsc::UnboundedReceiver<Notice>)
     }
 }
 
-/// Whether a call that failed means that a host or a server cannot be had at all.
+/// Whether a call that failed means that a host or a server is unavailable.
 pub(super) fn is_unavailable(error: &CallError) -> bool {
     matches!(error, CallError::Agent(error) if error.kind == AgentErrorKind::Unavailable)
 }

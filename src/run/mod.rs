@@ -74,7 +74,7 @@ pub enum Event<'a> {
         /// What its driver is made of.
         driver: &'a DriverFiles,
     },
-    /// An optional mode cannot be had: its trials are left out.
+    /// An optional mode is unavailable: its trials are left out.
     ModeSkipped(&'a MissingMode),
     /// Everything that the plan needs is there: trials begin.
     Begin,
@@ -116,7 +116,7 @@ pub struct Past {
     pub attempts: u32,
 }
 
-/// A mode that cannot be had on a host.
+/// A mode that is unavailable on a host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("host `{host}`: mode `{mode}`: {reason}")]
 pub struct MissingMode {
@@ -131,7 +131,7 @@ pub struct MissingMode {
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Every trial of the plan was executed, or of as many blocks as were enough, but for those of optional modes that cannot be had.
+    /// Every trial of the plan was executed, or of as many blocks as were enough, but for those of optional modes that are unavailable.
     Complete {
         /// Trials of this session that failed in every attempt.
         failed: u64,
@@ -148,7 +148,7 @@ pub enum RunError {
     /// There is no agent on a host.
     #[error(transparent)]
     Reach(#[from] ReachError),
-    /// A server cannot be had.
+    /// A server is unavailable.
     #[error("host `{host}`: server `{server}`: {reason}")]
     Server {
         /// The host's name in the file.
@@ -158,10 +158,10 @@ pub enum RunError {
         /// What came back.
         reason: String,
     },
-    /// Modes cannot be had, and they are not optional.
+    /// Modes are unavailable, and they are not optional.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Modes(Vec<MissingMode>),
-    /// More than one host or server cannot be had.
+    /// More than one host or server is unavailable.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Several(Vec<RunError>),
     /// What happened cannot be kept.

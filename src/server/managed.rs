@@ -237,7 +237,7 @@ impl Managed {
         self.death().is_some()
     }
 
-    /// Sees to it that the server persists what its command line says and nothing else.
+    /// Makes sure that the server persists what its command line says and nothing else.
     pub(super) async fn check_persistence(&mut self) -> Result<(), AgentError> {
         let mut pipeline = redis::pipe();
         pipeline.cmd("CONFIG").arg("GET").arg("save").cmd("CONFIG").arg("GET").arg("appendonly");

@@ -58,7 +58,7 @@ impl Servers {
         Self { tmp, known: BTreeMap::new(), home: None }
     }
 
-    /// Sees to it that a server is up and that its persistence is what its command line says.
+    /// Makes sure that a server is up and that its persistence is what its command line says.
     ///
     /// # Errors
     /// `Unavailable` when there is no such program, nobody answers at the address, or none can listen there; `Failed` when the server does

@@ -25,7 +25,7 @@ pub(super) fn free(address: Option<&Address>) -> Box<dyn Iterator<Item = io::Res
     }
 }
 
-/// What is said when none of [`free`] could be had.
+/// What is said when none of [`free`] is available.
 pub(super) fn none_left(address: Option<&Address>) -> AgentError {
     let message = match address {
         Some(address @ Address { ports: Some((first, last)), .. }) if first == last => {

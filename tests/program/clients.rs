@@ -1,4 +1,4 @@
-//! Clients that are not built in: the shipped ones, those that cannot be had, and those that do everything wrong.
+//! Clients that are not built in: the shipped ones, those that are unavailable, and those that do everything wrong.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -163,7 +163,7 @@ fn check_shipped(file: &str) {
         }
         to_check.push((name, options, command));
     }
-    assert!(!to_check.is_empty(), "nothing of {file} can be had here");
+    assert!(!to_check.is_empty(), "nothing of {file} is available here");
     // A check mostly waits.
     for together in to_check.chunks(4) {
         std::thread::scope(|scope| {
