@@ -105,8 +105,9 @@ fn sentence(cells: &[Cell<'_>]) -> String {
     if with_trials.len() == 1 {
         let interval = top.interval.map(|i| format!(" (95% interval {})", range(i))).unwrap_or_default();
         return format!(
-            "{}: median {median} operations/s{interval}. There is no other cell to compare it with.",
-            top.name()
+            "{}: median {median} operations/s{interval}. There is no other cell to compare it with.{}",
+            top.name(),
+            unranked(&with_trials, &[Standing::Mixed])
         );
     }
     if top.values.len() == 1 {
@@ -114,7 +115,7 @@ fn sentence(cells: &[Cell<'_>]) -> String {
             "a single trial of a cell does not tell how far it scatters, so no cell is called the fastest. The highest is that \
              of {}, {median} operations/s.{}",
             top.name(),
-            unranked(&with_trials, &[Standing::Bimodal])
+            unranked(&with_trials, &[Standing::Bimodal, Standing::Mixed])
         );
     }
     let Some(interval) = top.interval else {
@@ -131,7 +132,7 @@ fn sentence(cells: &[Cell<'_>]) -> String {
              {median} operations/s. {seen}.{}",
             top.values.len(),
             top.name(),
-            unranked(&with_trials, &[Standing::Bimodal])
+            unranked(&with_trials, &[Standing::Bimodal, Standing::Mixed])
         );
     };
     let others: Vec<&Cell<'_>> =
@@ -282,15 +283,20 @@ fn peaks(facets: &[&[Cell<'_>]]) -> Option<DataTable> {
 fn peak(series: &[Cell<'_>]) -> Vec<String> {
     let none = || "–".to_owned();
     let quotable: Vec<&Cell<'_>> = series.iter().filter(|cell| cell.median().is_some()).collect();
-    let left_out: Vec<String> = series
-        .iter()
-        .filter(|cell| cell.median().is_none())
-        .filter_map(|cell| Some(format!("{} ({})", cell.x, cell.standing().reason()?)))
-        .collect();
-    let left_out = list(&left_out, 4);
     let top = quotable
         .iter()
         .max_by(|a, b| a.median().partial_cmp(&b.median()).unwrap_or(std::cmp::Ordering::Equal));
+    // Neither those that are not quoted nor those whose trials may not belong together are held against the highest.
+    let is_left_out = |cell: &&Cell<'_>| {
+        let is_top = top.is_some_and(|top| std::ptr::eq(*top, *cell));
+        cell.median().is_none() || cell.standing() == Standing::Mixed && !is_top
+    };
+    let left_out: Vec<String> = series
+        .iter()
+        .filter(is_left_out)
+        .filter_map(|cell| Some(format!("{} ({})", cell.x, cell.standing().reason()?)))
+        .collect();
+    let left_out = list(&left_out, 4);
     let Some(top) = top else {
         return vec![
             series[0].facet.clone(),
@@ -304,6 +310,7 @@ fn peak(series: &[Cell<'_>]) -> Vec<String> {
     };
     let close: Vec<String> = quotable
         .iter()
+        .filter(|cell| !is_left_out(cell))
         .filter(|cell| cell.x.total_cmp(&top.x).is_ne())
         .filter(|cell| !matches!((top.interval, cell.interval), (Some(a), Some(b)) if a.low > b.high))
         .map(|cell| match cell.standing().reason() {
