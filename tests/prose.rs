@@ -3,12 +3,21 @@
 //! its section, follow from the trials:
 //!
 //! - `thousands RUN WORKERS MODE…`: the lowest and the highest median of these modes, in thousands of operations/s.
-//! - `load1 RUN`: the highest load average.
+//! - `range RUN CELL…`: the lowest and the highest median of these cells, likewise.
+//! - `median RUN CELL`: its median in operations/s. A cell is `MODE:WORKERS`.
+//! - `ratio RUN CELL BASE`: its median over that of another cell.
+//! - `peak RUN MODE`: the number of workers with the highest median of a mode.
+//! - `load1 RUN…`: the highest load average.
+//! - `rtt RUN`: the median of the round-trip times between hosts, in microseconds.
 //! - `medians RUN MODE:WORKERS…`: a row of medians in thousands of operations/s.
 //! - `best RUN BASE CELL…`: a row of the best trial of each cell over that of the base.
 //! - `spread RUN BASE CELL…`: a row of medians with the lowest and the highest trial, each with its ratio to the base.
 //! - `hosts RUN CELL`: a row of `orchestrate compare` between the hosts `a` and `a → b`, with its verdict.
-//! - `apart RUN CELL…`: the range of each lies wholly above that of the next. The words are a claim, not a number.
+//! - `apart RUN CELL…`: each is faster than the next by the verdicts of `orchestrate compare`, of which all pairs of the claim
+//!   are one family. The words are a claim, not a number.
+//! - `tied RUN CELL…`: there is no verdict on any pair of neighbours.
+//!
+//! Before any of them may stand the words around what is found, such as `"at {}" ratio …`, where that alone would stand twice.
 //!
 //! `UPDATE_DOCS=1 cargo test --test prose` fills in numbers that have changed. A claim that fails is rewritten by hand.
 
@@ -17,7 +26,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
+use orchestrate::analysis::compare::{Verdict, compare};
+use orchestrate::analysis::metric::Metric;
+use orchestrate::analysis::pairs::Pairs;
 use orchestrate::report::numbers::grouped;
+use orchestrate::results::read::samples;
 
 /// What a check finds.
 enum Found {
@@ -29,19 +42,22 @@ enum Found {
 
 #[test]
 fn every_number_that_names_its_source_follows_from_the_committed_runs() {
+    let mut wrong = Vec::new();
     for (document, least) in [("results/README.md", 40), ("README.md", 1)] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
         let mut text = fs::read_to_string(&path).expect("it is kept here");
         let checks = checks(&text);
         assert!(checks.len() >= least, "only {} checks were found in {document}", checks.len());
         let is_update = std::env::var_os("UPDATE_DOCS").is_some();
-        let mut wrong = Vec::new();
         for (words, expression) in checks {
             let comment = format!("<!-- check \"{words}\": {expression} -->");
             let at = text.find(&comment).expect("it was found before");
+            let here = format!("{document}:{}", text[..at].lines().count() + 1);
             let section = text[..at].rfind("\n## ").unwrap_or(0);
             let Some(place) = only_place(&text[section..at], &words).map(|place| section + place) else {
-                wrong.push(format!("\"{words}\" ({expression}) does not stand exactly once in its section"));
+                wrong.push(format!(
+                    "{here}: \"{words}\" does not stand exactly once in its section ({expression})"
+                ));
                 continue;
             };
             match evaluate(&expression) {
@@ -51,10 +67,10 @@ fn every_number_that_names_its_source_follows_from_the_committed_runs() {
                     text.replace_range(place..place + words.len(), &now);
                 }
                 Found::Words(now) if now != words => {
-                    wrong.push(format!("\"{words}\" ({expression}) is now \"{now}\""));
+                    wrong.push(format!("{here}: \"{words}\" is \"{now}\" now ({expression})"));
                 }
                 Found::Claim(Err(why)) => {
-                    wrong.push(format!("\"{words}\" ({expression}) does not hold: {why}"));
+                    wrong.push(format!("{here}: \"{words}\" does not hold: {why} ({expression})"));
                 }
                 _ => {}
             }
@@ -62,7 +78,34 @@ fn every_number_that_names_its_source_follows_from_the_committed_runs() {
         if is_update {
             fs::write(&path, &text).expect("the document can be written");
         }
-        assert!(wrong.is_empty(), "{document} (UPDATE_DOCS=1 renews numbers):\n{}", wrong.join("\n"));
+    }
+    assert!(
+        wrong.is_empty(),
+        "UPDATE_DOCS=1 renews numbers, claims are rewritten by hand:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn the_table_of_the_readme_is_that_of_the_committed_quickstart() {
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let journal = run_of("quickstart").join("journal.jsonl");
+    fs::copy(journal, directory.path().join("journal.jsonl")).expect("a run has a journal");
+    let output = Command::new(env!("CARGO_BIN_EXE_orchestrate"))
+        .args(["export", "--markdown", "."])
+        .current_dir(&directory)
+        .output()
+        .expect("orchestrate can be started");
+    let table = String::from_utf8(output.stdout).expect("it is text");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = fs::read_to_string(&path).expect("it is kept here");
+    let (before, rest) = text.split_once("<!-- quickstart table -->\n").expect("the table has a begin");
+    let (_, after) = rest.split_once("<!-- end -->").expect("and an end");
+    let renewed = format!("{before}<!-- quickstart table -->\n{}\n<!-- end -->{after}", table.trim_end());
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, renewed).expect("the document can be written");
+    } else {
+        assert!(text == renewed, "UPDATE_DOCS=1 renews the table of README.md:\n{table}");
     }
 }
 
@@ -84,19 +127,41 @@ fn only_place(section: &str, words: &str) -> Option<usize> {
 }
 
 fn evaluate(expression: &str) -> Found {
+    if let Some((template, expression)) = expression.strip_prefix('"').and_then(|rest| rest.split_once("\" "))
+    {
+        return match evaluate(expression) {
+            Found::Words(words) => Found::Words(template.replace("{}", &words)),
+            claim @ Found::Claim(_) => claim,
+        };
+    }
     let words: Vec<&str> = expression.split(' ').collect();
     let median_of = |run: &str, cell: &str| median(&speeds(run, cell));
     match words[..] {
         ["thousands", run, workers, ref modes @ ..] => {
-            let medians = modes.iter().map(|mode| median_of(run, &format!("{mode}:{workers}")) / 1e3);
-            let (low, high) = medians
-                .fold((f64::INFINITY, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
-            let (low, high) = (format!("{low:.0}"), format!("{high:.0}"));
-            Found::Words(if low == high { low } else { format!("{low} to {high}") })
+            thousands(modes.iter().map(|mode| median_of(run, &format!("{mode}:{workers}"))))
         }
-        ["load1", run] => {
-            let loads = rows(run).into_iter().filter_map(|row| row("load1").parse::<f64>().ok());
+        ["range", run, ref cells @ ..] => thousands(cells.iter().map(|cell| median_of(run, cell))),
+        ["median", run, cell] => Found::Words(grouped(median_of(run, cell))),
+        ["ratio", run, cell, base] => {
+            Found::Words(format!("{:.2}", median_of(run, cell) / median_of(run, base)))
+        }
+        ["peak", run, mode] => {
+            let of_mode = rows(run).into_iter().filter(|row| row("mode") == mode && row("status") == "ok");
+            let mut workers: Vec<String> = of_mode.map(|row| row("workers_asked")).collect();
+            workers.sort();
+            workers.dedup();
+            let median = |workers: &String| median_of(run, &format!("{mode}:{workers}"));
+            let peak = workers.into_iter().max_by(|one, other| median(one).total_cmp(&median(other)));
+            Found::Words(peak.expect("the mode was measured"))
+        }
+        ["load1", ref runs @ ..] => {
+            let loads = runs.iter().flat_map(|run| numbers(run, "load1"));
             Found::Words(format!("{:.1}", loads.fold(0.0, f64::max)))
+        }
+        ["rtt", run] => {
+            let mut times = numbers(run, "rtt_us");
+            times.sort_by(f64::total_cmp);
+            Found::Words(format!("{:.1}", median(&times)))
         }
         ["medians", run, ref cells @ ..] => {
             row(cells.iter().map(|cell| format!("{:.1}", median_of(run, cell) / 1e3)))
@@ -113,18 +178,47 @@ fn evaluate(expression: &str) -> Found {
         })),
         ["hosts", run, cell] => row(between_hosts(run, cell).into_iter()),
         ["apart", run, ref cells @ ..] => {
-            let met = cells.windows(2).find(|pair| {
-                let (upper, lower) = (speeds(run, pair[0]), speeds(run, pair[1]));
-                upper[0] <= lower[lower.len() - 1]
-            });
-            Found::Claim(
-                met.map_or(Ok(()), |pair| {
-                    Err(format!("the range of {} reaches that of {}", pair[1], pair[0]))
-                }),
-            )
+            Found::Claim(verdicts(run, cells, |verdict| verdict == Verdict::Slower))
         }
+        ["tied", run, ref cells @ ..] => Found::Claim(verdicts(run, cells, |verdict| {
+            !matches!(verdict, Verdict::Slower | Verdict::Faster)
+        })),
         _ => panic!("no such check: {expression}"),
     }
+}
+
+/// Compares each cell with the one before it, and says of which pair the verdict is none of those that are claimed.
+fn verdicts(run: &str, cells: &[&str], is_claimed: impl Fn(Verdict) -> bool) -> Result<(), String> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("results").join(run);
+    let read = samples(&[directory]).expect("the run can be read");
+    let sample = |cell: &str| {
+        let (mode, workers) = cell.split_once(':').expect("a cell is MODE:WORKERS");
+        let found = read.samples.iter().find(|sample| {
+            let is = |column, value| sample.label.get(column) == Some(value);
+            is("mode", mode) && is("workers_asked", workers) && !sample.is_control()
+        });
+        found.unwrap_or_else(|| panic!("{run} has no {cell}"))
+    };
+    let pairs = cells.windows(2).map(|pair| (sample(pair[0]), sample(pair[1]))).collect();
+    let compared = compare(&Pairs { pairs, factor: Some("mode"), ..Pairs::default() }, Metric::OpsPerS);
+    let wrong = compared.cells.iter().zip(cells.windows(2)).find(|(pair, _)| !is_claimed(pair.verdict));
+    wrong.map_or(Ok(()), |(pair, cells)| {
+        Err(format!("{} beside {} is {:?} ({:?})", cells[1], cells[0], pair.verdict, pair.ratio))
+    })
+}
+
+/// The values of a column in the trials of a run that have one.
+fn numbers(run: &str, column: &str) -> Vec<f64> {
+    rows(run).iter().filter_map(|row| row(column).parse().ok()).collect()
+}
+
+/// The lowest and the highest of some numbers, in thousands.
+fn thousands(numbers: impl Iterator<Item = f64>) -> Found {
+    let (low, high) = numbers
+        .map(|number| number / 1e3)
+        .fold((f64::INFINITY, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
+    let (low, high) = (format!("{low:.0}"), format!("{high:.0}"));
+    Found::Words(if low == high { low } else { format!("{low} to {high}") })
 }
 
 fn row(fields: impl Iterator<Item = String>) -> Found {
@@ -157,11 +251,18 @@ fn between_hosts(run: &str, cell: &str) -> Vec<String> {
     ]
 }
 
-/// The rows of the trials of the only run of an experiment, each as a function from a column to its value.
-fn rows(run: &str) -> Vec<impl Fn(&str) -> String + use<>> {
-    let directory: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("results").join(run);
+/// The only run of an experiment that is kept.
+fn run_of(experiment: &str) -> PathBuf {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("results").join(experiment);
     let mut runs = fs::read_dir(&directory).expect("the experiment is kept");
-    let table = runs.next().expect("there is a run").expect("it can be listed").path().join("trials.csv");
+    let run = runs.next().expect("there is a run").expect("it can be listed").path();
+    assert!(runs.next().is_none(), "{experiment} has several runs: it is not clear which one is meant");
+    run
+}
+
+/// The rows of its trials, each as a function from a column to its value.
+fn rows(run: &str) -> Vec<impl Fn(&str) -> String + use<>> {
+    let table = run_of(run).join("trials.csv");
     let mut reader = csv::Reader::from_path(table).expect("a run has trials");
     let header = reader.headers().expect("a table has a header").clone();
     let row = |record: Result<csv::StringRecord, csv::Error>| {
