@@ -58,9 +58,9 @@ pub fn parts(done: &Done, elapsed: Nanos) -> Option<Vec<u64>> {
     Some(ends.map(|end| end - std::mem::replace(&mut before, end)).collect())
 }
 
-/// Whether the beginning of a trial was unlike the rest. Either the throughput of its first quarter is further from the median
-/// of the three other quarters than [`UNLIKE`] of that, and further from all of them than they are apart; or that of its
-/// first half is below [`SLOW_HALF`] of that of the second.
+/// Whether the beginning of a trial was unlike the rest. Either the throughput of its first quarter is more than 15% from the
+/// median of the three other quarters, and further from all of them than they are apart; or that of its first half is below
+/// 70% of that of the second.
 #[must_use]
 pub fn starts_otherwise(parts: &[u64], elapsed: Nanos) -> bool {
     let quarter = PARTS / 4;
