@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 
-TABLES = ["trials.csv", "summary.csv", "latency.csv", "progress.csv"]
+TABLES = ["trials.csv", "summary.csv", "latency.csv"]
 PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
 <oor:items xmlns:oor="http://openoffice.org/2001/registry" xmlns:xs="http://www.w3.org/2001/XMLSchema">
 <item oor:path="/org.openoffice.Setup/L10N"><prop oor:name="ooSetupSystemLocale" oor:op="fuse"><value>{}</value></prop></item>
