@@ -230,20 +230,15 @@ mod tests {
             done: Done {
                 elapsed_ns: Nanos::from_millis(900),
                 operations: 100,
-                errors: 0,
-                latency: None,
-                max_lag_ns: None,
-                keys: None,
                 progress: None,
+                ..Done::default()
             },
             wall_ns: Nanos::from_millis(901),
             cpu_ns: None,
             busiest_thread_ns: None,
             total_cpu_ns: Nanos(0),
             peak_rss_bytes: 0,
-            foreign_cpu_ns: None,
-            steal_ns: None,
-            load1: None,
+            ..TrialResult::default()
         }
     }
 

@@ -150,6 +150,7 @@ pub struct Ready {
 
 /// What a driver claims to have done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(Default))]
 pub struct Done {
     /// From `go` to the last reply of the last operation, by the driver's monotonic clock.
     pub elapsed_ns: Nanos,

@@ -113,6 +113,7 @@ pub struct TrialGo {
 
 /// What a driver claims and what its host saw.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(Default))]
 pub struct TrialResult {
     /// The driver's claim.
     pub done: Done,

@@ -150,20 +150,14 @@ mod tests {
                 done: Done {
                     elapsed_ns: Nanos::from_secs(1),
                     operations: 1,
-                    errors: 0,
-                    latency: None,
-                    max_lag_ns: None,
-                    keys: None,
                     progress: None,
+                    ..Done::default()
                 },
                 wall_ns: Nanos::from_secs(1),
                 cpu_ns: Some(Nanos::from_millis(all)),
                 busiest_thread_ns: busiest.map(Nanos::from_millis),
                 total_cpu_ns: Nanos::from_millis(all),
-                peak_rss_bytes: 1,
-                foreign_cpu_ns: None,
-                steal_ns: None,
-                load1: None,
+                ..TrialResult::default()
             },
         };
         is_bound(&part, &HostFacts { cpus: 8, ..HostFacts::default() }, threads)

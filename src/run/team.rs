@@ -224,11 +224,9 @@ mod tests {
                 done: Done {
                     elapsed_ns: Nanos(elapsed),
                     operations: latencies.len() as u64,
-                    errors: 0,
                     latency: Some(latency::encode(&histogram)),
-                    max_lag_ns: None,
-                    keys: None,
                     progress: None,
+                    ..Done::default()
                 },
                 wall_ns: Nanos(elapsed),
                 cpu_ns: Some(Nanos(5)),

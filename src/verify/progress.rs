@@ -88,11 +88,8 @@ mod tests {
         Done {
             elapsed_ns: Nanos::from_millis(elapsed),
             operations,
-            errors: 0,
-            latency: None,
-            max_lag_ns: None,
-            keys: None,
             progress: Some(progress.iter().map(|&(ms, done)| (Nanos::from_millis(ms).0, done)).collect()),
+            ..Done::default()
         }
     }
 

@@ -136,11 +136,10 @@ mod tests {
         Done {
             elapsed_ns: Nanos::from_millis(elapsed),
             operations: 1_000,
-            errors: 0,
             latency: Some(latency::encode(&latencies)),
             max_lag_ns: lag.map(Nanos::from_millis),
-            keys: None,
             progress: None,
+            ..Done::default()
         }
     }
 

@@ -225,15 +225,7 @@ mod tests {
 
     fn done() -> Done {
         let elapsed_ns = Nanos::from_millis(500);
-        Done {
-            elapsed_ns,
-            operations: 2000,
-            errors: 0,
-            latency: None,
-            max_lag_ns: None,
-            keys: None,
-            progress: None,
-        }
+        Done { elapsed_ns, operations: 2000, progress: None, ..Done::default() }
     }
 
     /// As a redis-server 7.0.15 counted it of an honest client, 50 operations to a round trip.
