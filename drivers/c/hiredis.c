@@ -26,8 +26,8 @@ enum { PROTOCOL = 1, DELETE_BATCH = 1000, NAME_BYTES = 256 };
 /* Buckets of three significant digits: 0 to 999, and 900 more for each further power of ten. */
 enum { DIGITS_BUCKETS = 900, POWERS = 16, BUCKETS = 100 + DIGITS_BUCKETS * POWERS };
 
-/* Operations are also counted in slots of time since the start, at first of 2^FIRST_WIDTH ns. When there is no slot for a
- * moment, slots become twice as wide. */
+/* Operations are also counted in time slots since the start, at first of 2^FIRST_WIDTH ns. When a time lies beyond the last
+ * slot, all slots double in width. */
 enum { SLOTS = 64, FIRST_WIDTH = 20 };
 
 typedef struct {

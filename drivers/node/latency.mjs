@@ -32,7 +32,7 @@ export class Histogram {
 /** So many slots there are at most; a trial that fills them has between half as many and all. */
 const SLOTS = 64;
 
-/** Operations in slots of time since the start. When there is no slot for a moment, slots become twice as wide. */
+/** Counts operations in time slots since the start. When a time lies beyond the last slot, all slots double in width. */
 export class Progress {
   #counts = new Float64Array(SLOTS);
   /** Of a slot, in milliseconds: never whole, for V8 would compile for small integers, and anew when there are larger ones. */

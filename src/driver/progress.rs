@@ -8,8 +8,8 @@ const SLOTS: usize = 64;
 /// The width of a slot at first, as a power of two in nanoseconds: about a millisecond.
 const FIRST_WIDTH: u32 = 20;
 
-/// Operations by the time at which they were done. Takes the same little memory however long a phase is: when there is no
-/// slot for a moment, slots become twice as wide.
+/// Operations by the time at which they were done. Takes the same little memory however long a phase is: when a time lies
+/// beyond the last slot, all slots double in width.
 #[derive(Clone, Debug)]
 pub(super) struct Progress {
     /// Of a slot, as a power of two in nanoseconds.
