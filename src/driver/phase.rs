@@ -13,12 +13,12 @@ use crate::experiment::Amount;
 use crate::latency;
 use crate::protocol::Job;
 
-/// So many records there are at most. Two thousand of them would be hundreds of megabytes, and to put them together would take
+/// So many histograms there are at most. Two thousand of them would be hundreds of megabytes, and to put them together would take
 /// longer after the work than two clocks may be apart.
-const RECORDS: usize = 64;
+const HISTOGRAMS: usize = 64;
 
-/// What all workers share. Nobody writes to it for an operation, except to the record of its thread, which it shares only with
-/// threads that there are more of than records.
+/// What all workers share. Nobody writes to it for an operation, except to the histogram of its thread, which it shares only
+/// with threads that there are more of than histograms.
 pub(super) struct Phase {
     pub(super) job: Job,
     pub(super) amount: Amount,
@@ -31,29 +31,18 @@ pub(super) struct Phase {
     /// When it began.
     start: Instant,
     /// For threads rather than for workers: two hundred histograms would not stay in the cache.
-    records: [Mutex<Option<Record>>; RECORDS],
+    latencies: [Mutex<Option<Histogram<u64>>>; HISTOGRAMS],
+    progress: Mutex<Progress>,
     tallies: Mutex<Vec<Tally>>,
     failed: AtomicBool,
     failure: Mutex<Option<Failure>>,
 }
 
-/// What was seen of the operations of a thread, or of some.
-struct Record {
-    latencies: Histogram<u64>,
-    progress: Progress,
-}
-
-impl Record {
-    fn new() -> Self {
-        Self { latencies: latency::empty(), progress: Progress::default() }
-    }
-}
-
 thread_local! {
-    /// The number of the record of this thread.
+    /// The number of the histogram of this thread.
     static THREAD: usize = {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
-        NEXT.fetch_add(1, Ordering::Relaxed) % RECORDS
+        NEXT.fetch_add(1, Ordering::Relaxed) % HISTOGRAMS
     };
 }
 
@@ -66,6 +55,8 @@ pub(super) struct Tally {
     pub(super) begun: u64,
     /// Operations whose reply has come.
     pub(super) done: u64,
+    /// Those of them that [`Phase::progress`] has; the others were done in one slot of it.
+    pub(super) in_progress: u64,
     pub(super) last_reply: Option<Instant>,
     /// The largest delay of a start.
     pub(super) max_lag: Duration,
@@ -110,7 +101,8 @@ impl Phase {
             deadline,
             schedule,
             start,
-            records: [const { Mutex::new(None) }; RECORDS],
+            latencies: [const { Mutex::new(None) }; HISTOGRAMS],
+            progress: Mutex::default(),
             tallies: Mutex::default(),
             failed: AtomicBool::new(false),
             failure: Mutex::default(),
@@ -122,20 +114,31 @@ impl Phase {
         format!("{}{}{worker}:", self.job.key_prefix, self.infix)
     }
 
-    /// Counts `operations` that were done `now` and took `latency` each.
-    pub(super) fn record(&self, now: Instant, latency: Duration, operations: u64) {
-        let mut record =
-            self.records[THREAD.with(|number| *number)].lock().unwrap_or_else(PoisonError::into_inner);
-        let record = record.get_or_insert_with(Record::new);
-        record
-            .latencies
-            .record_n(nanos(latency), operations)
+    /// Counts `operations` that took `latency` each.
+    pub(super) fn record(&self, latency: Duration, operations: u64) {
+        let number = THREAD.with(|number| *number);
+        let mut histogram = self.latencies[number].lock().unwrap_or_else(PoisonError::into_inner);
+        let latency = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
+        histogram
+            .get_or_insert_with(latency::empty)
+            .record_n(latency, operations)
             .expect("a histogram that grows takes every value");
-        record.progress.add(nanos(now - self.start), operations);
+    }
+
+    /// Counts in the progress what a worker did since it was here, and says until when it need not come again: a worker would
+    /// find the slots of all thrown out of the cache by others if it looked there at each operation.
+    pub(super) fn progress(&self, tally: &mut Tally, now: Instant) -> Instant {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = tally.last_reply {
+            progress.add(last - self.start, tally.done - tally.in_progress);
+            tally.in_progress = tally.done;
+        }
+        self.start + progress.end_of_slot(now - self.start)
     }
 
     /// Takes a worker's tally when it ends, in whatever way.
-    pub(super) fn hand_in(&self, tally: Tally) {
+    pub(super) fn hand_in(&self, mut tally: Tally) {
+        self.progress(&mut tally, self.start);
         self.tallies.lock().unwrap_or_else(PoisonError::into_inner).push(tally);
     }
 
@@ -153,24 +156,19 @@ impl Phase {
     /// What was done, once every worker has ended.
     pub(super) fn into_outcome(self: Arc<Self>) -> Outcome {
         let phase = Arc::into_inner(self).expect("every worker has ended");
-        let mut records = phase
-            .records
+        let mut histograms = phase
+            .latencies
             .into_iter()
-            .filter_map(|record| record.into_inner().unwrap_or_else(PoisonError::into_inner));
-        let Record { mut latencies, mut progress } = records.next().unwrap_or_else(Record::new);
-        for record in records {
-            latency::merge(&mut latencies, &record.latencies);
-            progress.merge(record.progress);
+            .filter_map(|histogram| histogram.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let mut latencies = histograms.next().unwrap_or_else(latency::empty);
+        for histogram in histograms {
+            latency::merge(&mut latencies, &histogram);
         }
         Outcome {
             failure: phase.failure.into_inner().unwrap_or_else(PoisonError::into_inner),
             tallies: phase.tallies.into_inner().unwrap_or_else(PoisonError::into_inner),
             latencies,
-            progress,
+            progress: phase.progress.into_inner().unwrap_or_else(PoisonError::into_inner),
         }
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

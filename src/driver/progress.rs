@@ -1,6 +1,8 @@
 //! How a phase went on: operations counted in slots of time, so that a start unlike the rest shows afterwards and nobody has
 //! to look at the workers while they work.
 
+use std::time::Duration;
+
 use crate::units::Nanos;
 
 /// So many slots there are at most; a trial that fills them has between half as many and all.
@@ -24,25 +26,20 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// Counts operations that were done so many nanoseconds after the start.
-    pub(super) fn add(&mut self, since: u64, operations: u64) {
+    /// Counts operations that were done so long after the start.
+    pub(super) fn add(&mut self, since: Duration, operations: u64) {
+        let since = Nanos::from(since).0;
         while since >> self.width >= SLOTS as u64 {
             self.widen();
         }
         self.operations[(since >> self.width) as usize] += operations;
     }
 
-    /// Counts what another one has counted from the same start.
-    pub(super) fn merge(&mut self, mut other: Self) {
-        while self.width < other.width {
-            self.widen();
-        }
-        while other.width < self.width {
-            other.widen();
-        }
-        for (own, others) in self.operations.iter_mut().zip(other.operations) {
-            *own += others;
-        }
+    /// Up to when, from the start, operations belong to the same slot as those that are done at this time, and will however
+    /// wide the slots become.
+    pub(super) fn end_of_slot(&self, since: Duration) -> Duration {
+        let slot = Nanos::from(since).0 >> self.width;
+        Duration::from_nanos((slot + 1) << self.width)
     }
 
     /// Operations done by the end of each slot, in the protocol's form; the last slot ends with the phase, after `elapsed`.
@@ -80,15 +77,27 @@ mod tests {
     proptest! {
         #[test]
         fn however_long_it_takes_and_however_many_count_every_operation_stays_where_it_was_done(
-            done in proptest::collection::vec((0_u64..100_000_000_000, 1_u64..100, 0_usize..3), 1..200)
+            mut done in proptest::collection::vec((0_u64..100_000_000_000, 1_u64..100, 0_usize..3), 1..200)
         ) {
-            let mut threads = vec![Progress::default(); 3];
-            for &(since, operations, thread) in &done {
-                threads[thread].add(since, operations);
+            done.sort_unstable();
+            let mut all = Progress::default();
+            // As workers do: each counts for itself and tells it when a slot is over.
+            let mut workers = [(Duration::ZERO, 0, 0); 3];
+            for &(since, operations, worker) in &done {
+                let (end_of_slot, last, counted) = &mut workers[worker];
+                let now = Duration::from_nanos(since);
+                if now >= *end_of_slot {
+                    all.add(Duration::from_nanos(*last), *counted);
+                    *end_of_slot = all.end_of_slot(now);
+                    *counted = 0;
+                }
+                *last = since;
+                *counted += operations;
             }
-            let mut all = threads.remove(0);
-            threads.into_iter().for_each(|other| all.merge(other));
-            let elapsed = Nanos(done.iter().map(|(since, ..)| *since).max().unwrap() + 1);
+            for (_, last, counted) in workers {
+                all.add(Duration::from_nanos(last), counted);
+            }
+            let elapsed = Nanos(done.last().unwrap().0 + 1);
             let points = all.points(elapsed);
             prop_assert!(points.len() <= SLOTS && points.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1));
             for &(end, by_then) in &points {

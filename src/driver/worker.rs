@@ -30,6 +30,8 @@ pub(super) struct Worker {
     /// The moment from which the latency of the batch counts.
     began: Instant,
     tally: Tally,
+    /// What it does from then on belongs to another slot of the progress.
+    slot_end: Instant,
     timer: Option<Timer>,
 }
 
@@ -54,6 +56,7 @@ impl Worker {
             pair: Pair::new(&stem, job.workload.value_bytes, job.seed),
             began: Instant::now(),
             tally: Tally { stem, ..Tally::default() },
+            slot_end: Instant::now(),
             timer: None,
             phase: Arc::clone(phase),
         }
@@ -115,7 +118,10 @@ impl Worker {
     pub(super) fn finish<B: Deref<Target = [u8]>>(&mut self, fetched: &[Option<B>]) -> Result<(), Failure> {
         let now = Instant::now();
         let size = self.batch.end - self.batch.start;
-        self.phase.record(now, now - self.began, size);
+        self.phase.record(now - self.began, size);
+        if now >= self.slot_end {
+            self.slot_end = self.phase.progress(&mut self.tally, now);
+        }
         self.tally.last_reply = Some(now);
         self.tally.done += size;
         self.left -= size;
