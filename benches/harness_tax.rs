@@ -20,8 +20,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use orchestrate::driver;
-use orchestrate::experiment::{Warmup, WorkloadKind};
-use orchestrate::protocol::{DriverEvent, Endpoint, Job, JobWorkload, PROTOCOL};
+use orchestrate::experiment::Warmup;
+use orchestrate::protocol::{DriverEvent, Endpoint, Job, JobWorkload};
+use orchestrate::workload::Kind;
 use redis::io::tcp::TcpSettings;
 use redis::{
     AsyncCommands as _, AsyncConnectionConfig, Client, Commands as _, ConnectionAddr, IntoConnectionInfo as _,
@@ -176,17 +177,18 @@ async fn bare_async(
 
 fn job(mode: &str, workers: u32, port: u16, operations: u64) -> Job {
     Job {
-        protocol: PROTOCOL,
+        protocol: 1,
         mode: mode.to_owned(),
         server: Endpoint { host: "127.0.0.1".to_owned(), port, unix_socket: None, password: None },
         workload: JobWorkload {
-            kind: WorkloadKind::SetGet,
+            kind: Kind::SetGet,
             operations: Some(operations),
             duration_ns: None,
             value_bytes: None,
             pipeline: 1,
             rate: None,
             verify: true,
+            ..JobWorkload::default()
         },
         workers,
         key_prefix: "t1:".to_owned(),

@@ -18,6 +18,7 @@
 //! - **experiment**: one TOML file. **factor**: what varies. **level**: one value of a factor.
 //! - **cell**: one combination of levels. **trial**: one measured execution of a cell (a cell and a repetition).
 //! - **run**: one execution of an experiment; it owns one directory under `results/`.
+//! - **workload**: what one operation is, and what a server must have counted of it.
 //! - **mode**: a named way of talking to Redis. **driver**: the program that carries a mode out for one trial.
 //! - **agent**: the process on a host that starts servers and drivers there for the **coordinator**.
 //!
@@ -33,6 +34,8 @@
 // Words: values and pure functions.
 pub mod units;
 pub mod latency;
+pub mod setting;
+pub mod workload;
 pub mod experiment;
 pub mod plan;
 pub mod protocol;

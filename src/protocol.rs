@@ -35,8 +35,12 @@ pub use driver::*;
 pub use server::*;
 pub use trial::*;
 
-/// The version of both protocols. A mismatch is an error that names both.
-pub const PROTOCOL: u32 = 1;
+/// The version of what coordinator and agent say to each other. A mismatch is an error that names both.
+pub const PROTOCOL: u32 = 2;
+
+/// The versions of what an agent and a driver say to each other. A job says which one it is of: the first that knows all that
+/// it asks for, so that a driver goes on working that knows no later one.
+pub const DRIVER_PROTOCOLS: std::ops::RangeInclusive<u32> = 1..=2;
 
 /// The git revision of the sources that this program was built from, where that was known.
 pub const REVISION: Option<&str> = option_env!("ORCHESTRATE_REVISION");

@@ -263,9 +263,7 @@ impl Measured {
     pub fn cost(&self) -> Cost {
         let each = |amount: f64| Some(amount / self.operations as f64).filter(|each| each.is_finite());
         let server = &self.server;
-        let calls = server.set_calls
-            + server.get_calls
-            + server.others.values().map(|other| other.calls).sum::<u64>();
+        let calls: u64 = server.commands.values().map(|command| command.calls).sum();
         Cost {
             client_cpu_us: self.client_cpu_ns.and_then(|time| each(time.as_micros_f64())),
             server_cpu_us: each(server.cpu_ns.as_micros_f64()),

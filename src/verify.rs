@@ -9,6 +9,7 @@ use crate::experiment::Amount;
 use crate::latency;
 use crate::protocol::{Done, JobWorkload, Latency, ServerCounts, TrialResult};
 use crate::record::LatencySummary;
+use crate::workload::{Claim, Expected, Unlikely};
 
 /// What two clocks, of which one counts something else than the other, may differ by as a share of the elapsed time.
 pub(crate) const CLOCKS_APART: f64 = 0.1;
@@ -17,14 +18,21 @@ pub(crate) const CLAIM_APART: f64 = 0.03;
 /// … and what passing messages may cost in any case, in seconds.
 pub(crate) const MESSAGES: f64 = 0.005;
 
-/// What is known beforehand of the keys that a driver writes.
+/// What is known beforehand of a trial, and decides what a server will count.
 #[derive(Clone, Copy, Debug)]
-pub struct Keys {
-    /// Whether they stay on the server, which is flushed, rather than being deleted by the driver.
-    pub left: bool,
-    /// Whether there may be another number of them than one for each operation: the driver has said that it does
-    /// something else than was asked for.
-    pub may_differ: bool,
+pub struct Circumstances<'a> {
+    /// The job's workload; of several clients that of any.
+    pub workload: &'a JobWorkload,
+    /// All workers together.
+    pub workers: u32,
+    /// What every key begins with.
+    pub key_prefix: &'a str,
+    /// Whether the driver deletes its keys. Otherwise they stay on the server, which is flushed.
+    pub deletes_keys: bool,
+    /// Whether the driver has said that it does something else than was asked for.
+    pub differs: bool,
+    /// Whether the server was started for this run, so that nobody else has any business there.
+    pub ours: bool,
 }
 
 /// A claim that is not true, or cannot be.
@@ -43,8 +51,12 @@ pub enum Disagreement {
     LongerThanSeen { elapsed: f64, wall: f64 },
     #[error("{errors} of {operations} operations failed, says the driver")]
     Errors { errors: u64, operations: u64 },
-    #[error("the driver claims {operations} operations, the server counted {sets} SET and {gets} GET calls")]
-    Calls { operations: u64, sets: u64, gets: u64 },
+    #[error(transparent)]
+    Unlikely(#[from] Unlikely),
+    #[error(
+        "the driver claims {operations} operations, which are {claimed} calls; the server counted {counted} calls"
+    )]
+    Calls { operations: u64, claimed: String, counted: String },
     #[error("the server failed or rejected {0} of the calls")]
     FailedCalls(u64),
     #[error("the server ran {0} scripts or functions: calls within them prove nothing")]
@@ -63,8 +75,8 @@ pub enum Disagreement {
     Keys { found: i64, expected: i64 },
     #[error("the server executed commands that no job asks a driver for: {0}")]
     OtherCommands(String),
-    #[error("the server counted {0} SET and GET calls after the driver had said that it was done")]
-    AfterDone(u64),
+    #[error("the server counted {0} calls after the driver had said that it was done")]
+    AfterDone(String),
     #[error(
         "the server received {received} bytes: the keys and values of {operations} operations take {least} at least"
     )]
@@ -111,14 +123,12 @@ pub enum Disagreement {
 /// # Errors
 /// The first disagreement.
 pub fn verify(
-    asked: &JobWorkload,
-    workers: u32,
     result: &TrialResult,
     counts: &ServerCounts,
-    keys: Keys,
+    circumstances: &Circumstances<'_>,
 ) -> Result<(), Disagreement> {
-    claim(asked, workers, result)?;
-    confirm(&result.done, counts, keys)
+    claim(circumstances.workload, circumstances.workers, result)?;
+    confirm(&result.done, counts, circumstances)
 }
 
 /// Holds a driver's claim against its job and its agent's clock: all that can be said of one of several clients.
@@ -157,37 +167,71 @@ pub fn claim(asked: &JobWorkload, workers: u32, result: &TrialResult) -> Result<
 ///
 /// # Errors
 /// The first disagreement.
-pub fn confirm(done: &Done, counts: &ServerCounts, keys: Keys) -> Result<(), Disagreement> {
+pub fn confirm(
+    done: &Done,
+    counts: &ServerCounts,
+    circumstances: &Circumstances<'_>,
+) -> Result<(), Disagreement> {
     let operations = done.operations;
-    if (counts.set_calls, counts.get_calls) != (operations, operations) {
-        return Err(Disagreement::Calls { operations, sets: counts.set_calls, gets: counts.get_calls });
+    let Circumstances { workload: asked, differs, deletes_keys, .. } = *circumstances;
+    let workload = asked.kind.workload();
+    if let Some(claimed) = done.keys.filter(|&claimed| claimed != operations && !differs) {
+        return Err(Disagreement::OtherKeys { claimed, operations });
     }
-    if counts.failed_calls > 0 {
-        return Err(Disagreement::FailedCalls(counts.failed_calls));
+    let expected = expected(done, circumstances)?;
+    let commands = asked.commands();
+    if expected.calls.iter().any(|(command, calls)| counts.calls(command) != *calls) {
+        return Err(Disagreement::Calls {
+            operations,
+            claimed: calls(&commands, |command| expected.calls[command]),
+            counted: calls(&commands, |command| counts.calls(command)),
+        });
     }
-    if counts.script_calls > 0 {
-        return Err(Disagreement::Scripts(counts.script_calls));
+    let own = counts.sum(&commands);
+    if own.failed > 0 {
+        return Err(Disagreement::FailedCalls(own.failed));
+    }
+    let scripts = counts.sum(SCRIPTS.iter().filter(|name| !commands.iter().any(|own| own == *name))).calls;
+    if scripts > 0 {
+        return Err(Disagreement::Scripts(scripts));
     }
     // Commands are executed one after the other, on the server's main thread. Its clock counts microseconds.
-    let (elapsed, executing) = (done.elapsed_ns.as_secs_f64(), counts.executing_ns.as_secs_f64());
+    let (elapsed, executing) = (done.elapsed_ns.as_secs_f64(), own.executing_ns.as_secs_f64());
     if elapsed < executing * (1.0 - CLOCKS_APART) {
         return Err(Disagreement::ShorterThanExecuted { elapsed, executing });
     }
-    if counts.keyspace_misses > 0 {
+    if counts.keyspace_misses > 0 && !workload.is_free {
         return Err(Disagreement::Misses(counts.keyspace_misses));
     }
-    let written = match done.keys {
-        Some(claimed) if claimed != operations && !keys.may_differ => {
-            return Err(Disagreement::OtherKeys { claimed, operations });
-        }
-        claimed => claimed.unwrap_or(operations),
-    };
-    let expected = if keys.left { written.cast_signed() } else { 0 };
-    if counts.keys_added != expected {
+    let left = expected.keys.map(|keys| if deletes_keys { 0 } else { keys.cast_signed() });
+    if let Some(expected) = left.filter(|&keys| counts.keys_added != keys) {
         return Err(Disagreement::Keys { found: counts.keys_added, expected });
     }
-    Ok(())
+    traffic::confirm(done, counts, &expected, circumstances)
 }
+
+/// What the server must have counted of what a driver claims.
+pub(crate) fn expected(done: &Done, circumstances: &Circumstances<'_>) -> Result<Expected, Unlikely> {
+    let asked = circumstances.workload;
+    (asked.kind.workload().expect)(&Claim {
+        asked,
+        operations: done.operations,
+        calls: done.calls.as_ref(),
+        key_prefix: circumstances.key_prefix.len() as u64,
+        keys: circumstances.differs.then(|| done.keys.unwrap_or(done.operations)),
+    })
+}
+
+/// As in `3 SET and 4 GET`.
+fn calls(commands: &[String], of: impl Fn(&str) -> u64) -> String {
+    let distinct: std::collections::BTreeSet<&String> = commands.iter().collect();
+    let named =
+        distinct.into_iter().rev().map(|command| format!("{} {}", of(command), command.to_uppercase()));
+    named.collect::<Vec<_>>().join(" and ")
+}
+
+/// The commands that run a script or a function.
+const SCRIPTS: &[&str] = &["eval", "evalsha", "eval_ro", "evalsha_ro", "fcall", "fcall_ro"];
 
 /// The latencies of a trial in the form in which they are kept, and their summary.
 ///
@@ -205,23 +249,43 @@ pub fn latency(result: &TrialResult) -> Result<(Option<Latency>, Option<LatencyS
 
 #[cfg(test)]
 mod tests {
-    use super::{Disagreement, Keys, verify};
-    use crate::experiment::WorkloadKind;
-    use crate::protocol::{Done, JobWorkload, ServerCounts, TrialResult};
+    use super::{Circumstances, Disagreement};
+    use crate::protocol::{CommandCounts, Done, JobWorkload, ServerCounts, TrialResult};
     use crate::units::Nanos;
+    use crate::workload::Kind;
 
-    const LEFT: Keys = Keys { left: true, may_differ: false };
-    const DELETED: Keys = Keys { left: false, may_differ: false };
+    const LEFT: (bool, bool) = (false, false);
+    const DELETED: (bool, bool) = (true, false);
+    const DIFFERS: (bool, bool) = (false, true);
+
+    fn verify(
+        asked: &JobWorkload,
+        result: &TrialResult,
+        counts: &ServerCounts,
+        (deletes_keys, differs): (bool, bool),
+    ) -> Result<(), Disagreement> {
+        let circumstances =
+            Circumstances { workload: asked, workers: 1, key_prefix: "", deletes_keys, differs, ours: true };
+        super::verify(result, counts, &circumstances)
+    }
+
+    /// As many calls of SET and of GET.
+    fn called(set: u64, get: u64) -> ServerCounts {
+        let of = |calls| CommandCounts { calls, ..CommandCounts::default() };
+        let commands = [("set".to_owned(), of(set)), ("get".to_owned(), of(get))].into();
+        ServerCounts { commands, keys_added: set.cast_signed(), ..ServerCounts::default() }
+    }
 
     fn asked() -> JobWorkload {
         JobWorkload {
-            kind: WorkloadKind::SetGet,
+            kind: Kind::SetGet,
             operations: Some(100),
             duration_ns: None,
             value_bytes: None,
             pipeline: 1,
             rate: None,
             verify: true,
+            ..JobWorkload::default()
         }
     }
 
@@ -243,37 +307,46 @@ mod tests {
     }
 
     fn counted() -> ServerCounts {
-        ServerCounts { set_calls: 100, get_calls: 100, keys_added: 100, ..ServerCounts::default() }
+        called(100, 100)
     }
 
     #[test]
     fn a_claim_that_the_server_confirms_is_accepted() {
-        assert_eq!(verify(&asked(), 1, &claimed(), &counted(), LEFT), Ok(()));
+        assert_eq!(verify(&asked(), &claimed(), &counted(), LEFT), Ok(()));
         let deleted = ServerCounts { keys_added: 0, ..counted() };
-        assert_eq!(verify(&asked(), 1, &claimed(), &deleted, DELETED), Ok(()));
+        assert_eq!(verify(&asked(), &claimed(), &deleted, DELETED), Ok(()));
     }
 
     #[test]
     fn whatever_the_driver_says_the_server_has_the_last_word() {
-        let verdict = |counts| verify(&asked(), 1, &claimed(), &counts, LEFT).unwrap_err();
+        let verdict = |counts| verify(&asked(), &claimed(), &counts, LEFT).unwrap_err();
         assert_eq!(
-            verdict(ServerCounts { get_calls: 99, ..counted() }),
-            Disagreement::Calls { operations: 100, sets: 100, gets: 99 }
+            verdict(called(100, 99)),
+            Disagreement::Calls {
+                operations: 100,
+                claimed: "100 SET and 100 GET".to_owned(),
+                counted: "100 SET and 99 GET".to_owned()
+            }
         );
-        assert_eq!(verdict(ServerCounts { script_calls: 1, ..counted() }), Disagreement::Scripts(1));
+        let with = |command: &str, change: fn(&mut CommandCounts)| {
+            let mut counts = counted();
+            change(counts.commands.entry(command.to_owned()).or_default());
+            verdict(counts)
+        };
+        assert_eq!(with("evalsha", |counts| counts.calls = 1), Disagreement::Scripts(1));
         assert_eq!(
-            verdict(ServerCounts { executing_ns: Nanos::from_secs(2), ..counted() }),
+            with("set", |counts| counts.executing_ns = Nanos::from_secs(2)),
             Disagreement::ShorterThanExecuted { elapsed: 0.9, executing: 2.0 }
         );
         assert_eq!(verdict(ServerCounts { keyspace_misses: 1, ..counted() }), Disagreement::Misses(1));
-        assert_eq!(verdict(ServerCounts { failed_calls: 2, ..counted() }), Disagreement::FailedCalls(2));
+        assert_eq!(with("get", |counts| counts.failed = 2), Disagreement::FailedCalls(2));
         assert_eq!(
             verdict(ServerCounts { keys_added: 7, ..counted() }),
             Disagreement::Keys { found: 7, expected: 100 }
         );
         // Keys that a driver should have deleted.
         assert_eq!(
-            verify(&asked(), 1, &claimed(), &counted(), DELETED),
+            verify(&asked(), &claimed(), &counted(), DELETED),
             Err(Disagreement::Keys { found: 100, expected: 0 })
         );
     }
@@ -283,13 +356,13 @@ mod tests {
         let mut one_key = claimed();
         one_key.done.keys = Some(1);
         let counts = ServerCounts { keys_added: 1, ..counted() };
-        assert_eq!(verify(&asked(), 1, &one_key, &counts, Keys { may_differ: true, ..LEFT }), Ok(()));
+        assert_eq!(verify(&asked(), &one_key, &counts, DIFFERS), Ok(()));
         assert_eq!(
-            verify(&asked(), 1, &one_key, &counts, LEFT),
+            verify(&asked(), &one_key, &counts, LEFT),
             Err(Disagreement::OtherKeys { claimed: 1, operations: 100 })
         );
         assert_eq!(
-            verify(&asked(), 1, &one_key, &counted(), Keys { may_differ: true, ..LEFT }),
+            verify(&asked(), &one_key, &counted(), DIFFERS),
             Err(Disagreement::Keys { found: 100, expected: 1 })
         );
     }
@@ -299,13 +372,8 @@ mod tests {
         let verdict = |change: fn(&mut TrialResult)| {
             let mut result = claimed();
             change(&mut result);
-            let counts = ServerCounts {
-                set_calls: result.done.operations,
-                get_calls: result.done.operations,
-                keys_added: result.done.operations.cast_signed(),
-                ..ServerCounts::default()
-            };
-            verify(&asked(), 1, &result, &counts, LEFT).unwrap_err()
+            let counts = called(result.done.operations, result.done.operations);
+            verify(&asked(), &result, &counts, LEFT).unwrap_err()
         };
         assert_eq!(
             verdict(|result| result.done.operations = 99),
@@ -321,7 +389,7 @@ mod tests {
         );
         let timed = JobWorkload { operations: None, duration_ns: Some(Nanos::from_secs(2)), ..asked() };
         assert_eq!(
-            verify(&timed, 1, &claimed(), &counted(), LEFT),
+            verify(&timed, &claimed(), &counted(), LEFT),
             Err(Disagreement::EndedEarly { elapsed: 0.9, asked: 2.0 })
         );
     }

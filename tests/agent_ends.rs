@@ -112,7 +112,7 @@ fn hello_comes_first_and_versions_must_agree() {
     assert_eq!(error.kind, AgentErrorKind::Protocol);
     insta::assert_snapshot!(
         error.message.replace(env!("CARGO_PKG_VERSION"), "VERSION"),
-        @"the coordinator (orchestrate 9.9.9) speaks protocol 99, the agent on this host (orchestrate VERSION) protocol 1: install the same version on both"
+        @"the coordinator (orchestrate 9.9.9) speaks protocol 99, the agent on this host (orchestrate VERSION) protocol 2: install the same version on both"
     );
     let welcome = agent.call(&hello(Nanos::from_secs(30))).unwrap();
     assert_eq!(welcome.protocol, PROTOCOL);

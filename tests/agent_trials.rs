@@ -411,5 +411,5 @@ fn a_server_that_dies_in_a_trial_is_the_reason_and_is_started_again() {
     assert!(dead.message.starts_with("server `redis` died: signal 9 (SIGKILL)"), "{dead}");
     let second = agent.call(&redis("redis")).unwrap();
     assert!(second.started);
-    agent.call(&ServerReset { key: "redis".to_owned() }).unwrap();
+    agent.call(&ServerReset { key: "redis".to_owned(), keep_keys: false }).unwrap();
 }

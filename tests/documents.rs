@@ -10,7 +10,7 @@ use orchestrate::driver;
 use orchestrate::experiment::{self, Source, Warmup};
 use orchestrate::protocol::{
     Call, DriverEvent, Endpoint, Go, Hello, Job, JobWorkload, Notice, PROTOCOL, Ping, Request, Response,
-    ServerReset, ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo, TrialPrepare,
+    ServerFill, ServerReset, ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo, TrialPrepare,
 };
 use orchestrate::results::columns::{Column, Kind, cells, progress, trials};
 
@@ -230,6 +230,7 @@ fn is_message(text: &str) -> bool {
             [
                 calls::<Hello>,
                 calls::<ServerStart>,
+                calls::<ServerFill>,
                 calls::<ServerReset>,
                 calls::<ServerSample>,
                 calls::<ServerStop>,
@@ -302,7 +303,7 @@ fn started_server(directory: &Path, socket: &Path) -> Killed {
 
 fn job(socket: &Path) -> Job {
     Job {
-        protocol: PROTOCOL,
+        protocol: 1,
         mode: "plain-socket".to_owned(),
         server: Endpoint {
             host: "127.0.0.1".to_owned(),
@@ -311,13 +312,14 @@ fn job(socket: &Path) -> Job {
             password: None,
         },
         workload: JobWorkload {
-            kind: experiment::WorkloadKind::SetGet,
+            kind: orchestrate::workload::Kind::SetGet,
             operations: Some(200),
             duration_ns: None,
             value_bytes: Some(16),
             pipeline: 1,
             rate: None,
             verify: true,
+            ..JobWorkload::default()
         },
         workers: 1,
         key_prefix: "t:".to_owned(),

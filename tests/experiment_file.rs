@@ -8,6 +8,7 @@ use orchestrate::experiment::{
     Threads, data_directory, includes, parse, resolved_text, schema,
 };
 use orchestrate::units::Nanos;
+use orchestrate::workload::Kind;
 use proptest::prelude::*;
 
 /// The example of the documentation.
@@ -23,6 +24,7 @@ const fn mode(name: &'static str, can_pipeline: bool, can_rate: bool, by_default
         threads: Threads::One,
         can_pipeline,
         can_rate,
+        workloads: Kind::ALL,
         by_default,
     }
 }
@@ -115,7 +117,7 @@ fn one_list_of_strings_is_one_level_of_server_args() {
         let text = format!("name='n'\n[[matrix]]\nmodes='sync'\nserver.args = {args}\n");
         good(&text).matrices[0].axes[1].levels.clone()
     };
-    let level = |args: &[&str]| Level::ServerArgs(args.iter().map(|&arg| arg.to_owned()).collect());
+    let level = |args: &[&str]| Level::Args(args.iter().map(|&arg| arg.to_owned()).collect());
     assert_eq!(levels("['--save', '']"), [level(&["--save", ""])]);
     assert_eq!(levels("[['--save', ''], []]"), [level(&["--save", ""]), level(&[])]);
 }

@@ -8,6 +8,7 @@
 #include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -21,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PROTOCOL = 1, DELETE_BATCH = 1000, NAME_BYTES = 256 };
+enum { FIRST_PROTOCOL = 1, LAST_PROTOCOL = 2, DELETE_BATCH = 1000, NAME_BYTES = 256 };
 
 /* Buckets of three significant digits: 0 to 999, and 900 more for each further power of ten. */
 enum { DIGITS_BUCKETS = 900, POWERS = 16, BUCKETS = 100 + DIGITS_BUCKETS * POWERS };
@@ -35,14 +36,23 @@ typedef struct {
     int64_t operations[SLOTS];
 } progress;
 
+/* What an operation does with which key. A SET and a GET of a new one, or one of both of a key that is there. */
+typedef struct {
+    int64_t index;
+    bool set, get;
+} operation;
+
+typedef enum { UNIFORM, ZIPF, SEQUENTIAL } distribution;
+
 typedef struct {
     redisContext *redis;
     int number;
     pthread_t thread;
+    uint64_t random; /* state of the generator that chooses among the keys that are there */
     /* What follows is of one phase. */
     char stem[NAME_BYTES];
     int64_t operations;
-    int64_t begun, done;
+    int64_t begun, done, reads;
     int64_t ended;
     uint64_t latencies[BUCKETS];
     progress progress;
@@ -52,6 +62,9 @@ static struct {
     const char *host, *unix_socket, *password, *key_prefix;
     int port, workers, pipeline;
     int64_t value_bytes; /* -1: the value is the index */
+    int64_t keys, seed; /* 0 keys: each operation has a new one */
+    double reads;
+    distribution distribution;
     bool verify, delete_keys, pipe;
 } job;
 
@@ -105,6 +118,22 @@ static int64_t whole(json_t *object, const char *name, int64_t absent) {
     return json_is_integer(value) ? json_integer_value(value) : absent;
 }
 
+/* Which keys are there, and what is to be done with them. */
+static void read_key_space(json_t *workload) {
+    static const char *const names[] = {[UNIFORM] = "uniform", [ZIPF] = "zipf", [SEQUENTIAL] = "sequential"};
+    const char *name = json_string_value(json_object_get(workload, "distribution"));
+    json_t *reads = json_object_get(workload, "reads");
+    job.keys = whole(workload, "keys", 0);
+    if (job.keys < 1 || !name || !json_is_number(reads)) give_up("protocol", "the job lacks keys, reads or a distribution");
+    job.reads = json_number_value(reads);
+    for (int i = UNIFORM; i <= SEQUENTIAL; i++)
+        if (strcmp(name, names[i]) == 0) {
+            job.distribution = (distribution)i;
+            return;
+        }
+    give_up("unsupported", "this driver knows no distribution `%s`", name);
+}
+
 /* Reads the job, which lives as long as the process, and says no to what cannot be done. */
 static json_t *read_job(void) {
     json_error_t reason;
@@ -113,12 +142,14 @@ static json_t *read_job(void) {
     free(line);
     if (!json_is_object(all)) give_up("protocol", "this is no job: %s", reason.text);
     int64_t version = whole(all, "protocol", -1);
-    if (version != PROTOCOL)
-        give_up("protocol", "the job is of protocol version %" PRId64 ", this driver speaks version %d", version, PROTOCOL);
+    if (version < FIRST_PROTOCOL || version > LAST_PROTOCOL)
+        give_up("protocol", "the job is of protocol version %" PRId64 ", this driver speaks versions %d to %d", version,
+                FIRST_PROTOCOL, LAST_PROTOCOL);
     json_t *workload = json_object_get(all, "workload"), *server = json_object_get(all, "server");
     const char *kind = json_string_value(json_object_get(workload, "kind"));
     if (!kind || !server || !json_is_object(json_object_get(all, "warmup"))) give_up("protocol", "the job is not complete");
-    if (strcmp(kind, "set-get") != 0) give_up("unsupported", "this driver knows no workload of kind `%s`", kind);
+    if (strcmp(kind, "read-write") == 0) read_key_space(workload);
+    else if (strcmp(kind, "set-get") != 0) give_up("unsupported", "this driver knows no workload of kind `%s`", kind);
     if (whole(workload, "rate", 0) != 0) give_up("unsupported", "this driver cannot keep to a rate");
     job.host = json_string_value(json_object_get(server, "host"));
     job.port = (int)whole(server, "port", 0);
@@ -126,6 +157,7 @@ static json_t *read_job(void) {
     job.password = json_string_value(json_object_get(server, "password"));
     job.key_prefix = json_string_value(json_object_get(all, "key_prefix"));
     job.workers = (int)whole(all, "workers", 0);
+    job.seed = whole(all, "seed", 0);
     job.pipeline = (int)whole(workload, "pipeline", 1);
     job.value_bytes = whole(workload, "value_bytes", -1);
     job.verify = json_is_true(json_object_get(workload, "verify"));
@@ -222,6 +254,37 @@ static size_t write_value(char *value, int64_t index) {
     return (size_t)job.value_bytes;
 }
 
+/* SplitMix64 (Steele, Lea, Flood 2014), as a number from 0 to below 1. */
+static double chance(worker *w) {
+    uint64_t z = w->random += 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return (double)((z ^ (z >> 31)) >> 11) / 9007199254740992.0;
+}
+
+/* By rejection-inversion (Hoermann and Derflinger 1996), for the exponent 1. */
+static int64_t zipf(worker *w) {
+    double high = log((double)job.keys + 0.5), low = log(1.5) - 1;
+    for (;;) {
+        double u = high + chance(w) * (low - high), x = exp(u), k = floor(x + 0.5);
+        k = k < 1 ? 1 : k > (double)job.keys ? (double)job.keys : k;
+        if (k - x <= 2 - 2.5 * exp(-0.5) || u >= log(k + 0.5) - 1 / k) return (int64_t)k - 1;
+    }
+}
+
+/* What the operation of this number is; to be asked for in their order. */
+static operation choose(worker *w, int64_t number) {
+    if (!job.keys) return (operation){.index = number, .set = true, .get = true};
+    operation chosen = {.get = chance(w) < job.reads};
+    chosen.set = !chosen.get;
+    switch (job.distribution) {
+    case UNIFORM: chosen.index = (int64_t)(chance(w) * (double)job.keys); break;
+    case ZIPF: chosen.index = zipf(w); break;
+    case SEQUENTIAL: chosen.index = (job.keys / job.workers * w->number + number) % job.keys; break;
+    }
+    return chosen;
+}
+
 /* One worker's part of a phase: SET, GET, compare. */
 static void *work(void *argument) {
     worker *w = argument;
@@ -229,39 +292,45 @@ static void *work(void *argument) {
     size_t stem = strlen(w->stem);
     memcpy(key, w->stem, stem);
     char *value = malloc(job.value_bytes < 0 ? 32 : (size_t)job.value_bytes + 1);
-    if (!value) give_up("other", "there is no memory for a value of %" PRId64 " bytes", job.value_bytes);
+    operation *operations = calloc((size_t)job.pipeline, sizeof *operations);
+    if (!value || !operations) give_up("other", "there is no memory for a value of %" PRId64 " bytes", job.value_bytes);
     for (int64_t first = 0; first < w->operations;) {
         int64_t end = first + job.pipeline < w->operations ? first + job.pipeline : w->operations;
-        size_t key_size = stem + (size_t)sprintf(key + stem, "%" PRId64, first), size = write_value(value, first);
+        for (int64_t i = first; i < end; i++) operations[i - first] = choose(w, i);
+        int64_t index = operations->index;
+        size_t key_size = stem + (size_t)sprintf(key + stem, "%" PRId64, index), size = write_value(value, index);
         const char *set[] = {"SET", key, value}, *get[] = {"GET", key};
         size_t set_sizes[] = {3, key_size, size}, get_sizes[] = {3, key_size};
         int64_t began = now();
         if (deadline && began >= deadline) break;
         w->begun = end;
         if (job.pipe) {
-            for (int64_t i = first; i < end; i++) {
-                set_sizes[1] = get_sizes[1] = stem + (size_t)sprintf(key + stem, "%" PRId64, i);
-                set_sizes[2] = write_value(value, i);
-                redisAppendCommandArgv(w->redis, 3, set, set_sizes);
-                redisAppendCommandArgv(w->redis, 2, get, get_sizes);
+            for (operation *o = operations; o < operations + (end - first); o++) {
+                set_sizes[1] = get_sizes[1] = stem + (size_t)sprintf(key + stem, "%" PRId64, o->index);
+                set_sizes[2] = write_value(value, o->index);
+                if (o->set) redisAppendCommandArgv(w->redis, 3, set, set_sizes);
+                if (o->get) redisAppendCommandArgv(w->redis, 2, get, get_sizes);
             }
-            for (int64_t i = first; i < end; i++) {
-                freeReplyObject(reply_to_pipeline(w));
+            for (operation *o = operations; o < operations + (end - first); o++) {
+                if (o->set) freeReplyObject(reply_to_pipeline(w));
+                if (!o->get) continue;
                 redisReply *fetched = reply_to_pipeline(w);
-                sprintf(key + stem, "%" PRId64, i);
-                size = write_value(value, i);
+                sprintf(key + stem, "%" PRId64, o->index);
+                size = write_value(value, o->index);
                 check(w, fetched, key, value, size);
             }
         } else {
-            freeReplyObject(call(w, 3, set, set_sizes));
-            check(w, call(w, 2, get, get_sizes), key, value, size);
+            if (operations->set) freeReplyObject(call(w, 3, set, set_sizes));
+            if (operations->get) check(w, call(w, 2, get, get_sizes), key, value, size);
         }
         w->ended = now();
         w->latencies[bucket(w->ended - began)] += (uint64_t)(end - first);
         count(&w->progress, w->ended - started, end - first);
         w->done += end - first;
+        for (int64_t i = first; i < end; i++) w->reads += operations[i - first].get;
         first = end;
     }
+    free(operations);
     free(value);
     return NULL;
 }
@@ -285,9 +354,12 @@ static void phase(const char *infix, int64_t operations, int64_t duration) {
     deadline = operations >= 0 ? 0 : started + duration;
     for (int i = 0; i < job.workers; i++) {
         worker *w = &crew[i];
-        snprintf(w->stem, sizeof w->stem, "%s%s%d:", job.key_prefix, infix, i);
+        if (job.keys) snprintf(w->stem, sizeof w->stem, "%s", job.key_prefix);
+        else snprintf(w->stem, sizeof w->stem, "%s%s%d:", job.key_prefix, infix, i);
+        /* The warm-up does not choose the same keys beforehand. */
+        w->random = ((uint64_t)job.seed ^ (uint64_t)(i + 1) << 32) * (*infix ? 3 : 1);
         w->operations = operations >= 0 ? operations / job.workers + (i < operations % job.workers) : INT64_MAX;
-        w->begun = w->done = w->ended = 0;
+        w->begun = w->done = w->reads = w->ended = 0;
         memset(w->latencies, 0, sizeof w->latencies);
         w->progress = (progress){.width = FIRST_WIDTH};
     }
@@ -295,7 +367,7 @@ static void phase(const char *infix, int64_t operations, int64_t duration) {
         if (pthread_create(&crew[i].thread, NULL, work, &crew[i]) != 0) give_up("other", "no more than %d threads can be started", i);
     work(&crew[0]);
     for (int i = 1; i < job.workers; i++) pthread_join(crew[i].thread, NULL);
-    for (int i = 0; job.delete_keys && i < job.workers; i++) delete_keys(&crew[i]);
+    for (int i = 0; job.delete_keys && !job.keys && i < job.workers; i++) delete_keys(&crew[i]);
 }
 
 static void connect_worker(worker *w) {
@@ -331,10 +403,11 @@ int main(int count, char **words) {
 
     phase("", whole(workload, "operations", -1), whole(workload, "duration_ns", 0));
 
-    int64_t end = started, operations = 0;
+    int64_t end = started, operations = 0, reads = 0;
     json_t *latency = json_array();
     for (int i = 0; i < job.workers; i++) {
         operations += crew[i].done;
+        reads += crew[i].reads;
         if (crew[i].ended > end) end = crew[i].ended;
     }
     for (int b = 0; b < BUCKETS; b++) {
@@ -343,7 +416,10 @@ int main(int count, char **words) {
         if (sum) json_array_append_new(latency, json_pack("[I, I]", (json_int_t)lower_bound(b), (json_int_t)sum));
     }
     exit_status = EXIT_SUCCESS;
-    say(json_pack("{s:s, s:I, s:I, s:i, s:o, s:o}", "event", "done", "elapsed_ns", (json_int_t)(end - started), "operations",
-                  (json_int_t)operations, "errors", 0, "latency", latency, "progress", all_progress(end - started)));
+    json_t *done = json_pack("{s:s, s:I, s:I, s:i, s:o, s:o}", "event", "done", "elapsed_ns", (json_int_t)(end - started), "operations",
+                             (json_int_t)operations, "errors", 0, "latency", latency, "progress", all_progress(end - started));
+    if (job.keys)
+        json_object_set_new(done, "calls", json_pack("{s:I, s:I}", "get", (json_int_t)reads, "set", (json_int_t)(operations - reads)));
+    say(done);
     pthread_join(watcher, NULL);
 }

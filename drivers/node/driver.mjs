@@ -19,6 +19,9 @@ export const CONNECT_TIMEOUT = 30_000;
  * - `isConnected(client)`
  * - `roundTrip(client, operations)`: stores the `value` of every operation under its `key` with SET, and resolves to
  *   what GET of the same keys then fetches, in order
+ * - `access(client, operations)`: fetches the `key` of every operation that `reads`, stores the `value` of the others, and
+ *   resolves to an array that has what was fetched at the places of those that do
+ * - `send(client, commands)`: sends commands, each a list of words, and rejects if the server answers one with an error
  * - `delete(client, keys)`
  */
 export async function serve(library) {

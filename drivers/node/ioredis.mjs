@@ -13,6 +13,8 @@ await serve({
   connect,
   isConnected: (client) => client.status === "ready",
   roundTrip: pipe ? pipelined : oneByOne,
+  access: pipe ? accessPipelined : access,
+  send: pipe ? sendPipelined : send,
   delete: (client, keys) => client.del(keys),
 });
 
@@ -44,11 +46,35 @@ async function oneByOne(client, [{ key, value }]) {
   return [await client.get(key)];
 }
 
+async function access(client, [{ key, value, reads }]) {
+  return [await (reads ? client.get(key) : client.set(key, value))];
+}
+
 async function pipelined(client, operations) {
   const pipeline = client.pipeline();
   for (const { key, value } of operations) pipeline.set(key, value).get(key);
+  return (await executed(pipeline)).filter((_, nth) => nth % 2 === 1);
+}
+
+function accessPipelined(client, operations) {
+  const pipeline = client.pipeline();
+  for (const { key, value, reads } of operations) reads ? pipeline.get(key) : pipeline.set(key, value);
+  return executed(pipeline);
+}
+
+async function send(client, commands) {
+  for (const command of commands) await client.call(...command);
+}
+
+function sendPipelined(client, commands) {
+  const pipeline = client.pipeline();
+  for (const command of commands) pipeline.call(...command);
+  return executed(pipeline);
+}
+
+async function executed(pipeline) {
   const replies = await pipeline.exec();
   const failed = replies.find(([error]) => error);
   if (failed) throw failed[0];
-  return replies.filter((_, nth) => nth % 2 === 1).map(([, fetched]) => fetched);
+  return replies.map(([, reply]) => reply);
 }

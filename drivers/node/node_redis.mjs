@@ -13,6 +13,8 @@ await serve({
   connect,
   isConnected: (client) => client.isReady,
   roundTrip: pipe ? pipelined : oneByOne,
+  access: pipe ? accessPipelined : access,
+  send: pipe ? sendPipelined : send,
   delete: (client, keys) => client.del(keys),
 });
 
@@ -36,12 +38,35 @@ async function oneByOne(client, [{ key, value }]) {
   return [await client.get(key)];
 }
 
+async function access(client, [{ key, value, reads }]) {
+  return [await (reads ? client.get(key) : client.set(key, value))];
+}
+
 async function pipelined(client, operations) {
   const multi = client.multi();
   for (const { key, value } of operations) multi.set(key, value).get(key);
+  return (await executed(multi)).filter((_, nth) => nth % 2 === 1);
+}
+
+function accessPipelined(client, operations) {
+  const multi = client.multi();
+  for (const { key, value, reads } of operations) reads ? multi.get(key) : multi.set(key, value);
+  return executed(multi);
+}
+
+async function send(client, commands) {
+  for (const command of commands) await client.sendCommand(command);
+}
+
+function sendPipelined(client, commands) {
+  const multi = client.multi();
+  for (const command of commands) multi.addCommand(command);
+  return executed(multi);
+}
+
+async function executed(multi) {
   try {
-    const replies = await multi.execAsPipeline();
-    return replies.filter((_, nth) => nth % 2 === 1);
+    return await multi.execAsPipeline();
   } catch (error) {
     // It only says how many commands failed; the first one says why.
     throw error instanceof MultiErrorReply ? error.replies[error.errorIndexes[0]] : error;

@@ -5,6 +5,8 @@ import { setImmediate as letOthersGoOn, setTimeout as sleep } from "node:timers/
 
 import { Histogram, Progress } from "./latency.mjs";
 import { Failure } from "./protocol.mjs";
+import { Script } from "./script.mjs";
+import { Space } from "./space.mjs";
 
 // Moments and spans are in milliseconds, as `performance.now()` counts them, with nanoseconds behind the point.
 
@@ -57,7 +59,8 @@ export class Phase {
     this.start = performance.now();
     this.deadline = this.start + this.duration;
     await Promise.all(this.workers.map((worker, number) => worker.run(library, clients[number])));
-    if (this.job.delete_keys) await this.#deleteKeys(library);
+    // Those that were there before are not to be deleted, and of what is listed nobody knows its keys.
+    if (this.job.delete_keys && this.job.workload.kind === "set-get") await this.#deleteKeys(library);
     if (this.failure) throw this.failure;
   }
 
@@ -71,14 +74,30 @@ export class Phase {
     const nanos = (span) => Math.round(span * 1e6);
     const { workers, start, rate } = this;
     const elapsed = nanos(workers.reduce((last, worker) => Math.max(last, worker.lastReply ?? start), start) - start);
+    const sum = (of) => workers.reduce((sum, worker) => sum + of(worker), 0);
     return {
       elapsed_ns: elapsed,
-      operations: workers.reduce((sum, worker) => sum + worker.done, 0),
+      operations: sum((worker) => worker.done),
       errors: 0,
       latency: this.#latency.pairs(),
       progress: this.#progress.pairs(elapsed),
+      ...this.#calls(),
       ...(rate != null && { max_lag_ns: nanos(workers.reduce((max, worker) => Math.max(max, worker.maxLag), 0)) }),
     };
+  }
+
+  /** Calls of each command, where the workload leaves open which of them an operation is. */
+  #calls() {
+    const calls = {};
+    const count = (name, more) => (calls[name] = (calls[name] ?? 0) + more);
+    for (const { space, script, done, reads } of this.workers) {
+      if (space) {
+        count("get", reads);
+        count("set", done - reads);
+      }
+      for (const [name, more] of Object.entries(script?.calls ?? {})) count(name, more);
+    }
+    return this.job.workload.kind === "set-get" ? {} : { calls };
   }
 
   /** By name and on a connection of its own, for those of the workers may be broken. */
@@ -103,6 +122,8 @@ class Worker {
   begun = 0;
   /** Operations whose reply has come. */
   done = 0;
+  /** GETs among them, where operations are about keys that are there. */
+  reads = 0;
   lastReply = null;
   /** The largest delay of a start. */
   maxLag = 0;
@@ -111,9 +132,13 @@ class Worker {
     const { job, infix, operations } = phase;
     this.phase = phase;
     this.number = number;
-    this.stem = `${job.key_prefix}${infix}${number}:`;
+    const { kind } = job.workload;
+    this.space = kind === "read-write" ? new Space(job, infix, number) : null;
+    this.script = kind === "commands" ? new Script(job, infix, number) : null;
+    this.stem = this.space ? job.key_prefix : `${job.key_prefix}${infix}${number}:`;
     this.size = job.workload.value_bytes ?? null;
-    this.filler = this.size === null ? "" : filler(`${job.seed} ${this.stem}`, this.size - VALUE_DIGITS);
+    const filled = Math.max(0, (this.size ?? 0) - VALUE_DIGITS);
+    this.filler = this.space ? "0".repeat(filled) : filler(`${job.seed} ${this.stem}`, filled);
     this.left = operations == null ? Infinity : share(operations, job.workers, number);
   }
 
@@ -144,22 +169,35 @@ class Worker {
       if ((due === null && now >= phase.deadline) || phase.failure) return;
       if (due !== null) this.maxLag = Math.max(this.maxLag, now - due);
       this.begun += operations.length;
-      const fetched = await library.roundTrip(client, operations);
+      const fetched = await this.#send(library, client, operations);
 
       this.lastReply = performance.now();
       // Had it been begun in time, it would have had to wait from then on.
       phase.record(this.lastReply, this.lastReply - (due ?? now), operations.length);
       this.done += operations.length;
       this.left -= operations.length;
-      if (verify) operations.forEach((operation, nth) => checkFetched(operation, fetched[nth]));
+      operations.forEach((operation, nth) => {
+        if (this.script) return this.script.count(operation.commands);
+        if (this.space) this.reads += operation.reads;
+        if (verify && operation.reads) checkFetched(operation, fetched[nth]);
+      });
     }
+  }
+
+  /** Resolves to what was fetched, when all replies are there. */
+  async #send(library, client, operations) {
+    if (this.space) return library.access(client, operations);
+    if (!this.script) return library.roundTrip(client, operations);
+    return library.send(client, operations.flatMap(({ commands }) => commands));
   }
 
   /** The next few operations, which share a round trip. */
   #operations(count) {
     const operations = [];
     for (let index = this.begun; index < this.begun + count; index += 1) {
-      operations.push({ key: this.stem + index, value: this.#value(index) });
+      const chosen = this.space?.choose(index) ?? { index, reads: true };
+      const [key, value] = [this.stem + chosen.index, this.#value(chosen.index)];
+      operations.push({ key, value, reads: chosen.reads, commands: this.script?.render(index, key, value) });
     }
     return operations;
   }

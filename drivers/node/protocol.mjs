@@ -1,5 +1,5 @@
 /**
- * Version 1 of the driver protocol: what comes in on standard input and goes out on standard output, a line each.
+ * Versions 1 and 2 of the driver protocol: what comes in on standard input and goes out on standard output, a line each.
  *
  * Neither of them is a stream of this thread. The code of streams is the same for a client's connections, and V8 compiles it
  * for those that it meets in the warm-up: one line of another stream, right before or after `go`, threw all of that away,
@@ -9,7 +9,7 @@
 import { writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 
-const VERSION = 1;
+const VERSIONS = [1, 2];
 const MAX_LINE = 16 * 1024 * 1024;
 
 /** Why a driver gives up: a kind that the protocol knows, and one sentence. */
@@ -88,14 +88,15 @@ export function checkGo(line) {
 export function readJob(line) {
   const job = parse(line);
   check(job, { protocol: natural, workload: { kind: text } });
-  if (job.protocol !== VERSION) {
-    const versions = `version ${job.protocol}, this driver speaks version ${VERSION}`;
+  if (!VERSIONS.includes(job.protocol)) {
+    const versions = `version ${job.protocol}, this driver speaks versions ${VERSIONS.join(" and ")}`;
     throw new Failure("protocol", `the job is of protocol ${versions}`);
   }
-  if (job.workload.kind !== "set-get") {
+  if (!(job.workload.kind in WORKLOADS)) {
     throw new Failure("unsupported", `this driver knows no workload of kind \`${job.workload.kind}\``);
   }
   check(job, JOB);
+  check(job.workload, WORKLOADS[job.workload.kind]);
   const { workload, warmup, workers } = job;
   if (workers === 0 || workload.pipeline === 0 || workload.rate === 0) {
     throw new Failure("protocol", "workers, pipeline and rate must be at least 1");
@@ -126,6 +127,16 @@ const JOB = {
   warmup: { operations: optional(natural), duration_ns: optional(natural) },
   seed: natural,
   delete_keys: optional(truth),
+};
+
+const share = { name: "a number from 0 to 1", admits: (value) => value >= 0 && value <= 1 };
+const positive = { name: "a positive whole number", admits: (value) => Number.isInteger(value) && value > 0 };
+
+/** The settings that only some workloads have. */
+const WORKLOADS = {
+  "set-get": {},
+  "read-write": { keys: positive, reads: share, distribution: text },
+  commands: { commands: { name: "a list", admits: (value) => Array.isArray(value) && value.length > 0 } },
 };
 
 /** Refuses what does not have a shape: an object of shapes, or something that admits values. */

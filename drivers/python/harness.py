@@ -9,6 +9,20 @@ the loop of the article, because the rest is here::
         fetched = r.get(key)
         worker.check(fetched, value)
 
+That is the workload ``set-get``. Of keys that are there, ``read-write``::
+
+    for key, value, read in worker.accesses():
+        if read:
+            worker.check(r.get(key), value)
+        else:
+            r.set(key, value)
+
+And of the commands that a file lists, ``commands``::
+
+    for commands in worker.commands():
+        for command in commands:
+            r.execute_command(*command)
+
 Nothing but the standard library is imported here, and nothing that Python 3.8 does not have.
 """
 
@@ -16,15 +30,23 @@ import array
 import collections
 import itertools
 import json
+import math
 import os
 import platform
 import queue
+import random
+import re
 import sys
 import threading
 import time
 
-PROTOCOL = 1
+# The versions of the protocol that are spoken here.
+PROTOCOLS = (1, 2)
 DELETE_BATCH = 1000
+# The workloads that are known here, with the settings that only they have.
+WORKLOADS = {"set-get": (), "read-write": ("keys", "reads", "distribution"), "commands": ("commands",)}
+# A brace that is written twice, or a placeholder in an argument of a command.
+PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\w+)(?::(\d+))?\}")
 # Of the time of a trial, in each of which operations are counted.
 PARTS = 48
 
@@ -44,6 +66,7 @@ class Worker:
         workload = job["workload"]
         self.stem = f"{job['key_prefix']}{infix}{number}:"
         self.begun = 0
+        self.reads = 0
         self.latencies = array.array("q")
         self.ends = array.array("q")
         self._operations = operations
@@ -51,6 +74,17 @@ class Worker:
         self._size = workload["value_bytes"]
         self._verify = workload["verify"]
         self._pipeline = workload["pipeline"]
+        if workload["kind"] == "read-write":
+            # The choices of the warm-up are not those of the measured part.
+            self._random = random.Random(f"{job['seed']} {infix} {number}")
+            self._choose = _chooser(workload, number / job["workers"], self._random.random)
+            self._reads = workload["reads"]
+            self.stem = job["key_prefix"]
+        if workload["kind"] == "commands":
+            self._random = random.Random(f"{job['seed']} {infix} {number}")
+            self._commands, self._weights = workload["commands"], workload.get("weights")
+            self._number = number
+            self.calls = collections.Counter()
 
     def operations(self):
         """The index of each operation. It begins when it is handed out and ends when the next one is asked for.
@@ -95,8 +129,60 @@ class Worker:
                 end(ended)
             first = batch.stop
 
+    def access(self, i):
+        """Key, value, and whether to read, of an operation on one of the keys that are there."""
+        read = self._random.random() < self._reads
+        self.reads += read
+        return (*self.pair(self._choose(i)), read)
+
+    def accesses(self):
+        """The same of each operation, timed like ``operations``; what the choice takes is left out."""
+        clock, record, end = time.perf_counter_ns, self.latencies.append, self.ends.append
+        for i in itertools.count() if self._deadline is not None else range(self._operations):
+            access = self.access(i)
+            began = clock()
+            if self._deadline is not None and began >= self._deadline:
+                self.reads -= access[2]
+                return
+            yield access
+            ended = clock()
+            record(ended - began)
+            end(ended)
+
+    def rendered(self, i):
+        """The commands of an operation, each a list of words."""
+        chosen = self._random.choices(self._commands, self._weights) if self._weights else self._commands
+        key, value = self.pair(i)
+        known = {"key": key, "value": value, "index": str(i), "worker": str(self._number)}
+
+        def part(found):
+            name, below = found.groups()
+            if name is None:
+                return found.group()[0]
+            return known[name] if below is None else str(self._random.randrange(int(below)))
+
+        return [command[:1] + [PLACEHOLDER.sub(part, word) for word in command[1:]] for command in chosen]
+
+    def commands(self):
+        """The same of each operation, timed like ``operations``; what it takes to put them together is left out."""
+        clock, record, end = time.perf_counter_ns, self.latencies.append, self.ends.append
+        for i in itertools.count() if self._deadline is not None else range(self._operations):
+            commands = self.rendered(i)
+            began = clock()
+            if self._deadline is not None and began >= self._deadline:
+                return
+            yield commands
+            ended = clock()
+            record(ended - began)
+            end(ended)
+            self.count(commands)
+
+    def count(self, commands):
+        """Counts commands as done."""
+        self.calls.update(command[0].lower() for command in commands)
+
     def pair(self, i):
-        """Key and value of an operation."""
+        """Key and value of an operation, or of a key that is there."""
         if self._size is None:
             return f"{self.stem}{i}", f"{i}"
         return f"{self.stem}{i}", f"{i:0{self._size}d}"[-self._size:] if self._size else ""
@@ -111,11 +197,35 @@ class Worker:
         return [f"{self.stem}{i}" for i in range(self.begun)]
 
 
+def _chooser(workload, share, random):
+    """A function from the index of an operation to that of a key; ``share`` says how far on a worker begins."""
+    keys, distribution = workload["keys"], workload["distribution"]
+    if distribution == "sequential":
+        first = int(share * keys)
+        return lambda i: (first + i) % keys
+    if distribution == "uniform":
+        return lambda _: int(random() * keys)
+    if distribution == "zipf":
+        return lambda _: _zipf(keys, random)
+    raise Refusal("unsupported", f"this driver knows no distribution `{distribution}`")
+
+
+def _zipf(keys, random):
+    """By rejection-inversion (Hörmann and Derflinger 1996), for the exponent 1."""
+    high, low = math.log(keys + 0.5), math.log(1.5) - 1
+    while True:
+        u = high + random() * (low - high)
+        x = math.exp(u)
+        k = min(max(int(x + 0.5), 1), keys)
+        if k - x <= 2 - 2.5 * math.exp(-0.5) or u >= math.log(k + 0.5) - 1 / k:
+            return k - 1
+
+
 def main(make_crew):
     """Carries out one job, all that a driver does, and ends the process.
 
-    ``make_crew(job)`` returns an object with ``client`` and ``runtime`` (what it is, for the tables), ``pipelines``
-    (whether operations can share a round trip), ``connect()``, ``work(workers)``, which lets every worker do its part
+    ``make_crew(job)`` returns an object with ``client`` and ``runtime`` (what it is, for the tables), ``workloads`` (only
+    ``set-get`` if it has none), ``pipelines`` (whether operations can share a round trip), ``connect()``, ``work(workers)``, which lets every worker do its part
     and returns when all are done, and ``delete(keys)``.
     """
     lines = queue.SimpleQueue()
@@ -159,16 +269,20 @@ def _read_job(line):
         version = job["protocol"]
     except (ValueError, KeyError, TypeError) as error:
         raise Refusal("protocol", f"this is no job: {error!r}") from error
-    if version != PROTOCOL:
-        raise Refusal("protocol", f"the job is of protocol version {version}, this driver speaks version {PROTOCOL}")
+    if version not in PROTOCOLS:
+        spoken = " and ".join(map(str, PROTOCOLS))
+        raise Refusal("protocol", f"the job is of protocol version {version}, this driver speaks versions {spoken}")
     try:
         workload = job["workload"]
         job["server"], job["key_prefix"], job["warmup"], workload["value_bytes"], workload["verify"]
-        kind, pipeline, rate = workload["kind"], workload["pipeline"], workload["rate"]
+        pipeline, rate = workload["pipeline"], workload["rate"]
+        kind = workload["kind"]
+        for name in WORKLOADS.get(kind, ()):
+            workload[name]
         amounts = [workload[name] for name in ("operations", "duration_ns") if workload[name] is not None]
     except (KeyError, TypeError) as error:
         raise Refusal("protocol", f"the job lacks {error}") from error
-    if kind != "set-get":
+    if kind not in WORKLOADS:
         raise Refusal("unsupported", f"this driver knows no workload of kind `{kind}`")
     if rate is not None:
         raise Refusal("unsupported", "this driver cannot keep to a rate")
@@ -178,8 +292,10 @@ def _read_job(line):
 
 
 def _carry_out(job, make_crew, lines):
-    crew = make_crew(job)
     workload = job["workload"]
+    crew = make_crew(job)
+    if workload["kind"] not in getattr(crew, "workloads", ("set-get",)):
+        raise Refusal("unsupported", f"this driver knows no workload of kind `{workload['kind']}`")
     if workload["pipeline"] > 1 and not crew.pipelines:
         raise Refusal("unsupported", f"this client does not pipeline (asked for {workload['pipeline']})")
     crew.connect()
@@ -191,14 +307,19 @@ def _carry_out(job, make_crew, lines):
     start, workers = _work(job, crew, "", workload["operations"], workload["duration_ns"])
     _done.set()
     elapsed = max([start] + [worker.ends[-1] for worker in workers if worker.ends]) - start
-    _say(
-        event="done",
+    done = dict(
         elapsed_ns=elapsed,
         operations=sum(len(worker.latencies) for worker in workers),
         errors=0,
         latency=_buckets(workers),
         progress=_progress(start, elapsed, workers),
     )
+    if workload["kind"] == "read-write":
+        reads = sum(worker.reads for worker in workers)
+        done["calls"] = {"get": reads, "set": done["operations"] - reads}
+    if workload["kind"] == "commands":
+        done["calls"] = sum((worker.calls for worker in workers), collections.Counter())
+    _say(event="done", **done)
 
 
 def _work(job, crew, infix, operations, duration_ns):
@@ -209,7 +330,7 @@ def _work(job, crew, infix, operations, duration_ns):
     share, rest = divmod(operations or 0, count)
     workers = [Worker(job, number, infix, share + (number < rest), deadline) for number in range(count)]
     crew.work(workers)
-    if job.get("delete_keys"):
+    if job.get("delete_keys") and job["workload"]["kind"] == "set-get":
         keys = [key for worker in workers for key in worker.keys()]
         for first in range(0, len(keys), DELETE_BATCH):
             crew.delete(keys[first:first + DELETE_BATCH])

@@ -57,11 +57,13 @@ def arguments(job, retry):
 
 class Sync(harness.Threads):
     client = CLIENT
+    workloads = ("set-get", "read-write", "commands")
     runtime = f"{harness.interpreter()}, threads"
     pipelines = options.pipe
 
     def __init__(self, job):
         keywords = arguments(job, redis.retry.Retry)
+        self.work_of = SYNC[job["workload"]["kind"]][options.pipe]
         self.clients = [redis.Redis(**keywords) for _ in range(job["workers"])]
 
     def connect(self):
@@ -69,8 +71,7 @@ class Sync(harness.Threads):
             r.ping()
 
     def work(self, workers):
-        loop = sync_pipe if options.pipe else sync
-        self.run(lambda worker, number: loop(self.clients[number], worker), workers)
+        self.run(lambda worker, number: self.work_of(self.clients[number], worker), workers)
 
     def delete(self, keys):
         self.clients[0].delete(*keys)
@@ -96,21 +97,68 @@ def sync_pipe(r, worker):
             worker.check(fetched, value)
 
 
+def sync_read_write(r, worker):
+    for key, value, read in worker.accesses():
+        if read:
+            worker.check(r.get(key), value)
+        else:
+            r.set(key, value)
+
+
+def sync_read_write_pipe(r, worker):
+    for batch in worker.batches():
+        accesses = [worker.access(i) for i in batch]
+        pipe = r.pipeline(transaction=not options.no_transaction)
+        for key, value, read in accesses:
+            if read:
+                pipe.get(key)
+            else:
+                pipe.set(key, value)
+        replies = pipe.execute()
+        for (_, value, read), reply in zip(accesses, replies):
+            worker.check(reply, value if read else True)
+
+
+def sync_commands(r, worker):
+    for commands in worker.commands():
+        for command in commands:
+            r.execute_command(*command)
+
+
+def sync_commands_pipe(r, worker):
+    for batch in worker.batches():
+        commands = [command for i in batch for command in worker.rendered(i)]
+        pipe = r.pipeline(transaction=not options.no_transaction)
+        for command in commands:
+            pipe.execute_command(*command)
+        pipe.execute()
+        worker.count(commands)
+
+
+# The loops of each workload, without and with a pipeline.
+SYNC = {
+    "set-get": (sync, sync_pipe),
+    "read-write": (sync_read_write, sync_read_write_pipe),
+    "commands": (sync_commands, sync_commands_pipe),
+}
+
+
 class Asyncio(harness.Tasks):
     client = CLIENT
+    workloads = ("set-get", "read-write", "commands")
     pipelines = options.pipe
 
     def __init__(self, job):
         super().__init__(options.uvloop)
         keywords = arguments(job, redis.asyncio.retry.Retry)
+        self.work_of = ASYNCIO[job["workload"]["kind"]][options.pipe]
         self.clients = [redis.asyncio.Redis(**keywords) for _ in range(job["workers"])]
 
     def connect(self):
         self.run([r.ping() for r in self.clients])
 
     def work(self, workers):
-        loop = asyncio_pipe if options.pipe else asyncio
-        self.run([loop(r, worker) for r, worker in zip(self.clients, workers)])
+        self.run([self.work_of(r, worker) for r, worker in zip(self.clients, workers)])
 
     def delete(self, keys):
         self.run([self.clients[0].delete(*keys)])
@@ -135,5 +183,49 @@ async def asyncio_pipe(r, worker):
         for (_, value), fetched in zip(pairs, replies[1::2]):
             worker.check(fetched, value)
 
+
+async def asyncio_read_write(r, worker):
+    for key, value, read in worker.accesses():
+        if read:
+            worker.check(await r.get(key), value)
+        else:
+            await r.set(key, value)
+
+
+async def asyncio_read_write_pipe(r, worker):
+    for batch in worker.batches():
+        accesses = [worker.access(i) for i in batch]
+        pipe = r.pipeline(transaction=not options.no_transaction)
+        for key, value, read in accesses:
+            if read:
+                pipe.get(key)
+            else:
+                pipe.set(key, value)
+        replies = await pipe.execute()
+        for (_, value, read), reply in zip(accesses, replies):
+            worker.check(reply, value if read else True)
+
+
+async def asyncio_commands(r, worker):
+    for commands in worker.commands():
+        for command in commands:
+            await r.execute_command(*command)
+
+
+async def asyncio_commands_pipe(r, worker):
+    for batch in worker.batches():
+        commands = [command for i in batch for command in worker.rendered(i)]
+        pipe = r.pipeline(transaction=not options.no_transaction)
+        for command in commands:
+            pipe.execute_command(*command)
+        await pipe.execute()
+        worker.count(commands)
+
+
+ASYNCIO = {
+    "set-get": (asyncio, asyncio_pipe),
+    "read-write": (asyncio_read_write, asyncio_read_write_pipe),
+    "commands": (asyncio_commands, asyncio_commands_pipe),
+}
 
 harness.main(Sync if options.kind == "sync" else Asyncio)

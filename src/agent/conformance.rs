@@ -21,17 +21,17 @@ use super::driver::{Driver, command, excerpt};
 use super::lines::Lines;
 use super::outbox::Outbox;
 use super::stderr::Stderr;
-use crate::experiment::{Address, Warmup, WorkloadKind};
+use crate::experiment::{Address, Warmup};
 use crate::host::child::{self, Child};
 use crate::protocol::{
-    AgentError, AgentErrorKind, DriverEvent, Endpoint, FailureKind, Job, JobWorkload, Launch, MAX_LINE,
-    PROTOCOL, Program, Ready, ServerCounts, ServerReset, ServerSample, ServerStart, ServerUp, TrialResult,
+    AgentError, AgentErrorKind, DRIVER_PROTOCOLS, DriverEvent, Endpoint, FailureKind, Job, JobWorkload,
+    Launch, MAX_LINE, Program, Ready, ServerCounts, ServerReset, ServerSample, ServerStart, ServerUp,
+    TrialResult,
 };
 use crate::server::Servers;
 use crate::units::Nanos;
-use crate::verify::timing;
-use crate::verify::traffic::{self, Expected};
-use crate::verify::{self, Keys};
+use crate::verify::{self, Circumstances, timing};
+use crate::workload::Kind;
 
 /// How long a driver is watched for work that it does before `go`.
 const BEFORE_GO: Duration = Duration::from_millis(100);
@@ -200,7 +200,7 @@ impl Bench<'_> {
             "notices an answer that is not what it stored" => self.notices_lies();
             "says when there is no server" => self.no_server();
             "refuses another version of the protocol" => self.refuses(
-                |job| job["protocol"] = json!(PROTOCOL + 998), &[FailureKind::Protocol],
+                |job| job["protocol"] = json!(DRIVER_PROTOCOLS.end() + 998), &[FailureKind::Protocol],
             );
             "refuses a workload that it does not know" => self.refuses(
                 |job| job["workload"]["kind"] = json!("no-such-workload"),
@@ -215,17 +215,18 @@ impl Bench<'_> {
 
     fn job(&self) -> Job {
         Job {
-            protocol: PROTOCOL,
+            protocol: 1,
             mode: self.options.mode.clone(),
             server: Endpoint { unix_socket: None, ..self.up.endpoint.clone() },
             workload: JobWorkload {
-                kind: WorkloadKind::SetGet,
+                kind: Kind::SetGet,
                 operations: Some(OPERATIONS),
                 duration_ns: None,
                 value_bytes: None,
                 pipeline: 1,
                 rate: None,
                 verify: true,
+                ..JobWorkload::default()
             },
             workers: 1,
             key_prefix: "check:".to_owned(),
@@ -327,18 +328,18 @@ impl Bench<'_> {
         self.reset(server).await?;
         sleep(BEFORE_GO).await;
         let early = self.sample(server).await?;
-        if early.set_calls + early.get_calls > 0 {
+        if early.calls("set") + early.calls("get") > 0 {
             return wrong(format!(
                 "does not wait for go: the server counted {} SET and {} GET calls before it",
-                early.set_calls, early.get_calls
+                early.calls("set"),
+                early.calls("get")
             ));
         }
         let (within, pids) = (self.options.within.into(), self.servers.pids());
         let result = driver.go(within, &pids, self.servers.note_done(server)).await?;
         let counts = self.sample(server).await?;
         let differs = ready.comparability.is_some();
-        let keys = Keys { left: !job.delete_keys, may_differ: differs };
-        let expected = Expected {
+        let circumstances = Circumstances {
             workload: &job.workload,
             workers: job.workers,
             key_prefix: &job.key_prefix,
@@ -346,9 +347,7 @@ impl Bench<'_> {
             differs,
             ours: true,
         };
-        let verdict = verify::verify(&job.workload, job.workers, &result, &counts, keys)
-            .and_then(|()| traffic::confirm(&result.done, &counts, &expected));
-        if let Err(disagreement) = verdict {
+        if let Err(disagreement) = verify::verify(&result, &counts, &circumstances) {
             return wrong(disagreement.to_string());
         }
         if let Err(error) = verify::latency(&result) {
@@ -377,7 +376,7 @@ impl Bench<'_> {
     }
 
     async fn reset(&mut self, server: &str) -> Result<(), AgentError> {
-        self.servers.reset(&ServerReset { key: server.to_owned() }).await
+        self.servers.reset(&ServerReset { key: server.to_owned(), keep_keys: false }).await
     }
 
     async fn sample(&mut self, server: &str) -> Result<ServerCounts, AgentError> {
@@ -481,7 +480,7 @@ impl Bench<'_> {
             self.reset(OPEN).await?;
             driver.say(&json!({"go": true})).await;
             let deadline = Instant::now() + self.options.within;
-            while self.sample(OPEN).await?.set_calls == 0 {
+            while self.sample(OPEN).await?.calls("set") == 0 {
                 if Instant::now() > deadline {
                     return wrong(format!("does nothing within {} of go", Nanos::from(self.options.within)));
                 }

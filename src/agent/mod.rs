@@ -36,8 +36,8 @@ use self::trial::Trials;
 use crate::host::{child, facts};
 use crate::protocol::{
     AgentError, AgentErrorKind, Call, Hello, HostFacts, MAX_LINE, ModePrepare, Outcome, PROTOCOL, PathProbe,
-    Ping, Request, Response, ServerDescribe, ServerPlace, ServerReset, ServerSample, ServerStart, ServerStop,
-    TrialAbort, TrialGo, TrialPrepare, Welcome,
+    Ping, Request, Response, ServerDescribe, ServerFill, ServerPlace, ServerReset, ServerSample, ServerStart,
+    ServerStop, TrialAbort, TrialGo, TrialPrepare, Welcome,
 };
 use crate::server::{self, Servers};
 
@@ -222,6 +222,9 @@ impl Agent {
                 .await
             }
             ServerPlace::NAME => on(args, |call: ServerPlace| self.trials.place_server(call)).await,
+            ServerFill::NAME => {
+                on(args, |call: ServerFill| async move { self.servers.lock().await.fill(&call).await }).await
+            }
             ServerReset::NAME => {
                 on(args, |call: ServerReset| async move { self.servers.lock().await.reset(&call).await })
                     .await

@@ -166,7 +166,8 @@ fn measure(base: &Sample, new: &Sample, metric: Metric, factor: Option<&'static 
     };
     let expected = [Some("cell"), factor];
     let differs = LABELS
-        .into_iter()
+        .iter()
+        .copied()
         .filter(|column| !expected.contains(&Some(column)) && base.label.differs(&new.label, column))
         .collect();
     Compared {

@@ -10,7 +10,7 @@ pub fn modes(experiment: &Experiment) -> Vec<String> {
     for matrix in &experiment.matrices {
         let axis = matrix.axes.iter().find(|axis| axis.factor == Factor::Mode);
         let levels = axis.into_iter().flat_map(|axis| &axis.levels).filter_map(|level| match level {
-            Level::Mode(mode) => Some(mode),
+            Level::Name(mode) => Some(mode),
             _ => None,
         });
         let constant = axis.is_none().then_some(&matrix.base.mode);
@@ -23,38 +23,29 @@ pub fn modes(experiment: &Experiment) -> Vec<String> {
     modes
 }
 
-/// Sorts by everything else that may vary, then by mode in the order of `modes` (unknown ones last), then by workers.
+/// Sorts by every other setting, in the order in which they are listed, then by mode in the order of `modes` (unknown ones
+/// last), then by workers.
 pub fn sort(cells: &mut [CellSummary], modes: &[String]) {
     cells.sort_by_cached_key(|cell| {
         let settings = &cell.label.settings;
-        let workload = &settings.workload;
-        let server = (
-            settings.hosts.clone(),
-            settings.server.clone(),
-            settings.server_args.clone(),
-            settings.lifetime.map(|lifetime| lifetime.to_string()),
-            workload.link.to_string(),
-            settings.placement.to_string(),
-        );
-        let load = (
-            amount(workload.amount),
-            workload.value_bytes,
-            workload.pipeline,
-            workload.rate,
-            workload.verify,
-            workload.split.to_string(),
-            settings.warmup.to_string(),
-        );
-        let rank = modes.iter().position(|mode| *mode == settings.mode).unwrap_or(modes.len());
+        let others = Factor::ALL.iter().filter(|factor| !matches!(factor, Factor::Mode | Factor::Workers));
+        let levels: Vec<Option<Rank>> = others.map(|factor| factor.get(settings).map(rank)).collect();
+        let mode = modes.iter().position(|mode| *mode == settings.mode).unwrap_or(modes.len());
         let control = cell.control_of.is_some();
-        (server, load, rank, settings.mode.clone(), settings.workers, control)
+        (levels, mode, settings.mode.clone(), settings.workers, control)
     });
 }
 
-/// Numbers of operations before durations, each ascending.
-const fn amount(amount: Amount) -> (u8, u64) {
-    match amount {
-        Amount::Operations(operations) => (0, operations),
-        Amount::Duration(duration) => (1, duration.0),
+/// Numbers ascend, and so do words; numbers of operations stand before durations.
+type Rank = (u8, u64, String);
+
+fn rank(level: Level) -> Rank {
+    match level {
+        Level::Number(n) | Level::PerSecond(n) | Level::Amount(Amount::Operations(n)) => {
+            (0, n, String::new())
+        }
+        Level::Amount(Amount::Duration(time)) => (1, time.0, String::new()),
+        Level::Share(share) => (0, (share.as_f64() * 1e6) as u64, String::new()),
+        other => (0, 0, other.to_string()),
     }
 }

@@ -1,42 +1,17 @@
 //! Which sample is compared with which: those of the same cell on two sides, or those that differ in one factor only.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use crate::analysis::samples::{Sample, Samples};
+use crate::experiment::Factor;
 
 /// The columns that say what was asked for and where. What follows from them or changes by itself, such as the version of a
 /// server, is not among them.
-pub const SETTINGS: [&str; 21] = [
-    "experiment",
-    "client_host",
-    "server_host",
-    "hosts",
-    "server",
-    "server_args",
-    "server_lifetime",
-    "link",
-    "placement",
-    "workload",
-    "operations_asked",
-    "duration_asked_s",
-    "value_bytes",
-    "pipeline",
-    "rate",
-    "verify",
-    "split",
-    "warmup_operations",
-    "warmup_s",
-    "mode",
-    "workers_asked",
-];
-
-/// Names of factors in the experiment's file that are others in the table.
-const ALIASES: [(&str, &str); 4] = [
-    ("workers", "workers_asked"),
-    ("operations", "operations_asked"),
-    ("duration", "duration_asked_s"),
-    ("warmup", "warmup_s"),
-];
+pub static SETTINGS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let settings = Factor::columns().map(|(_, column)| column.name);
+    ["experiment", "client_host", "server_host"].into_iter().chain(settings).collect()
+});
 
 /// Columns that differ where the machines do.
 const MACHINES: [&str; 4] = ["hosts", "client_host", "server_host", "link"];
@@ -103,8 +78,8 @@ pub fn by_factor<'a>(
     base: &str,
     new: &str,
 ) -> Result<Pairs<'a>, PairError> {
-    let name = ALIASES.iter().find(|(alias, _)| *alias == factor).map_or(factor, |(_, column)| column);
-    let Some(factor) = SETTINGS.into_iter().find(|column| *column == name) else {
+    let named = SETTINGS.iter().copied().find(|column| *column == factor);
+    let Some(factor) = named.or_else(|| Factor::column_of(factor).map(|column| column.name)) else {
         return Err(PairError::Factor { factor: factor.to_owned() });
     };
     let with = |level: &str| -> Result<Vec<&'a Sample>, PairError> {
@@ -122,7 +97,7 @@ pub fn by_factor<'a>(
         Pairs { only_base: with(base)?, only_new: with(new)?, factor: Some(factor), ..Pairs::default() };
     let is_other =
         |column: &&str| *column != factor && !(MACHINES.contains(&factor) && MACHINES.contains(column));
-    let others: Vec<&str> = SETTINGS.into_iter().filter(is_other).collect();
+    let others: Vec<&str> = SETTINGS.iter().copied().filter(is_other).collect();
     pairs.join(|sample| key(sample, &others));
     pairs.sort();
     Ok(pairs)

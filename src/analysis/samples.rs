@@ -1,12 +1,21 @@
 //! Trials as a table tells of them: the rows of `trials.csv` of any number of runs, gathered into samples. No I/O: who
 //! reads a table fills this in.
 
+use std::sync::LazyLock;
+
 use crate::analysis::doubt::Doubts;
+use crate::experiment::Factor;
 use crate::record::{Cost, Flag, Status};
 
 /// The columns of `trials.csv` that say what was compared with what; the same in every trial of a sample, unless the
-/// sample is mixed.
-pub const LABELS: [&str; 35] = [
+/// sample is mixed. Those of all settings are among them.
+pub static LABELS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    let settings = Factor::columns().map(|(_, column)| column.name);
+    RECORDED.into_iter().chain(settings).collect()
+});
+
+/// Those that are no settings.
+const RECORDED: [&str; 17] = [
     "experiment",
     "cell",
     "client_host",
@@ -17,35 +26,21 @@ pub const LABELS: [&str; 35] = [
     "server_os",
     "server_arch",
     "server_cpu",
-    "link",
-    "hosts",
-    "server",
     "server_version",
-    "server_args",
-    "server_lifetime",
-    "mode",
     "client",
     "client_runtime",
     "comparability",
-    "workload",
-    "workers_asked",
     "workers",
-    "operations_asked",
-    "duration_asked_s",
-    "value_bytes",
-    "pipeline",
-    "rate",
-    "verify",
-    "split",
-    "placement",
-    "warmup_operations",
-    "warmup_s",
     "control_of",
     "driver_sha256",
 ];
 
-/// Those of [`LABELS`] that tables of earlier versions do not have; nothing has a value there then.
-pub const YOUNGER: [&str; 2] = ["control_of", "driver_sha256"];
+/// Whether tables of earlier versions lack this one of [`LABELS`]; nothing has a value there then.
+#[must_use]
+pub fn is_younger(label: &str) -> bool {
+    let own = || Factor::columns().any(|(factor, column)| factor.is_own() && column.name == label);
+    ["control_of", "driver_sha256"].contains(&label) || own()
+}
 
 /// The trials of any number of runs.
 #[derive(Clone, Debug, Default, PartialEq)]

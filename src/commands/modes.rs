@@ -10,6 +10,7 @@ use crate::commands::load::load;
 use crate::commands::{Exit, Failure};
 use crate::driver::{BUILTIN, MODES};
 use crate::experiment::Absent;
+use crate::workload::Kind;
 
 /// What is said of a mode. `None`: only its driver knows.
 #[derive(Serialize)]
@@ -19,6 +20,7 @@ struct Row {
     concurrency: Option<&'static str>,
     pipeline: Option<bool>,
     rate: Option<bool>,
+    workloads: Vec<&'static str>,
     /// Whether a matrix that names no modes has it.
     default: bool,
     summary: String,
@@ -33,6 +35,7 @@ pub(super) fn modes(args: &ModesArgs) -> Result<Exit, Failure> {
             concurrency: Some(mode.concurrency),
             pipeline: Some(mode.can_pipeline),
             rate: Some(mode.can_rate),
+            workloads: names(mode.workloads),
             default: mode.by_default,
             summary: mode.summary.to_owned(),
         })
@@ -44,6 +47,7 @@ pub(super) fn modes(args: &ModesArgs) -> Result<Exit, Failure> {
             concurrency: None,
             pipeline: None,
             rate: None,
+            workloads: names(&mode.workloads),
             default: false,
             summary: mode.command.join(" "),
         }));
@@ -61,6 +65,10 @@ pub(super) fn modes(args: &ModesArgs) -> Result<Exit, Failure> {
     Ok(Exit::Complete)
 }
 
+fn names(workloads: &[Kind]) -> Vec<&'static str> {
+    workloads.iter().map(|kind| kind.name()).collect()
+}
+
 fn table(rows: &[Row]) -> Table {
     let able = |can: Option<bool>| match can {
         Some(true) => "yes",
@@ -74,6 +82,7 @@ fn table(rows: &[Row]) -> Table {
         "Workers are",
         "Pipeline",
         "Rate",
+        "Workloads",
         "Default",
         "What it does",
     ]);
@@ -84,6 +93,7 @@ fn table(rows: &[Row]) -> Table {
             row.concurrency.unwrap_or("?"),
             able(row.pipeline),
             able(row.rate),
+            &row.workloads.join(", "),
             able(Some(row.default)),
             row.summary.as_str(),
         ]);

@@ -155,7 +155,7 @@ fn list(out: &mut impl Write, plan: &Plan<'_>) -> io::Result<()> {
     for PlannedTrial { cell, repetition, position } in plan.trials() {
         write!(out, "{position:>7}  {}  repetition {repetition:<3}", cell.id)?;
         for &factor in &shown {
-            write!(out, "  {} {}", label(factor), cell.settings.show(factor))?;
+            write!(out, "  {} {}", label(factor), factor.show(&cell.settings))?;
         }
         if cell.control_of.is_some() {
             write!(out, "  (control)")?;

@@ -1,7 +1,7 @@
 //! `orchestrate FILE`: runs an experiment, keeps what happens, shows the table.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::env::VarError;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -36,6 +36,7 @@ use crate::results::rebuild::{Rebuilt, rebuild};
 use crate::results::run_dir::{JOURNAL, Resumed, RunDir, runs};
 use crate::results::{ResultsError, progress as done};
 use crate::run::{self, Equipment, Event, MissingMode, Observer, Past};
+use crate::workload::Kind;
 
 impl From<ResultsError> for Failure {
     fn from(error: ResultsError) -> Self {
@@ -499,7 +500,10 @@ fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Res
 fn show(keeper: &Keeper<'_>, directory: &Path, rebuilt: &Rebuilt) -> io::Result<()> {
     let experiment = keeper.plan.experiment();
     let mut out = anstream::stdout();
-    writeln!(out, "{}: operations/s, each a SET and a GET of the same key", experiment.name)?;
+    let kinds: BTreeSet<Kind> = rebuilt.cells.iter().map(|cell| cell.label.settings.workload.kind).collect();
+    let each: Vec<&str> = kinds.iter().map(|kind| kind.workload().operation).collect();
+    let each = if each.is_empty() { String::new() } else { format!(", each {}", each.join(", or ")) };
+    writeln!(out, "{}: operations/s{each}", experiment.name)?;
     if let Some(question) = &experiment.question {
         writeln!(out, "{question}")?;
     }

@@ -1,9 +1,10 @@
 //! `async-mt`: as `async`, but the tasks run on as many threads as there are CPUs for this process.
 
-use super::asynchronous::work;
+use super::asynchronous::{commands, read_write, set_get};
 use super::tasks::{self, Flavour, Sockets};
 use super::{CLIENT, Driver};
 use crate::experiment::{BuiltinMode, Threads};
+use crate::workload::Kind;
 
 pub(super) const DRIVER: Driver = Driver {
     mode: BuiltinMode {
@@ -14,7 +15,12 @@ pub(super) const DRIVER: Driver = Driver {
         threads: Threads::PerCpu,
         can_pipeline: false,
         can_rate: true,
+        workloads: Kind::ALL,
         by_default: true,
     },
-    connect: |job| tasks::connect(job, Flavour::MultiThread, Sockets::OneEach, work),
+    connect: |job| match job.workload.kind {
+        Kind::SetGet => tasks::connect(job, Flavour::MultiThread, Sockets::OneEach, set_get),
+        Kind::ReadWrite => tasks::connect(job, Flavour::MultiThread, Sockets::OneEach, read_write),
+        Kind::Commands => tasks::connect(job, Flavour::MultiThread, Sockets::OneEach, commands),
+    },
 };

@@ -4,11 +4,13 @@
 use redis::aio::MultiplexedConnection;
 use redis::pipe;
 
+use super::connect::command;
 use super::failure::Failure;
 use super::tasks::{self, Flavour, Sockets};
 use super::worker::Worker;
 use super::{CLIENT, Driver};
 use crate::experiment::{BuiltinMode, Threads};
+use crate::workload::Kind;
 
 pub(super) const DRIVER: Driver = Driver {
     mode: BuiltinMode {
@@ -19,12 +21,17 @@ pub(super) const DRIVER: Driver = Driver {
         threads: Threads::One,
         can_pipeline: true,
         can_rate: true,
+        workloads: Kind::ALL,
         by_default: true,
     },
-    connect: |job| tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, work),
+    connect: |job| match job.workload.kind {
+        Kind::SetGet => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, set_get),
+        Kind::ReadWrite => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, read_write),
+        Kind::Commands => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, commands),
+    },
 };
 
-async fn work(mut connection: MultiplexedConnection, mut worker: Worker) -> Result<(), Failure> {
+async fn set_get(mut connection: MultiplexedConnection, mut worker: Worker) -> Result<(), Failure> {
     let mut pipe = pipe();
     while worker.next_async().await? {
         pipe.clear();
@@ -34,6 +41,40 @@ async fn work(mut connection: MultiplexedConnection, mut worker: Worker) -> Resu
         }
         let fetched: Vec<Option<Vec<u8>>> = pipe.query_async(&mut connection).await?;
         worker.finish(&fetched)?;
+    }
+    Ok(())
+}
+
+async fn read_write(mut connection: MultiplexedConnection, mut worker: Worker) -> Result<(), Failure> {
+    let mut pipe = pipe();
+    while worker.next_async().await? {
+        pipe.clear();
+        for index in worker.batch() {
+            worker.select(index);
+            if worker.reads() {
+                pipe.get(worker.key());
+            } else {
+                pipe.set(worker.key(), worker.value()).ignore();
+            }
+        }
+        let fetched: Vec<Option<Vec<u8>>> = pipe.query_async(&mut connection).await?;
+        worker.finish(&fetched)?;
+    }
+    Ok(())
+}
+
+async fn commands(mut connection: MultiplexedConnection, mut worker: Worker) -> Result<(), Failure> {
+    let mut pipe = pipe();
+    while worker.next_async().await? {
+        pipe.clear();
+        for index in worker.batch() {
+            worker.select(index);
+            for words in worker.commands() {
+                pipe.add_command(command(words));
+            }
+        }
+        pipe.exec_async(&mut connection).await?;
+        worker.finish_commands();
     }
     Ok(())
 }

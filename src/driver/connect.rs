@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo};
+use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo};
 
 use super::failure::Failure;
+use super::script::Words;
 use super::tasks::Connection;
 use crate::protocol::{Endpoint, FailureKind};
 
@@ -51,6 +52,15 @@ impl Server {
         let connected = self.client.get_connection_with_timeout(CONNECT_TIMEOUT);
         connected.map_err(|error| not_connected(&self.endpoint, error))
     }
+}
+
+/// A command of redis-rs, of words that are there already.
+pub(super) fn command(words: &Words) -> Cmd {
+    let mut command = Cmd::new();
+    for word in words {
+        command.arg(word.as_slice());
+    }
+    command
 }
 
 impl Connection for MultiplexedConnection {

@@ -4,7 +4,7 @@ use std::io;
 
 use redis::RedisError;
 
-use crate::protocol::FailureKind;
+use crate::protocol::{FailureKind, Job};
 
 /// Why a driver gives up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,12 @@ pub(super) struct Failure {
 impl Failure {
     pub(super) fn new(kind: FailureKind, error: impl Into<String>) -> Self {
         Self { kind, error: error.into() }
+    }
+
+    /// The mode does not have the workload.
+    pub(super) fn lacks_workload(job: &Job) -> Self {
+        let error = format!("`{}` does not have the workload `{}`", job.mode, job.workload.kind);
+        Self::new(FailureKind::Unsupported, error)
     }
 
     /// Says first what was tried.

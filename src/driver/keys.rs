@@ -30,6 +30,14 @@ impl Pair {
         pair
     }
 
+    /// Keys and values of a [`KeySpace`](crate::protocol::KeySpace), whoever works on it.
+    pub(super) fn of_space(prefix: &str, value_bytes: Option<u32>) -> Self {
+        let value = value_bytes.map(|bytes| vec![b'0'; bytes as usize]);
+        let mut pair = Self { value, ..Self::new(prefix, None, 0) };
+        pair.write_value_digits();
+        pair
+    }
+
     /// Goes to another operation.
     pub(super) fn set(&mut self, index: u64) {
         if index == self.index {
@@ -79,6 +87,7 @@ fn filler(stem: &str, bytes: usize, seed: u64) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::KeySpace;
 
     fn shown(pair: &Pair) -> (&str, &str) {
         (str::from_utf8(pair.key()).unwrap(), str::from_utf8(pair.value()).unwrap())
@@ -113,6 +122,18 @@ mod tests {
         down.set(123_456);
         down.set(9);
         assert_eq!(shown(&up), shown(&down));
+    }
+
+    #[test]
+    fn keys_and_values_of_a_space_are_those_that_were_put_there() {
+        for value_bytes in [None, Some(0), Some(2), Some(5), Some(40)] {
+            let space = KeySpace { prefix: "t:".to_owned(), keys: 2_000, value_bytes };
+            let mut pair = Pair::of_space("t:", value_bytes);
+            for index in [0, 7, 1_234] {
+                pair.set(index);
+                assert_eq!(shown(&pair), (space.key(index).as_str(), space.value(index).as_str()));
+            }
+        }
     }
 
     #[test]

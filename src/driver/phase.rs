@@ -1,5 +1,6 @@
 //! One stretch of work for all workers, the warm-up or the measured part: what is to be done, and what was.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,6 +10,8 @@ use hdrhistogram::Histogram;
 use super::failure::Failure;
 use super::pace::Schedule;
 use super::progress::Progress;
+use super::script::Script;
+use super::space::Space;
 use crate::experiment::Amount;
 use crate::latency;
 use crate::protocol::Job;
@@ -57,6 +60,10 @@ pub(super) struct Tally {
     pub(super) done: u64,
     /// Those of them that [`Phase::progress`] has; the others were done in one slot of it.
     pub(super) in_progress: u64,
+    /// GETs among them.
+    pub(super) fetched: u64,
+    /// Calls of each command, where the workload lists them.
+    pub(super) calls: BTreeMap<String, u64>,
     pub(super) last_reply: Option<Instant>,
     /// The largest delay of a start.
     pub(super) max_lag: Duration,
@@ -112,6 +119,19 @@ impl Phase {
     /// What the keys of a worker begin with.
     pub(super) fn stem(&self, worker: u32) -> String {
         format!("{}{}{worker}:", self.job.key_prefix, self.infix)
+    }
+
+    /// The choices of a worker among the keys that are there; `None` where each operation has a new one.
+    pub(super) fn space(&self, worker: u32) -> Option<Space> {
+        // The warm-up does not choose the same keys beforehand.
+        let seed = if self.infix.is_empty() { self.job.seed } else { !self.job.seed };
+        Space::new(&self.job.workload, (worker, self.job.workers), seed)
+            .expect("the job was looked at before")
+    }
+
+    /// The commands of a worker; `None` where the workload is not one that lists them.
+    pub(super) fn script(&self, worker: u32) -> Option<Script> {
+        Script::new(&self.job.workload, worker, self.job.seed).expect("the job was looked at before")
     }
 
     /// Counts `operations` that took `latency` each.

@@ -1,5 +1,6 @@
 //! The driver's side of the protocol: a job comes in, `ready`, `done` or `failed` go out.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, StdinLock, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,11 +12,14 @@ use super::connect::Server;
 use super::failure::Failure;
 use super::input::{await_go, end_when_closed, read_line, work_is_over};
 use super::phase::{Outcome, Phase, Tally};
+use super::script::Script;
+use super::space::Space;
 use super::{Crew, DRIVERS, Driver};
-use crate::experiment::{Amount, Warmup, WorkloadKind};
+use crate::experiment::{Amount, Warmup};
 use crate::latency;
-use crate::protocol::{Done, DriverEvent, FailureKind, Job, PROTOCOL, Ready};
+use crate::protocol::{DRIVER_PROTOCOLS, Done, DriverEvent, FailureKind, Job, Ready};
 use crate::units::Nanos;
+use crate::workload::Kind;
 
 /// So many keys are deleted by one command.
 const DELETE_BATCH: usize = 1000;
@@ -84,15 +88,17 @@ fn read_job(input: &mut impl BufRead) -> Result<Job, Failure> {
     let line = read_line(input)?.ok_or_else(|| protocol("the input ended before a job came".to_owned()))?;
     let any: AnyJob =
         serde_json::from_str(&line).map_err(|error| protocol(format!("this is no job: {error}")))?;
-    if any.protocol != PROTOCOL {
+    if !DRIVER_PROTOCOLS.contains(&any.protocol) {
         return Err(protocol(format!(
-            "the job is of protocol version {}, this driver ({}) speaks version {PROTOCOL}",
+            "the job is of protocol version {}, this driver ({}) speaks versions {} to {}",
             any.protocol,
             concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
+            DRIVER_PROTOCOLS.start(),
+            DRIVER_PROTOCOLS.end(),
         )));
     }
     serde_json::from_str(&line).map_err(|error| {
-        let kind = WorkloadKind::deserialize(serde_json::Value::from(any.workload.kind.as_str()));
+        let kind = Kind::deserialize(serde_json::Value::from(any.workload.kind.as_str()));
         match kind {
             Ok(_) => protocol(format!("this is no job: {error}")),
             Err(_) => Failure::new(
@@ -116,6 +122,11 @@ fn choose(job: &Job) -> Result<&'static Driver, Failure> {
         return Err(Failure::new(FailureKind::Protocol, error));
     }
     amount(job)?;
+    Space::new(workload, (0, job.workers), job.seed)?;
+    Script::new(workload, 0, job.seed)?;
+    if !driver.mode.workloads.contains(&workload.kind) {
+        return Err(Failure::lacks_workload(job));
+    }
     if workload.pipeline > 1 && !driver.mode.can_pipeline {
         return Err(unsupported(format!("`{}` cannot pipeline (asked for {})", job.mode, workload.pipeline)));
     }
@@ -158,7 +169,12 @@ fn work(job: &Job, crew: &mut dyn Crew, phase: Arc<Phase>) -> Result<Outcome, Fa
     crew.work(&phase);
     let mut outcome = phase.into_outcome();
     // After a failure too; but then it is that failure that is told.
-    let deleted = if job.delete_keys { delete(job, &outcome.tallies) } else { Ok(()) };
+    // Those that were there before are not the driver's to delete, and of what is listed nobody knows its keys.
+    let deleted = if job.delete_keys && job.workload.kind == Kind::SetGet {
+        delete(job, &outcome.tallies)
+    } else {
+        Ok(())
+    };
     match outcome.failure.take() {
         Some(failure) => Err(failure),
         None => deleted.map(|()| outcome),
@@ -183,8 +199,30 @@ fn summarise(job: &Job, start: Instant, outcome: &Outcome) -> Done {
         latency: Some(latency::encode(&outcome.latencies)),
         max_lag_ns: job.workload.rate.map(|_| max_lag.into()),
         keys: None,
+        calls: calls(job.workload.kind, &outcome.tallies),
         progress: Some(outcome.progress.points(elapsed)),
     }
+}
+
+/// What the operations were, where the workload leaves that open.
+fn calls(kind: Kind, tallies: &[Tally]) -> Option<BTreeMap<String, u64>> {
+    let mut calls = BTreeMap::new();
+    for tally in tallies {
+        let of_one = match kind {
+            Kind::SetGet => return None,
+            Kind::ReadWrite => {
+                let reads = tally.fetched;
+                [("get", reads), ("set", tally.done - reads)]
+                    .map(|(name, calls)| (name.to_owned(), calls))
+                    .into()
+            }
+            Kind::Commands => tally.calls.clone(),
+        };
+        for (command, called) in of_one {
+            *calls.entry(command).or_default() += called;
+        }
+    }
+    Some(calls)
 }
 
 /// Deletes, by name and on a connection of its own, every key that may have been written.

@@ -2,10 +2,12 @@
 
 use redis::{Connection, pipe};
 
+use super::connect::command;
 use super::failure::Failure;
 use super::worker::Worker;
 use super::{CLIENT, Driver, threads};
 use crate::experiment::{BuiltinMode, Threads};
+use crate::workload::Kind;
 
 pub(super) const DRIVER: Driver = Driver {
     mode: BuiltinMode {
@@ -16,12 +18,17 @@ pub(super) const DRIVER: Driver = Driver {
         threads: Threads::PerWorker,
         can_pipeline: true,
         can_rate: true,
+        workloads: Kind::ALL,
         by_default: true,
     },
-    connect: |job| threads::connect(job, work),
+    connect: |job| match job.workload.kind {
+        Kind::SetGet => threads::connect(job, set_get),
+        Kind::ReadWrite => threads::connect(job, read_write),
+        Kind::Commands => threads::connect(job, commands),
+    },
 };
 
-fn work(connection: &mut Connection, worker: &mut Worker) -> Result<(), Failure> {
+fn set_get(connection: &mut Connection, worker: &mut Worker) -> Result<(), Failure> {
     let mut pipe = pipe();
     while worker.next() {
         pipe.clear();
@@ -31,6 +38,40 @@ fn work(connection: &mut Connection, worker: &mut Worker) -> Result<(), Failure>
         }
         let fetched: Vec<Option<Vec<u8>>> = pipe.query(connection)?;
         worker.finish(&fetched)?;
+    }
+    Ok(())
+}
+
+fn read_write(connection: &mut Connection, worker: &mut Worker) -> Result<(), Failure> {
+    let mut pipe = pipe();
+    while worker.next() {
+        pipe.clear();
+        for index in worker.batch() {
+            worker.select(index);
+            if worker.reads() {
+                pipe.get(worker.key());
+            } else {
+                pipe.set(worker.key(), worker.value()).ignore();
+            }
+        }
+        let fetched: Vec<Option<Vec<u8>>> = pipe.query(connection)?;
+        worker.finish(&fetched)?;
+    }
+    Ok(())
+}
+
+fn commands(connection: &mut Connection, worker: &mut Worker) -> Result<(), Failure> {
+    let mut pipe = pipe();
+    while worker.next() {
+        pipe.clear();
+        for index in worker.batch() {
+            worker.select(index);
+            for words in worker.commands() {
+                pipe.add_command(command(words));
+            }
+        }
+        pipe.exec(connection)?;
+        worker.finish_commands();
     }
     Ok(())
 }

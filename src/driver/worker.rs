@@ -12,11 +12,16 @@ use super::failure::Failure;
 use super::keys::Pair;
 use super::pace::{self, Timer};
 use super::phase::{Phase, Tally};
+use super::script::{Script, Words};
+use super::space::Space;
 use crate::experiment::Amount;
 use crate::protocol::{FailureKind, JobWorkload};
 
 /// Of a value that is not the right one, this much is shown.
 const SHOWN_BYTES: usize = 40;
+
+/// What a SET fetches, for [`Worker::finish`].
+pub(super) const NOTHING: &[Option<Vec<u8>>] = &[];
 
 /// One worker in one phase.
 pub(super) struct Worker {
@@ -27,6 +32,12 @@ pub(super) struct Worker {
     /// The indexes of the operations under way: one, or as many as share a round trip.
     batch: Range<u64>,
     pair: Pair,
+    /// Which of the keys that are there each operation is about; absent where each has a new one.
+    space: Option<Space>,
+    /// Whether the selected operation reads.
+    reads: bool,
+    /// The commands of the selected operation, where the workload lists them.
+    script: Option<Script>,
     /// The moment from which the latency of the batch counts.
     began: Instant,
     tally: Tally,
@@ -46,6 +57,11 @@ impl Worker {
     pub(super) fn new(phase: &Arc<Phase>, number: u32) -> Self {
         let job = &phase.job;
         let stem = phase.stem(number);
+        let space = phase.space(number);
+        let pair = match space {
+            Some(_) => Pair::of_space(&job.key_prefix, job.workload.value_bytes),
+            None => Pair::new(&stem, job.workload.value_bytes, job.seed),
+        };
         Self {
             number,
             left: match phase.amount {
@@ -53,7 +69,10 @@ impl Worker {
                 Amount::Duration(_) => u64::MAX,
             },
             batch: 0..0,
-            pair: Pair::new(&stem, job.workload.value_bytes, job.seed),
+            pair,
+            space,
+            reads: true,
+            script: phase.script(number),
             began: Instant::now(),
             tally: Tally { stem, ..Tally::default() },
             slot_end: Instant::now(),
@@ -98,7 +117,35 @@ impl Worker {
 
     /// Makes `key` and `value` those of another operation of the batch; they are those of its first one before.
     pub(super) fn select(&mut self, index: u64) {
-        self.pair.set(index);
+        match &self.space {
+            None => self.pair.set(index),
+            Some(space) => {
+                let (key, reads) = space.choose(index);
+                self.pair.set(key);
+                self.reads = reads;
+            }
+        }
+        if let Some(script) = &mut self.script {
+            script.select(index, &self.pair);
+        }
+    }
+
+    /// The commands of the selected operation, word for word, of a workload that lists them.
+    pub(super) fn commands(&self) -> &[Words] {
+        self.script.as_ref().map_or(&[], Script::commands)
+    }
+
+    /// Ends a batch of such commands, all of which the server has answered without an error.
+    pub(super) fn finish_commands(&mut self) {
+        let batch = self.ended(0);
+        if let Some(script) = &mut self.script {
+            batch.for_each(|index| script.count(index));
+        }
+    }
+
+    /// Whether the selected operation is a GET, of a workload in which it is that or a SET.
+    pub(super) const fn reads(&self) -> bool {
+        self.reads
     }
 
     /// The key of the selected operation.
@@ -116,6 +163,12 @@ impl Worker {
     /// # Errors
     /// If the job asks for verification and one of them is not what was stored.
     pub(super) fn finish<B: Deref<Target = [u8]>>(&mut self, fetched: &[Option<B>]) -> Result<(), Failure> {
+        self.ended(fetched.len());
+        if self.phase.job.workload.verify { self.verify(fetched) } else { Ok(()) }
+    }
+
+    /// Counts the batch, which fetched so much, as done now.
+    fn ended(&mut self, fetched: usize) -> Range<u64> {
         let now = Instant::now();
         let size = self.batch.end - self.batch.start;
         self.phase.record(now - self.began, size);
@@ -124,8 +177,9 @@ impl Worker {
         }
         self.tally.last_reply = Some(now);
         self.tally.done += size;
+        self.tally.fetched += fetched as u64;
         self.left -= size;
-        if self.phase.job.workload.verify { self.verify(fetched) } else { Ok(()) }
+        self.batch()
     }
 
     fn turn(&mut self) -> Turn {
@@ -133,7 +187,7 @@ impl Worker {
             return Turn::End;
         }
         let first = self.batch.end;
-        self.pair.set(first);
+        self.select(first);
         let mut began = Instant::now();
         let due = self.due(first);
         // What is due before the end is done, however late: left out would be just those that had to wait the longest.
@@ -167,18 +221,29 @@ impl Worker {
     }
 
     fn verify<B: Deref<Target = [u8]>>(&mut self, fetched: &[Option<B>]) -> Result<(), Failure> {
-        let batch = self.batch();
-        if fetched.len() as u64 != batch.end - batch.start {
-            let error = format!("{} replies to {} GETs", fetched.len(), batch.end - batch.start);
-            return Err(Failure::new(FailureKind::Verification, error));
-        }
-        for (index, fetched) in batch.zip(fetched) {
-            self.pair.set(index);
-            if fetched.as_deref() != Some(self.pair.value()) {
-                return Err(self.mismatch(fetched.as_deref()));
+        let mut left = fetched.iter();
+        for index in self.batch() {
+            self.select(index);
+            if !self.reads {
+                continue;
+            }
+            match left.next() {
+                Some(Some(value)) if **value == *self.pair.value() => {}
+                Some(other) => return Err(self.mismatch(other.as_deref())),
+                None => return Err(self.wrong_number(fetched.len())),
             }
         }
-        Ok(())
+        if left.next().is_some() { Err(self.wrong_number(fetched.len())) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn wrong_number(&mut self, replies: usize) -> Failure {
+        let mut reads = 0;
+        for index in self.batch() {
+            self.select(index);
+            reads += u32::from(self.reads);
+        }
+        Failure::new(FailureKind::Verification, format!("{replies} replies to {reads} GETs"))
     }
 
     #[cold]
@@ -195,6 +260,9 @@ impl Worker {
 impl Drop for Worker {
     /// However a worker ends, what it did is known.
     fn drop(&mut self) {
+        for (command, calls) in self.script.iter().flat_map(Script::counted) {
+            *self.tally.calls.entry(command).or_default() += calls;
+        }
         self.phase.hand_in(std::mem::take(&mut self.tally));
     }
 }

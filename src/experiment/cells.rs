@@ -4,14 +4,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::axes::MOST_EXACT;
 use super::diagnose::{Findings, Place};
 use super::grid::{Budget, Cut, Grid, TooTangled};
 use super::matrix::{Column, Draft};
 use super::tables::Names;
-use super::workload::largest_divisor;
 use super::{Amount, BuiltinMode, Factor, Level, Link, MAX_WORKERS, ServerSpec, Split, Warmup};
+use crate::setting::{MOST_EXACT, largest_divisor};
 use crate::units::Nanos;
+use crate::workload::Kind;
 
 /// An exclusion of more levels than this is no help.
 const LONGEST_HELP: usize = 20;
@@ -33,7 +33,7 @@ struct Conflict<'a> {
     /// What is wrong with them.
     says: &'a dyn Fn(&Level, &Level) -> String,
     /// Only in cells of this level.
-    only: Option<Level>,
+    only: Option<(Factor, Level)>,
     /// What to do if nothing can be excluded.
     help: String,
 }
@@ -63,6 +63,7 @@ impl CellChecks<'_> {
     }
 
     fn conflicts(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
+        self.workloads(draft)?;
         self.abilities(draft)?;
         self.servers(draft)?;
         self.amounts(draft)?;
@@ -73,8 +74,7 @@ impl CellChecks<'_> {
                 one: Factor::Hosts,
                 other: Factor::Link,
                 forbids: &|hosts, link| {
-                    matches!(hosts, Level::Hosts(pair) if pair.is_network())
-                        && *link == Level::Link(Link::Unix)
+                    matches!(hosts, Level::Hosts(pair) if pair.is_network()) && *link == Link::Unix.level()
                 },
                 says: &|hosts, _| format!("a Unix socket does not lead from one host to another: `{hosts}`"),
                 only: None,
@@ -83,10 +83,70 @@ impl CellChecks<'_> {
         )
     }
 
+    /// That a mode has the workloads of its cells, and that workloads have the settings that are given.
+    fn workloads(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
+        let names = self.names;
+        let has = |mode: &Level, kind: &Level| match (mode, kind) {
+            (Level::Name(mode), Level::Word(kind)) => {
+                names.workloads(mode).is_none_or(|has| has.iter().any(|has| has.name() == *kind))
+            }
+            _ => true,
+        };
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Mode,
+                other: Factor::Workload,
+                forbids: &|mode, kind| !has(mode, kind),
+                says: &|mode, kind| format!("the mode `{mode}` does not have the workload `{kind}`"),
+                only: None,
+                help: "`orchestrate modes` shows which mode has which workload".to_owned(),
+            },
+        )?;
+        let kinds = draft.column(Factor::Workload);
+        let is_one_of = |kind: Kind| kinds.levels.contains(&Some(&Level::Word(kind.name())));
+        for &factor in Factor::ALL {
+            let given = draft.column(factor);
+            // A default stands nowhere.
+            let place = draft.place_of(&given, 0);
+            let stands = given.axis.is_some() || *place != draft.place;
+            let belongs = Kind::ALL.iter().any(|&kind| is_one_of(kind) && factor.belongs_to(kind));
+            // A list of levels where some cells have none would measure those again and again.
+            let lacks = Kind::ALL.iter().find(|&&kind| is_one_of(kind) && !factor.belongs_to(kind));
+            if let Some(kind) = lacks.filter(|_| stands && (!belongs || given.axis.is_some())) {
+                self.findings
+                    .error(place, format!("the workload `{kind}` has no `{}`", factor.name()))
+                    .help(format!("workloads that have it: {}", having(factor)));
+            }
+        }
+        let commands = draft.column(Factor::Commands);
+        if is_one_of(Kind::Commands) && commands.levels.contains(&None) {
+            self.findings
+                .error(draft.place_of(&kinds, 0), "the workload `commands` lists no commands")
+                .help("such as commands = [[\"HSET\", \"{key}\", \"f\", \"{value}\"], [\"HGET\", \"{key}\", \"f\"]]");
+        }
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Weights,
+                other: Factor::Commands,
+                forbids: &|weights, commands| match (weights, commands) {
+                    (Level::Weights(weights), Level::Commands(commands)) => weights.len() != commands.len(),
+                    _ => false,
+                },
+                says: &|weights, commands| {
+                    format!("the weights {weights} are not one for each of the commands {commands}")
+                },
+                only: None,
+                help: "give each command a weight".to_owned(),
+            },
+        )
+    }
+
     /// What a built-in mode cannot do. A mode with a driver of its own says so itself, before it measures.
     fn abilities(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
-        let asks_pipeline = |level: &Level| matches!(level, Level::Pipeline(2..));
-        let asks_rate = |level: &Level| matches!(level, Level::Rate(_));
+        let asks_pipeline = |level: &Level| matches!(level, Level::Number(2..));
+        let asks_rate = |level: &Level| matches!(level, Level::PerSecond(_));
         self.ability(
             draft,
             Factor::Pipeline,
@@ -106,7 +166,7 @@ impl CellChecks<'_> {
         what: &str,
     ) -> Result<(), TooTangled> {
         let builtin = self.names.builtin.modes;
-        let cannot = |level: &Level| matches!(level, Level::Mode(name) if builtin.iter().any(|mode| mode.name == name && !can(mode)));
+        let cannot = |level: &Level| matches!(level, Level::Name(name) if builtin.iter().any(|mode| mode.name == name && !can(mode)));
         let able: Vec<_> =
             builtin.iter().filter(|mode| can(mode)).map(|mode| format!("`{}`", mode.name)).collect();
         let help = match able.as_slice() {
@@ -132,7 +192,7 @@ impl CellChecks<'_> {
                 other: factor,
                 forbids: &|mode, level| asks(level) && cannot(mode),
                 says: &|mode, level| {
-                    let (key, value) = level.in_file();
+                    let (key, value) = (factor.key_of(level), level.in_file());
                     format!("the mode `{mode}` cannot {what}, but a cell has {key} = {value}")
                 },
                 only: None,
@@ -144,7 +204,7 @@ impl CellChecks<'_> {
     /// What a server that somebody else runs cannot be told.
     fn servers(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
         let names = self.names;
-        let external = |level: &Level| matches!(level, Level::Server(name) if matches!(names.servers.get(name), Some(ServerSpec::External { .. })));
+        let external = |level: &Level| matches!(level, Level::Name(name) if matches!(names.servers.get(name), Some(ServerSpec::External { .. })));
         for (factor, why) in [
             (Factor::ServerArgs, "has its arguments already"),
             (Factor::Lifetime, "is not started or stopped"),
@@ -155,9 +215,9 @@ impl CellChecks<'_> {
                 &Conflict {
                     one: Factor::Server,
                     other: factor,
-                    forbids: &|server, level| external(server) && *level != Level::Link(Link::Tcp),
+                    forbids: &|server, level| external(server) && *level != Link::Tcp.level(),
                     says: &|server, level| {
-                        let (key, value) = level.in_file();
+                        let (key, value) = (factor.key_of(level), level.in_file());
                         format!("the server `{server}`, which somebody else runs, {why}: {key} = {value}")
                     },
                     only: None,
@@ -176,9 +236,7 @@ impl CellChecks<'_> {
                 one: Factor::Amount,
                 other: Factor::Workers,
                 forbids: &|amount, workers| match (amount, workers) {
-                    (Level::Amount(Amount::Operations(n)), Level::Workers(workers)) => {
-                        *n < u64::from(*workers)
-                    }
+                    (Level::Amount(Amount::Operations(n)), Level::Number(workers)) => *n < *workers,
                     _ => false,
                 },
                 says: &|amount, workers| format!("{amount} are too few for {workers} workers"),
@@ -192,9 +250,7 @@ impl CellChecks<'_> {
                 one: Factor::Amount,
                 other: Factor::Pipeline,
                 forbids: &|amount, pipeline| match (amount, pipeline) {
-                    (Level::Amount(Amount::Operations(n)), Level::Pipeline(pipeline)) => {
-                        *n < u64::from(*pipeline)
-                    }
+                    (Level::Amount(Amount::Operations(n)), Level::Number(pipeline)) => *n < *pipeline,
                     _ => false,
                 },
                 says: &|amount, pipeline| format!("{amount} never fill a pipeline of {pipeline}"),
@@ -208,8 +264,7 @@ impl CellChecks<'_> {
                 one: Factor::Split,
                 other: Factor::Amount,
                 forbids: &|split, amount| {
-                    *split == Level::Split(Split::Divisor)
-                        && matches!(amount, Level::Amount(Amount::Duration(_)))
+                    *split == Split::Divisor.level() && matches!(amount, Level::Amount(Amount::Duration(_)))
                 },
                 says: &|_, amount| {
                     format!("the split \"divisor\" divides operations; {amount} has none to divide")
@@ -226,7 +281,7 @@ impl CellChecks<'_> {
             None => "raise the timeout: timeout = \"…\" in [run]".to_owned(),
         };
         let due = |amount: &Level, rate: &Level| match (amount, rate) {
-            (Level::Amount(Amount::Operations(n)), Level::Rate(rate)) => {
+            (Level::Amount(Amount::Operations(n)), Level::PerSecond(rate)) => {
                 Nanos((*n as f64 / *rate as f64 * 1e9) as u64)
             }
             _ => Nanos(0),
@@ -282,7 +337,7 @@ impl CellChecks<'_> {
                 one: Factor::Hosts,
                 other: Factor::Workers,
                 forbids: &|hosts, workers| {
-                    matches!(workers, Level::Workers(workers) if u64::from(*workers) < clients(hosts))
+                    matches!(workers, Level::Number(workers) if *workers < clients(hosts))
                 },
                 says: &|hosts, workers| {
                     format!("workers = {workers} cannot be shared among {} clients", clients(hosts))
@@ -296,7 +351,7 @@ impl CellChecks<'_> {
             &Conflict {
                 one: Factor::Hosts,
                 other: Factor::Rate,
-                forbids: &|hosts, rate| matches!(rate, Level::Rate(rate) if *rate < clients(hosts)),
+                forbids: &|hosts, rate| matches!(rate, Level::PerSecond(rate) if *rate < clients(hosts)),
                 says: &|hosts, rate| {
                     format!("a rate of {rate} cannot be shared among {} clients", clients(hosts))
                 },
@@ -308,7 +363,7 @@ impl CellChecks<'_> {
 
     /// With the split "divisor" there can be many more workers than were asked for.
     fn divisors(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
-        let divisor = Level::Split(Split::Divisor);
+        let divisor = Split::Divisor.level();
         if !draft.column(Factor::Split).levels.contains(&Some(&divisor)) {
             return Ok(());
         }
@@ -323,15 +378,15 @@ impl CellChecks<'_> {
             other: Factor::Workers,
             forbids: &|amount, workers| match (amount, workers) {
                 // Fewer operations than workers is said already.
-                (Level::Amount(Amount::Operations(n)), Level::Workers(workers)) => {
-                    *n >= u64::from(*workers) && most.get(n).is_some_and(|most| workers > most)
+                (Level::Amount(Amount::Operations(n)), Level::Number(workers)) => {
+                    *n >= *workers && most.get(n).is_some_and(|most| *workers > u64::from(*most))
                 }
                 _ => false,
             },
             says: &|amount, workers| {
                 format!("no worker count from {workers} to {MAX_WORKERS} divides {amount}, as the split \"divisor\" needs")
             },
-            only: Some(divisor.clone()),
+            only: Some((Factor::Split, divisor.clone())),
             help: "choose a number of operations with more divisors, or split = \"even\"".to_owned(),
         })
     }
@@ -342,12 +397,12 @@ impl CellChecks<'_> {
         let mut whole = draft.grid.whole();
         // An exclusion needs to name that level if there are others.
         let mut only = None;
-        if let Some(level) = &conflict.only {
-            let column = draft.column(level.factor());
+        if let Some((factor, level)) = &conflict.only {
+            let column = draft.column(*factor);
             match (column.axis, column.levels.iter().position(|other| *other == Some(level))) {
                 (Some(axis), Some(at)) => {
                     whole[axis] = vec![at as u32];
-                    only = (column.levels.len() > 1).then_some(level);
+                    only = (column.levels.len() > 1).then(|| (factor.key_of(level), level.in_file()));
                 }
                 (None, Some(_)) => {}
                 (_, None) => return Ok(()),
@@ -371,7 +426,8 @@ impl CellChecks<'_> {
             let Some(cell) = draft.grid.find(region, &mut self.budget)? else { continue };
             let at = other.axis.map_or(0, |axis| cell[axis] as usize);
             let example = other.levels[at].expect("only levels that are set conflict");
-            let help = exclusion(&one, i, &other, &bad, only).unwrap_or_else(|| conflict.help.clone());
+            let help =
+                exclusion(&one, i, &other, &bad, only.clone()).unwrap_or_else(|| conflict.help.clone());
             let finding = self.findings.error(draft.place_of(&one, i), (conflict.says)(level, example));
             let second = draft.place_of(&other, at);
             if second != draft.place_of(&one, i) && *second != draft.place {
@@ -421,13 +477,19 @@ impl CellChecks<'_> {
     }
 }
 
+/// The workloads that have a setting, by their names.
+fn having(factor: Factor) -> String {
+    let having = Kind::ALL.iter().filter(|&&kind| factor.belongs_to(kind));
+    having.map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ")
+}
+
 /// The line that takes the conflicting cells out, unless it would take out all cells.
 fn exclusion(
     one: &Column<'_>,
     level: usize,
     other: &Column<'_>,
     bad: &[u32],
-    only: Option<&Level>,
+    only: Option<(String, String)>,
 ) -> Option<String> {
     let varied = |column: &Column<'_>| column.axis.is_some() && column.levels.len() > 1;
     if bad.len() > LONGEST_HELP {
@@ -435,15 +497,15 @@ fn exclusion(
     }
     let mut entries = Vec::new();
     if varied(one) {
-        entries.push(vec![one.levels[level]?.in_file()]);
+        entries.push(vec![one.in_file(level)?]);
     }
     if varied(other) && bad.len() < other.levels.len() {
-        entries.push(bad.iter().filter_map(|&at| Some(other.levels[at as usize]?.in_file())).collect());
+        entries.push(bad.iter().filter_map(|&at| other.in_file(at as usize)).collect());
     }
     if entries.is_empty() {
         return None;
     }
-    entries.extend(only.map(|level| vec![level.in_file()]));
+    entries.extend(only.map(|level| vec![level]));
     let entries = entries.iter().filter_map(|levels| {
         let (key, value) = levels.first()?;
         let all: Vec<_> = levels.iter().map(|(_, value)| value.as_str()).collect();
@@ -511,7 +573,11 @@ fn common_cell(a: &Draft<'_>, b: &Draft<'_>, budget: &mut Budget) -> Result<Opti
         }
     }
     let Some(cell) = grid.find(grid.whole(), budget)? else { return Ok(None) };
-    let levels = cell.iter().zip(&common).filter_map(|(&index, levels)| levels[index as usize]);
-    let named: Vec<_> = levels.map(Level::in_file).map(|(key, value)| format!("{key} = {value}")).collect();
+    let levels = cell.iter().zip(&common).map(|(&index, levels)| levels[index as usize]);
+    let named = factors
+        .iter()
+        .zip(levels)
+        .filter_map(|(factor, level)| Some((factor.key_of(level?), level?.in_file())));
+    let named: Vec<_> = named.map(|(key, value)| format!("{key} = {value}")).collect();
     Ok(Some(named.join(", ")))
 }

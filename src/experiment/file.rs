@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::forms::{At, Many, Table};
-use super::sweep::Numbers;
-use super::values::{ArgLists, Hosts, Password, PlacementForm, RepetitionsForm, Time, WarmupForm};
-use super::{Lifetime, Link, LoadGenerator, Order, Split, WorkloadKind};
+use super::forms::{At, Table};
+use super::given::{Factors, OfWorkload, Values};
+use super::values::{Password, PlacementForm, RepetitionsForm, Time, WarmupForm};
+use super::{Lifetime, LoadGenerator, Order};
 
 /// An experiment on ways of talking to Redis: what is varied, what is measured, and how the run is carried out.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -23,7 +23,7 @@ pub(super) struct File {
     /// Files with more `[mode.*]`, `[server.*]` and `[host.*]` tables; paths relative to this file.
     pub(super) include: Option<At<Vec<At<String>>>>,
     /// What every trial does, where no matrix says otherwise.
-    pub(super) workload: Option<At<Table<Workload>>>,
+    pub(super) workload: Option<At<Table<Values<OfWorkload>>>>,
     /// Servers by name. `redis` always exists.
     pub(super) server: BTreeMap<String, At<Table<Server>>>,
     /// Hosts by name. `local` always exists.
@@ -31,7 +31,7 @@ pub(super) struct File {
     /// Modes with a driver of their own, by name. Built-in modes need no table.
     pub(super) mode: BTreeMap<String, At<Table<Mode>>>,
     /// Every combination of the lists of a matrix is a cell; several matrices are a union.
-    pub(super) matrix: Vec<At<Table<Matrix>>>,
+    pub(super) matrix: Vec<At<Table<Factors<true>>>>,
     /// How the run is carried out.
     pub(super) run: Option<At<Table<Run>>>,
 }
@@ -43,30 +43,6 @@ pub(super) struct Included {
     pub(super) server: BTreeMap<String, At<Table<Server>>>,
     pub(super) host: BTreeMap<String, At<Table<Host>>>,
     pub(super) mode: BTreeMap<String, At<Table<Mode>>>,
-}
-
-/// What every trial does, where no matrix says otherwise.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Workload {
-    /// What one operation is. "set-get": a SET followed by a GET of the same key.
-    pub(super) kind: Option<At<WorkloadKind>>,
-    /// Operations per trial, shared among the workers; 20000 if neither this nor `duration` is given.
-    pub(super) operations: Option<At<u64>>,
-    /// Instead of `operations`: how long a trial measures.
-    pub(super) duration: Option<At<Time>>,
-    /// Bytes of each value; if absent, a value is the decimal index of the operation.
-    pub(super) value_bytes: Option<At<u64>>,
-    /// Operations per round trip; 1 if absent.
-    pub(super) pipeline: Option<At<u64>>,
-    /// Operations per second over all workers (open loop); if absent, as fast as they go.
-    pub(super) rate: Option<At<u64>>,
-    /// Whether every GET must return what its SET stored; true if absent.
-    pub(super) verify: Option<At<bool>>,
-    /// How operations are shared among workers; "even" if absent.
-    pub(super) split: Option<At<Split>>,
-    /// How the client reaches the server; "tcp" if absent.
-    pub(super) link: Option<At<Link>>,
 }
 
 /// A server: one that orchestrate starts (`program`) or one that somebody else runs (`address`).
@@ -137,90 +113,8 @@ pub(super) struct Mode {
     pub(super) prepare: Option<At<Vec<At<String>>>>,
     /// Whether a run goes on without this mode where it is unavailable; false if absent.
     pub(super) optional: Option<At<bool>>,
-}
-
-/// Every combination of these lists is a cell.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Matrix {
-    /// Where client and server run; "local" if absent.
-    pub(super) hosts: Option<At<Many<Hosts>>>,
-    /// Servers by name; "redis" if absent.
-    pub(super) servers: Option<At<Many<String>>>,
-    /// Modes by name; all modes of redis-rs if absent.
-    pub(super) modes: Option<At<Many<String>>>,
-    /// Concurrent workers; 1 if absent.
-    pub(super) workers: Option<At<Numbers>>,
-    /// Settings of [workload] to vary.
-    pub(super) workload: Option<At<Table<WorkloadFactors>>>,
-    /// Settings of the server to vary.
-    pub(super) server: Option<At<Table<ServerFactors>>>,
-    /// Settings of [run] to vary.
-    pub(super) run: Option<At<Table<RunFactors>>>,
-    /// Cells that do not exist: those that have, for every factor of an entry, one of its levels.
-    pub(super) exclude: Option<At<Vec<At<Table<Exclude>>>>>,
-}
-
-/// Levels of factors; a cell that has one of each does not exist.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct Exclude {
-    /// Where client and server run.
-    pub(super) hosts: Option<At<Many<Hosts>>>,
-    /// Servers by name.
-    pub(super) servers: Option<At<Many<String>>>,
-    /// Modes by name.
-    pub(super) modes: Option<At<Many<String>>>,
-    /// Concurrent workers.
-    pub(super) workers: Option<At<Numbers>>,
-    /// Settings of [workload].
-    pub(super) workload: Option<At<Table<WorkloadFactors>>>,
-    /// Settings of the server.
-    pub(super) server: Option<At<Table<ServerFactors>>>,
-    /// Settings of [run].
-    pub(super) run: Option<At<Table<RunFactors>>>,
-}
-
-/// Settings of [workload] as factors.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct WorkloadFactors {
-    /// Operations per trial, shared among the workers.
-    pub(super) operations: Option<At<Numbers>>,
-    /// How long a trial measures.
-    pub(super) duration: Option<At<Many<Time>>>,
-    /// Bytes of each value.
-    pub(super) value_bytes: Option<At<Numbers>>,
-    /// Operations per round trip.
-    pub(super) pipeline: Option<At<Numbers>>,
-    /// Operations per second over all workers (open loop).
-    pub(super) rate: Option<At<Numbers>>,
-    /// Whether every GET must return what its SET stored.
-    pub(super) verify: Option<At<Many<bool>>>,
-    /// How operations are shared among workers.
-    pub(super) split: Option<At<Many<Split>>>,
-    /// How the client reaches the server.
-    pub(super) link: Option<At<Many<Link>>>,
-}
-
-/// Settings of a server as factors.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct ServerFactors {
-    /// Arguments in place of the server's own; a list of lists.
-    pub(super) args: Option<At<ArgLists>>,
-    /// How long one process serves.
-    pub(super) lifetime: Option<At<Many<Lifetime>>>,
-}
-
-/// Settings of [run] as factors.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(super) struct RunFactors {
-    /// On which CPUs client and server run.
-    pub(super) placement: Option<At<Many<PlacementForm>>>,
-    /// What is done before the measured part.
-    pub(super) warmup: Option<At<Many<WarmupForm>>>,
+    /// The workloads that it has; ["set-get"] if absent.
+    pub(super) workloads: Option<At<Vec<At<String>>>>,
 }
 
 /// How the run is carried out.

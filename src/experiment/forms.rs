@@ -39,6 +39,13 @@ pub(super) struct At<T> {
     pub(super) span: Range<usize>,
 }
 
+impl<T> At<T> {
+    /// Something else at the same place.
+    pub(super) fn map<U>(self, other: impl FnOnce(T) -> U) -> At<U> {
+        At { value: other(self.value), span: self.span }
+    }
+}
+
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = toml::Spanned::<T>::deserialize(deserializer)?;

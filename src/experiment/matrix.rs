@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::axes::{DraftAxis, Factors, place};
+use super::axes::{DraftAxis, axes, place};
 use super::diagnose::{Findings, Place};
-use super::file;
 use super::forms::{At, Table};
+use super::given::Factors;
 use super::grid::{Cut, Grid};
 use super::read::Damage;
 use super::tables::Names;
-use super::{Amount, Axis, Exclude, Factor, HostPair, Level, Matrix, Settings};
+use super::{Axis, Exclude, Factor, Level, Matrix, Settings};
 use crate::units::Nanos;
 
 /// A list of more exclusions than this is better written as another matrix.
@@ -45,11 +45,19 @@ pub(super) struct Column<'a> {
     pub(super) levels: Vec<Option<&'a Level>>,
 }
 
+impl Column<'_> {
+    /// The key and the value that name a level in the file.
+    pub(super) fn in_file(&self, level: usize) -> Option<(String, String)> {
+        let level = self.levels[level]?;
+        Some((self.factor.key_of(level), level.in_file()))
+    }
+}
+
 impl<'a> Draft<'a> {
     /// Reads matrix number `index`. `None` if something is wrong with it, which is noted or was already.
     pub(super) fn new(
         findings: &mut Findings,
-        table: &At<Table<file::Matrix>>,
+        table: &At<Table<Factors<true>>>,
         names: &Names<'_>,
         base: &'a Base,
         (damage, index): (&Damage, usize),
@@ -59,14 +67,15 @@ impl<'a> Draft<'a> {
         let damaged_part = |part: &str| damaged && damage.affects(&format!("matrix.{index}.{part}"));
         let damaged_exclude = |_: &str| damaged_part("exclude");
         let here = place(&table.span);
-        let mut axes = Factors::from(&*table.value).axes(findings, names, &damaged_part);
-        if table.value.modes.is_none() && !damaged {
+        let mut matrix = axes(findings, names, &damaged_part, &table.value.given);
+        let names_modes = table.value.given.iter().any(|given| given.factor == Factor::Mode);
+        if !names_modes && !damaged {
             let default = names.builtin.modes.iter().filter(|mode| mode.by_default);
-            let levels: Vec<_> = default.map(|mode| Level::Mode(mode.name.to_owned())).collect();
+            let levels: Vec<_> = default.map(|mode| Level::Name(mode.name.to_owned())).collect();
             if levels.is_empty() {
                 findings.error(&here, "this matrix names no modes");
             }
-            axes.insert(
+            matrix.insert(
                 0,
                 DraftAxis {
                     factor: Factor::Mode,
@@ -85,16 +94,22 @@ impl<'a> Draft<'a> {
                 return None;
             }
             for entry in &list.value {
-                let entry_axes = Factors::from(&*entry.value).axes(findings, names, &damaged_exclude);
+                let entry_axes = axes(findings, names, &damaged_exclude, &entry.value.given);
                 // Whether a level is missing can only be said if none is missing because of another error.
-                if sound && let Some((exclude, cut)) = exclusion(findings, entry, &entry_axes, &axes) {
+                if sound && let Some((exclude, cut)) = exclusion(findings, entry, &entry_axes, &matrix) {
                     excludes.push(exclude);
                     cuts.push(cut);
                 }
             }
         }
-        let grid = Grid { sizes: axes.iter().map(|axis| axis.levels.len()).collect(), excludes: cuts };
-        (findings.len() == before && !damaged).then_some(Self { place: here, base, axes, excludes, grid })
+        let grid = Grid { sizes: matrix.iter().map(|axis| axis.levels.len()).collect(), excludes: cuts };
+        (findings.len() == before && !damaged).then_some(Self {
+            place: here,
+            base,
+            axes: matrix,
+            excludes,
+            grid,
+        })
     }
 
     pub(super) fn column(&self, factor: Factor) -> Column<'_> {
@@ -130,7 +145,7 @@ impl<'a> Draft<'a> {
         let mut base = self.base.settings.clone();
         // There is no mode to begin with; that of the first cell is as good as any.
         if let Some(mode) = axes.iter().find(|axis| axis.factor == Factor::Mode) {
-            mode.levels[0].apply(&mut base);
+            Factor::Mode.set(&mut base, mode.levels[0].clone());
         }
         Matrix { base, axes, exclude: self.excludes }
     }
@@ -139,7 +154,7 @@ impl<'a> Draft<'a> {
 /// An exclusion, if every factor and level in it is one of the matrix.
 fn exclusion(
     findings: &mut Findings,
-    entry: &At<Table<file::Exclude>>,
+    entry: &At<Table<Factors<false>>>,
     given: &[DraftAxis],
     axes: &[DraftAxis],
 ) -> Option<(Exclude, Cut)> {
@@ -183,62 +198,4 @@ fn exclusion(
         cut.push((axis, indices));
     }
     (findings.len() == before).then_some((Exclude { levels }, cut))
-}
-
-impl Level {
-    /// The levels that settings have, without those that are not set.
-    pub(super) fn all_of(settings: &Settings) -> BTreeMap<Factor, Self> {
-        let workload = &settings.workload;
-        let levels = [
-            Some(Self::Hosts(settings.hosts.clone())),
-            Some(Self::Server(settings.server.clone())),
-            Some(Self::Mode(settings.mode.clone())),
-            Some(Self::Workers(settings.workers)),
-            Some(Self::Amount(workload.amount)),
-            workload.value_bytes.map(Self::ValueBytes),
-            Some(Self::Pipeline(workload.pipeline)),
-            workload.rate.map(Self::Rate),
-            Some(Self::Verify(workload.verify)),
-            Some(Self::Split(workload.split)),
-            Some(Self::Link(workload.link)),
-            settings.server_args.clone().map(Self::ServerArgs),
-            settings.lifetime.map(Self::Lifetime),
-            Some(Self::Placement(settings.placement.clone())),
-            Some(Self::Warmup(settings.warmup)),
-        ];
-        levels.into_iter().flatten().map(|level| (level.factor(), level)).collect()
-    }
-
-    /// The key and the value that name this level in an experiment file.
-    pub(super) fn in_file(&self) -> (&'static str, String) {
-        let key = match self {
-            Self::Amount(Amount::Operations(_)) => "workload.operations",
-            Self::Amount(Amount::Duration(_)) => "workload.duration",
-            other => other.factor().name(),
-        };
-        let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
-        let value = match self {
-            Self::Hosts(hosts) if !hosts.is_network() => text(&hosts.server),
-            Self::Hosts(HostPair { clients, server }) => {
-                let clients: Vec<_> = clients.iter().map(|client| text(client)).collect();
-                match clients.as_slice() {
-                    [client] => format!("{{ client = {client}, server = {} }}", text(server)),
-                    all => format!("{{ clients = [{}], server = {} }}", all.join(", "), text(server)),
-                }
-            }
-            Self::Amount(Amount::Operations(n)) => n.to_string(),
-            Self::Rate(n) => n.to_string(),
-            Self::ServerArgs(args) => {
-                let args: Vec<_> = args.iter().map(|arg| text(arg)).collect();
-                format!("[{}]", args.join(", "))
-            }
-            Self::Workers(_) | Self::ValueBytes(_) | Self::Pipeline(_) | Self::Verify(_) => self.to_string(),
-            Self::Placement(super::Placement::Cpus { server, client }) => {
-                format!("{{ server = {server:?}, client = {client:?} }}")
-            }
-            Self::Warmup(super::Warmup::Operations(n)) => n.to_string(),
-            other => text(&other.to_string()),
-        };
-        (key, value)
-    }
 }

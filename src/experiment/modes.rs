@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::workload::Kind;
+
 /// A mode that needs no table in the file, and what it can do. The experiment only knows names and abilities; the
 /// code behind them is in [`crate::driver`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub struct BuiltinMode {
     pub can_pipeline: bool,
     /// Whether it keeps to `workload.rate`.
     pub can_rate: bool,
+    /// The workloads that it has.
+    pub workloads: &'static [Kind],
     /// Whether a matrix that names no modes has it. What does not is in a plan only by its name, so that a build with
     /// one library more plans the same trials.
     pub by_default: bool,
@@ -101,8 +105,11 @@ pub struct ModeSpec {
     /// Which load generator the command starts; absent if it starts a driver.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load_generator: Option<LoadGenerator>,
+    /// The workloads that it has; never empty. Not part of a cell's identity, as little as what follows.
+    #[serde(skip)]
+    pub workloads: Vec<Kind>,
     /// What is run in `directory` before anything is measured, such as the installation of a client library; empty
-    /// if there is nothing to prepare. Never part of a cell's identity, and neither is what follows.
+    /// if there is nothing to prepare.
     #[serde(skip)]
     pub prepare: Vec<String>,
     /// Whether a run goes on without this mode where it is unavailable.
@@ -174,7 +181,15 @@ mod tests {
         let threads = |load_generator, command: &[&str]| {
             let command = command.iter().map(|&word| word.to_owned()).collect();
             let directory = std::path::PathBuf::new();
-            let mode = ModeSpec { command, load_generator, prepare: Vec::new(), optional: false, directory };
+            let workloads = vec![Kind::SetGet];
+            let mode = ModeSpec {
+                command,
+                load_generator,
+                workloads,
+                prepare: Vec::new(),
+                optional: false,
+                directory,
+            };
             mode.threads()
         };
         let generator = Some(LoadGenerator::RedisBenchmark);

@@ -5,13 +5,12 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
-use super::axes::{
-    both_amounts, duration, operations, pipeline, place, placement, rate, value_bytes, warmup,
-};
+use super::axes::{DraftAxis, axes, only_one, place};
 use super::cells::CellChecks;
-use super::diagnose::{Diagnostics, Findings, Place};
+use super::diagnose::{Diagnostics, Findings};
 use super::file::{self, File, Included};
-use super::forms::At;
+use super::forms::{At, Many};
+use super::given::{Factors, Form, Given};
 use super::grid::Budget;
 use super::matrix::{Base, Draft};
 use super::read::{Document, read};
@@ -19,10 +18,11 @@ use super::source::{Source, resolved_text};
 use super::tables::{Names, TablesOf, is_safe_name};
 use super::values::{RepetitionsForm, Until};
 use super::{
-    Amount, Builtin, Experiment, Factor, HostPair, Level, Link, Order, Placement, Repetitions, RunSpec,
-    Settings, Split, Warmup, Workload, WorkloadKind,
+    Amount, Builtin, Experiment, Factor, HostPair, Link, Order, Own, Placement, Repetitions, RunSpec,
+    Settings, Split, Warmup, Workload,
 };
 use crate::units::{Nanos, without_comma};
+use crate::workload::Kind;
 
 /// More tables than this are better written as lists.
 const MOST_MATRICES: usize = 200;
@@ -82,7 +82,7 @@ fn experiment(findings: &mut Findings, document: &Document<File>, names: Names<'
     let Document { content: file, damage } = document;
     let before = findings.len();
     let name = name(findings, file.name.as_ref(), damage.affects("name"));
-    let base = base(findings, file);
+    let base = base(findings, file, &names);
     let run = run(findings, file.run.as_ref().map(|run| &*run.value));
     if file.matrix.is_empty() && !damage.affects("matrix") {
         findings
@@ -97,7 +97,7 @@ fn experiment(findings: &mut Findings, document: &Document<File>, names: Names<'
     let common = damage.affects("workload") || damage.affects("run") || findings.len() != before;
     let mut drafts = Vec::new();
     for (i, table) in file.matrix.iter().enumerate() {
-        amount_twice(findings, file, &table.value);
+        given_twice(findings, file, &table.value);
         drafts.extend(Draft::new(findings, table, &names, &base, (damage, i)));
     }
     // What the cells have in common is wrong, so that every cell would be.
@@ -142,19 +142,19 @@ fn name(findings: &mut Findings, name: Option<&At<String>>, damaged: bool) -> Op
     Some(name.value.clone())
 }
 
-/// A matrix that varies one of operations and duration where [workload] gives the other.
-fn amount_twice(findings: &mut Findings, file: &File, matrix: &file::Matrix) {
-    let (Some(workload), Some(factors)) = (&file.workload, &matrix.workload) else { return };
-    if let (Some(operations), Some(duration)) = (&workload.value.operations, &factors.value.duration) {
-        both_amounts(findings, &place(&operations.span), &place(&duration.span));
-    }
-    if let (Some(duration), Some(operations)) = (&workload.value.duration, &factors.value.operations) {
-        both_amounts(findings, &place(&operations.span), &place(&duration.span));
+/// A matrix that varies a setting by one key where [workload] gives it by another.
+fn given_twice(findings: &mut Findings, file: &File, matrix: &Factors<true>) {
+    let Some(workload) = &file.workload else { return };
+    for first in &workload.value.given {
+        let other_key = |second: &&Given| second.factor == first.factor && second.key.name != first.key.name;
+        if let Some(second) = matrix.given.iter().find(other_key) {
+            only_one(findings, first, second);
+        }
     }
 }
 
 /// The settings of every cell before any level is applied.
-fn base(findings: &mut Findings, file: &File) -> Base {
+fn base(findings: &mut Findings, file: &File, names: &Names<'_>) -> Base {
     let mut base = Base {
         settings: Settings {
             hosts: HostPair::same("local"),
@@ -162,7 +162,7 @@ fn base(findings: &mut Findings, file: &File) -> Base {
             mode: String::new(),
             workers: 1,
             workload: Workload {
-                kind: WorkloadKind::SetGet,
+                kind: Kind::SetGet,
                 amount: Amount::Operations(20_000),
                 value_bytes: None,
                 pipeline: 1,
@@ -175,85 +175,39 @@ fn base(findings: &mut Findings, file: &File) -> Base {
             lifetime: None,
             placement: Placement::Free,
             warmup: Warmup::Duration(Nanos::from_millis(500)),
+            own: Own::defaults(),
         },
         levels: BTreeMap::new(),
         places: BTreeMap::new(),
         timeout: (Nanos::from_secs(60), None),
     };
+    let mut given: Vec<Given> = Vec::new();
     if let Some(At { value: table, .. }) = &file.workload {
-        workload(findings, table, &mut base);
+        given.extend(table.given.iter().cloned());
     }
     if let Some(At { value: table, .. }) = &file.run {
-        let Base { settings, places, timeout, .. } = &mut base;
-        set(
-            findings,
-            places,
-            Factor::Placement,
-            table.placement.as_ref(),
-            &mut settings.placement,
-            placement,
-        );
-        set(findings, places, Factor::Warmup, table.warmup.as_ref(), &mut settings.warmup, warmup);
+        let placement = table.placement.clone().map(|at| at.map(|form| Form::Placements(Many::One(form))));
+        let warmup = table.warmup.clone().map(|at| at.map(|form| Form::Warmups(Many::One(form))));
+        for (factor, form) in [(Factor::Placement, placement), (Factor::Warmup, warmup)] {
+            given.extend(form.map(|form| Given { factor, key: &factor.setting().keys[0], form }));
+        }
         if let Some(At { value: time, span }) = &table.timeout {
             if time.0 == Nanos(0) {
                 findings.error(&place(span), "no trial can end within no time");
             }
-            *timeout = (time.0, Some(place(span)));
+            base.timeout = (time.0, Some(place(span)));
         }
     }
-    base.levels = Level::all_of(&base.settings);
+    // What has one value is an axis of one level.
+    for DraftAxis { factor, place, levels, .. } in axes(findings, names, &|_| true, &given) {
+        for level in levels {
+            factor.set(&mut base.settings, level);
+        }
+        base.places.insert(factor, place);
+    }
+    let levels = Factor::ALL.iter().filter_map(|&factor| Some((factor, factor.get(&base.settings)?)));
+    base.levels = levels.collect();
     base
-}
-
-fn workload(findings: &mut Findings, table: &file::Workload, base: &mut Base) {
-    let Base { settings: Settings { workload, .. }, places, .. } = base;
-    if let (Some(operations), Some(duration)) = (&table.operations, &table.duration) {
-        both_amounts(findings, &place(&operations.span), &place(&duration.span));
-    }
-    if let Some(kind) = &table.kind {
-        workload.kind = kind.value;
-    }
-    set(findings, places, Factor::Amount, table.operations.as_ref(), &mut workload.amount, |&n| {
-        operations(n)
-    });
-    set(findings, places, Factor::Amount, table.duration.as_ref(), &mut workload.amount, duration);
-    let some_bytes = |&n: &u64| value_bytes(n).map(Some);
-    set(
-        findings,
-        places,
-        Factor::ValueBytes,
-        table.value_bytes.as_ref(),
-        &mut workload.value_bytes,
-        some_bytes,
-    );
-    set(findings, places, Factor::Pipeline, table.pipeline.as_ref(), &mut workload.pipeline, |&n| {
-        pipeline(n)
-    });
-    set(findings, places, Factor::Rate, table.rate.as_ref(), &mut workload.rate, |&n| rate(n).map(Some));
-    set(findings, places, Factor::Verify, table.verify.as_ref(), &mut workload.verify, |&verify| Ok(verify));
-    set(findings, places, Factor::Split, table.split.as_ref(), &mut workload.split, |&split| Ok(split));
-    set(findings, places, Factor::Link, table.link.as_ref(), &mut workload.link, |&link| Ok(link));
-}
-
-/// Puts what the file says in place of a default, or notes why it cannot be.
-fn set<T, U>(
-    findings: &mut Findings,
-    places: &mut BTreeMap<Factor, Place>,
-    factor: Factor,
-    given: Option<&At<T>>,
-    setting: &mut U,
-    meaning: impl Fn(&T) -> Result<U, String>,
-) {
-    let Some(At { value, span }) = given else { return };
-    match meaning(value) {
-        Ok(value) => {
-            *setting = value;
-            places.insert(factor, place(span));
-        }
-        Err(message) => {
-            findings.error(&place(span), message);
-        }
-    }
 }
 
 fn run(findings: &mut Findings, table: Option<&file::Run>) -> RunSpec {

@@ -1,8 +1,8 @@
-//! Servers that cells may name, and how long a process of one serves.
+//! Servers that cells may name.
 
-use std::fmt;
+use serde::Serialize;
 
-use serde::{Deserialize, Serialize};
+use super::Lifetime;
 
 /// A server that cells may name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,23 +28,4 @@ pub enum ServerSpec {
         /// FLUSHALL is permitted if the server was empty at first sight.
         allow_flush: bool,
     },
-}
-
-/// How long one server process serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Lifetime {
-    /// One process for the run, FLUSHALL between trials.
-    Run,
-    /// A fresh process for every trial.
-    Trial,
-}
-
-impl fmt::Display for Lifetime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Run => "run",
-            Self::Trial => "trial",
-        })
-    }
 }

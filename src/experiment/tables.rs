@@ -10,6 +10,7 @@ use super::forms::{At, Table};
 use super::read::Damage;
 use super::server_args::check_args;
 use super::{Address, Builtin, HostSpec, Lifetime, ModeSpec, ServerSpec, Transport};
+use crate::workload::Kind;
 
 /// Whether a name can be a component of a path and a word in a table as it is.
 pub(super) fn is_safe_name(name: &str) -> bool {
@@ -201,6 +202,13 @@ impl<'a> Names<'a> {
         false
     }
 
+    /// The workloads that a mode has; `None` if there is no such mode.
+    pub(super) fn workloads(&self, mode: &str) -> Option<&[Kind]> {
+        let builtin = self.builtin.modes.iter().find(|builtin| builtin.name == mode);
+        let builtin = builtin.map(|builtin| builtin.workloads);
+        builtin.or_else(|| self.modes.get(mode).map(|spec| spec.workloads.as_slice()))
+    }
+
     /// Whether a name is that of a built-in mode, be it one of other builds: a file says the same to all of them.
     fn is_builtin(&self, name: &str) -> bool {
         self.builtin.modes.iter().any(|mode| mode.name == name) || self.builtin.lacks(name).is_some()
@@ -390,6 +398,30 @@ fn host(findings: &mut Findings, source: usize, place: &Place, table: &file::Hos
     (findings.len() == before).then_some(HostSpec { transport, address, agent, pin })
 }
 
+/// The workloads that a table says its mode has.
+fn workloads(findings: &mut Findings, source: usize, list: &At<Vec<At<String>>>) -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    for name in &list.value {
+        match Kind::ALL.iter().find(|kind| kind.name() == name.value) {
+            Some(&kind) => kinds.push(kind),
+            None => {
+                let known = Kind::ALL.iter().map(|kind| kind.name());
+                findings
+                    .error(
+                        &Place { source, span: name.span.clone() },
+                        format!("there is no workload `{}`", name.value),
+                    )
+                    .help(suggest(&name.value, "the workloads are", known));
+            }
+        }
+    }
+    if list.value.is_empty() {
+        findings
+            .error(&Place { source, span: list.span.clone() }, "a mode without any workload can do nothing");
+    }
+    kinds
+}
+
 fn mode(
     findings: &mut Findings,
     source: usize,
@@ -417,8 +449,10 @@ fn mode(
             Vec::new()
         }
     };
+    let workloads = table.workloads.as_ref().map(|list| workloads(findings, source, list));
     let mode = ModeSpec {
         command,
+        workloads: workloads.unwrap_or_else(|| vec![Kind::SetGet]),
         load_generator,
         prepare: table.prepare.as_ref().map(words).unwrap_or_default(),
         optional: table.optional.as_ref().is_some_and(|optional| optional.value),

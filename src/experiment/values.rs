@@ -11,6 +11,7 @@ use serde::de::{
 };
 
 use super::forms::At;
+use crate::setting::Share;
 use crate::units::Nanos;
 
 /// What [`Password`] says of a literal secret. The reader of the file knows it by this text.
@@ -156,6 +157,133 @@ impl JsonSchema for ArgLists {
     }
 }
 
+/// Lists of commands, or one, which is one level; a command is a list of words.
+#[derive(Clone, Debug)]
+pub(super) struct CommandLists(pub(super) Vec<At<Vec<Vec<String>>>>);
+
+/// What stands in a list where commands do: a word, or a list of such.
+enum Nested {
+    Word(String),
+    List(Vec<At<Self>>),
+}
+
+impl<'de> Deserialize<'de> for Nested {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NestedVisitor;
+
+        impl<'de> Visitor<'de> for NestedVisitor {
+            type Value = Nested;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("commands such as [[\"HSET\", \"{key}\", \"f\", \"{value}\"], [\"HGET\", \"{key}\", \"f\"]]")
+            }
+
+            fn visit_str<E: Error>(self, word: &str) -> Result<Nested, E> {
+                Ok(Nested::Word(word.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Nested, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Nested::List)
+            }
+        }
+
+        deserializer.deserialize_any(NestedVisitor)
+    }
+}
+
+impl Nested {
+    fn command(&self) -> Option<Vec<String>> {
+        let Self::List(words) = self else { return None };
+        let word =
+            |word: &At<Self>| if let Self::Word(word) = &word.value { Some(word.clone()) } else { None };
+        words.iter().map(word).collect()
+    }
+
+    fn commands(&self) -> Option<Vec<Vec<String>>> {
+        let Self::List(commands) = self else { return None };
+        commands.iter().map(|command| command.value.command()).collect()
+    }
+}
+
+impl<'de> Deserialize<'de> for CommandLists {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let At { value, span } = At::<Nested>::deserialize(deserializer)?;
+        if let Some(commands) = value.commands() {
+            return Ok(Self(vec![At { value: commands, span }]));
+        }
+        let Nested::List(lists) = value else { return Err(D::Error::custom("commands are lists of words")) };
+        let lists = lists.into_iter().map(|At { value, span }| Some(At { value: value.commands()?, span }));
+        let lists: Option<Vec<_>> = lists.collect();
+        lists.map(Self).ok_or_else(|| {
+            D::Error::custom(
+                "a command is a list of words, and `commands` is a list of commands, or of such lists",
+            )
+        })
+    }
+}
+
+impl JsonSchema for CommandLists {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "CommandLists".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let command = json_schema!({ "type": "array", "items": { "type": "string" }, "minItems": 1 });
+        let commands = json_schema!({ "type": "array", "items": command, "minItems": 1 });
+        json_schema!({ "anyOf": [commands, { "type": "array", "items": commands, "minItems": 1, "uniqueItems": true }] })
+    }
+}
+
+/// Lists of weights, or one, which is one level.
+#[derive(Clone, Debug)]
+pub(super) struct WeightLists(pub(super) Vec<At<Vec<u64>>>);
+
+/// An element of [`WeightLists`].
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Weights {
+    One(u64),
+    Many(Vec<u64>),
+}
+
+impl<'de> Deserialize<'de> for WeightLists {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let At { value: elements, span } = At::<Vec<At<Weights>>>::deserialize(deserializer)?;
+        let (mut ones, mut lists) = (Vec::new(), Vec::new());
+        for At { value, span } in elements {
+            match value {
+                Weights::One(weight) => ones.push(weight),
+                Weights::Many(value) => lists.push(At { value, span }),
+            }
+        }
+        match (ones.is_empty(), lists.is_empty()) {
+            (false, false) => Err(D::Error::custom("weights are numbers, or lists of numbers, and not both")),
+            (false, true) => Ok(Self(vec![At { value: ones, span }])),
+            (true, _) => Ok(Self(lists)),
+        }
+    }
+}
+
+impl JsonSchema for WeightLists {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "WeightLists".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let weights =
+            json_schema!({ "type": "array", "items": { "type": "integer", "minimum": 1 }, "minItems": 1 });
+        json_schema!({ "anyOf": [weights, { "type": "array", "items": weights, "minItems": 1, "uniqueItems": true }] })
+    }
+}
+
 /// On which CPUs client and server run: a word, or lists of CPUs.
 #[derive(Clone, Debug)]
 pub(super) enum PlacementForm {
@@ -256,6 +384,51 @@ impl JsonSchema for Time {
             "type": "string",
             "examples": ["500ms", "10s", "1m 30s"]
         })
+    }
+}
+
+/// A number from 0 to 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fraction(pub(super) Share);
+
+impl<'de> Deserialize<'de> for Fraction {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FractionVisitor;
+
+        impl Visitor<'_> for FractionVisitor {
+            type Value = Fraction;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number from 0 to 1")
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Fraction, E> {
+                let share = Share::new(number).map(Fraction);
+                share.ok_or_else(|| E::invalid_value(Unexpected::Float(number), &self))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Fraction, E> {
+                let share = Share::new(number as f64).map(Fraction);
+                share.ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Fraction, E> {
+                let share = Share::new(number as f64).map(Fraction);
+                share.ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
+            }
+        }
+
+        deserializer.deserialize_any(FractionVisitor)
+    }
+}
+
+impl JsonSchema for Fraction {
+    fn schema_name() -> Cow<'static, str> {
+        "Fraction".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number", "minimum": 0, "maximum": 1 })
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::experiment::{
-    Experiment, HostPair, Lifetime, LoadGenerator, Placement, ServerSpec, Settings, Warmup, Workload,
+    Experiment, HostPair, Lifetime, LoadGenerator, Own, Placement, ServerSpec, Settings, Warmup, Workload,
 };
 
 /// One combination of levels.
@@ -59,6 +59,8 @@ struct Identity<'a> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pins: BTreeMap<&'a str, &'a Placement>,
     warmup: &'a Warmup,
+    #[serde(skip_serializing_if = "Own::is_empty")]
+    own: &'a Own,
 }
 
 #[derive(Serialize)]
@@ -97,6 +99,7 @@ impl CellId {
                 .filter_map(|host| Some((host.as_str(), experiment.pin(settings, host)?)))
                 .collect(),
             warmup: &settings.warmup,
+            own: &settings.own,
         };
         Self::hashed(&serde_json::to_vec(&identity).expect("settings are plain data"))
     }

@@ -52,8 +52,9 @@ impl<'e> Grid<'e> {
         }
         let mut settings = self.matrix.base.clone();
         for (axis, &level) in self.matrix.axes.iter().zip(&levels) {
-            axis.levels[level as usize].apply(&mut settings);
+            axis.factor.set(&mut settings, axis.levels[level as usize].clone());
         }
+        settings.complete();
         Some(settings)
     }
 
@@ -70,7 +71,7 @@ impl<'e> Grid<'e> {
                 .flat_map(|(settings, held)| {
                     (0..).zip(&axis.levels).map(move |(level, value)| {
                         let mut settings = settings.clone();
-                        value.apply(&mut settings);
+                        axis.factor.set(&mut settings, value.clone());
                         (settings, [held.as_slice(), &[(index, level)]].concat())
                     })
                 })

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Cell, CellId, NeededServer, Plan, PlannedTrial};
 use crate::experiment::{
-    Amount, Axis, Exclude, Experiment, Factor, HostPair, HostSpec, Level, Lifetime, Link, Matrix, Order,
-    Placement, Repetitions, RunSpec, ServerSpec, Settings, Split, Transport, Warmup, Workload, WorkloadKind,
+    Amount, Axis, Exclude, Experiment, Factor, HostPair, HostSpec, Level, Lifetime, Link, Matrix, Order, Own,
+    Placement, Repetitions, RunSpec, ServerSpec, Settings, Split, Transport, Warmup, Workload,
 };
 use crate::units::Nanos;
+use crate::workload::Kind;
 
 fn base() -> Settings {
     Settings {
@@ -16,7 +17,7 @@ fn base() -> Settings {
         mode: "sync".into(),
         workers: 1,
         workload: Workload {
-            kind: WorkloadKind::SetGet,
+            kind: Kind::SetGet,
             amount: Amount::Operations(20_000),
             value_bytes: None,
             pipeline: 1,
@@ -29,15 +30,16 @@ fn base() -> Settings {
         lifetime: None,
         placement: Placement::Free,
         warmup: Warmup::Operations(0),
+        own: Own::default(),
     }
 }
 
-fn workers(levels: impl IntoIterator<Item = u32>) -> Axis {
-    Axis { factor: Factor::Workers, levels: levels.into_iter().map(Level::Workers).collect() }
+fn workers(levels: impl IntoIterator<Item = u64>) -> Axis {
+    Axis { factor: Factor::Workers, levels: levels.into_iter().map(Level::Number).collect() }
 }
 
 fn modes(levels: &[&str]) -> Axis {
-    Axis { factor: Factor::Mode, levels: levels.iter().map(|m| Level::Mode((*m).to_owned())).collect() }
+    Axis { factor: Factor::Mode, levels: levels.iter().map(|m| Level::Name((*m).to_owned())).collect() }
 }
 
 fn experiment(matrices: Vec<Matrix>) -> Experiment {
@@ -75,7 +77,7 @@ fn exclude(levels: &[(Factor, Level)]) -> Exclude {
 
 fn small() -> Experiment {
     let without =
-        exclude(&[(Factor::Mode, Level::Mode("multiplexed".into())), (Factor::Workers, Level::Workers(1))]);
+        exclude(&[(Factor::Mode, Level::Name("multiplexed".into())), (Factor::Workers, Level::Number(1))]);
     experiment(vec![
         matrix(vec![modes(&["async", "multiplexed"]), workers([1, 10, 100])], vec![without]),
         matrix(vec![modes(&["sync"]), workers([1])], vec![]),
@@ -151,7 +153,7 @@ fn a_control_is_the_first_cell_once_more_with_an_identity_of_its_own() {
 
 #[test]
 fn where_every_cell_is_excluded_there_is_no_control() {
-    let all = exclude(&[(Factor::Mode, Level::Mode("sync".into()))]);
+    let all = exclude(&[(Factor::Mode, Level::Name("sync".into()))]);
     let mut experiment = experiment(vec![matrix(vec![modes(&["sync"])], vec![all])]);
     experiment.run.control = true;
     let plan = Plan::new(&experiment);
@@ -175,14 +177,14 @@ fn repetitions_until_a_precision_are_planned_as_often_as_they_may_be_at_most() {
 #[test]
 fn counting_by_algebra_agrees_with_counting_one_by_one() {
     let overlapping = [
-        exclude(&[(Factor::Mode, Level::Mode("a".into()))]),
-        exclude(&[(Factor::Workers, Level::Workers(2))]),
-        exclude(&[(Factor::Mode, Level::Mode("b".into())), (Factor::Pipeline, Level::Pipeline(4))]),
-        exclude(&[(Factor::Workers, Level::Workers(3)), (Factor::Pipeline, Level::Pipeline(4))]),
+        exclude(&[(Factor::Mode, Level::Name("a".into()))]),
+        exclude(&[(Factor::Workers, Level::Number(2))]),
+        exclude(&[(Factor::Mode, Level::Name("b".into())), (Factor::Pipeline, Level::Number(4))]),
+        exclude(&[(Factor::Workers, Level::Number(3)), (Factor::Pipeline, Level::Number(4))]),
     ];
     let axes = || {
         let pipeline =
-            Axis { factor: Factor::Pipeline, levels: [1, 4, 16].into_iter().map(Level::Pipeline).collect() };
+            Axis { factor: Factor::Pipeline, levels: [1, 4, 16].into_iter().map(Level::Number).collect() };
         vec![modes(&["a", "b", "c"]), workers(1..=5), pipeline]
     };
     for chosen in 0..16_usize {
@@ -196,8 +198,8 @@ fn counting_by_algebra_agrees_with_counting_one_by_one() {
 
 #[test]
 fn a_huge_plan_is_counted_and_begun_at_once() {
-    let values = Axis { factor: Factor::ValueBytes, levels: (1..=60_000).map(Level::ValueBytes).collect() };
-    let not = exclude(&[(Factor::Workers, Level::Workers(2)), (Factor::ValueBytes, Level::ValueBytes(5))]);
+    let values = Axis { factor: Factor::ValueBytes, levels: (1..=60_000).map(Level::Number).collect() };
+    let not = exclude(&[(Factor::Workers, Level::Number(2)), (Factor::ValueBytes, Level::Number(5))]);
     let experiment = experiment(vec![matrix(vec![workers(1..=9_999), values], vec![not])]);
     let plan = Plan::new(&experiment);
     assert_eq!(plan.cell_count(), 9_999 * 60_000 - 1);
@@ -266,9 +268,9 @@ fn only_servers_that_some_cell_uses_are_needed() {
     experiment.servers.insert("spare".into(), spare);
     let servers = Axis {
         factor: Factor::Server,
-        levels: vec![Level::Server("redis".into()), Level::Server("spare".into())],
+        levels: vec![Level::Name("redis".into()), Level::Name("spare".into())],
     };
-    let never = exclude(&[(Factor::Server, Level::Server("spare".into()))]);
+    let never = exclude(&[(Factor::Server, Level::Name("spare".into()))]);
     experiment.matrices = vec![matrix(vec![servers, workers([1])], vec![never])];
     let needed = NeededServer { hosts: HostPair::same("local"), server: "redis".into(), args: None };
     assert_eq!(Plan::new(&experiment).servers(), BTreeSet::from([needed]));

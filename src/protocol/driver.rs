@@ -1,14 +1,17 @@
 //! What a driver reads and prints: its job, `go`, and its events.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::{Amount, Warmup, WorkloadKind};
+use crate::setting::{Amount, Own, Settings, Warmup};
 use crate::units::Nanos;
+use crate::workload::Kind;
 
 /// The first line that a driver reads: all it has to know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
-    /// [`PROTOCOL`](super::PROTOCOL).
+    /// One of [`DRIVER_PROTOCOLS`](super::DRIVER_PROTOCOLS): [`JobWorkload::protocol`].
     pub protocol: u32,
     /// Which mode to carry out; a driver may know several.
     pub mode: String,
@@ -56,10 +59,10 @@ impl std::fmt::Debug for Endpoint {
 }
 
 /// The workload as a driver sees it. Of `operations` and `duration_ns` exactly one is given.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct JobWorkload {
     /// What one operation is.
-    pub kind: WorkloadKind,
+    pub kind: Kind,
     /// Operations over all workers.
     pub operations: Option<u64>,
     /// Or: until this much time has passed since `go`.
@@ -72,9 +75,47 @@ pub struct JobWorkload {
     pub rate: Option<u64>,
     /// Whether every GET must return what its SET stored.
     pub verify: bool,
+    /// The settings that only some workloads have, each under its key.
+    #[serde(flatten)]
+    pub own: Own,
+}
+
+impl From<&Settings> for JobWorkload {
+    fn from(settings: &Settings) -> Self {
+        let workload = &settings.workload;
+        let (operations, duration_ns) = match workload.amount {
+            Amount::Operations(n) => (Some(n), None),
+            Amount::Duration(d) => (None, Some(d)),
+        };
+        Self {
+            kind: workload.kind,
+            operations,
+            duration_ns,
+            value_bytes: workload.value_bytes,
+            pipeline: workload.pipeline,
+            rate: workload.rate,
+            verify: workload.verify,
+            own: settings.own.clone(),
+        }
+    }
 }
 
 impl JobWorkload {
+    /// The commands of the workload, in lower case as a server counts them.
+    #[must_use]
+    pub fn commands(&self) -> Vec<String> {
+        (self.kind.workload().commands)(self)
+    }
+
+    /// The version of the protocol that a job with this workload is of: version 1 knew one workload.
+    #[must_use]
+    pub const fn protocol(&self) -> u32 {
+        match self.kind {
+            Kind::SetGet => 1,
+            Kind::ReadWrite | Kind::Commands => 2,
+        }
+    }
+
     /// The one of operations and duration that is given; `None` if the job names both or neither.
     #[must_use]
     pub const fn amount(&self) -> Option<Amount> {
@@ -167,6 +208,10 @@ pub struct Done {
     /// [`Ready::comparability`] that this is so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<u64>,
+    /// Calls of each command of the workload, by its name in lower case, where the driver chooses which of them an operation
+    /// is. Since version 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<BTreeMap<String, u64>>,
     /// How far the work had come: pairs of nanoseconds since `go` and operations done by then, both ascending. A driver that
     /// does not count them may send [`DriverEvent::Progress`] while it works, which its agent puts here.
     #[serde(default, skip_serializing_if = "Option::is_none")]

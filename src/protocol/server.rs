@@ -1,6 +1,6 @@
 //! Calls about a server: to start, describe, place, reset and stop it, and to ask what it counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -122,12 +122,59 @@ pub struct PathProbe {
 }
 call!(PathProbe => Nanos, "path.probe");
 
+/// FLUSHALL SYNC and DBSIZE = 0, or, where that is not permitted, the deletion of keys of an earlier call; then the keys that a
+/// workload needs beforehand.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServerFill {
+    /// [`ServerStart::key`].
+    pub key: String,
+    /// Which keys.
+    pub space: KeySpace,
+}
+call!(ServerFill => (), "server.fill");
+
+/// Keys that are there before anything is measured, each with a value that follows from its index, so that every reply can be
+/// checked by whoever knows these three.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeySpace {
+    /// A key is this and its decimal index.
+    pub prefix: String,
+    /// How many; indexes begin at 0.
+    pub keys: u64,
+    /// A value is the decimal index: its last digits, and zeros before them, to so many bytes; absent: as it is.
+    pub value_bytes: Option<u32>,
+}
+
+impl KeySpace {
+    /// The key of an index.
+    #[must_use]
+    pub fn key(&self, index: u64) -> String {
+        format!("{}{index}", self.prefix)
+    }
+
+    /// Its value.
+    #[must_use]
+    pub fn value(&self, index: u64) -> String {
+        match self.value_bytes {
+            None => index.to_string(),
+            Some(bytes) => {
+                let bytes = bytes as usize;
+                let padded = format!("{index:0bytes$}");
+                padded[padded.len() - bytes..].to_owned()
+            }
+        }
+    }
+}
+
 /// FLUSHALL SYNC, DBSIZE = 0, CONFIG RESETSTAT, and a baseline of INFO. On a server that is not to be flushed
 /// only the baseline is taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServerReset {
     /// [`ServerStart::key`].
     pub key: String,
+    /// Whether the keys of a [`ServerFill`] stay where they are.
+    #[serde(default)]
+    pub keep_keys: bool,
 }
 call!(ServerReset => (), "server.reset");
 
@@ -140,19 +187,10 @@ pub struct ServerSample {
 
 /// What the server counted since the last reset.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct ServerCounts {
-    /// Calls of SET.
-    pub set_calls: u64,
-    /// Calls of GET.
-    pub get_calls: u64,
-    /// Calls of SET and GET that the server failed or rejected.
-    pub failed_calls: u64,
-    /// Calls of scripts and functions, within which a driver could have SETs and GETs counted that cross no wire.
-    #[serde(default)]
-    pub script_calls: u64,
-    /// Time that the server spent in executing SET and GET: the least that any client can have taken.
-    #[serde(default)]
-    pub executing_ns: Nanos,
+    /// Every command that was called, by its name in lower case; INFO, which the agent itself asks, left out.
+    pub commands: BTreeMap<String, CommandCounts>,
     /// Reads of keys that were not there.
     pub keyspace_misses: u64,
     /// Keys now, less keys at the reset.
@@ -164,33 +202,124 @@ pub struct ServerCounts {
     /// `used_memory` now.
     pub memory_bytes: u64,
     /// How often it read from a connection, where it tells.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reads: Option<u64>,
     /// Bytes that it received, where it tells.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub received_bytes: Option<u64>,
     /// Bytes that it sent, where it tells.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_bytes: Option<u64>,
     /// Connections of clients at the reset, the agent's own left out. Known only of a server that the agent started.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,
-    /// Calls of SET and GET that it counted after the driver had said that it was done. Known only where the driver ran
+    /// Calls of each command that it counted after the driver had said that it was done. Known only where the driver ran
     /// on the server's host.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calls_after_done: Option<u64>,
-    /// Every other command that was called, by its name in lower case; INFO, which the agent itself asks, left out.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub others: BTreeMap<String, OtherCalls>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after_done: Option<BTreeMap<String, u64>>,
 }
 
-/// Calls of a command that is neither SET nor GET.
+/// What a server counted of one command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OtherCalls {
-    /// How many.
+pub struct CommandCounts {
+    /// How often it was called.
     pub calls: u64,
-    /// Time that the server spent in executing them.
+    /// Time that the server spent in executing it.
     pub executing_ns: Nanos,
+    /// How many of the calls the server failed or rejected.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl ServerCounts {
+    /// How often a command was called, in whatever form: `config` is also `config|get`.
+    #[must_use]
+    pub fn calls(&self, command: &str) -> u64 {
+        self.sum([command]).calls
+    }
+
+    /// What was counted of several commands together, in whatever form.
+    pub fn sum<C: AsRef<str>>(&self, commands: impl IntoIterator<Item = C>) -> CommandCounts {
+        let names: BTreeSet<String> =
+            commands.into_iter().map(|command| command.as_ref().to_owned()).collect();
+        let counts =
+            self.commands.iter().filter(|(name, _)| names.contains(whole(name))).map(|(_, counts)| counts);
+        counts.fold(CommandCounts::default(), |sum, one| CommandCounts {
+            calls: sum.calls + one.calls,
+            executing_ns: Nanos(sum.executing_ns.0 + one.executing_ns.0),
+            failed: sum.failed + one.failed,
+        })
+    }
+
+    /// What was counted of all other commands.
+    pub fn others<'a>(
+        &'a self,
+        commands: &'a [String],
+    ) -> impl Iterator<Item = (&'a String, &'a CommandCounts)> {
+        self.commands.iter().filter(move |(name, _)| !commands.iter().any(|own| own == whole(name)))
+    }
+}
+
+/// The command of which this is a form: `config` for `config|get`.
+fn whole(name: &str) -> &str {
+    name.split('|').next().unwrap_or(name)
+}
+
+/// As journals have it. Those of earlier versions knew two commands by name, and all others by their calls.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Written {
+    commands: BTreeMap<String, CommandCounts>,
+    set_calls: u64,
+    get_calls: u64,
+    failed_calls: u64,
+    executing_ns: Nanos,
+    others: BTreeMap<String, CommandCounts>,
+    keyspace_misses: u64,
+    keys_added: i64,
+    cpu_ns: Nanos,
+    main_thread_cpu_ns: Option<Nanos>,
+    memory_bytes: u64,
+    reads: Option<u64>,
+    received_bytes: Option<u64>,
+    sent_bytes: Option<u64>,
+    connections: Option<u64>,
+    after_done: Option<BTreeMap<String, u64>>,
+}
+
+impl From<Written> for ServerCounts {
+    fn from(written: Written) -> Self {
+        let mut commands = written.commands;
+        commands.extend(written.others);
+        // Their time and failures were counted together, and nothing that is read tells them apart.
+        let (executing_ns, failed) = (written.executing_ns, written.failed_calls);
+        for (name, counts) in [
+            ("set", CommandCounts { calls: written.set_calls, executing_ns, failed }),
+            ("get", CommandCounts { calls: written.get_calls, ..CommandCounts::default() }),
+        ] {
+            if counts != CommandCounts::default() {
+                commands.insert(name.to_owned(), counts);
+            }
+        }
+        Self {
+            commands,
+            keyspace_misses: written.keyspace_misses,
+            keys_added: written.keys_added,
+            cpu_ns: written.cpu_ns,
+            main_thread_cpu_ns: written.main_thread_cpu_ns,
+            memory_bytes: written.memory_bytes,
+            reads: written.reads,
+            received_bytes: written.received_bytes,
+            sent_bytes: written.sent_bytes,
+            connections: written.connections,
+            after_done: written.after_done,
+        }
+    }
 }
 call!(ServerSample => ServerCounts, "server.sample");
 

@@ -192,7 +192,7 @@ pub(super) fn shown(comparison: &Comparison) -> Vec<&'static str> {
     let is_shown = |column: &&'static str| {
         Some(*column) != comparison.factor && (ALWAYS.contains(column) || varies(column))
     };
-    SETTINGS.into_iter().filter(is_shown).collect()
+    SETTINGS.iter().copied().filter(is_shown).collect()
 }
 
 fn heading(column: &str) -> String {

@@ -7,7 +7,7 @@ use crate::analysis::compare::{Compared, Comparison, Side, Verdict};
 use crate::analysis::gate::{Gate, Undecided};
 use crate::analysis::metric::Metric;
 use crate::analysis::pairs::SETTINGS;
-use crate::analysis::samples::Label;
+use crate::analysis::samples::{Label, is_younger};
 use crate::report::compare::warnings;
 
 /// Behind the columns of the cell: what was compared, and what came out.
@@ -39,32 +39,44 @@ pub fn csv(comparison: &Comparison) -> Vec<u8> {
     let mut writer =
         csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(Vec::new());
     let mut write = |row: Vec<String>| writer.write_record(row).expect("writing to memory does not fail");
-    let header = SETTINGS.iter().chain(&RESULTS).chain(&BEHIND);
-    write(header.map(|name| (*name).to_owned()).collect());
+    let header = front().chain(RESULTS).chain(BEHIND).chain(own());
+    write(header.map(str::to_owned).collect());
     comparison.cells.iter().for_each(|cell| write(row(comparison, cell)));
     for (verdict, labels) in [("only-in-base", &comparison.only_base), ("only-in-new", &comparison.only_new)]
     {
         for label in labels {
-            let mut row = settings(label);
-            row.resize(SETTINGS.len() + RESULTS.len() + BEHIND.len(), String::new());
-            row[SETTINGS.len() + usize::from(verdict == "only-in-new")] =
+            let mut row = values(label, front());
+            let results = row.len();
+            row.resize(results + RESULTS.len() + BEHIND.len(), String::new());
+            row[results + usize::from(verdict == "only-in-new")] =
                 label.get("cell").unwrap_or_default().to_owned();
-            row[SETTINGS.len() + 2] = comparison.metric.column().to_owned();
-            row[SETTINGS.len() + 14] = verdict.to_owned();
+            row[results + 2] = comparison.metric.column().to_owned();
+            row[results + 14] = verdict.to_owned();
+            row.extend(values(label, own()));
             write(row);
         }
     }
     writer.into_inner().expect("writing to memory does not fail")
 }
 
-fn settings(label: &Label) -> Vec<String> {
-    SETTINGS.iter().map(|column| label.get(column).unwrap_or_default().to_owned()).collect()
+/// The settings that tables have always had.
+fn front() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().copied().filter(|column| !is_younger(column))
+}
+
+/// Those that came later, which stand at the end.
+fn own() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().copied().filter(|column| is_younger(column))
+}
+
+fn values(label: &Label, columns: impl Iterator<Item = &'static str>) -> Vec<String> {
+    columns.map(|column| label.get(column).unwrap_or_default().to_owned()).collect()
 }
 
 fn row(comparison: &Comparison, cell: &Compared) -> Vec<String> {
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
     let name = |label: &Label| label.get("cell").unwrap_or_default().to_owned();
-    let mut row = settings(&cell.base.label);
+    let mut row = values(&cell.base.label, front());
     row.extend([
         name(&cell.base.label),
         name(&cell.new.label),
@@ -87,6 +99,7 @@ fn row(comparison: &Comparison, cell: &Compared) -> Vec<String> {
         cell.base.doubted.disturbed.to_string(),
         cell.new.doubted.disturbed.to_string(),
     ]);
+    row.extend(values(&cell.base.label, own()));
     row
 }
 
@@ -156,7 +169,7 @@ pub fn json(comparison: &Comparison, remarks: &[String], limit: Option<f64>) -> 
 
 fn label_json(label: &Label) -> Map<String, Value> {
     let values =
-        ["cell"].iter().chain(&SETTINGS).map(|column| ((*column).to_owned(), json!(label.get(column))));
+        ["cell"].iter().chain(SETTINGS.iter()).map(|column| ((*column).to_owned(), json!(label.get(column))));
     values.collect()
 }
 

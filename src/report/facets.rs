@@ -3,27 +3,18 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::analysis::samples::Sample;
+use crate::experiment::Factor;
 use crate::report::numbers::grouped;
+use crate::setting::Column;
 
-/// Columns that somebody may have varied, in the order in which they head pictures.
-const SETTINGS: [&str; 16] = [
-    "hosts",
-    "client_host",
-    "server_host",
-    "server",
-    "server_args",
-    "server_lifetime",
-    "link",
-    "placement",
-    "workload",
-    "value_bytes",
-    "pipeline",
-    "rate",
-    "verify",
-    "split",
-    "operations_asked",
-    "duration_asked_s",
-];
+/// Columns that somebody may have varied, in the order in which they head pictures. Series are mostly modes and the horizontal
+/// axis mostly workers; and a longer warm-up is mostly a consequence.
+fn settings() -> impl Iterator<Item = &'static str> {
+    let others =
+        |factor: &Factor| !matches!(factor, Factor::Hosts | Factor::Warmup | Factor::Mode | Factor::Workers);
+    let others = Factor::columns().filter(move |(factor, _)| others(factor)).map(|(_, column)| column.name);
+    ["hosts", "client_host", "server_host"].into_iter().chain(others)
+}
 
 /// Columns that follow from others, and make pictures of their own only where they do not.
 const CONSEQUENCES: [&str; 14] = [
@@ -42,9 +33,6 @@ const CONSEQUENCES: [&str; 14] = [
     "server_cpu",
     "cell",
 ];
-
-/// Numbers that can stand on a horizontal axis, if the workers do not vary.
-const NUMBERS: [&str; 3] = ["value_bytes", "pipeline", "rate"];
 
 /// What goes where in the figures of an experiment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,19 +53,21 @@ impl Layout {
     pub fn of(samples: &[&Sample]) -> Self {
         let levels = |column: &str| samples.iter().map(|s| s.label.get(column)).collect::<HashSet<_>>().len();
         let is_number = |column: &str| samples.iter().all(|s| number(s, column).is_some());
+        let mut axes =
+            Factor::columns().filter(|(_, column)| column.axis.is_some()).map(|(_, column)| column.name);
         let x = if levels("workers_asked") > 1 {
             "workers_asked"
         } else {
-            NUMBERS.into_iter().find(|c| levels(c) > 1 && is_number(c)).unwrap_or("workers_asked")
+            axes.find(|c| levels(c) > 1 && is_number(c)).unwrap_or("workers_asked")
         };
         let series = if levels("mode") > 1 {
             "mode"
         } else {
-            let other = SETTINGS.into_iter().find(|c| *c != x && (2..=8).contains(&levels(c)));
+            let other = settings().find(|c| *c != x && (2..=8).contains(&levels(c)));
             other.unwrap_or("mode")
         };
         let mut facets: Vec<&'static str> = Vec::new();
-        for column in SETTINGS {
+        for column in settings() {
             let mut known = facets.clone();
             known.push(x);
             if series != "mode" {
@@ -93,7 +83,7 @@ impl Layout {
                 facets.push(column);
             }
         }
-        let shared = SETTINGS.into_iter().chain(["server_version"]).filter(|c| levels(c) == 1);
+        let shared = settings().chain(["server_version"]).filter(|c| levels(c) == 1);
         let said = shared.filter(|c| !matches!(*c, "hosts" | "workload" | "server" | "verify" | "split"));
         let everywhere: Vec<String> = said
             .filter_map(|column| samples.first()?.label.get(column).map(|value| named(column, Some(value))))
@@ -126,12 +116,7 @@ impl Layout {
     /// What the horizontal axis shows.
     #[must_use]
     pub fn x_label(&self) -> &'static str {
-        match self.x {
-            "value_bytes" => "bytes of a value",
-            "pipeline" => "operations that share a round trip",
-            "rate" => "operations/s that are due",
-            _ => "workers",
-        }
+        setting(self.x).and_then(|column| column.axis).unwrap_or(self.x)
     }
 
     /// A place on the horizontal axis in words.
@@ -144,10 +129,7 @@ impl Layout {
         };
         match self.x {
             "workers_asked" if x == 1.0 => "1 worker".to_owned(),
-            "workers_asked" => format!("{number} workers"),
-            "value_bytes" => format!("values of {number} bytes"),
-            "pipeline" => format!("pipeline {number}"),
-            _ => format!("{number} operations/s due"),
+            column => named(column, Some(&number)),
         }
     }
 }
@@ -194,27 +176,21 @@ fn is_ambiguous(samples: &[&Sample], columns: &[&'static str]) -> bool {
     keys.len() < samples.len()
 }
 
+/// The column of a setting.
+fn setting(name: &str) -> Option<&'static Column> {
+    Factor::columns().find(|(_, column)| column.name == name).map(|(_, column)| column)
+}
+
 fn named(column: &str, value: Option<&str>) -> String {
-    let Some(value) = value else {
-        return match column {
-            "value_bytes" => "values are indices".to_owned(),
-            "rate" => "closed loop".to_owned(),
-            "server_args" => "server's own arguments".to_owned(),
-            other => format!("no {}", other.replace('_', " ")),
-        };
-    };
-    match column {
-        "value_bytes" => format!("values of {value} bytes"),
-        "rate" => format!("{value} operations/s due"),
-        "operations_asked" => format!("{value} operations a trial"),
-        "duration_asked_s" => format!("{value} s a trial"),
-        "client_host" => format!("client on {value}"),
-        "server_host" => format!("server on {value}"),
-        "hosts" => format!("hosts {value}"),
-        "placement" => format!("placement {value}"),
-        "pipeline" => format!("pipeline {value}"),
-        "server" => format!("server {value}"),
-        "server_version" | "client" | "client_runtime" | "link" => value.to_owned(),
-        other => format!("{} {value}", other.replace('_', " ")),
+    if let Some(setting) = setting(column) {
+        return setting.words(value);
+    }
+    let name = column.replace('_', " ");
+    match (column, value) {
+        (_, None) => format!("no {name}"),
+        ("client_host", Some(host)) => format!("client on {host}"),
+        ("server_host", Some(host)) => format!("server on {host}"),
+        ("server_version" | "client" | "client_runtime", Some(value)) => value.to_owned(),
+        (_, Some(value)) => format!("{name} {value}"),
     }
 }

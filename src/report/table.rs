@@ -11,8 +11,9 @@ use crate::analysis::control::{Control, Difference};
 use crate::analysis::interval::{Interval, MIN_TRIALS};
 use crate::analysis::stats::Throughput;
 use crate::analysis::summary::CellSummary;
-use crate::experiment::{Settings, words};
+use crate::experiment::{Factor, Level, Settings};
 use crate::record::Flag;
+use crate::setting::Heading;
 
 /// In the order in which printers use them.
 const MARKS: [&str; 21] = [
@@ -38,9 +39,6 @@ const MARKS: [&str; 21] = [
     "‡‡‡‡",
     "§§§§",
 ];
-
-/// The column of what was asked for in an open loop.
-const RATE: &str = "Rate";
 
 /// In place of a number that there is none of.
 const NONE: &str = "–";
@@ -95,11 +93,14 @@ impl Layout {
 
         // What an open loop achieves says nothing without the rate that was asked for.
         let open_loop = cells.iter().any(|cell| cell.label.settings.workload.rate.is_some());
-        let is_shown = |factor: &Field| factor.varies(cells) || open_loop && factor.name == RATE;
-        let mut fields: Vec<Field> = FACTORS.into_iter().filter(is_shown).collect();
-        fields.extend(ALWAYS);
-        let mut columns: Vec<Column> =
-            fields.iter().map(|field| Column { name: field.name, number: field.number }).collect();
+        let is_shown = |field: &Field| field.varies(cells) || open_loop && field.factor == Factor::Rate;
+        let others = Factor::ALL.iter().filter(|factor| !ALWAYS.contains(factor));
+        let mut fields: Vec<Field> = others.map(|&factor| Field::of(factor)).filter(is_shown).collect();
+        fields.extend(ALWAYS.map(Field::of));
+        let mut columns: Vec<Column> = fields
+            .iter()
+            .map(|field| Column { name: field.heading.name, number: field.heading.numeric })
+            .collect();
         columns.extend(["Best", "Worst", "Stdev"].map(|name| Column { name, number: true }));
         if !marked.is_empty() {
             columns.push(Column { name: "", number: false });
@@ -113,7 +114,7 @@ impl Layout {
                 let value = cell.throughput.as_ref().and_then(value);
                 value.map_or_else(|| NONE.to_owned(), |value| format!("{value:.decimals$}"))
             };
-            let mut row: Vec<String> = fields.iter().map(|field| (field.value)(cell)).collect();
+            let mut row: Vec<String> = fields.iter().map(|field| field.value(cell)).collect();
             row.push(of(|t| Some(t.best), decimals));
             row.push(of(|t| Some(t.worst), decimals));
             row.push(of(|t| t.stdev, stdev_decimals));
@@ -135,60 +136,37 @@ impl Layout {
 /// A column that says which cell a row is.
 #[derive(Clone, Copy)]
 struct Field {
-    name: &'static str,
-    number: bool,
-    value: fn(&CellSummary) -> String,
+    factor: Factor,
+    heading: Heading,
 }
 
 impl Field {
-    const fn text(name: &'static str, value: fn(&CellSummary) -> String) -> Self {
-        Self { name, number: false, value }
+    const fn of(factor: Factor) -> Self {
+        Self { factor, heading: factor.setting().heading }
     }
 
-    const fn number(name: &'static str, value: fn(&CellSummary) -> String) -> Self {
-        Self { name, number: true, value }
+    fn value(&self, cell: &CellSummary) -> String {
+        let asked = match self.factor.get(&cell.label.settings) {
+            // Its heading says what it is.
+            Some(Level::PerSecond(rate)) => rate.to_string(),
+            Some(level) => level.to_string(),
+            None => self.heading.absent.to_owned(),
+        };
+        match (&cell.label.client, self.factor) {
+            (Some(client), Factor::Workers) if client.workers != cell.label.settings.workers => {
+                format!("{asked} → {}", client.workers)
+            }
+            _ => asked,
+        }
     }
 
     fn varies(&self, cells: &[&CellSummary]) -> bool {
-        cells.iter().map(|cell| (self.value)(cell)).collect::<HashSet<_>>().len() > 1
+        cells.iter().map(|cell| self.value(cell)).collect::<HashSet<_>>().len() > 1
     }
 }
 
-/// The factors that are shown where they vary, in the order in which cells are sorted.
-const FACTORS: [Field; 13] = [
-    Field::text("Hosts", |cell| cell.label.settings.hosts.to_string()),
-    Field::text("Server", |cell| cell.label.settings.server.clone()),
-    Field::text("Server args", |cell| {
-        cell.label.settings.server_args.as_ref().map_or_else(|| "its own".to_owned(), |args| words(args))
-    }),
-    Field::text("Lifetime", |cell| {
-        cell.label.settings.lifetime.map_or_else(|| "its own".to_owned(), |lifetime| lifetime.to_string())
-    }),
-    Field::text("Link", |cell| cell.label.settings.workload.link.to_string()),
-    Field::text("Placement", |cell| cell.label.settings.placement.to_string()),
-    Field::number("Amount", |cell| cell.label.settings.workload.amount.to_string()),
-    Field::number("Value bytes", |cell| or(cell.label.settings.workload.value_bytes, "index")),
-    Field::number("Pipeline", |cell| cell.label.settings.workload.pipeline.to_string()),
-    Field::number(RATE, |cell| or(cell.label.settings.workload.rate, "closed loop")),
-    Field::text("Verify", |cell| cell.label.settings.workload.verify.to_string()),
-    Field::text("Split", |cell| cell.label.settings.workload.split.to_string()),
-    Field::number("Warm-up", |cell| cell.label.settings.warmup.to_string()),
-];
-
-const ALWAYS: [Field; 2] = [
-    Field::text("Mode", |cell| cell.label.settings.mode.clone()),
-    Field::number("Workers", |cell| {
-        let asked = cell.label.settings.workers;
-        match &cell.label.client {
-            Some(client) if client.workers != asked => format!("{asked} → {}", client.workers),
-            _ => asked.to_string(),
-        }
-    }),
-];
-
-fn or(value: Option<impl ToString>, absent: &str) -> String {
-    value.map_or_else(|| absent.to_owned(), |value| value.to_string())
-}
+/// Those that are shown whether they vary or not.
+const ALWAYS: [Factor; 2] = [Factor::Mode, Factor::Workers];
 
 /// So many that the smallest number shows three digits or more, and never more than two: one trial does not repeat
 /// another to the hundredth.

@@ -31,21 +31,6 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The factors of which a changed constant is a difference.
-const MEASURING: [Factor; 11] = [
-    Factor::Amount,
-    Factor::ValueBytes,
-    Factor::Pipeline,
-    Factor::Rate,
-    Factor::Verify,
-    Factor::Split,
-    Factor::Link,
-    Factor::ServerArgs,
-    Factor::Lifetime,
-    Factor::Placement,
-    Factor::Warmup,
-];
-
 /// Every setting that measures, is one and the same in all cells of `old` and in all cells of `new`, and differs.
 #[must_use]
 pub fn differences(old: &Experiment, new: &Experiment) -> Vec<Difference> {
@@ -59,7 +44,7 @@ pub fn differences(old: &Experiment, new: &Experiment) -> Vec<Difference> {
             });
         }
     };
-    for factor in MEASURING {
+    for &factor in Factor::ALL.iter().filter(|factor| factor.setting().measures) {
         if let (Some(old), Some(new)) = (constant(old, factor), constant(new, factor)) {
             compare(factor.name(), &old, &new);
         }
@@ -157,7 +142,7 @@ fn values(experiment: &Experiment, factor: Factor) -> BTreeSet<String> {
         match matrix.axes.iter().find(|axis| axis.factor == factor) {
             Some(axis) => values.extend(axis.levels.iter().map(ToString::to_string)),
             None => {
-                values.insert(matrix.base.show(factor));
+                values.insert(factor.show(&matrix.base));
             }
         }
     }

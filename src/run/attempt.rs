@@ -8,19 +8,18 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tracing::info;
 
-use crate::experiment::{Amount, HostPair, Link, ModeSpec, ServerSpec, Settings};
+use crate::experiment::{HostPair, Link, ModeSpec, ServerSpec, Settings};
 use crate::host::client::CallError;
 use crate::plan::PlannedTrial;
 use crate::protocol::{
-    AgentErrorKind, AppliedPlacement, HostFacts, Job, JobWorkload, PROTOCOL, Ready, ServerCounts,
+    AgentErrorKind, AppliedPlacement, HostFacts, Job, JobWorkload, KeySpace, Ready, ServerCounts, ServerFill,
     ServerPlace, ServerReset, ServerSample, ServerUp, TrialAbort, TrialGo, TrialPrepare, TrialReady,
 };
 use crate::record::{ClientLabel, Flag, HostLabel, LinkKind, Measured, Part, Status, TrialRecord};
 use crate::run::fleet::{Fleet, is_unavailable, program, server_key};
 use crate::run::{RunError, flags, stop_requested, team};
 use crate::units::Nanos;
-use crate::verify::traffic::{self, Expected};
-use crate::verify::{self, Disagreement, Keys};
+use crate::verify::{self, Circumstances, Disagreement, traffic};
 
 /// How an attempt ended, and what follows for the run.
 pub(super) struct Ended {
@@ -226,9 +225,21 @@ async fn carry_out(
         return Err(Failure::for_good("the server has no Unix socket whose path could be told".to_owned()));
     }
 
+    if settings.workload.kind.workload().is_free && !up.flushes {
+        let kind = settings.workload.kind;
+        let error = format!(
+            "nobody knows which keys the workload `{kind}` leaves behind, and this server may not be flushed"
+        );
+        return Err(Failure::for_good(error + " (`allow_flush`)"));
+    }
     let job = job(fleet, trial, &up, record.attempt);
     *keys_at_risk = (!up.flushes).then(|| job.key_prefix.clone());
     let (workload, workers, key_prefix) = (job.workload.clone(), job.workers, job.key_prefix.clone());
+    let keys = (workload.kind.workload().fill)(&workload);
+    if keys > 0 {
+        let space = KeySpace { prefix: key_prefix.clone(), keys, value_bytes: workload.value_bytes };
+        fleet.call(server_host, ServerFill { key: key.clone(), space }).await?;
+    }
     let jobs = team::jobs(job, clients.len());
     let asked: Vec<JobWorkload> = jobs.iter().map(|job| job.workload.clone()).collect();
     let prepare = clients.iter().zip(jobs).map(|(host, job)| {
@@ -251,7 +262,7 @@ async fn carry_out(
     let may_differ = together.comparability.is_some();
     record.client = Some(together);
 
-    fleet.call(server_host, ServerReset { key: key.clone() }).await?;
+    fleet.call(server_host, ServerReset { key: key.clone(), keep_keys: keys > 0 }).await?;
     let begun = Instant::now();
     let go = clients.iter().map(|host| {
         let call = TrialGo { trial: name.to_owned(), timeout: left() };
@@ -270,7 +281,7 @@ async fn carry_out(
             result,
         })
         .collect();
-    let expected = Expected {
+    let circumstances = Circumstances {
         workload: &workload,
         workers,
         key_prefix: &key_prefix,
@@ -278,7 +289,7 @@ async fn carry_out(
         differs: may_differ,
         ours: !matches!(fleet.experiment.servers[&settings.server], ServerSpec::External { .. }),
     };
-    let (measured, disturbed) = accept(&asked, &parts, wall, counts, &expected)?;
+    let (measured, disturbed) = accept(&asked, &parts, wall, counts, &circumstances)?;
     Ok(Outcome { measured, parts, disturbed })
 }
 
@@ -324,7 +335,7 @@ fn accept(
     parts: &[Part],
     wall: Nanos,
     counts: ServerCounts,
-    expected: &Expected<'_>,
+    circumstances: &Circumstances<'_>,
 ) -> Result<(Measured, bool), Failure> {
     let several = parts.len() > 1;
     for (asked, part) in asked.iter().zip(parts) {
@@ -335,10 +346,8 @@ fn accept(
         })?;
     }
     let result = team::result(parts, wall).map_err(Failure::for_good)?;
-    let keys = Keys { left: !expected.deletes_keys, may_differ: expected.differs };
-    verify::confirm(&result.done, &counts, keys)?;
-    traffic::confirm(&result.done, &counts, expected)?;
-    let disturbed = !expected.ours && traffic::others_were_at_work(&result.done, &counts, expected);
+    verify::confirm(&result.done, &counts, circumstances)?;
+    let disturbed = !circumstances.ours && traffic::others_were_at_work(&result.done, &counts, circumstances);
     let (latency, latency_summary) = verify::latency(&result).map_err(Failure::for_good)?;
     let measured = Measured {
         elapsed_ns: result.done.elapsed_ns,
@@ -363,27 +372,16 @@ fn accept(
 fn job(fleet: &Fleet<'_>, trial: &PlannedTrial, up: &ServerUp, attempt: u32) -> Job {
     let settings = &trial.cell.settings;
     let workload = &settings.workload;
-    let (operations, duration_ns) = match workload.amount {
-        Amount::Operations(n) => (Some(n), None),
-        Amount::Duration(d) => (None, Some(d)),
-    };
     let mut server = up.endpoint.clone();
     if workload.link == Link::Tcp {
         server.unix_socket = None;
     }
+    let work = JobWorkload::from(settings);
     Job {
-        protocol: PROTOCOL,
+        protocol: work.protocol(),
         mode: settings.mode.clone(),
         server,
-        workload: JobWorkload {
-            kind: workload.kind,
-            operations,
-            duration_ns,
-            value_bytes: workload.value_bytes,
-            pipeline: workload.pipeline,
-            rate: workload.rate,
-            verify: workload.verify,
-        },
+        workload: work,
         workers: workload.split.workers(workload.amount, settings.workers),
         // On a server of our own the prefix is always the same: keys of trial 10,000 must not be longer, and
         // so dearer, than those of trial 1.

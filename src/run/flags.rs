@@ -62,7 +62,7 @@ pub(super) fn flags(
     };
     flag(Flag::BehindSchedule, is_late || workload.rate.is_some_and(missed));
     // To delete its keys is in what the agent's clock saw, and not in what the driver claims.
-    let deleted = ["del", "unlink"].iter().any(|&name| measured.server.others.contains_key(name));
+    let deleted = measured.server.sum(["del", "unlink"]).calls > 0;
     let apart = if deleted { CLOCKS_APART } else { CLAIM_APART };
     flag(Flag::ClockDisagrees, clients.iter().any(|(part, _)| has_another_clock(part, apart)));
     flag(Flag::Persistence, record.server.as_ref().is_some_and(|server| server.persistence));

@@ -1,6 +1,8 @@
 //! Several clients of one server: the job of each, and what they did together. One client is a team of one, and then
 //! everything here leaves it as it is. Pure decisions, no message is sent here.
 
+use std::collections::BTreeMap;
+
 use crate::experiment::Warmup;
 use crate::latency;
 use crate::protocol::AppliedPlacement;
@@ -29,8 +31,10 @@ pub(super) fn jobs(job: Job, clients: usize) -> Vec<Job> {
         if let Warmup::Operations(operations) = job.warmup {
             part.warmup = Warmup::Operations(share(operations));
         }
-        // Workers are numbered anew in every driver, and no two may meet.
-        part.key_prefix = format!("{}{client}:", job.key_prefix);
+        // Workers are numbered anew in every driver, and no two may meet, unless all work on the same keys.
+        if (job.workload.kind.workload().fill)(&job.workload) == 0 {
+            part.key_prefix = format!("{}{client}:", job.key_prefix);
+        }
         part.seed = job.seed.wrapping_add(u64::from(client) << 32);
         first += workers;
         jobs.push(part);
@@ -76,6 +80,7 @@ pub(super) fn result(parts: &[Part], wall: Nanos) -> Result<TrialResult, String>
             latency: all.as_ref().map(latency::encode),
             max_lag_ns: results().filter_map(|result| result.done.max_lag_ns).max(),
             keys: other_keys.then(|| results().map(keys).sum()),
+            calls: calls(results()),
             // Of times that belong together only by chance; see `progress`.
             progress: None,
         },
@@ -88,6 +93,17 @@ pub(super) fn result(parts: &[Part], wall: Nanos) -> Result<TrialResult, String>
         steal_ns: told(&|result| result.steal_ns),
         load1: results().filter_map(|result| result.load1).max_by(f64::total_cmp),
     })
+}
+
+/// The calls of all clients together, if all tell.
+fn calls<'a>(results: impl Iterator<Item = &'a TrialResult>) -> Option<BTreeMap<String, u64>> {
+    let mut sum = BTreeMap::new();
+    for result in results {
+        for (command, calls) in result.done.calls.as_ref()? {
+            *sum.entry(command.clone()).or_default() += calls;
+        }
+    }
+    Some(sum)
 }
 
 /// The operations of all clients together in equal parts of the time of the slowest; `None` if one of them does not tell.
@@ -158,22 +174,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::experiment::WorkloadKind;
-    use crate::protocol::{Endpoint, PROTOCOL};
+    use crate::protocol::Endpoint;
+    use crate::workload::Kind;
 
     fn job(workers: u32, operations: Option<u64>, rate: Option<u64>) -> Job {
         Job {
-            protocol: PROTOCOL,
+            protocol: 1,
             mode: "sync".to_owned(),
             server: Endpoint { host: "h".to_owned(), port: 1, unix_socket: None, password: None },
             workload: JobWorkload {
-                kind: WorkloadKind::SetGet,
+                kind: Kind::SetGet,
                 operations,
                 duration_ns: operations.is_none().then_some(Nanos::from_secs(1)),
                 value_bytes: None,
                 pipeline: 1,
                 rate,
                 verify: true,
+                ..JobWorkload::default()
             },
             workers,
             key_prefix: "t:".to_owned(),

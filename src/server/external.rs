@@ -7,7 +7,9 @@ use redis::aio::MultiplexedConnection;
 use super::info::{self, Counters};
 use super::persistence::Persistence;
 use super::{client_limit, connect, description, said};
-use crate::protocol::{AgentError, AgentErrorKind, ClientLimit, Endpoint, ServerDescription, ServerIdentity};
+use crate::protocol::{
+    AgentError, AgentErrorKind, ClientLimit, Endpoint, KeySpace, ServerDescription, ServerIdentity,
+};
 
 /// A connection to somebody else's server.
 pub(super) struct External {
@@ -21,8 +23,10 @@ pub(super) struct External {
     /// How many clients it takes, where it tells.
     pub(super) clients: Option<ClientLimit>,
     pub(super) baseline: Counters,
-    /// Calls of SET and GET when the driver said that it was done, if that was noted since the baseline.
-    pub(super) calls_at_done: Option<u64>,
+    /// What was counted when the driver said that it was done, if that was noted since the baseline.
+    pub(super) at_done: Option<Counters>,
+    /// Keys that were put there for a workload and are still there.
+    filled: Option<KeySpace>,
     connection: MultiplexedConnection,
 }
 
@@ -59,7 +63,8 @@ impl External {
             identity,
             clients,
             baseline,
-            calls_at_done: None,
+            at_done: None,
+            filled: None,
             connection,
         })
     }
@@ -90,7 +95,7 @@ impl External {
                 if self.flushes && !met.flushes {
                     tracing::warn!("{} is not empty any more: it will not be flushed", self.name);
                 }
-                *self = Self { flushes: met.flushes && self.flushes, ..met };
+                *self = Self { flushes: met.flushes && self.flushes, filled: self.filled.take(), ..met };
             }
             Err(error) => tracing::info!("{} does not tell whether it persists: {}", self.name, said(&error)),
         }
@@ -103,18 +108,13 @@ impl External {
     }
 
     /// Empties it if that is permitted, and takes the baseline.
-    pub(super) async fn reset(&mut self) -> Result<(), AgentError> {
-        if self.flushes {
-            let mut pipeline = redis::pipe();
-            pipeline.cmd("FLUSHALL").arg("SYNC").ignore();
-            pipeline
-                .query_async::<()>(&mut self.connection)
-                .await
-                .map_err(|error| self.failed("did not answer FLUSHALL", &error))?;
+    pub(super) async fn reset(&mut self, keep_keys: bool) -> Result<(), AgentError> {
+        if !keep_keys {
+            self.empty().await?;
         }
         self.baseline = self.count().await?;
-        self.calls_at_done = None;
-        if self.flushes && !self.baseline.is_empty() {
+        self.at_done = None;
+        if self.flushes && !keep_keys && !self.baseline.is_empty() {
             let message =
                 format!("{} holds keys right after FLUSHALL: somebody else writes to it", self.name);
             return Err(AgentError::new(AgentErrorKind::Failed, message));
@@ -122,11 +122,37 @@ impl External {
         Ok(())
     }
 
-    /// Leaves it as it was found: empty, where it may be flushed.
+    /// Removes all keys, where that is permitted, and otherwise those that were put there for a workload.
+    async fn empty(&mut self) -> Result<(), AgentError> {
+        let filled = self.filled.take();
+        if self.flushes {
+            let mut pipeline = redis::pipe();
+            pipeline.cmd("FLUSHALL").arg("SYNC").ignore();
+            pipeline
+                .query_async::<()>(&mut self.connection)
+                .await
+                .map_err(|error| self.failed("did not answer FLUSHALL", &error))?;
+        } else if let Some(space) = filled {
+            super::delete(&mut self.connection, &space)
+                .await
+                .map_err(|error| self.failed("did not answer DEL", &error))?;
+        }
+        Ok(())
+    }
+
+    /// Puts keys there for a workload.
+    pub(super) async fn fill(&mut self, space: &KeySpace) -> Result<(), AgentError> {
+        self.empty().await?;
+        // Some of them may be there even if this fails.
+        self.filled = Some(space.clone());
+        super::write(&mut self.connection, space)
+            .await
+            .map_err(|error| self.failed("did not answer MSET", &error))
+    }
+
+    /// Leaves it as it was found: empty, where it may be flushed, and without keys that were put there.
     pub(super) async fn leave(mut self) {
-        if self.flushes
-            && let Err(error) = self.reset().await
-        {
+        if let Err(error) = self.empty().await {
             tracing::warn!("{} is left with keys of the last trial: {error}", self.name);
         }
     }

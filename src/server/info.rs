@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::protocol::{OtherCalls, ServerCounts, ServerIdentity};
+use crate::protocol::{CommandCounts, ServerCounts, ServerIdentity};
 use crate::units::Nanos;
 
 /// The value of a field such as `redis_version`.
@@ -27,12 +27,7 @@ pub(super) fn identity(info: &str) -> Option<ServerIdentity> {
 /// Everything that is counted, at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Counters {
-    set_calls: u64,
-    get_calls: u64,
-    failed_calls: u64,
-    script_calls: u64,
-    executing: Nanos,
-    others: BTreeMap<String, OtherCalls>,
+    commands: BTreeMap<String, CommandCounts>,
     // Not every server tells these.
     reads: Option<u64>,
     received_bytes: Option<u64>,
@@ -48,19 +43,13 @@ pub(super) struct Counters {
 impl Counters {
     /// Reads the reply to `INFO all`. Errors with the name of a field that is missing.
     pub(super) fn parse(info: &str) -> Result<Self, &'static str> {
-        let (set, get) = (Command::parse(info, "set"), Command::parse(info, "get"));
         let cpu = |user: &'static str, system: &'static str| {
             Some(Nanos(seconds(field(info, user)?)?.0 + seconds(field(info, system)?)?.0))
         };
         let told = |name| field(info, name).and_then(|value| value.parse().ok());
         let number = |name| told(name).ok_or(name);
         Ok(Self {
-            set_calls: set.calls,
-            get_calls: get.calls,
-            failed_calls: set.failed + get.failed,
-            script_calls: SCRIPTS.iter().map(|name| Command::parse(info, name).calls).sum(),
-            executing: Nanos((set.usec + get.usec) * 1_000),
-            others: others(info),
+            commands: commands(info),
             reads: told("total_reads_processed"),
             received_bytes: told("total_net_input_bytes"),
             sent_bytes: told("total_net_output_bytes"),
@@ -78,9 +67,14 @@ impl Counters {
         self.keys == 0
     }
 
-    /// Calls of SET and GET.
-    pub(super) fn calls(&self) -> u64 {
-        self.set_calls + self.get_calls
+    /// Keys in all databases.
+    pub(super) fn keys(&self) -> i64 {
+        self.keys
+    }
+
+    /// Calls of each command that were counted since `then`.
+    pub(super) fn calls_since(&self, then: &Self) -> BTreeMap<String, u64> {
+        self.commands_since(then).into_iter().map(|(name, counts)| (name, counts.calls)).collect()
     }
 
     /// Connections of others than the agent, which has one.
@@ -94,11 +88,7 @@ impl Counters {
         let cpu = |now: Nanos, then: Nanos| Nanos(now.0.saturating_sub(then.0));
         let grown = |now: Option<u64>, then: Option<u64>| Some(now?.saturating_sub(then?));
         ServerCounts {
-            set_calls: self.set_calls.saturating_sub(baseline.set_calls),
-            get_calls: self.get_calls.saturating_sub(baseline.get_calls),
-            failed_calls: self.failed_calls.saturating_sub(baseline.failed_calls),
-            script_calls: self.script_calls.saturating_sub(baseline.script_calls),
-            executing_ns: cpu(self.executing, baseline.executing),
+            commands: self.commands_since(baseline),
             keyspace_misses: self.keyspace_misses.saturating_sub(baseline.keyspace_misses),
             keys_added: self.keys - baseline.keys,
             cpu_ns: cpu(self.cpu, baseline.cpu),
@@ -111,61 +101,48 @@ impl Counters {
             received_bytes: grown(self.received_bytes, baseline.received_bytes),
             sent_bytes: grown(self.sent_bytes, baseline.sent_bytes),
             connections: None,
-            calls_after_done: None,
-            others: self.others_since(baseline),
+            after_done: None,
         }
     }
 
-    fn others_since(&self, baseline: &Self) -> BTreeMap<String, OtherCalls> {
-        let since = |(name, now): (&String, &OtherCalls)| {
-            let then = baseline.others.get(name).copied().unwrap_or_default();
-            let calls = now.calls.saturating_sub(then.calls);
-            let executing_ns = Nanos(now.executing_ns.0.saturating_sub(then.executing_ns.0));
-            (calls > 0).then(|| (name.clone(), OtherCalls { calls, executing_ns }))
+    fn commands_since(&self, baseline: &Self) -> BTreeMap<String, CommandCounts> {
+        let since = |(name, now): (&String, &CommandCounts)| {
+            let then = baseline.commands.get(name).copied().unwrap_or_default();
+            let counts = CommandCounts {
+                calls: now.calls.saturating_sub(then.calls),
+                executing_ns: Nanos(now.executing_ns.0.saturating_sub(then.executing_ns.0)),
+                failed: now.failed.saturating_sub(then.failed),
+            };
+            (counts.calls > 0 || counts.failed > 0).then(|| (name.clone(), counts))
         };
-        self.others.iter().filter_map(since).collect()
+        self.commands.iter().filter_map(since).collect()
     }
 }
 
-/// What is counted of all commands but SET and GET, and INFO, by which the agent asks for all this.
-fn others(info: &str) -> BTreeMap<String, OtherCalls> {
-    let names = info.lines().filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(':'));
-    names
-        .filter(|(name, _)| !["set", "get", "info"].contains(name))
-        .map(|(name, _)| {
-            let Command { calls, usec, .. } = Command::parse(info, name);
-            (name.to_owned(), OtherCalls { calls, executing_ns: Nanos(usec * 1_000) })
-        })
+/// What is counted of all commands but INFO, by which the agent asks for all this. One that was never called has no line.
+fn commands(info: &str) -> BTreeMap<String, CommandCounts> {
+    let lines = info.lines().filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(':'));
+    lines
+        .filter(|(name, _)| *name != "info")
+        .map(|(name, counts)| (name.to_owned(), counted(counts)))
         .collect()
 }
 
-/// The commands that run a script or a function.
-const SCRIPTS: [&str; 6] = ["eval", "evalsha", "eval_ro", "evalsha_ro", "fcall", "fcall_ro"];
-
-/// One line of commandstats; a command that was never called has none.
-#[derive(Default)]
-struct Command {
-    calls: u64,
-    usec: u64,
-    failed: u64,
-}
-
-impl Command {
-    fn parse(info: &str, command: &str) -> Self {
-        let mut stats = Self::default();
-        for pair in field(info, &format!("cmdstat_{command}")).unwrap_or_default().split(',') {
-            let Some((name, value)) = pair.split_once('=') else { continue };
-            let value = value.parse().unwrap_or(0);
-            match name {
-                "calls" => stats.calls = value,
-                "usec" => stats.usec = value,
-                // Servers before 6.2 do not tell these two.
-                "rejected_calls" | "failed_calls" => stats.failed += value,
-                _ => {}
-            }
+/// One line of commandstats.
+fn counted(line: &str) -> CommandCounts {
+    let mut counts = CommandCounts::default();
+    for pair in line.trim_end().split(',') {
+        let Some((name, value)) = pair.split_once('=') else { continue };
+        let value = value.parse().unwrap_or(0);
+        match name {
+            "calls" => counts.calls = value,
+            "usec" => counts.executing_ns = Nanos(value * 1_000),
+            // Servers before 6.2 do not tell these two.
+            "rejected_calls" | "failed_calls" => counts.failed += value,
+            _ => {}
         }
-        stats
     }
+    counts
 }
 
 /// Keys in all databases: the sum over lines such as `db0:keys=1,expires=0,avg_ttl=0`.
@@ -207,18 +184,18 @@ mod tests {
         assert_eq!(
             counts,
             ServerCounts {
-                set_calls: 10,
-                get_calls: 12,
-                failed_calls: 7,
-                script_calls: 3,
-                executing_ns: Nanos(33_000),
+                commands: BTreeMap::from([
+                    called("eval", 3, 9_000, 0),
+                    called("get", 12, 6_000, 4),
+                    called("set", 10, 27_000, 3),
+                    called("setex", 99, 1_000, 0),
+                ]),
                 keyspace_misses: 2,
                 keys_added: 10,
                 cpu_ns: Nanos(4_486_000),
                 // The baseline is one that does not tell it.
                 main_thread_cpu_ns: None,
                 memory_bytes: 965_960,
-                others: BTreeMap::from([called("eval", 3, 9_000), called("setex", 99, 1_000)]),
                 ..ServerCounts::default()
             }
         );
@@ -229,12 +206,12 @@ mod tests {
         let baseline = Counters::parse(REDIS).unwrap();
         let later = REDIS.replace("keys=8", "keys=5").replace("set:calls=10", "set:calls=15");
         let counts = Counters::parse(&later).unwrap().since(&baseline);
-        assert_eq!((counts.set_calls, counts.get_calls, counts.keys_added), (5, 0, -3));
+        assert_eq!((counts.calls("set"), counts.calls("get"), counts.keys_added), (5, 0, -3));
         assert_eq!(counts.main_thread_cpu_ns, Some(Nanos(0)));
     }
 
-    fn called(name: &str, calls: u64, executing: u64) -> (String, OtherCalls) {
-        (name.to_owned(), OtherCalls { calls, executing_ns: Nanos(executing) })
+    fn called(name: &str, calls: u64, executing: u64, failed: u64) -> (String, CommandCounts) {
+        (name.to_owned(), CommandCounts { calls, executing_ns: Nanos(executing), failed })
     }
 
     #[test]
@@ -249,8 +226,8 @@ mod tests {
             .replace("# Keyspace", "cmdstat_config|get:calls=1,usec=2\r\n# Keyspace");
         let counts = Counters::parse(&later).unwrap().since(&baseline);
         assert_eq!((counts.received_bytes, counts.reads, counts.sent_bytes), (Some(250), Some(2), None));
-        let expected = [called("config|get", 1, 2_000), called("setex", 2, 3_000)];
-        assert_eq!(counts.others, BTreeMap::from(expected));
+        let expected = [called("config|get", 1, 2_000, 0), called("setex", 2, 3_000, 0)];
+        assert_eq!(counts.commands, BTreeMap::from(expected));
     }
 
     #[test]

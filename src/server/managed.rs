@@ -20,7 +20,9 @@ use crate::experiment::{Address, data_directory};
 use crate::host::child::{self, Child};
 use crate::host::placement;
 use crate::host::programs;
-use crate::protocol::{AgentError, AgentErrorKind, ClientLimit, Endpoint, ServerDescription, ServerIdentity};
+use crate::protocol::{
+    AgentError, AgentErrorKind, ClientLimit, Endpoint, KeySpace, ServerDescription, ServerIdentity,
+};
 
 const READY_WITHIN: Duration = Duration::from_secs(10);
 const GONE_WITHIN: Duration = Duration::from_secs(1);
@@ -56,8 +58,10 @@ pub(super) struct Managed {
     /// How many clients it takes, where it tells.
     pub(super) clients: Option<ClientLimit>,
     pub(super) baseline: Counters,
-    /// Calls of SET and GET when the driver said that it was done, if that was noted since the baseline.
-    pub(super) calls_at_done: Option<u64>,
+    /// What was counted when the driver said that it was done, if that was noted since the baseline.
+    pub(super) at_done: Option<Counters>,
+    /// The keys of the last [`Self::fill`].
+    filled: i64,
     connection: MultiplexedConnection,
     bound_to: Option<Vec<u32>>,
     death: Option<String>,
@@ -191,7 +195,8 @@ impl Managed {
             identity,
             clients,
             baseline: Counters::default(),
-            calls_at_done: None,
+            at_done: None,
+            filled: 0,
             connection,
             bound_to: None,
             death: None,
@@ -288,22 +293,48 @@ impl Managed {
         }
     }
 
-    /// Empties it, resets its statistics, and takes the baseline, in one round trip.
-    pub(super) async fn reset(&mut self) -> Result<(), AgentError> {
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("FLUSHALL").arg("SYNC").ignore();
-        pipeline.cmd("DBSIZE").cmd("CONFIG").arg("RESETSTAT").ignore().cmd("INFO").arg("all");
-        let (keys, info): (u64, String) = match pipeline.query_async(&mut self.connection).await {
-            Ok(answer) => answer,
-            Err(error) => return Err(self.explain("FLUSHALL, CONFIG RESETSTAT and INFO", &error).await),
-        };
-        if keys != 0 {
-            return Err(
-                self.failed(&format!("holds {keys} keys right after FLUSHALL: somebody else writes to it"))
-            );
+    /// Empties it, or leaves it the keys that were put there, resets its statistics, and takes the baseline.
+    pub(super) async fn reset(&mut self, keep_keys: bool) -> Result<(), AgentError> {
+        if !keep_keys {
+            self.empty().await?;
         }
-        self.baseline = self.counters(&info)?;
-        self.calls_at_done = None;
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("CONFIG").arg("RESETSTAT").ignore().cmd("INFO").arg("all");
+        let (info,): (String,) = match pipeline.query_async(&mut self.connection).await {
+            Ok(answer) => answer,
+            Err(error) => return Err(self.explain("CONFIG RESETSTAT and INFO", &error).await),
+        };
+        let baseline = self.counters(&info)?;
+        if baseline.keys() != self.filled {
+            let (holds, filled) = (baseline.keys(), self.filled);
+            return Err(self.failed(&format!("holds {holds} keys, and not the {filled} that were put there")));
+        }
+        self.baseline = baseline;
+        self.at_done = None;
+        Ok(())
+    }
+
+    async fn empty(&mut self) -> Result<(), AgentError> {
+        self.filled = 0;
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("FLUSHALL").arg("SYNC").ignore().cmd("DBSIZE");
+        match pipeline.query_async(&mut self.connection).await {
+            Ok((0_u64,)) => Ok(()),
+            Ok((keys,)) => {
+                Err(self
+                    .failed(&format!("holds {keys} keys right after FLUSHALL: somebody else writes to it")))
+            }
+            Err(error) => Err(self.explain("FLUSHALL and DBSIZE", &error).await),
+        }
+    }
+
+    /// Empties it, and puts keys there.
+    pub(super) async fn fill(&mut self, space: &KeySpace) -> Result<(), AgentError> {
+        self.empty().await?;
+        if let Err(error) = super::write(&mut self.connection, space).await {
+            return Err(self.explain("MSET", &error).await);
+        }
+        self.filled = i64::try_from(space.keys).unwrap_or(i64::MAX);
         Ok(())
     }
 

@@ -29,8 +29,8 @@ use self::info::Counters;
 use self::managed::{Managed, Recipe};
 pub use self::path::round_trip;
 use crate::protocol::{
-    AgentError, AgentErrorKind, ClientLimit, Endpoint, Launch, ServerCounts, ServerDescribe,
-    ServerDescription, ServerReset, ServerSample, ServerStart, ServerStop, ServerUp,
+    AgentError, AgentErrorKind, ClientLimit, Endpoint, KeySpace, Launch, ServerCounts, ServerDescribe,
+    ServerDescription, ServerFill, ServerReset, ServerSample, ServerStart, ServerStop, ServerUp,
 };
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -141,14 +141,26 @@ impl Servers {
         Ok(true)
     }
 
+    /// Empties a server, and puts the keys there that a workload needs.
+    ///
+    /// # Errors
+    /// `Failed` when the server does not answer or is not empty in between; `Protocol` when it was never started.
+    pub async fn fill(&mut self, request: &ServerFill) -> Result<(), AgentError> {
+        match self.find(&request.key)? {
+            Server::Managed(server) => server.fill(&request.space).await,
+            Server::External(server) => server.fill(&request.space).await,
+        }
+    }
+
     /// Empties a server, resets its statistics and takes a baseline; of somebody else's server only the baseline.
     ///
     /// # Errors
-    /// `Failed` when the server does not answer or is not empty afterwards; `Protocol` when it was never started.
+    /// `Failed` when the server does not answer or does not hold what it should afterwards; `Protocol` when it was never
+    /// started.
     pub async fn reset(&mut self, request: &ServerReset) -> Result<(), AgentError> {
         match self.find(&request.key)? {
-            Server::Managed(server) => server.reset().await,
-            Server::External(server) => server.reset().await,
+            Server::Managed(server) => server.reset(request.keep_keys).await,
+            Server::External(server) => server.reset(request.keep_keys).await,
         }
     }
 
@@ -157,21 +169,21 @@ impl Servers {
     /// # Errors
     /// `Failed` when the server does not answer, with how it died if it did; `Protocol` when it was never started.
     pub async fn sample(&mut self, request: &ServerSample) -> Result<ServerCounts, AgentError> {
-        let after = |now: &Counters, done: Option<u64>| done.map(|done| now.calls().saturating_sub(done));
+        let after = |now: &Counters, done: &Option<Counters>| done.as_ref().map(|done| now.calls_since(done));
         match self.find(&request.key)? {
             Server::Managed(server) => {
                 let now = server.count().await?;
                 Ok(ServerCounts {
                     connections: server.baseline.connections(),
-                    calls_after_done: after(&now, server.calls_at_done),
+                    after_done: after(&now, &server.at_done),
                     ..now.since(&server.baseline)
                 })
             }
             // Whose the connections to it are nobody can tell.
             Server::External(server) => {
                 let now = server.count().await?;
-                let calls_after_done = after(&now, server.calls_at_done);
-                Ok(ServerCounts { calls_after_done, ..now.since(&server.baseline) })
+                let after_done = after(&now, &server.at_done);
+                Ok(ServerCounts { after_done, ..now.since(&server.baseline) })
             }
         }
     }
@@ -180,12 +192,8 @@ impl Servers {
     /// seen. A server that does not answer now will not answer [`Self::sample`] either, which says why.
     pub async fn note_done(&mut self, key: &str) {
         match self.known.get_mut(key) {
-            Some(Server::Managed(server)) => {
-                server.calls_at_done = server.count().await.ok().map(|now| now.calls());
-            }
-            Some(Server::External(server)) => {
-                server.calls_at_done = server.count().await.ok().map(|now| now.calls());
-            }
+            Some(Server::Managed(server)) => server.at_done = server.count().await.ok(),
+            Some(Server::External(server)) => server.at_done = server.count().await.ok(),
             None => {}
         }
     }
@@ -280,8 +288,10 @@ impl Servers {
     }
 
     async fn forget(&mut self, key: &str) {
-        if let Some(Server::Managed(server)) = self.known.remove(key) {
-            server.stop().await;
+        match self.known.remove(key) {
+            Some(Server::Managed(server)) => server.stop().await,
+            Some(Server::External(server)) => server.leave().await,
+            None => {}
         }
     }
 }
@@ -312,6 +322,39 @@ async fn client_limit(connection: &mut MultiplexedConnection, info: &str) -> Opt
         most: told.or_else(|| number("maxclients"))?,
         connected: number("connected_clients")?,
     })
+}
+
+/// So many keys are written, or deleted, by one command, if they are small; and so many bytes of values if they are not.
+const KEYS_AT_ONCE: u64 = 1_000;
+const BYTES_AT_ONCE: u64 = 1 << 20;
+
+/// The indexes of a key space, in runs that one command can take.
+fn runs(space: &KeySpace) -> impl Iterator<Item = std::ops::Range<u64>> + use<> {
+    let value = u64::from(space.value_bytes.unwrap_or(0)) + 1;
+    let (at_once, keys) = ((BYTES_AT_ONCE / value).clamp(1, KEYS_AT_ONCE), space.keys);
+    (0..keys).step_by(at_once as usize).map(move |first| first..keys.min(first + at_once))
+}
+
+async fn write(connection: &mut MultiplexedConnection, space: &KeySpace) -> RedisResult<()> {
+    for run in runs(space) {
+        let mut mset = redis::cmd("MSET");
+        for index in run {
+            mset.arg(space.key(index)).arg(space.value(index));
+        }
+        mset.exec_async(connection).await?;
+    }
+    Ok(())
+}
+
+async fn delete(connection: &mut MultiplexedConnection, space: &KeySpace) -> RedisResult<()> {
+    for run in runs(space) {
+        let mut del = redis::cmd("DEL");
+        for index in run {
+            del.arg(space.key(index));
+        }
+        del.exec_async(connection).await?;
+    }
+    Ok(())
 }
 
 /// An error of the library in one line.

@@ -114,17 +114,18 @@ impl LastDue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::WorkloadKind;
+    use crate::workload::Kind;
 
     fn asked(rate: Option<u64>, pipeline: u32) -> JobWorkload {
         JobWorkload {
-            kind: WorkloadKind::SetGet,
+            kind: Kind::SetGet,
             operations: Some(1_000),
             duration_ns: None,
             value_bytes: None,
             pipeline,
             rate,
             verify: true,
+            ..JobWorkload::default()
         }
     }
 

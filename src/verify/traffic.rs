@@ -1,9 +1,10 @@
-//! What a server counts beside SET and GET, held against what a job implies: other commands, bytes, reads. Each bound is
+//! What a server counts beside the commands of a workload, held against what a job implies: other commands, bytes, reads. Each bound is
 //! one that no client can be on the wrong side of that did what was asked for, whatever its library, and counts of which a
 //! server tells nothing are not held against anything.
 
-use super::Disagreement;
-use crate::protocol::{Done, JobWorkload, ServerCounts};
+use super::{Circumstances, Disagreement};
+use crate::protocol::{Done, ServerCounts};
+use crate::workload::Expected;
 
 /// Commands that say nothing against a driver of ours, in any number, each with why.
 const HARMLESS: &[&str] = &[
@@ -38,12 +39,6 @@ const NEGLIGIBLE: f64 = 0.01;
 /// So many calls for each worker are its own: those that connect, and one that ends.
 const CALLS_A_WORKER: u64 = 8;
 
-/// Of a key `<prefix><worker>:<index>` this is there at least, beside the prefix.
-const SHORTEST_NAME: u64 = 3;
-/// The words, blanks and line ends of `SET key value` and `GET key` in the shortest form that a server understands.
-const REQUEST: u64 = 13;
-/// `+OK`, `$n` and the line ends of a reply to SET and one to GET.
-const REPLY: u64 = 10;
 /// A segment on its way may be as short as this, in bytes, and be read by itself.
 const SEGMENT: u64 = 1024;
 /// Reads that are not those of operations: the agent's own, and for each worker those that connect and the end.
@@ -57,78 +52,55 @@ const DELETED: u64 = 8;
 const ANSWERS: u64 = 32 * 1024;
 const ANSWERS_A_WORKER: u64 = 1024;
 
-/// What is known beforehand of what a server will count.
-#[derive(Clone, Copy, Debug)]
-pub struct Expected<'a> {
-    /// The job's workload; of several clients that of any.
-    pub workload: &'a JobWorkload,
-    /// All workers together.
-    pub workers: u32,
-    /// What every key begins with.
-    pub key_prefix: &'a str,
-    /// Whether the driver deletes its keys.
-    pub deletes_keys: bool,
-    /// Whether the driver has said that it does something else than was asked for.
-    pub differs: bool,
-    /// Whether the server was started for this run, so that nobody else has any business there.
-    pub ours: bool,
+fn most_sent(done: &Done, expected: &Expected, circumstances: &Circumstances<'_>) -> Option<u64> {
+    let deleted = if circumstances.deletes_keys { DELETED } else { 0 };
+    let besides = ANSWERS + u64::from(circumstances.workers) * ANSWERS_A_WORKER;
+    Some(expected.most_values_sent? + done.operations * (LARGEST_REPLY + deleted) + besides)
 }
 
-impl Expected<'_> {
-    fn value_bytes(&self) -> u64 {
-        // The decimal index has a digit at least.
-        self.workload.value_bytes.map_or(1, u64::from)
-    }
-
-    fn least_received(&self, operations: u64) -> u64 {
-        let key = if self.differs { 1 } else { self.key_prefix.len() as u64 + SHORTEST_NAME };
-        operations * (self.value_bytes() + 2 * key + REQUEST)
-    }
-
-    fn least_sent(&self, operations: u64) -> u64 {
-        operations * (self.value_bytes() + REPLY)
-    }
-
-    fn most_sent(&self, operations: u64) -> u64 {
-        let digits = u64::from(operations.max(1).ilog10()) + 1;
-        let value = self.workload.value_bytes.map_or(digits, u64::from);
-        let deleted = if self.deletes_keys { DELETED } else { 0 };
-        operations * (value + LARGEST_REPLY + deleted) + ANSWERS + u64::from(self.workers) * ANSWERS_A_WORKER
-    }
-
-    /// A round trip has a write of its own on the client's side, or two where its buffer ends within it, and whatever is
-    /// long is cut up on its way.
-    fn most_reads(&self, operations: u64, counts: &ServerCounts) -> Option<u64> {
-        let workers = u64::from(self.workers);
-        let round_trips = operations / u64::from(self.workload.pipeline) + workers;
-        let of_others = counts.others.iter().filter(|(name, _)| !["multi", "exec"].contains(&name.as_str()));
-        let calls: u64 = of_others.map(|(_, other)| other.calls).sum();
-        let segments = counts.received_bytes? / SEGMENT;
-        Some(round_trips * 3 / 2 + segments + calls + workers * READS_A_WORKER + READS)
-    }
+/// A round trip has a write of its own on the client's side, or two where its buffer ends within it, and whatever is
+/// long is cut up on its way.
+fn most_reads(operations: u64, counts: &ServerCounts, circumstances: &Circumstances<'_>) -> Option<u64> {
+    let Circumstances { workload, workers, .. } = *circumstances;
+    let workers = u64::from(workers);
+    let round_trips = operations / u64::from(workload.pipeline) + workers;
+    let own = workload.commands();
+    let of_others = counts.others(&own).filter(|(name, _)| !["multi", "exec"].contains(&name.as_str()));
+    let calls: u64 = of_others.map(|(_, other)| other.calls).sum();
+    let segments = counts.received_bytes? / SEGMENT;
+    Some(round_trips * 3 / 2 + segments + calls + workers * READS_A_WORKER + READS)
 }
 
 /// Holds what all clients of a server claim together against what else the server counted.
 ///
 /// # Errors
 /// The first disagreement.
-pub fn confirm(done: &Done, counts: &ServerCounts, expected: &Expected<'_>) -> Result<(), Disagreement> {
+pub(crate) fn confirm(
+    done: &Done,
+    counts: &ServerCounts,
+    expected: &Expected,
+    circumstances: &Circumstances<'_>,
+) -> Result<(), Disagreement> {
     let operations = done.operations;
-    let Expected { workload, workers, differs, .. } = *expected;
-    if expected.ours {
-        let others = strangers(counts, expected);
+    let Circumstances { workload, workers, differs, .. } = *circumstances;
+    if circumstances.ours {
+        let others = strangers(counts, circumstances);
         if !others.is_empty() {
             return Err(Disagreement::OtherCommands(others.join(", ")));
         }
     }
-    if let Some(calls @ 1..) = counts.calls_after_done {
-        return Err(Disagreement::AfterDone(calls));
+    let own = workload.commands();
+    if let Some(after) = &counts.after_done {
+        let calls = |command: &str| after.get(command).copied().unwrap_or(0);
+        if own.iter().any(|command| calls(command) > 0) {
+            return Err(Disagreement::AfterDone(super::calls(&own, calls)));
+        }
     }
-    let least = expected.least_received(operations);
+    let least = expected.least_received;
     if let Some(received) = counts.received_bytes.filter(|&received| received < least) {
         return Err(Disagreement::Received { received, operations, least });
     }
-    let least = expected.least_sent(operations);
+    let least = expected.least_sent;
     if let Some(sent) = counts.sent_bytes.filter(|&sent| sent < least) {
         return Err(Disagreement::Sent { sent, operations, least });
     }
@@ -141,7 +113,7 @@ pub fn confirm(done: &Done, counts: &ServerCounts, expected: &Expected<'_>) -> R
     if own_connections && reads < least {
         return Err(Disagreement::FewReads { reads, operations, pipeline, least });
     }
-    match expected.most_reads(operations, counts) {
+    match most_reads(operations, counts, circumstances) {
         Some(most) if pipeline > 1 && reads > most => {
             Err(Disagreement::ManyReads { reads, operations, pipeline, most })
         }
@@ -153,40 +125,42 @@ pub fn confirm(done: &Done, counts: &ServerCounts, expected: &Expected<'_>) -> R
 /// beyond a hundredth of the driver's; one of the few commands that count for many; or more bytes sent than the driver
 /// can have asked for, as to a MONITOR that was there before.
 #[must_use]
-pub fn others_were_at_work(done: &Done, counts: &ServerCounts, expected: &Expected<'_>) -> bool {
+pub fn others_were_at_work(done: &Done, counts: &ServerCounts, circumstances: &Circumstances<'_>) -> bool {
+    let Circumstances { workload, deletes_keys, .. } = *circumstances;
+    let own = workload.commands();
     let known = |name: &str| {
-        listed(HARMLESS, name)
-            || listed(ADMINISTRATIVE, name)
-            || listed(DELETING, name) && expected.deletes_keys
+        listed(HARMLESS, name) || listed(ADMINISTRATIVE, name) || listed(DELETING, name) && deletes_keys
     };
-    let strange = || counts.others.iter().filter(|(name, _)| !known(name));
+    let strange = || counts.others(&own).filter(|(name, _)| !known(name));
     let asked: u64 = counts
-        .others
-        .iter()
+        .others(&own)
         .filter(|(name, _)| !["multi", "exec"].contains(&name.as_str()))
-        .filter(|(name, _)| !(listed(DELETING, name) && expected.deletes_keys))
+        .filter(|(name, _)| !(listed(DELETING, name) && deletes_keys))
         .map(|(_, other)| other.calls)
         .sum();
     // A driver deletes no more than it wrote.
-    let deleting: u64 =
-        DELETING.iter().filter_map(|&name| counts.others.get(name)).map(|other| other.calls).sum();
+    let deleting = counts.sum(DELETING).calls;
     let strange_calls: u64 = strange().map(|(_, other)| other.calls).sum();
     let strange_time: u64 = strange().map(|(_, other)| other.executing_ns.0).sum();
-    let workers = u64::from(expected.workers);
+    let workers = u64::from(circumstances.workers);
     let negligible = |ours: u64| (ours as f64 * NEGLIGIBLE) as u64;
-    let calls = 2 * done.operations;
-    counts.others.keys().any(|name| listed(WHOLESALE, name))
+    let calls = counts.sum(&own).calls;
+    let expected = super::expected(done, circumstances).ok();
+    let most_sent = expected.and_then(|expected| most_sent(done, &expected, circumstances));
+    counts.others(&own).any(|(name, _)| listed(WHOLESALE, name))
         || deleting > done.operations
         || strange_calls > negligible(calls)
         || strange_time > negligible(done.elapsed_ns.0)
         || asked > negligible(calls) + workers * CALLS_A_WORKER
-        || counts.sent_bytes.is_some_and(|sent| sent > expected.most_sent(done.operations))
+        || counts.sent_bytes.is_some_and(|sent| most_sent.is_some_and(|most| sent > most))
 }
 
 /// The commands that nobody should have called on a server of ours, as in `2 MSET`.
-fn strangers(counts: &ServerCounts, expected: &Expected<'_>) -> Vec<String> {
-    let allowed = |name: &str| listed(HARMLESS, name) || listed(DELETING, name) && expected.deletes_keys;
-    let strange = counts.others.iter().filter(|(name, _)| !allowed(name));
+fn strangers(counts: &ServerCounts, circumstances: &Circumstances<'_>) -> Vec<String> {
+    let Circumstances { workload, deletes_keys, .. } = *circumstances;
+    let allowed = |name: &str| listed(HARMLESS, name) || listed(DELETING, name) && deletes_keys;
+    let own = workload.commands();
+    let strange = counts.others(&own).filter(|(name, _)| !allowed(name));
     strange
         .map(|(name, other)| format!("{} {}", other.calls, name.replace('|', " ").to_uppercase()))
         .collect()
@@ -201,26 +175,36 @@ fn listed(list: &[&str], name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::experiment::WorkloadKind;
-    use crate::protocol::OtherCalls;
+    use crate::protocol::{CommandCounts, JobWorkload};
     use crate::units::Nanos;
+    use crate::workload::Kind;
 
     /// 2,000 operations with values of 1,000 bytes.
     fn workload(pipeline: u32) -> JobWorkload {
         JobWorkload {
-            kind: WorkloadKind::SetGet,
+            kind: Kind::SetGet,
             operations: Some(2000),
             duration_ns: None,
             value_bytes: Some(1000),
             pipeline,
             rate: None,
             verify: true,
+            ..JobWorkload::default()
         }
     }
 
-    fn expected(workload: &JobWorkload) -> Expected<'_> {
-        Expected { workload, workers: 1, key_prefix: "t:", deletes_keys: false, differs: false, ours: true }
+    fn expected(workload: &JobWorkload) -> Circumstances<'_> {
+        Circumstances {
+            workload,
+            workers: 1,
+            key_prefix: "t:",
+            deletes_keys: false,
+            differs: false,
+            ours: true,
+        }
     }
 
     fn done() -> Done {
@@ -228,23 +212,37 @@ mod tests {
         Done { elapsed_ns, operations: 2000, progress: None, ..Done::default() }
     }
 
+    fn confirm(
+        done: &Done,
+        counts: &ServerCounts,
+        circumstances: &Circumstances<'_>,
+    ) -> Result<(), Disagreement> {
+        let expected = super::super::expected(done, circumstances).unwrap();
+        super::confirm(done, counts, &expected, circumstances)
+    }
+
+    fn both() -> BTreeMap<String, CommandCounts> {
+        let calls = CommandCounts { calls: 2000, ..CommandCounts::default() };
+        ["set", "get"].map(|command| (command.to_owned(), calls)).into()
+    }
+
     /// As a redis-server 7.0.15 counted it of an honest client, 50 operations to a round trip.
     fn honest() -> ServerCounts {
         ServerCounts {
-            set_calls: 2000,
-            get_calls: 2000,
+            commands: both(),
             reads: Some(140),
             received_bytes: Some(2_300_000),
             sent_bytes: Some(2_030_000),
             connections: Some(1),
-            calls_after_done: Some(0),
+            after_done: Some(BTreeMap::new()),
             ..ServerCounts::default()
         }
     }
 
     fn called(counts: &ServerCounts, name: &str, calls: u64, executing_ns: Nanos) -> ServerCounts {
-        let others = [(name.to_owned(), OtherCalls { calls, executing_ns })].into();
-        ServerCounts { others, ..counts.clone() }
+        let mut counts = counts.clone();
+        counts.commands.insert(name.to_owned(), CommandCounts { calls, executing_ns, failed: 0 });
+        counts
     }
 
     fn verdict(pipeline: u32, counts: &ServerCounts) -> Result<(), Disagreement> {
@@ -257,7 +255,7 @@ mod tests {
         assert_eq!(verdict(1, &ServerCounts { reads: Some(4010), ..honest() }), Ok(()));
         // SET and GET in one round trip.
         assert_eq!(verdict(1, &ServerCounts { reads: Some(2000), ..honest() }), Ok(()));
-        let silent = ServerCounts { set_calls: 2000, get_calls: 2000, ..ServerCounts::default() };
+        let silent = ServerCounts { commands: both(), ..ServerCounts::default() };
         assert_eq!(verdict(50, &silent), Ok(()));
     }
 
@@ -290,9 +288,9 @@ mod tests {
         // Workers that share a connection are read together.
         let shared = ServerCounts { reads: Some(300), ..honest() };
         let workload = workload(1);
-        let expected = Expected { workers: 20, ..expected(&workload) };
+        let expected = Circumstances { workers: 20, ..expected(&workload) };
         assert_eq!(confirm(&done(), &shared, &expected), Ok(()));
-        let differs = Expected { workers: 1, differs: true, ..expected };
+        let differs = Circumstances { workers: 1, differs: true, ..expected };
         assert_eq!(confirm(&done(), &shared, &differs), Ok(()));
     }
 
@@ -300,7 +298,7 @@ mod tests {
     fn a_command_that_nobody_asked_for_is_named_on_a_server_of_ours() {
         let verdict = |name, deletes_keys| {
             let workload = workload(50);
-            let expected = Expected { deletes_keys, ..expected(&workload) };
+            let expected = Circumstances { deletes_keys, ..expected(&workload) };
             confirm(&done(), &called(&honest(), name, 2, Nanos(0)), &expected)
         };
         for harmless in ["hello", "client|setinfo", "config|get", "multi", "command|docs"] {
@@ -314,15 +312,15 @@ mod tests {
 
     #[test]
     fn work_after_done_is_refused() {
-        let late = ServerCounts { calls_after_done: Some(3), ..honest() };
-        assert_eq!(verdict(50, &late), Err(Disagreement::AfterDone(3)));
+        let late = ServerCounts { after_done: Some([("get".to_owned(), 3)].into()), ..honest() };
+        assert_eq!(verdict(50, &late), Err(Disagreement::AfterDone("0 SET and 3 GET".to_owned())));
     }
 
     #[test]
     fn others_on_a_server_of_somebody_else_are_noticed_when_they_may_be_felt() {
         let felt = |counts: ServerCounts| {
             let workload = workload(50);
-            let expected = Expected { deletes_keys: true, ours: false, ..expected(&workload) };
+            let expected = Circumstances { deletes_keys: true, ours: false, ..expected(&workload) };
             assert_eq!(confirm(&done(), &counts, &expected), Ok(()));
             others_were_at_work(&done(), &counts, &expected)
         };

@@ -8,9 +8,10 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use orchestrate::experiment::{Placement, Warmup, WorkloadKind};
+use orchestrate::experiment::{Placement, Warmup};
 use orchestrate::protocol::*;
 use orchestrate::units::Nanos;
+use orchestrate::workload::Kind;
 
 /// Longer than anything here takes, so that a hang is a failure and not a wait.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
@@ -177,17 +178,18 @@ pub(crate) fn trial(script: &str) -> TrialPrepare {
     TrialPrepare {
         program: Program::Command { argv, directory: "/".to_owned() },
         job: Job {
-            protocol: PROTOCOL,
+            protocol: 1,
             mode: "sh".to_owned(),
             server: Endpoint { host: "127.0.0.1".to_owned(), port: 1, unix_socket: None, password: None },
             workload: JobWorkload {
-                kind: WorkloadKind::SetGet,
+                kind: Kind::SetGet,
                 operations: Some(1),
                 duration_ns: None,
                 value_bytes: None,
                 pipeline: 1,
                 rate: None,
                 verify: true,
+                ..JobWorkload::default()
             },
             workers: 1,
             key_prefix: "t:".to_owned(),

@@ -37,12 +37,12 @@ fn what_a_mode_cannot_do_is_refused_before_anything_is_connected() {
 
 #[test]
 fn a_job_of_another_protocol_is_refused_with_both_versions_even_if_it_looks_different() {
-    let refusal = refusal(|job| *job = serde_json::json!({"protocol": 2, "workload": {"kind": "set-get"}}));
+    let refusal = refusal(|job| *job = serde_json::json!({"protocol": 3, "workload": {"kind": "set-get"}}));
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(
         refusal,
         format!(
-            "protocol: the job is of protocol version 2, this driver (orchestrate {version}) speaks version 1"
+            "protocol: the job is of protocol version 3, this driver (orchestrate {version}) speaks versions 1 to 2"
         )
     );
 }

@@ -5,8 +5,9 @@ use std::net::TcpListener;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
-use orchestrate::experiment::{Warmup, WorkloadKind};
-use orchestrate::protocol::{Done, DriverEvent, Endpoint, FailureKind, Job, JobWorkload, PROTOCOL, Ready};
+use orchestrate::experiment::Warmup;
+use orchestrate::protocol::{Done, DriverEvent, Endpoint, FailureKind, Job, JobWorkload, Ready};
+use orchestrate::workload::Kind;
 use redis::Connection;
 use tempfile::TempDir;
 
@@ -155,17 +156,18 @@ fn answer(stream: &UnixStream, get: Option<&str>) -> Option<()> {
 /// One verified operation on one worker without a warm-up.
 pub(crate) fn job(mode: &str, server: Endpoint) -> Job {
     Job {
-        protocol: PROTOCOL,
+        protocol: 1,
         mode: mode.to_owned(),
         server,
         workload: JobWorkload {
-            kind: WorkloadKind::SetGet,
+            kind: Kind::SetGet,
             operations: Some(1),
             duration_ns: None,
             value_bytes: None,
             pipeline: 1,
             rate: None,
             verify: true,
+            ..JobWorkload::default()
         },
         workers: 1,
         key_prefix: "t1:".to_owned(),

@@ -109,7 +109,7 @@ fn several_clients_work_on_one_server_and_make_one_row() {
 #[test]
 fn one_of_several_clients_that_fails_fails_the_trial_by_its_name() {
     let sandbox = Sandbox::new();
-    sandbox.write("driver", "#!/bin/sh\ncase $TMPDIR in *b*) exit 7;; esac\nread job; sleep 60\n");
+    sandbox.write("driver", "#!/bin/sh\ncase $TMPDIR/ in */b/*) exit 7;; esac\nread job; sleep 60\n");
     fs::set_permissions(sandbox.path().join("driver"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .unwrap();
     let rest = "[mode.own]\ncommand = ['./driver']\n[host.c]\ntransport = 'local'\naddress = '127.0.0.1'\n[[matrix]]\n\

@@ -29,3 +29,5 @@ mod sandbox;
 mod slurm;
 #[cfg(test)]
 mod upload;
+#[cfg(test)]
+mod workloads;

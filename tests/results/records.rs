@@ -6,16 +6,15 @@ use std::path::{Path, PathBuf};
 
 use hdrhistogram::Histogram;
 use jiff::{SignedDuration, Timestamp};
-use orchestrate::experiment::{
-    Amount, HostPair, Link, Placement, Settings, Split, Warmup, Workload, WorkloadKind,
-};
+use orchestrate::experiment::{Amount, HostPair, Link, Own, Placement, Settings, Split, Warmup, Workload};
 use orchestrate::latency;
-use orchestrate::protocol::{AppliedPlacement, HostFacts, ServerCounts, ServerIdentity};
+use orchestrate::protocol::{AppliedPlacement, CommandCounts, HostFacts, ServerCounts, ServerIdentity};
 use orchestrate::record::{ClientLabel, HostLabel, LinkKind, Measured, Status, TrialRecord};
 use orchestrate::results::journal::Journal;
 use orchestrate::results::provenance::{End, EndReason, Session, StopReason};
 use orchestrate::results::run_dir::{JOURNAL, RunDir};
 use orchestrate::units::Nanos;
+use orchestrate::workload::Kind;
 
 /// A moment in the article's week.
 pub(crate) fn start() -> Timestamp {
@@ -29,7 +28,7 @@ pub(crate) fn settings(mode: &str, workers: u32) -> Settings {
         mode: mode.to_owned(),
         workers,
         workload: Workload {
-            kind: WorkloadKind::SetGet,
+            kind: Kind::SetGet,
             amount: Amount::Operations(20_000),
             value_bytes: Some(16),
             pipeline: 1,
@@ -42,6 +41,7 @@ pub(crate) fn settings(mode: &str, workers: u32) -> Settings {
         lifetime: None,
         placement: Placement::SameCore,
         warmup: Warmup::Duration(Nanos::from_millis(500)),
+        own: Own::default(),
     }
 }
 
@@ -114,8 +114,12 @@ pub(crate) fn ok(settings: &Settings, repetition: u32, ops_per_s: f64) -> TrialR
             busiest_thread_ns: None,
             client_peak_rss_bytes: 7_340_032,
             server: ServerCounts {
-                set_calls: operations,
-                get_calls: operations,
+                commands: ["set", "get"]
+                    .map(|command| {
+                        let counts = CommandCounts { calls: operations, ..CommandCounts::default() };
+                        (command.to_owned(), counts)
+                    })
+                    .into(),
                 cpu_ns: Nanos::from_millis(700),
                 memory_bytes: 3_145_728,
                 keys_added: 20_000,

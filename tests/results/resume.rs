@@ -95,7 +95,7 @@ fn experiment() -> Experiment {
         lifetime: Lifetime::Run,
     };
     let axis = |factor, levels: Vec<Level>| Axis { factor, levels };
-    let mode = |mode: &str| Level::Mode(mode.to_owned());
+    let mode = |mode: &str| Level::Name(mode.to_owned());
     Experiment {
         name: "article".to_owned(),
         question: None,
@@ -106,6 +106,7 @@ fn experiment() -> Experiment {
             ModeSpec {
                 command: vec!["./driver".to_owned()],
                 load_generator: None,
+                workloads: vec![orchestrate::workload::Kind::SetGet],
                 prepare: Vec::new(),
                 optional: false,
                 directory: PathBuf::new(),
@@ -115,7 +116,7 @@ fn experiment() -> Experiment {
             base: settings("sync", 1),
             axes: vec![
                 axis(Factor::Mode, vec![mode("sync"), mode("mine")]),
-                axis(Factor::Workers, vec![Level::Workers(1), Level::Workers(100)]),
+                axis(Factor::Workers, vec![Level::Number(1), Level::Number(100)]),
             ],
             exclude: Vec::new(),
         }],
@@ -146,7 +147,7 @@ fn a_changed_setting_that_measures_is_a_difference() {
         changes(|e| e.matrices[0].base.workload.amount = Amount::Operations(10)),
         ["workload.amount: 20000 operations → 10 operations"]
     );
-    let axis = Axis { factor: Factor::Pipeline, levels: vec![Level::Pipeline(8)] };
+    let axis = Axis { factor: Factor::Pipeline, levels: vec![Level::Number(8)] };
     assert_eq!(changes(|e| e.matrices[0].axes.push(axis)), ["workload.pipeline: 1 → 8"]);
     assert_eq!(
         changes(|e| e.modes.get_mut("mine").unwrap().command.push("--fast".to_owned())),
@@ -174,10 +175,10 @@ fn a_changed_setting_that_measures_is_a_difference() {
 
 #[test]
 fn cells_that_join_or_leave_are_no_difference() {
-    let sizes = vec![Level::ValueBytes(16), Level::ValueBytes(1024)];
+    let sizes = vec![Level::Number(16), Level::Number(1024)];
     let axis = Axis { factor: Factor::ValueBytes, levels: sizes };
     assert_eq!(changes(|e| e.matrices[0].axes.push(axis)), [""; 0]);
-    assert_eq!(changes(|e| e.matrices[0].axes[1].levels.push(Level::Workers(200))), [""; 0]);
+    assert_eq!(changes(|e| e.matrices[0].axes[1].levels.push(Level::Number(200))), [""; 0]);
     assert_eq!(changes(|e| e.matrices[0].axes[0].levels.truncate(1)), [""; 0]);
     assert_eq!(changes(|e| e.matrices[0].base.hosts = HostPair::same("debian")), [""; 0]);
 }

@@ -10,6 +10,7 @@ use crate::driver::failure::Failure;
 use crate::driver::tasks::{self, Flavour, Sockets};
 use crate::driver::worker::Worker;
 use crate::experiment::{BuiltinMode, Threads};
+use crate::workload::Kind;
 
 pub(in crate::driver) const DRIVER: Driver = Driver {
     mode: BuiltinMode {
@@ -20,12 +21,17 @@ pub(in crate::driver) const DRIVER: Driver = Driver {
         threads: Threads::One,
         can_pipeline: true,
         can_rate: true,
+        workloads: &[Kind::SetGet, Kind::ReadWrite],
         by_default: false,
     },
-    connect: |job| tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, work),
+    connect: |job| match job.workload.kind {
+        Kind::SetGet => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, set_get),
+        Kind::ReadWrite => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, read_write),
+        Kind::Commands => Err(Failure::lacks_workload(job)),
+    },
 };
 
-async fn work(connection: Connection, mut worker: Worker) -> Result<(), Failure> {
+async fn set_get(connection: Connection, mut worker: Worker) -> Result<(), Failure> {
     while worker.next_async().await? {
         let pipeline = connection.client.pipeline();
         for index in worker.batch() {
@@ -37,6 +43,27 @@ async fn work(connection: Connection, mut worker: Worker) -> Result<(), Failure>
         let replies: Vec<Option<Bytes>> = pipeline.all().await?;
         let fetched: Vec<_> = replies.into_iter().skip(1).step_by(2).collect();
         worker.finish(&fetched)?;
+    }
+    Ok(())
+}
+
+async fn read_write(connection: Connection, mut worker: Worker) -> Result<(), Failure> {
+    while worker.next_async().await? {
+        let pipeline = connection.client.pipeline();
+        let mut reads = Vec::new();
+        for index in worker.batch() {
+            worker.select(index);
+            reads.push(worker.reads());
+            if worker.reads() {
+                let () = pipeline.get(worker.key()).await?;
+            } else {
+                let () = pipeline.set(worker.key(), worker.value(), None, None, false).await?;
+            }
+        }
+        connection.check()?;
+        let replies: Vec<Option<Bytes>> = pipeline.all().await?;
+        let fetched = replies.into_iter().zip(reads).filter(|(_, reads)| *reads);
+        worker.finish(&fetched.map(|(reply, _)| reply).collect::<Vec<_>>())?;
     }
     Ok(())
 }

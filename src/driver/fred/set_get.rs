@@ -7,8 +7,9 @@ use super::{CLIENT, Connection};
 use crate::driver::Driver;
 use crate::driver::failure::Failure;
 use crate::driver::tasks::{self, Flavour, Sockets};
-use crate::driver::worker::Worker;
+use crate::driver::worker::{NOTHING, Worker};
 use crate::experiment::{BuiltinMode, Threads};
+use crate::workload::Kind;
 
 pub(in crate::driver) const DRIVER: Driver = Driver {
     mode: BuiltinMode {
@@ -19,12 +20,17 @@ pub(in crate::driver) const DRIVER: Driver = Driver {
         threads: Threads::One,
         can_pipeline: false,
         can_rate: true,
+        workloads: &[Kind::SetGet, Kind::ReadWrite],
         by_default: false,
     },
-    connect: |job| tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, work),
+    connect: |job| match job.workload.kind {
+        Kind::SetGet => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, set_get),
+        Kind::ReadWrite => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, read_write),
+        Kind::Commands => Err(Failure::lacks_workload(job)),
+    },
 };
 
-pub(super) async fn work(connection: Connection, mut worker: Worker) -> Result<(), Failure> {
+pub(super) async fn set_get(connection: Connection, mut worker: Worker) -> Result<(), Failure> {
     let client = &connection.client;
     while worker.next_async().await? {
         connection.check()?;
@@ -32,6 +38,21 @@ pub(super) async fn work(connection: Connection, mut worker: Worker) -> Result<(
         connection.check()?;
         let fetched: Option<Bytes> = client.get(worker.key()).await?;
         worker.finish(&[fetched])?;
+    }
+    Ok(())
+}
+
+pub(super) async fn read_write(connection: Connection, mut worker: Worker) -> Result<(), Failure> {
+    let client = &connection.client;
+    while worker.next_async().await? {
+        connection.check()?;
+        if worker.reads() {
+            let fetched: Option<Bytes> = client.get(worker.key()).await?;
+            worker.finish(&[fetched])?;
+        } else {
+            let () = client.set(worker.key(), worker.value(), None, None, false).await?;
+            worker.finish(NOTHING)?;
+        }
     }
     Ok(())
 }

@@ -89,6 +89,7 @@ fn carry_out(job: &Job, tool: &Tool, argv: &[String], await_go: &mut AwaitGo<'_>
         max_lag_ns: None,
         progress: None,
         keys: Some((tool.keys)(operations)),
+        calls: None,
     })
 }
 
@@ -211,22 +212,23 @@ fn address(job: &Job, socket: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::WorkloadKind;
-    use crate::protocol::{Endpoint, JobWorkload, PROTOCOL};
+    use crate::protocol::{Endpoint, JobWorkload};
+    use crate::workload::Kind;
 
     pub(super) fn job() -> Job {
         Job {
-            protocol: PROTOCOL,
+            protocol: 1,
             mode: "generator".to_owned(),
             server: Endpoint { host: "127.0.0.1".to_owned(), port: 6379, unix_socket: None, password: None },
             workload: JobWorkload {
-                kind: WorkloadKind::SetGet,
+                kind: Kind::SetGet,
                 operations: Some(20_000),
                 duration_ns: None,
                 value_bytes: None,
                 pipeline: 1,
                 rate: None,
                 verify: true,
+                ..JobWorkload::default()
             },
             workers: 50,
             key_prefix: "t:".to_owned(),

@@ -1,10 +1,12 @@
 //! `rustis-multiplexed`: as `rustis`, but all workers send on one connection.
 
 use super::CLIENT;
-use super::set_get::work;
+use super::set_get::{read_write, set_get};
 use crate::driver::Driver;
+use crate::driver::failure::Failure;
 use crate::driver::tasks::{self, Flavour, Sockets};
 use crate::experiment::{BuiltinMode, Threads};
+use crate::workload::Kind;
 
 pub(in crate::driver) const DRIVER: Driver = Driver {
     mode: BuiltinMode {
@@ -15,7 +17,12 @@ pub(in crate::driver) const DRIVER: Driver = Driver {
         threads: Threads::One,
         can_pipeline: false,
         can_rate: true,
+        workloads: &[Kind::SetGet, Kind::ReadWrite],
         by_default: false,
     },
-    connect: |job| tasks::connect(job, Flavour::CurrentThread, Sockets::Shared, work),
+    connect: |job| match job.workload.kind {
+        Kind::SetGet => tasks::connect(job, Flavour::CurrentThread, Sockets::Shared, set_get),
+        Kind::ReadWrite => tasks::connect(job, Flavour::CurrentThread, Sockets::Shared, read_write),
+        Kind::Commands => Err(Failure::lacks_workload(job)),
+    },
 };

@@ -8,8 +8,9 @@ use super::CLIENT;
 use crate::driver::Driver;
 use crate::driver::failure::Failure;
 use crate::driver::tasks::{self, Flavour, Sockets};
-use crate::driver::worker::Worker;
+use crate::driver::worker::{NOTHING, Worker};
 use crate::experiment::{BuiltinMode, Threads};
+use crate::workload::Kind;
 
 pub(in crate::driver) const DRIVER: Driver = Driver {
     mode: BuiltinMode {
@@ -20,17 +21,35 @@ pub(in crate::driver) const DRIVER: Driver = Driver {
         threads: Threads::One,
         can_pipeline: false,
         can_rate: true,
+        workloads: &[Kind::SetGet, Kind::ReadWrite],
         by_default: false,
     },
-    connect: |job| tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, work),
+    connect: |job| match job.workload.kind {
+        Kind::SetGet => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, set_get),
+        Kind::ReadWrite => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, read_write),
+        Kind::Commands => Err(Failure::lacks_workload(job)),
+    },
 };
 
-pub(super) async fn work(client: Client, mut worker: Worker) -> Result<(), Failure> {
+pub(super) async fn set_get(client: Client, mut worker: Worker) -> Result<(), Failure> {
     while worker.next_async().await? {
         // A plain slice of bytes would be sent as an argument for each byte.
         client.set(RefBulkString::new(worker.key()), RefBulkString::new(worker.value())).await?;
         let fetched: Option<BulkString> = client.get(RefBulkString::new(worker.key())).await?;
         worker.finish(&[fetched])?;
+    }
+    Ok(())
+}
+
+pub(super) async fn read_write(client: Client, mut worker: Worker) -> Result<(), Failure> {
+    while worker.next_async().await? {
+        if worker.reads() {
+            let fetched: Option<BulkString> = client.get(RefBulkString::new(worker.key())).await?;
+            worker.finish(&[fetched])?;
+        } else {
+            client.set(RefBulkString::new(worker.key()), RefBulkString::new(worker.value())).await?;
+            worker.finish(NOTHING)?;
+        }
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use crate::analysis::stats::Throughput;
 use crate::analysis::summary::{CellSummary, LatencyProfile};
 use crate::results::columns::shared::{
-    AboutCell, Subject, control, hosts, identity, load, micros, other_settings, parties, placement,
+    AboutCell, Subject, control, hosts, identity, load, micros, other_settings, own_settings, parties,
+    placement,
 };
 use crate::results::columns::{Column, Value};
 use crate::results::provenance::StopReason;
@@ -70,6 +71,7 @@ pub fn latency_columns<'s>() -> Vec<Column<QuantileRow<'s>>> {
         Column::<QuantileRow<'_>>::integer("count", "Operations in that histogram.", |_, row| row.count.into()).required(),
         control(),
     ]);
+    columns.extend(own_settings());
     columns
 }
 
@@ -113,6 +115,7 @@ pub fn summary_columns() -> Vec<SummaryColumn> {
         ),
     ]);
     columns.extend(cost());
+    columns.extend(own_settings());
     columns
 }
 

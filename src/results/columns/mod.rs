@@ -1,6 +1,7 @@
 //! Every column of every table once: its name, type, unit, meaning and value. CSV and its description follow from it.
 //!
-//! To add a column, add it to the list in [`trials`], [`cells`] or [`progress`]; nothing else has to know.
+//! To add a column, add it to the list in [`trials`], [`cells`] or [`progress`]; nothing else has to know. Those of settings
+//! are in [`crate::setting`].
 
 pub mod cells;
 pub mod progress;
@@ -12,6 +13,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use crate::results::provenance::StopReason;
+use crate::setting::{ColumnKind, Datum};
 
 /// What is the same in every row of a run's tables, so that tables of several runs can be put together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +45,7 @@ pub struct Column<Row> {
 }
 
 /// How a column finds its value.
-pub type ValueOf<Row> = for<'a> fn(&'a Context, &'a Row) -> Value<'a>;
+pub type ValueOf<Row> = Box<dyn for<'a> Fn(&'a Context, &'a Row) -> Value<'a> + Send + Sync>;
 
 /// The type of a column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,17 @@ pub enum Kind {
     Boolean,
     /// A moment, RFC 3339 in UTC.
     Time,
+}
+
+impl From<ColumnKind> for Kind {
+    fn from(kind: ColumnKind) -> Self {
+        match kind {
+            ColumnKind::Text => Self::Text,
+            ColumnKind::Integer => Self::Integer,
+            ColumnKind::Number => Self::Number,
+            ColumnKind::Boolean => Self::Boolean,
+        }
+    }
 }
 
 /// One field of a row.
@@ -78,35 +91,63 @@ pub enum Value<'a> {
 }
 
 impl<Row> Column<Row> {
-    const fn new(name: &'static str, kind: Kind, description: &'static str, value: ValueOf<Row>) -> Self {
-        Self { name, kind, unit: None, description, required: false, one_of: &[], value }
+    fn new(
+        name: &'static str,
+        kind: Kind,
+        description: &'static str,
+        value: impl for<'a> Fn(&'a Context, &'a Row) -> Value<'a> + Send + Sync + 'static,
+    ) -> Self {
+        Self { name, kind, unit: None, description, required: false, one_of: &[], value: Box::new(value) }
     }
 
-    const fn text(name: &'static str, description: &'static str, value: ValueOf<Row>) -> Self {
+    fn text(
+        name: &'static str,
+        description: &'static str,
+        value: impl for<'a> Fn(&'a Context, &'a Row) -> Value<'a> + Send + Sync + 'static,
+    ) -> Self {
         Self::new(name, Kind::Text, description, value)
     }
 
-    const fn integer(name: &'static str, description: &'static str, value: ValueOf<Row>) -> Self {
+    fn integer(
+        name: &'static str,
+        description: &'static str,
+        value: impl for<'a> Fn(&'a Context, &'a Row) -> Value<'a> + Send + Sync + 'static,
+    ) -> Self {
         Self::new(name, Kind::Integer, description, value)
     }
 
-    const fn number(name: &'static str, description: &'static str, value: ValueOf<Row>) -> Self {
+    fn number(
+        name: &'static str,
+        description: &'static str,
+        value: impl for<'a> Fn(&'a Context, &'a Row) -> Value<'a> + Send + Sync + 'static,
+    ) -> Self {
         Self::new(name, Kind::Number, description, value)
     }
 
-    const fn unit(mut self, unit: &'static str) -> Self {
+    fn unit(mut self, unit: &'static str) -> Self {
         self.unit = Some(unit);
         self
     }
 
-    const fn required(mut self) -> Self {
+    fn required(mut self) -> Self {
         self.required = true;
         self
     }
 
-    const fn one_of(mut self, words: &'static [&'static str]) -> Self {
+    fn one_of(mut self, words: &'static [&'static str]) -> Self {
         self.one_of = words;
         self
+    }
+}
+
+impl<'a> From<Datum<'a>> for Value<'a> {
+    fn from(datum: Datum<'a>) -> Self {
+        match datum {
+            Datum::Text(text) => Self::Text(text),
+            Datum::Integer(number) => Self::Integer(number),
+            Datum::Number(number) => Self::Number(number),
+            Datum::Boolean(yes) => Self::Boolean(yes),
+        }
     }
 }
 

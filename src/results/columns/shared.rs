@@ -1,10 +1,11 @@
 //! Columns that more than one table has: what was compared with what, in the same words everywhere.
 
 use crate::analysis::summary::CellSummary;
-use crate::experiment::{Amount, Placement, Settings, Warmup};
+use crate::experiment::{Factor, Placement, Settings};
 use crate::protocol::{AppliedPlacement, ServerIdentity};
 use crate::record::{ClientLabel, HostLabel, LinkKind, TrialRecord};
-use crate::results::columns::{Column, Kind, Value};
+use crate::results::columns::{Column, Context, Value};
+use crate::setting;
 use crate::units::Nanos;
 
 /// What the rows of different tables have in common.
@@ -85,55 +86,45 @@ pub(super) fn hosts<Row: AboutCell>() -> Vec<Column<Row>> {
             (&row.subject().client_host.name).into()
         })
         .required(),
-        Column::<Row>::text("client_os", "Operating system of the client's machine.", |_, row| (&row.subject().client_host.os).into()),
-        Column::<Row>::text("client_arch", "Architecture of the client's machine.", |_, row| (&row.subject().client_host.arch).into()),
-        Column::<Row>::text("client_cpu", "CPU, model and number, of the client's machine.", |_, row| (&row.subject().client_host.cpu).into()),
+        Column::<Row>::text("client_os", "Operating system of the client's machine.", |_, row| {
+            (&row.subject().client_host.os).into()
+        }),
+        Column::<Row>::text("client_arch", "Architecture of the client's machine.", |_, row| {
+            (&row.subject().client_host.arch).into()
+        }),
+        Column::<Row>::text("client_cpu", "CPU, model and number, of the client's machine.", |_, row| {
+            (&row.subject().client_host.cpu).into()
+        }),
         Column::<Row>::text("server_host", "The machine that the server ran on.", |_, row| {
             (&row.subject().server_host.name).into()
         })
         .required(),
-        Column::<Row>::text("server_os", "Operating system of the server's machine.", |_, row| (&row.subject().server_host.os).into()),
-        Column::<Row>::text("server_arch", "Architecture of the server's machine.", |_, row| (&row.subject().server_host.arch).into()),
-        Column::<Row>::text(
-            "link",
-            "How the client reached the server: TCP within a machine, a Unix socket, or TCP between machines.",
-            |_, row| row.subject().link.to_string().into(),
-        )
-        .required()
-        .one_of(&["loopback", "unix", "network"]),
+        Column::<Row>::text("server_os", "Operating system of the server's machine.", |_, row| {
+            (&row.subject().server_host.os).into()
+        }),
+        Column::<Row>::text("server_arch", "Architecture of the server's machine.", |_, row| {
+            (&row.subject().server_host.arch).into()
+        }),
+        recorded("link", |row: &Row| row.subject().link.to_string().into()),
     ]
 }
 
 /// Which server and which client, and how many of it.
 pub(super) fn parties<Row: AboutCell>() -> Vec<Column<Row>> {
     vec![
-        Column::<Row>::text("server", "The server's name in the experiment's file.", |_, row| {
-            (&row.subject().settings.server).into()
-        })
-        .required(),
+        setting("server"),
         Column::<Row>::text("server_version", "What the server said it is.", |_, row| {
             row.subject().server.map(|server| format!("{} {}", server.name, server.version)).into()
         }),
-        Column::<Row>::text("mode", "The way of talking to the server.", |_, row| {
-            (&row.subject().settings.mode).into()
-        })
-        .required(),
+        setting("mode"),
         Column::<Row>::text("client", "Client library and version.", |_, row| {
             row.subject().client.map(|client| &client.client).into()
         }),
         Column::<Row>::text("client_runtime", "What the client library runs on.", |_, row| {
             row.subject().client.map(|client| &client.runtime).into()
         }),
-        Column::<Row>::text(
-            "workload",
-            "What one operation is; set-get: a SET followed by a GET of the same key.",
-            |_, row| row.subject().settings.workload.kind.to_string().into(),
-        )
-        .required(),
-        Column::<Row>::integer("workers_asked", "Concurrent workers that the file asks for.", |_, row| {
-            row.subject().settings.workers.into()
-        })
-        .required(),
+        setting("workload"),
+        setting("workers_asked"),
         Column::<Row>::integer("workers", "Concurrent workers that were really used.", |_, row| {
             row.subject().client.map(|client| client.workers).into()
         }),
@@ -142,39 +133,15 @@ pub(super) fn parties<Row: AboutCell>() -> Vec<Column<Row>> {
 
 /// What each operation carries, and when it is due.
 pub(super) fn load<Row: AboutCell>() -> Vec<Column<Row>> {
-    vec![
-        Column::<Row>::integer(
-            "value_bytes",
-            "Size of each value; missing where the value is the decimal index of the operation.",
-            |_, row| row.subject().settings.workload.value_bytes.into(),
-        )
-        .unit("bytes"),
-        Column::<Row>::integer("pipeline", "Operations that share a round trip.", |_, row| {
-            row.subject().settings.workload.pipeline.into()
-        })
-        .required(),
-        Column::<Row>::integer(
-            "rate",
-            "Operations per second that were due, over all workers (open loop); missing where the client went as fast as \
-             it could (closed loop).",
-            |_, row| row.subject().settings.workload.rate.into(),
-        )
-        .unit("operations/s"),
-    ]
+    ["value_bytes", "pipeline", "rate"].into_iter().map(setting).collect()
 }
 
 /// Where client and server ran within their machines.
 pub(super) fn placement<Row: AboutCell>() -> Column<Row> {
-    Column::<Row>::text(
-        "placement",
-        "What was asked for and the CPUs that server and client were bound to, each on its own host; `pinned` where \
-         the host's table says so; `(not applied)` where the system cannot bind, `(not reached)` where the attempt ended before.",
-        |_, row| {
-            let subject = row.subject();
-            placed(&subject.settings.placement, subject.client.map(|client| &client.placement)).into()
-        },
-    )
-    .required()
+    recorded("placement", |row: &Row| {
+        let subject = row.subject();
+        placed(&subject.settings.placement, subject.client.map(|client| &client.placement)).into()
+    })
 }
 
 fn placed(asked: &Placement, applied: Option<&AppliedPlacement>) -> String {
@@ -206,74 +173,58 @@ fn placed(asked: &Placement, applied: Option<&AppliedPlacement>) -> String {
 
 /// The server's CPU, and the other settings that a cell may differ in from its neighbour.
 pub(super) fn other_settings<Row: AboutCell>() -> Vec<Column<Row>> {
-    vec![
+    let settings = [
+        "hosts",
+        "operations_asked",
+        "duration_asked_s",
+        "verify",
+        "split",
+        "server_args",
+        "server_lifetime",
+        "warmup_operations",
+        "warmup_s",
+    ];
+    let cpu =
         Column::<Row>::text("server_cpu", "CPU, model and number, of the server's machine.", |_, row| {
             (&row.subject().server_host.cpu).into()
-        }),
-        Column::<Row>::text(
-            "hosts",
-            "Client and server host by their names in the experiment's file; one name if they are the same.",
-            |_, row| row.subject().settings.hosts.to_string().into(),
-        )
-        .required(),
-        Column::<Row>::integer(
-            "operations_asked",
-            "Operations that the file asks for, over all workers; missing where it asks for a duration.",
-            |_, row| match row.subject().settings.workload.amount {
-                Amount::Operations(operations) => operations.into(),
-                Amount::Duration(_) => Value::Missing,
-            },
-        ),
-        Column::<Row>::number(
-            "duration_asked_s",
-            "Duration that the file asks for; missing where it asks for operations.",
-            |_, row| match row.subject().settings.workload.amount {
-                Amount::Operations(_) => Value::Missing,
-                Amount::Duration(duration) => duration.as_secs_f64().into(),
-            },
-        )
-        .unit("s"),
-        Column::<Row>::new(
-            "verify",
-            Kind::Boolean,
-            "Whether every GET had to return what its SET stored.",
-            |_, row| row.subject().settings.workload.verify.into(),
-        )
-        .required(),
-        Column::<Row>::text("split", "How operations were shared among workers.", |_, row| {
-            row.subject().settings.workload.split.to_string().into()
-        })
-        .required()
-        .one_of(&["even", "divisor"]),
-        Column::<Row>::text(
-            "server_args",
-            "Arguments in place of the server's own, as a JSON list; missing where it had its own.",
-            |_, row| row.subject().settings.server_args.as_deref().map(json).into(),
-        ),
-        Column::<Row>::text(
-            "server_lifetime",
-            "In place of the server's own lifetime; missing where it had its own.",
-            |_, row| row.subject().settings.lifetime.map(|lifetime| lifetime.to_string()).into(),
-        )
-        .one_of(&["run", "trial"]),
-        Column::<Row>::integer(
-            "warmup_operations",
-            "Operations before the measured part; missing where a duration was asked for.",
-            |_, row| match row.subject().settings.warmup {
-                Warmup::Operations(operations) => operations.into(),
-                Warmup::Duration(_) => Value::Missing,
-            },
-        ),
-        Column::<Row>::number(
-            "warmup_s",
-            "Duration of what was done before the measured part; missing where operations were asked for.",
-            |_, row| match row.subject().settings.warmup {
-                Warmup::Operations(_) => Value::Missing,
-                Warmup::Duration(duration) => duration.as_secs_f64().into(),
-            },
-        )
-        .unit("s"),
-    ]
+        });
+    std::iter::once(cpu).chain(settings.into_iter().map(setting)).collect()
+}
+
+/// The settings that tables of earlier versions did not have, which stand at the end.
+pub(super) fn own_settings<Row: AboutCell>() -> Vec<Column<Row>> {
+    let own = Factor::columns().filter(|(factor, _)| factor.is_own());
+    own.map(|(_, column)| setting(column.name)).collect()
+}
+
+/// A column of a setting, by its name.
+fn setting<Row: AboutCell>(name: &'static str) -> Column<Row> {
+    let (factor, column) = defined(name);
+    described(column, move |_, row: &Row| factor.datum(column, row.subject().settings).into())
+}
+
+/// A column of a setting of which the record knows more than what was asked for.
+fn recorded<Row: AboutCell>(
+    name: &'static str,
+    value: impl for<'a> Fn(&'a Row) -> Value<'a> + Send + Sync + 'static,
+) -> Column<Row> {
+    described(defined(name).1, move |_, row| value(row))
+}
+
+fn defined(name: &str) -> (Factor, &'static setting::Column) {
+    Factor::columns().find(|(_, column)| column.name == name).expect("a setting has this column")
+}
+
+fn described<Row>(
+    column: &'static setting::Column,
+    value: impl for<'a> Fn(&'a Context, &'a Row) -> Value<'a> + Send + Sync + 'static,
+) -> Column<Row> {
+    Column {
+        unit: column.unit,
+        required: column.required,
+        one_of: column.one_of,
+        ..Column::new(column.name, column.kind.into(), column.meaning, value)
+    }
 }
 
 /// Whether the row is about the control of the experiment.
@@ -284,11 +235,6 @@ pub(super) fn control<Row: AboutCell>() -> Column<Row> {
          those of the experiment's control.",
         |_, row| row.subject().control_of.into(),
     )
-}
-
-/// A list of arguments in which an empty one can still be seen.
-fn json(args: &[String]) -> String {
-    serde_json::to_string(args).expect("a list of strings is always JSON")
 }
 
 /// Nanoseconds as microseconds.
@@ -315,10 +261,5 @@ mod tests {
         assert_eq!(placed(&Placement::SameCore, Some(&remote)), "same-core client=3");
         assert_eq!(placed(&Placement::SameCore, Some(&refused)), "same-core (not applied)");
         assert_eq!(placed(&Placement::SameCore, None), "same-core (not reached)");
-    }
-
-    #[test]
-    fn an_empty_argument_of_a_server_can_be_seen() {
-        assert_eq!(json(&["--save".to_owned(), String::new()]), r#"["--save",""]"#);
     }
 }

@@ -1,10 +1,10 @@
 //! `trials.csv`: a row for every attempt, a column for every variable.
 
 use crate::analysis::summary::littles_law;
-use crate::protocol::ServerCounts;
+use crate::protocol::{JobWorkload, ServerCounts};
 use crate::record::{LatencySummary, Measured, TrialRecord};
 use crate::results::columns::shared::{
-    control, hosts, identity, load, micros, other_settings, parties, placement,
+    control, hosts, identity, load, micros, other_settings, own_settings, parties, placement,
 };
 use crate::results::columns::{Column, Kind, Value};
 use crate::units::Nanos;
@@ -47,6 +47,7 @@ pub fn columns() -> Vec<TrialColumn> {
         |_, row| server(row, |server| server.connections),
     ));
     columns.extend(cost_of_an_operation());
+    columns.extend(own_settings());
     columns
 }
 
@@ -207,9 +208,11 @@ fn cost() -> Vec<TrialColumn> {
             |_, row| server(row, |server| server.memory_bytes),
         )
         .unit("bytes"),
-        TrialColumn::integer("server_calls", "Calls of SET and GET that the server counted.", |_, row| {
-            server(row, |server| server.set_calls + server.get_calls)
-        }),
+        TrialColumn::integer(
+            "server_calls",
+            "Calls of the commands of the workload that the server counted.",
+            |_, row| server(row, |server| server.sum(JobWorkload::from(&row.settings).commands()).calls),
+        ),
         TrialColumn::text(
             "comparability",
             "What this client does differently from what was asked for, in its own words; empty if nothing.",

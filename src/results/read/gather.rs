@@ -117,7 +117,7 @@ impl Growing {
         if self.sample.trials.is_empty() {
             self.sample.label = label.clone();
         }
-        for (index, column) in LABELS.into_iter().enumerate() {
+        for (index, column) in LABELS.iter().copied().enumerate() {
             if self.sample.label.differs(label, column) && !self.sample.mixed.contains(&column) {
                 self.sample.mixed.push(column);
             }

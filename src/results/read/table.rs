@@ -11,7 +11,7 @@ use serde::de::IntoDeserializer;
 use serde::de::value::Error;
 
 use crate::analysis::doubt::{Doubt, Doubts};
-use crate::analysis::samples::{Failure, LABELS, Label, Latencies, Trial, YOUNGER};
+use crate::analysis::samples::{Failure, LABELS, Label, Latencies, Trial, is_younger};
 use crate::record::{Cost, Flag, Status};
 use crate::results::read::rows::{Cutter, Fields};
 use crate::results::read::{ReadError, newlines};
@@ -54,7 +54,7 @@ const BETWEEN: u8 = 0xff;
 pub(super) struct Header {
     width: usize,
     /// A table of an earlier version lacks the younger ones.
-    labels: [Option<usize>; LABELS.len()],
+    labels: Vec<Option<usize>>,
     /// The same without those that are missing, neighbours together.
     label_spans: Vec<RangeInclusive<usize>>,
     values: [usize; VALUES.len()],
@@ -76,19 +76,20 @@ impl Header {
         let mut missing = Vec::new();
         let mut find = |name: &'static str| {
             let place = names.iter().position(|field| *field == name.as_bytes());
-            if place.is_none() && !YOUNGER.contains(&name) {
+            if place.is_none() && !is_younger(name) {
                 missing.push(name);
             }
             place
         };
         let values = VALUES.map(|name| find(name).unwrap_or_default());
-        let labels = LABELS.map(&mut find);
+        let labels: Vec<Option<usize>> = LABELS.iter().map(|name| find(name)).collect();
         let costs = COSTS.map(|name| names.iter().position(|field| *field == name.as_bytes()));
-        let header = Self { width: names.len(), labels, label_spans: spans(&labels), values, costs };
+        let header = Self { width: names.len(), label_spans: spans(&labels), labels, values, costs };
         if missing.is_empty() {
             return Ok((header, mark + cutter.at()));
         }
-        let hint = if missing.len() < VALUES.len() + LABELS.len() - YOUNGER.len() {
+        let hint = if missing.len() < VALUES.len() + LABELS.iter().filter(|label| !is_younger(label)).count()
+        {
             None
         } else if names[0].contains(&b';') || names[0].contains(&b'\t') {
             missing = vec!["run_id"];
@@ -224,7 +225,8 @@ impl Names {
             return Ok(known);
         }
         let text = |(&place, name): (&Option<usize>, &str)| text(row.label(place), name).map(str::to_owned);
-        let values = row.header.labels.iter().zip(LABELS).map(text).collect::<Result<_, _>>()?;
+        let values =
+            row.header.labels.iter().zip(LABELS.iter().copied()).map(text).collect::<Result<_, _>>()?;
         let label = u32::try_from(labels.len()).map_err(|_| "there are too many cells")?;
         labels.push(Label { values });
         self.labels.insert(self.key.clone(), label);

@@ -1,0 +1,68 @@
+//! `workload.link`: how the client reaches the server.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Column, ColumnKind, Heading, Kept, Key, Level, Setting, Shape, ValueFrom};
+
+pub(super) const SETTING: Setting = Setting {
+    name: "workload.link",
+    keys: &[Key {
+        name: "link",
+        meaning: "How the client reaches the server",
+        default: "\"tcp\" if absent",
+        shape: Shape::Word(&[
+            (Link::Tcp.word(), "TCP, over loopback or a network."),
+            (Link::Unix.word(), "A Unix socket; client and server on one host."),
+        ]),
+    }],
+    kept: Kept::Field {
+        get: |settings| Some(settings.workload.link.level()),
+        set: |settings, level| {
+            let unix = level == Link::Unix.level();
+            settings.workload.link = if unix { Link::Unix } else { Link::Tcp };
+        },
+    },
+    // Between hosts, TCP is another link than within one.
+    columns: &[Column::of(
+        "link",
+        ColumnKind::Text,
+        "How the client reached the server: TCP within a machine, a Unix socket, or TCP between machines.",
+    )
+    .required()
+    .one_of(&["loopback", "unix", "network"])
+    .from(ValueFrom::Record)],
+    heading: Heading::text("Link"),
+    measures: true,
+};
+
+/// How the client reaches the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Link {
+    /// TCP, over loopback or a network.
+    Tcp,
+    /// A Unix socket; client and server on one host.
+    Unix,
+}
+
+impl Link {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Unix => "unix",
+        }
+    }
+
+    /// As a level.
+    pub(crate) const fn level(self) -> Level {
+        Level::Word(self.word())
+    }
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}

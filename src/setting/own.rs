@@ -1,0 +1,117 @@
+//! Levels of the settings that have no field of their own.
+
+use std::collections::BTreeMap;
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use super::{Factor, Kept, Level};
+use crate::workload::Kind;
+
+/// Levels of the settings that are kept by their names, as [`Kept::Own`] says. In the journal, in what the identity of a
+/// cell is made from and in the job of a driver they stand under their keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Own(BTreeMap<Factor, Level>);
+
+impl Own {
+    /// Whether none is set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The level of a setting, if it is set.
+    #[must_use]
+    pub fn get(&self, factor: Factor) -> Option<&Level> {
+        self.0.get(&factor)
+    }
+
+    /// A whole number, if one is set.
+    #[must_use]
+    pub fn number(&self, factor: Factor) -> Option<u64> {
+        match self.get(factor) {
+            Some(Level::Number(n)) => Some(*n),
+            _ => None,
+        }
+    }
+
+    /// A number from 0 to 1, if one is set.
+    #[must_use]
+    pub fn share(&self, factor: Factor) -> Option<f64> {
+        match self.get(factor) {
+            Some(Level::Share(share)) => Some(share.as_f64()),
+            _ => None,
+        }
+    }
+
+    /// A word, if one is set.
+    #[must_use]
+    pub fn word(&self, factor: Factor) -> Option<&'static str> {
+        match self.get(factor) {
+            Some(Level::Word(word)) => Some(word),
+            _ => None,
+        }
+    }
+
+    /// Numbers, if some are set.
+    #[must_use]
+    pub fn weights(&self, factor: Factor) -> Option<&[u64]> {
+        match self.get(factor) {
+            Some(Level::Weights(weights)) => Some(weights),
+            _ => None,
+        }
+    }
+
+    /// Sets one.
+    pub fn set(&mut self, factor: Factor, level: Level) {
+        self.0.insert(factor, level);
+    }
+
+    /// The defaults of all settings that have one, whatever the workload.
+    #[must_use]
+    pub fn defaults() -> Self {
+        let defaults = Factor::ALL.iter().filter_map(|&factor| match factor.setting().kept {
+            Kept::Own { default, .. } => Some((factor, default?())),
+            Kept::Field { .. } => None,
+        });
+        Self(defaults.collect())
+    }
+
+    /// Leaves what a workload has, and adds what is not given.
+    pub(super) fn complete(&mut self, workload: Kind) {
+        for (factor, level) in Self::defaults().0 {
+            self.0.entry(factor).or_insert(level);
+        }
+        self.0.retain(|factor, _| factor.belongs_to(workload));
+    }
+
+    /// The key of each, without its table, and its value.
+    fn written(&self) -> impl Iterator<Item = (&'static str, Value)> {
+        self.0.iter().map(|(factor, level)| (factor.setting().keys[0].name, level.to_json()))
+    }
+}
+
+impl Serialize for Own {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.written())
+    }
+}
+
+impl<'de> Deserialize<'de> for Own {
+    /// Leaves out what it does not know: a job for others may have more than this.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut own = Self::default();
+        for (name, value) in BTreeMap::<String, Value>::deserialize(deserializer)? {
+            let known = Factor::ALL.iter().copied().find(|factor| {
+                matches!(factor.setting().kept, Kept::Own { .. }) && factor.setting().keys[0].name == name
+            });
+            if let Some(factor) = known {
+                let level = Level::from_json(factor.setting().keys[0].shape, &value)
+                    .ok_or_else(|| Error::custom(format!("`{name}` cannot be {value}")))?;
+                own.set(factor, level);
+            }
+        }
+        Ok(own)
+    }
+}

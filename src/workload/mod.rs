@@ -1,0 +1,176 @@
+//! Workloads: what one operation is, and what a server must have counted when so many of them were done.
+//!
+//! One file for each. It says in words what an operation is, which commands it consists of, what has to be on the server
+//! before, and which counts and traffic follow from a claim; whoever verifies, tells or draws knows no command by name. The
+//! settings of a workload are in [`crate::setting`], and name the workloads that have them.
+//!
+//! To add one: write its file after the model of `read_write.rs`, put it into [`Kind`], and give each mode that has it one
+//! function.
+
+mod commands;
+mod read_write;
+mod set_get;
+pub(crate) mod template;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::JobWorkload;
+
+/// What one operation is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A SET followed by a GET of the same key, as in the seed article.
+    #[default]
+    SetGet,
+    /// A GET or a SET of a key that is there.
+    ReadWrite,
+    /// The commands that the file lists.
+    Commands,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::SetGet, Self::ReadWrite, Self::Commands];
+
+    /// The word for each in files, and its meaning.
+    pub(crate) const WORDS: &'static [(&'static str, &'static str)] = &{
+        let mut words = [("", ""); Self::ALL.len()];
+        let mut i = 0;
+        while i < words.len() {
+            let workload = Self::ALL[i].workload();
+            words[i] = (workload.name, workload.meaning);
+            i += 1;
+        }
+        words
+    };
+
+    /// All that there is to know of it.
+    #[must_use]
+    pub const fn workload(self) -> &'static Workload {
+        match self {
+            Self::SetGet => &set_get::WORKLOAD,
+            Self::ReadWrite => &read_write::WORKLOAD,
+            Self::Commands => &commands::WORKLOAD,
+        }
+    }
+
+    /// The word in files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.workload().name
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// All that there is to know of a workload.
+#[derive(Debug)]
+pub struct Workload {
+    /// The word in files.
+    pub name: &'static str,
+    /// What an editor shows.
+    pub meaning: &'static str,
+    /// One operation, as in "operations/s, each …".
+    pub operation: &'static str,
+    /// The commands that it consists of, in lower case as a server counts them.
+    pub commands: fn(&JobWorkload) -> Vec<String>,
+    /// Keys that have to be there before a driver warms up, `<key_prefix><index>` from index 0 on.
+    pub fill: fn(&JobWorkload) -> u64,
+    /// Whether what it does is up to the file: reads may find nothing then, and nobody knows which keys are left behind.
+    pub is_free: bool,
+    /// What a server must have counted of what a driver claims.
+    pub expect: fn(&Claim<'_>) -> Result<Expected, Unlikely>,
+}
+
+/// What a driver claims to have done, and what it was asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// The job's workload; of several clients that of any.
+    pub asked: &'a JobWorkload,
+    /// Operations of all clients.
+    pub operations: u64,
+    /// Calls of each command of its own, where the workload leaves open which of them an operation is.
+    pub calls: Option<&'a BTreeMap<String, u64>>,
+    /// Length of what every key begins with, in bytes.
+    pub key_prefix: u64,
+    /// Distinct keys that were written, if the driver has said that it does something else than was asked for.
+    pub keys: Option<u64>,
+}
+
+/// What a server must have counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Calls of each command of the workload.
+    pub calls: BTreeMap<String, u64>,
+    /// Keys that are there afterwards and were not before, where nobody deletes them; `None` where nobody can tell.
+    pub keys: Option<u64>,
+    /// Bytes that it received, at least.
+    pub least_received: u64,
+    /// Bytes that it sent, at least.
+    pub least_sent: u64,
+    /// Bytes of all values that it sent, at most, where that can be told.
+    pub most_values_sent: Option<u64>,
+}
+
+/// A claim that a driver that does what was asked for does not make.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unlikely {
+    /// Nothing is said of something that must be said.
+    #[error("the driver does not say how many calls of {0} its operations were")]
+    Unsaid(String),
+    /// Calls that are not operations, or operations that are no calls.
+    #[error("the driver claims {calls} calls for {operations} operations")]
+    Sum {
+        /// Of all commands.
+        calls: u64,
+        /// Claimed.
+        operations: u64,
+    },
+    /// Another mix than was asked for, further from it than chance goes.
+    #[error(
+        "the driver claims {calls} {command} among {operations} operations, the job asked for a share of {asked}"
+    )]
+    Share {
+        /// In upper case.
+        command: String,
+        /// Claimed.
+        calls: u64,
+        /// Claimed.
+        operations: u64,
+        /// Of that command.
+        asked: String,
+    },
+}
+
+/// The words, blanks and line ends of `SET key value` in the shortest form that a server understands, without key and value.
+const SET_REQUEST: u64 = 7;
+/// The same of `GET key`.
+const GET_REQUEST: u64 = 6;
+/// `+OK` and its line end.
+const SET_REPLY: u64 = 5;
+/// `$n` and two line ends.
+const GET_REPLY: u64 = 5;
+
+/// GET and SET, as a server counts them.
+fn both(_: &JobWorkload) -> Vec<String> {
+    ["set", "get"].map(str::to_owned).into()
+}
+
+/// Their calls.
+fn calls(set: u64, get: u64) -> BTreeMap<String, u64> {
+    [("set".to_owned(), set), ("get".to_owned(), get)].into()
+}
+
+/// The fewest bytes that a value has, and the most that one of `values` has where it is a decimal index.
+fn value_bytes(asked: &JobWorkload, values: u64) -> (u64, u64) {
+    let digits = u64::from(values.max(1).ilog10()) + 1;
+    asked.value_bytes.map_or((1, digits), |bytes| (bytes.into(), bytes.into()))
+}
