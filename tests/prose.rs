@@ -16,6 +16,7 @@
 //! - `apart RUN CELL…`: each is faster than the next by the verdicts of `orchestrate compare`, of which all pairs of the claim
 //!   are one family. The words are a claim, not a number.
 //! - `tied RUN CELL…`: there is no verdict on any pair of neighbours.
+//! - `alike RUN FACTOR BASE NEW`: no cell differs between these levels of a factor, by the verdicts of `orchestrate compare`.
 //!
 //! Before any of them may stand the words around what is found, such as `"at {}" ratio …`, where that alone would stand twice.
 //!
@@ -28,7 +29,7 @@ use std::sync::LazyLock;
 
 use orchestrate::analysis::compare::{Verdict, compare};
 use orchestrate::analysis::metric::Metric;
-use orchestrate::analysis::pairs::Pairs;
+use orchestrate::analysis::pairs::{Pairs, by_factor};
 use orchestrate::report::numbers::grouped;
 use orchestrate::results::read::samples;
 
@@ -183,8 +184,21 @@ fn evaluate(expression: &str) -> Found {
         ["tied", run, ref cells @ ..] => Found::Claim(verdicts(run, cells, |verdict| {
             !matches!(verdict, Verdict::Slower | Verdict::Faster)
         })),
+        ["alike", run, factor, base, new] => Found::Claim(alike(run, factor, base, new)),
         _ => panic!("no such check: {expression}"),
     }
+}
+
+/// Compares every cell with one level of a factor with that with another, and says which differs.
+fn alike(run: &str, factor: &str, base: &str, new: &str) -> Result<(), String> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("results").join(run);
+    let read = samples(&[directory]).expect("the run can be read");
+    let all: Vec<_> = read.samples.iter().collect();
+    let pairs = by_factor(&all, factor, base, new).expect("there are such levels");
+    let compared = compare(&pairs, Metric::OpsPerS);
+    assert!(compared.cells.len() > 1, "nothing was compared");
+    let other = compared.cells.iter().find(|cell| cell.verdict != Verdict::NoDifferenceSeen);
+    other.map_or(Ok(()), |cell| Err(format!("{:?} is {:?}", cell.base.label.get("mode"), cell.verdict)))
 }
 
 /// Compares each cell with the one before it, and says of which pair the verdict is none of those that are claimed.
