@@ -223,7 +223,7 @@ pub(crate) fn expected(done: &Done, circumstances: &Circumstances<'_>) -> Result
 }
 
 /// As in `3 SET and 4 GET`.
-fn calls(commands: &[String], of: impl Fn(&str) -> u64) -> String {
+pub(crate) fn calls(commands: &[String], of: impl Fn(&str) -> u64) -> String {
     let distinct: std::collections::BTreeSet<&String> = commands.iter().collect();
     let named =
         distinct.into_iter().rev().map(|command| format!("{} {}", of(command), command.to_uppercase()));

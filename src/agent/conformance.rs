@@ -21,12 +21,12 @@ use super::driver::{Driver, command, excerpt};
 use super::lines::Lines;
 use super::outbox::Outbox;
 use super::stderr::Stderr;
-use crate::experiment::{Address, Warmup};
+use crate::experiment::{Address, Factor, Level, Own, Warmup};
 use crate::host::child::{self, Child};
 use crate::protocol::{
     AgentError, AgentErrorKind, DRIVER_PROTOCOLS, DriverEvent, Endpoint, FailureKind, Job, JobWorkload,
-    Launch, MAX_LINE, Program, Ready, ServerCounts, ServerReset, ServerSample, ServerStart, ServerUp,
-    TrialResult,
+    KeySpace, Launch, MAX_LINE, Program, Ready, ServerCounts, ServerFill, ServerReset, ServerSample,
+    ServerStart, ServerUp, TrialResult,
 };
 use crate::server::Servers;
 use crate::units::Nanos;
@@ -197,6 +197,8 @@ impl Bench<'_> {
             "uses a Unix socket" => self.unix_socket();
             "gives a password" => self.password();
             "deletes its keys" => self.trial(|job| job.delete_keys = true, noted);
+            "reads and writes keys that are there" => self.workload(Kind::ReadWrite);
+            "sends the commands that a file lists" => self.workload(Kind::Commands);
             "notices an answer that is not what it stored" => self.notices_lies();
             "says when there is no server" => self.no_server();
             "refuses another version of the protocol" => self.refuses(
@@ -249,6 +251,18 @@ impl Bench<'_> {
         let mut job = self.job();
         change(&mut job);
         judge(&self.carry_out(job, OPEN).await?)
+    }
+
+    /// A trial of another workload than the one that every driver has.
+    async fn workload(&mut self, kind: Kind) -> Outcome {
+        let mut job = self.job();
+        ask_for(&mut job, kind);
+        match self.carry_out(job, OPEN).await {
+            Err(Stop::Wrong(error)) if error.contains(&format!("failed ({})", FailureKind::Protocol)) => {
+                Err(Stop::Refused("it speaks version 1 of the protocol, which has one workload".to_owned()))
+            }
+            trial => trial.map(|_| None),
+        }
     }
 
     /// Its trial on the server without a password; `None` of a driver that has said that it does something else.
@@ -319,21 +333,27 @@ impl Bench<'_> {
 
     /// A trial, step by step as in a run.
     async fn carry_out(&mut self, job: Job, server: &str) -> Result<Trial, Stop> {
-        self.reset(server).await?;
+        let keys = (job.workload.kind.workload().fill)(&job.workload);
+        let key = server.to_owned();
+        if keys > 0 {
+            let space =
+                KeySpace { prefix: job.key_prefix.clone(), keys, value_bytes: job.workload.value_bytes };
+            self.servers.fill(&ServerFill { key: key.clone(), space }).await?;
+        } else {
+            self.reset(server).await?;
+        }
         let (driver, ready) = self.ready(&job).await?;
         let warm = self.sample(server).await?;
         if job.delete_keys && warm.keys_added != 0 {
             return wrong(format!("{} keys of its warm-up are there when it is ready", warm.keys_added));
         }
-        self.reset(server).await?;
+        self.servers.reset(&ServerReset { key, keep_keys: keys > 0 }).await?;
         sleep(BEFORE_GO).await;
         let early = self.sample(server).await?;
-        if early.calls("set") + early.calls("get") > 0 {
-            return wrong(format!(
-                "does not wait for go: the server counted {} SET and {} GET calls before it",
-                early.calls("set"),
-                early.calls("get")
-            ));
+        let commands = job.workload.commands();
+        if early.sum(&commands).calls > 0 {
+            let calls = verify::calls(&commands, |command| early.calls(command));
+            return wrong(format!("does not wait for go: the server counted {calls} calls before it"));
         }
         let (within, pids) = (self.options.within.into(), self.servers.pids());
         let result = driver.go(within, &pids, self.servers.note_done(server)).await?;
@@ -494,6 +514,24 @@ impl Bench<'_> {
 /// What it leaves is not what was asked for, and it has said so.
 fn says_it_differs() -> Outcome {
     Ok(Some("not looked at, since it says that it differs".to_owned()))
+}
+
+/// Another workload, with settings of its own.
+fn ask_for(job: &mut Job, kind: Kind) {
+    let words = |command: &[&str]| command.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    let workload = &mut job.workload;
+    workload.kind = kind;
+    workload.own = Own::defaults();
+    match kind {
+        Kind::SetGet => {}
+        Kind::ReadWrite => workload.own.set(Factor::Keys, Level::Number(OPERATIONS / 4)),
+        Kind::Commands => {
+            let commands = vec![words(&["HSET", "{key}", "f{index}", "{value}"]), words(&["HLEN", "{key}"])];
+            workload.own.set(Factor::Commands, Level::Commands(commands));
+        }
+    }
+    workload.own.complete(kind);
+    job.protocol = workload.protocol();
 }
 
 fn noted(_: &Trial) -> Outcome {

@@ -37,6 +37,8 @@ pub(super) struct Phase {
     latencies: [Mutex<Option<Histogram<u64>>>; HISTOGRAMS],
     progress: Mutex<Progress>,
     tallies: Mutex<Vec<Tally>>,
+    /// Of each command, where the workload lists them.
+    calls: Mutex<BTreeMap<String, u64>>,
     failed: AtomicBool,
     failure: Mutex<Option<Failure>>,
 }
@@ -62,8 +64,6 @@ pub(super) struct Tally {
     pub(super) in_progress: u64,
     /// GETs among them.
     pub(super) fetched: u64,
-    /// Calls of each command, where the workload lists them.
-    pub(super) calls: BTreeMap<String, u64>,
     pub(super) last_reply: Option<Instant>,
     /// The largest delay of a start.
     pub(super) max_lag: Duration,
@@ -74,6 +74,8 @@ pub(super) struct Outcome {
     /// The first failure of any of them.
     pub(super) failure: Option<Failure>,
     pub(super) tallies: Vec<Tally>,
+    /// Calls of each command, where the workload lists them.
+    pub(super) calls: BTreeMap<String, u64>,
     pub(super) latencies: Histogram<u64>,
     pub(super) progress: Progress,
 }
@@ -111,6 +113,7 @@ impl Phase {
             latencies: [const { Mutex::new(None) }; HISTOGRAMS],
             progress: Mutex::default(),
             tallies: Mutex::default(),
+            calls: Mutex::default(),
             failed: AtomicBool::new(false),
             failure: Mutex::default(),
         })
@@ -162,6 +165,14 @@ impl Phase {
         self.tallies.lock().unwrap_or_else(PoisonError::into_inner).push(tally);
     }
 
+    /// Adds the calls of a worker, by the names of the commands.
+    pub(super) fn count_calls(&self, of_worker: impl Iterator<Item = (String, u64)>) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        for (command, more) in of_worker {
+            *calls.entry(command).or_default() += more;
+        }
+    }
+
     /// A worker gives up, and so do all others at their next operation. The first failure is the one that is told.
     pub(super) fn fail(&self, failure: Failure) {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
@@ -187,6 +198,7 @@ impl Phase {
         Outcome {
             failure: phase.failure.into_inner().unwrap_or_else(PoisonError::into_inner),
             tallies: phase.tallies.into_inner().unwrap_or_else(PoisonError::into_inner),
+            calls: phase.calls.into_inner().unwrap_or_else(PoisonError::into_inner),
             latencies,
             progress: phase.progress.into_inner().unwrap_or_else(PoisonError::into_inner),
         }

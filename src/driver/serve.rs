@@ -199,30 +199,22 @@ fn summarise(job: &Job, start: Instant, outcome: &Outcome) -> Done {
         latency: Some(latency::encode(&outcome.latencies)),
         max_lag_ns: job.workload.rate.map(|_| max_lag.into()),
         keys: None,
-        calls: calls(job.workload.kind, &outcome.tallies),
+        calls: calls(job.workload.kind, outcome),
         progress: Some(outcome.progress.points(elapsed)),
     }
 }
 
 /// What the operations were, where the workload leaves that open.
-fn calls(kind: Kind, tallies: &[Tally]) -> Option<BTreeMap<String, u64>> {
-    let mut calls = BTreeMap::new();
-    for tally in tallies {
-        let of_one = match kind {
-            Kind::SetGet => return None,
-            Kind::ReadWrite => {
-                let reads = tally.fetched;
-                [("get", reads), ("set", tally.done - reads)]
-                    .map(|(name, calls)| (name.to_owned(), calls))
-                    .into()
-            }
-            Kind::Commands => tally.calls.clone(),
-        };
-        for (command, called) in of_one {
-            *calls.entry(command).or_default() += called;
+fn calls(kind: Kind, outcome: &Outcome) -> Option<BTreeMap<String, u64>> {
+    match kind {
+        Kind::SetGet => None,
+        Kind::ReadWrite => {
+            let sum = |of: fn(&Tally) -> u64| outcome.tallies.iter().map(of).sum::<u64>();
+            let (done, reads) = (sum(|tally| tally.done), sum(|tally| tally.fetched));
+            Some([("get", reads), ("set", done - reads)].map(|(name, calls)| (name.to_owned(), calls)).into())
         }
+        Kind::Commands => Some(outcome.calls.clone()),
     }
-    Some(calls)
 }
 
 /// Deletes, by name and on a connection of its own, every key that may have been written.

@@ -32,12 +32,13 @@ pub(super) struct Worker {
     /// The indexes of the operations under way: one, or as many as share a round trip.
     batch: Range<u64>,
     pair: Pair,
-    /// Which of the keys that are there each operation is about; absent where each has a new one.
-    space: Option<Space>,
+    /// Which of the keys that are there each operation is about; absent where each has a new one. In a box, like what follows:
+    /// with hundreds of threads every operation finds its worker thrown out of the cache, and should have little to fetch.
+    space: Option<Box<Space>>,
     /// Whether the selected operation reads.
     reads: bool,
     /// The commands of the selected operation, where the workload lists them.
-    script: Option<Script>,
+    script: Option<Box<Script>>,
     /// The moment from which the latency of the batch counts.
     began: Instant,
     tally: Tally,
@@ -57,7 +58,7 @@ impl Worker {
     pub(super) fn new(phase: &Arc<Phase>, number: u32) -> Self {
         let job = &phase.job;
         let stem = phase.stem(number);
-        let space = phase.space(number);
+        let space = phase.space(number).map(Box::new);
         let pair = match space {
             Some(_) => Pair::of_space(&job.key_prefix, job.workload.value_bytes),
             None => Pair::new(&stem, job.workload.value_bytes, job.seed),
@@ -72,7 +73,7 @@ impl Worker {
             pair,
             space,
             reads: true,
-            script: phase.script(number),
+            script: phase.script(number).map(Box::new),
             began: Instant::now(),
             tally: Tally { stem, ..Tally::default() },
             slot_end: Instant::now(),
@@ -132,7 +133,7 @@ impl Worker {
 
     /// The commands of the selected operation, word for word, of a workload that lists them.
     pub(super) fn commands(&self) -> &[Words] {
-        self.script.as_ref().map_or(&[], Script::commands)
+        self.script.as_ref().map_or(&[], |script| script.commands())
     }
 
     /// Ends a batch of such commands, all of which the server has answered without an error.
@@ -260,8 +261,8 @@ impl Worker {
 impl Drop for Worker {
     /// However a worker ends, what it did is known.
     fn drop(&mut self) {
-        for (command, calls) in self.script.iter().flat_map(Script::counted) {
-            *self.tally.calls.entry(command).or_default() += calls;
+        if let Some(script) = &self.script {
+            self.phase.count_calls(script.counted());
         }
         self.phase.hand_in(std::mem::take(&mut self.tally));
     }

@@ -11,7 +11,6 @@ use super::tables::Names;
 use super::{Amount, BuiltinMode, Factor, Level, Link, MAX_WORKERS, ServerSpec, Split, Warmup};
 use crate::setting::{MOST_EXACT, largest_divisor};
 use crate::units::Nanos;
-use crate::workload::Kind;
 
 /// An exclusion of more levels than this is no help.
 const LONGEST_HELP: usize = 20;
@@ -24,18 +23,18 @@ pub(super) struct CellChecks<'a> {
 }
 
 /// Two factors of which some levels do not go together.
-struct Conflict<'a> {
+pub(super) struct Conflict<'a> {
     /// A finding for each level of this factor; it is where the caret stands.
-    one: Factor,
-    other: Factor,
+    pub(super) one: Factor,
+    pub(super) other: Factor,
     /// Whether the levels do not go together.
-    forbids: &'a dyn Fn(&Level, &Level) -> bool,
+    pub(super) forbids: &'a dyn Fn(&Level, &Level) -> bool,
     /// What is wrong with them.
-    says: &'a dyn Fn(&Level, &Level) -> String,
+    pub(super) says: &'a dyn Fn(&Level, &Level) -> String,
     /// Only in cells of this level.
-    only: Option<(Factor, Level)>,
+    pub(super) only: Option<(Factor, Level)>,
     /// What to do if nothing can be excluded.
-    help: String,
+    pub(super) help: String,
 }
 
 impl CellChecks<'_> {
@@ -79,66 +78,6 @@ impl CellChecks<'_> {
                 says: &|hosts, _| format!("a Unix socket does not lead from one host to another: `{hosts}`"),
                 only: None,
                 help: "use workload.link = \"tcp\", or one host".to_owned(),
-            },
-        )
-    }
-
-    /// That a mode has the workloads of its cells, and that workloads have the settings that are given.
-    fn workloads(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
-        let names = self.names;
-        let has = |mode: &Level, kind: &Level| match (mode, kind) {
-            (Level::Name(mode), Level::Word(kind)) => {
-                names.workloads(mode).is_none_or(|has| has.iter().any(|has| has.name() == *kind))
-            }
-            _ => true,
-        };
-        self.conflict(
-            draft,
-            &Conflict {
-                one: Factor::Mode,
-                other: Factor::Workload,
-                forbids: &|mode, kind| !has(mode, kind),
-                says: &|mode, kind| format!("the mode `{mode}` does not have the workload `{kind}`"),
-                only: None,
-                help: "`orchestrate modes` shows which mode has which workload".to_owned(),
-            },
-        )?;
-        let kinds = draft.column(Factor::Workload);
-        let is_one_of = |kind: Kind| kinds.levels.contains(&Some(&Level::Word(kind.name())));
-        for &factor in Factor::ALL {
-            let given = draft.column(factor);
-            // A default stands nowhere.
-            let place = draft.place_of(&given, 0);
-            let stands = given.axis.is_some() || *place != draft.place;
-            let belongs = Kind::ALL.iter().any(|&kind| is_one_of(kind) && factor.belongs_to(kind));
-            // A list of levels where some cells have none would measure those again and again.
-            let lacks = Kind::ALL.iter().find(|&&kind| is_one_of(kind) && !factor.belongs_to(kind));
-            if let Some(kind) = lacks.filter(|_| stands && (!belongs || given.axis.is_some())) {
-                self.findings
-                    .error(place, format!("the workload `{kind}` has no `{}`", factor.name()))
-                    .help(format!("workloads that have it: {}", having(factor)));
-            }
-        }
-        let commands = draft.column(Factor::Commands);
-        if is_one_of(Kind::Commands) && commands.levels.contains(&None) {
-            self.findings
-                .error(draft.place_of(&kinds, 0), "the workload `commands` lists no commands")
-                .help("such as commands = [[\"HSET\", \"{key}\", \"f\", \"{value}\"], [\"HGET\", \"{key}\", \"f\"]]");
-        }
-        self.conflict(
-            draft,
-            &Conflict {
-                one: Factor::Weights,
-                other: Factor::Commands,
-                forbids: &|weights, commands| match (weights, commands) {
-                    (Level::Weights(weights), Level::Commands(commands)) => weights.len() != commands.len(),
-                    _ => false,
-                },
-                says: &|weights, commands| {
-                    format!("the weights {weights} are not one for each of the commands {commands}")
-                },
-                only: None,
-                help: "give each command a weight".to_owned(),
             },
         )
     }
@@ -392,7 +331,7 @@ impl CellChecks<'_> {
     }
 
     /// Notes each level of one factor that a cell brings together with one of another that it does not go with.
-    fn conflict(&mut self, draft: &Draft<'_>, conflict: &Conflict<'_>) -> Result<(), TooTangled> {
+    pub(super) fn conflict(&mut self, draft: &Draft<'_>, conflict: &Conflict<'_>) -> Result<(), TooTangled> {
         let (one, other) = (draft.column(conflict.one), draft.column(conflict.other));
         let mut whole = draft.grid.whole();
         // An exclusion needs to name that level if there are others.
@@ -475,12 +414,6 @@ impl CellChecks<'_> {
             self.findings.error(place, format!("the plan has {trials} trials; 2^53 is the limit"));
         }
     }
-}
-
-/// The workloads that have a setting, by their names.
-fn having(factor: Factor) -> String {
-    let having = Kind::ALL.iter().filter(|&&kind| factor.belongs_to(kind));
-    having.map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// The line that takes the conflicting cells out, unless it would take out all cells.

@@ -31,6 +31,7 @@ mod source;
 mod sweep;
 mod tables;
 mod values;
+mod workloads;
 
 pub use crate::setting::{
     Amount, Factor, HostPair, Level, Lifetime, Link, MAX_WORKERS, Own, Placement, Settings, Share, Split,

@@ -79,7 +79,7 @@ impl Own {
     }
 
     /// Leaves what a workload has, and adds what is not given.
-    pub(super) fn complete(&mut self, workload: Kind) {
+    pub(crate) fn complete(&mut self, workload: Kind) {
         for (factor, level) in Self::defaults().0 {
             self.0.entry(factor).or_insert(level);
         }

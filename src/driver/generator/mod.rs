@@ -18,6 +18,7 @@ use super::serve::{AwaitGo, converse};
 use crate::experiment::{LoadGenerator, Warmup};
 use crate::host::child;
 use crate::protocol::{Done, FailureKind, Job, Ready};
+use crate::workload::Kind;
 
 /// A warm-up that lasts some time is made of runs of about so many operations.
 const WARMUP_OPERATIONS: u64 = 10_000;
@@ -63,6 +64,9 @@ fn carry_out(job: &Job, tool: &Tool, argv: &[String], await_go: &mut AwaitGo<'_>
     let [program, extra @ ..] = argv else {
         return Err(Failure::new(FailureKind::Protocol, "no load generator is named"));
     };
+    if job.workload.kind != Kind::SetGet {
+        return Err(Failure::lacks_workload(job));
+    }
     let operations = operations(job, tool)?;
     let client = version(program)?;
     // It would say so itself, but only after `go` and in words of its own.
