@@ -153,10 +153,11 @@ fn a_rate_that_was_not_kept_fails_the_trial() {
     }
 }
 
-#[test]
-fn the_check_of_drivers_finds_every_cheat_and_nothing_in_an_honest_driver() {
+/// Each check starts a driver some twenty-five times, so that they are shared among tests that can run at the same time.
+fn the_check_finds(third: usize) {
     let sandbox = Sandbox::new();
-    for together in BY_THE_CHECK.chunks(5) {
+    let of_this: Vec<_> = BY_THE_CHECK.iter().skip(third).step_by(3).collect();
+    for together in of_this.chunks(3) {
         std::thread::scope(|scope| {
             for (cheat, reason) in together {
                 let sandbox = &sandbox;
@@ -172,6 +173,21 @@ fn the_check_of_drivers_finds_every_cheat_and_nothing_in_an_honest_driver() {
         });
     }
     sandbox.expect_nobody_left();
+}
+
+#[test]
+fn the_check_of_drivers_finds_every_cheat_and_nothing_in_an_honest_driver() {
+    the_check_finds(0);
+}
+
+#[test]
+fn the_check_of_drivers_finds_every_cheat_of_the_second_third() {
+    the_check_finds(1);
+}
+
+#[test]
+fn the_check_of_drivers_finds_every_cheat_of_the_last_third() {
+    the_check_finds(2);
 }
 
 /// The rows of a run against a server on which somebody repeats a command until it is over.
