@@ -114,7 +114,8 @@ fn the_documented_driver_passes_the_check_and_one_that_believes_everything_does_
         ),
         ("os._exit(0)", "None", "ends with its input while it works: does not end within"),
         ("    delete_written()\n", "    pass\n", "deletes its keys"),
-        ("if not sys.stdin.readline():", "if False:", "does not wait for go"),
+        // On a busy machine it is heard of before it is counted.
+        ("if not sys.stdin.readline():", "if False:", "not wait for go"),
     ];
     for (right, wrong, reason) in careless {
         if !code.contains(right) {
