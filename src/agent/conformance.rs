@@ -25,8 +25,8 @@ use crate::experiment::{Address, Factor, Level, Own, Warmup};
 use crate::host::child::{self, Child};
 use crate::protocol::{
     AgentError, AgentErrorKind, DRIVER_PROTOCOLS, DriverEvent, Endpoint, FailureKind, Job, JobWorkload,
-    KeySpace, Launch, MAX_LINE, Program, Ready, ServerCounts, ServerFill, ServerReset, ServerSample,
-    ServerStart, ServerUp, TrialResult,
+    Launch, MAX_LINE, Program, Ready, ServerCounts, ServerFill, ServerReset, ServerSample, ServerStart,
+    ServerUp, TrialResult,
 };
 use crate::server::Servers;
 use crate::units::Nanos;
@@ -333,21 +333,19 @@ impl Bench<'_> {
 
     /// A trial, step by step as in a run.
     async fn carry_out(&mut self, job: Job, server: &str) -> Result<Trial, Stop> {
-        let keys = (job.workload.kind.workload().fill)(&job.workload);
         let key = server.to_owned();
-        if keys > 0 {
-            let space =
-                KeySpace { prefix: job.key_prefix.clone(), keys, value_bytes: job.workload.value_bytes };
-            self.servers.fill(&ServerFill { key: key.clone(), space }).await?;
-        } else {
-            self.reset(server).await?;
+        let space = job.key_space();
+        let keep_keys = space.is_some();
+        match space {
+            Some(space) => self.servers.fill(&ServerFill { key: key.clone(), space }).await?,
+            None => self.reset(server).await?,
         }
         let (driver, ready) = self.ready(&job).await?;
         let warm = self.sample(server).await?;
         if job.delete_keys && warm.keys_added != 0 {
             return wrong(format!("{} keys of its warm-up are there when it is ready", warm.keys_added));
         }
-        self.servers.reset(&ServerReset { key, keep_keys: keys > 0 }).await?;
+        self.servers.reset(&ServerReset { key, keep_keys }).await?;
         sleep(BEFORE_GO).await;
         let early = self.sample(server).await?;
         let commands = job.workload.commands();

@@ -36,7 +36,7 @@ impl Space {
         (number, workers): (u32, u32),
         seed: u64,
     ) -> Result<Option<Self>, Failure> {
-        let keys = (workload.kind.workload().fill)(workload);
+        let keys = workload.keys_beforehand();
         if keys == 0 {
             return Ok(None);
         }

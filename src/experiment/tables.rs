@@ -202,7 +202,7 @@ impl<'a> Names<'a> {
         false
     }
 
-    /// The workloads that a mode has; `None` if there is no such mode.
+    /// The workloads that a mode supports; `None` for an unknown mode.
     pub(super) fn workloads(&self, mode: &str) -> Option<&[Kind]> {
         let builtin = self.builtin.modes.iter().find(|builtin| builtin.name == mode);
         let builtin = builtin.map(|builtin| builtin.workloads);
@@ -409,7 +409,7 @@ fn workloads(findings: &mut Findings, source: usize, list: &At<Vec<At<String>>>)
                 findings
                     .error(
                         &Place { source, span: name.span.clone() },
-                        format!("there is no workload `{}`", name.value),
+                        format!("unknown workload `{}`", name.value),
                     )
                     .help(suggest(&name.value, "the workloads are", known));
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::KeySpace;
 use crate::setting::{Amount, Own, Settings, Warmup};
 use crate::units::Nanos;
 use crate::workload::Kind;
@@ -31,6 +32,16 @@ pub struct Job {
     /// included). Asked for on servers that must not be flushed.
     #[serde(default)]
     pub delete_keys: bool,
+}
+
+impl Job {
+    /// The keys that have to be there before a driver starts; `None` if the workload needs none.
+    #[must_use]
+    pub fn key_space(&self) -> Option<KeySpace> {
+        let keys = self.workload.keys_beforehand();
+        let (prefix, value_bytes) = (self.key_prefix.clone(), self.workload.value_bytes);
+        (keys > 0).then_some(KeySpace { prefix, keys, value_bytes })
+    }
 }
 
 /// Where a server is. If `unix_socket` is given it is to be used in place of host and port.
@@ -105,6 +116,12 @@ impl JobWorkload {
     #[must_use]
     pub fn commands(&self) -> Vec<String> {
         (self.kind.workload().commands)(self)
+    }
+
+    /// How many keys have to be there before a driver starts.
+    #[must_use]
+    pub fn keys_beforehand(&self) -> u64 {
+        (self.kind.workload().fill)(self)
     }
 
     /// The version of the protocol that a job with this workload is of: version 1 knew one workload.

@@ -12,7 +12,7 @@ use crate::experiment::{HostPair, Link, ModeSpec, ServerSpec, Settings};
 use crate::host::client::CallError;
 use crate::plan::PlannedTrial;
 use crate::protocol::{
-    AgentErrorKind, AppliedPlacement, HostFacts, Job, JobWorkload, KeySpace, Ready, ServerCounts, ServerFill,
+    AgentErrorKind, AppliedPlacement, HostFacts, Job, JobWorkload, Ready, ServerCounts, ServerFill,
     ServerPlace, ServerReset, ServerSample, ServerUp, TrialAbort, TrialGo, TrialPrepare, TrialReady,
 };
 use crate::record::{ClientLabel, Flag, HostLabel, LinkKind, Measured, Part, Status, TrialRecord};
@@ -235,9 +235,9 @@ async fn carry_out(
     let job = job(fleet, trial, &up, record.attempt);
     *keys_at_risk = (!up.flushes).then(|| job.key_prefix.clone());
     let (workload, workers, key_prefix) = (job.workload.clone(), job.workers, job.key_prefix.clone());
-    let keys = (workload.kind.workload().fill)(&workload);
-    if keys > 0 {
-        let space = KeySpace { prefix: key_prefix.clone(), keys, value_bytes: workload.value_bytes };
+    let space = job.key_space();
+    let keep_keys = space.is_some();
+    if let Some(space) = space {
         fleet.call(server_host, ServerFill { key: key.clone(), space }).await?;
     }
     let jobs = team::jobs(job, clients.len());
@@ -262,7 +262,7 @@ async fn carry_out(
     let may_differ = together.comparability.is_some();
     record.client = Some(together);
 
-    fleet.call(server_host, ServerReset { key: key.clone(), keep_keys: keys > 0 }).await?;
+    fleet.call(server_host, ServerReset { key: key.clone(), keep_keys }).await?;
     let begun = Instant::now();
     let go = clients.iter().map(|host| {
         let call = TrialGo { trial: name.to_owned(), timeout: left() };

@@ -32,7 +32,7 @@ pub(super) fn jobs(job: Job, clients: usize) -> Vec<Job> {
             part.warmup = Warmup::Operations(share(operations));
         }
         // Workers are numbered anew in every driver, and no two may meet, unless all work on the same keys.
-        if (job.workload.kind.workload().fill)(&job.workload) == 0 {
+        if job.workload.keys_beforehand() == 0 {
             part.key_prefix = format!("{}{client}:", job.key_prefix);
         }
         part.seed = job.seed.wrapping_add(u64::from(client) << 32);

@@ -46,7 +46,7 @@ pub enum Level {
 pub struct Share(u32);
 
 impl Share {
-    /// The nearest one; `None` for what is no number from 0 to 1.
+    /// Rounded to millionths; `None` outside 0 to 1.
     #[must_use]
     pub fn new(number: f64) -> Option<Self> {
         (0.0..=1.0).contains(&number).then(|| Self((number * 1e6).round() as u32))

@@ -217,7 +217,7 @@ pub struct Column {
     pub value: ValueFrom,
     /// How the heading of a figure says it, with `{}` for the value.
     pub phrase: &'static str,
-    /// The same where there is no value; empty where a plain `no NAME` does.
+    /// What it says for a missing value; if empty, `no NAME`.
     pub absent: &'static str,
     /// What a horizontal axis of it shows, if it can have one.
     pub axis: Option<&'static str>,
@@ -267,7 +267,7 @@ pub struct Heading {
     pub name: &'static str,
     /// Whether its values are numbers, which stand on the right.
     pub numeric: bool,
-    /// What stands in it where there is no level.
+    /// Shown for a missing level.
     pub absent: &'static str,
 }
 
@@ -309,7 +309,7 @@ impl Column {
         Self { phrase, ..self }
     }
 
-    /// How a figure says that there is no value.
+    /// Sets what a figure says for a missing value.
     const fn unsaid(self, absent: &'static str) -> Self {
         Self { absent, ..self }
     }
@@ -361,7 +361,7 @@ impl Factor {
         Self::ALL.iter().copied().filter(move |factor| factor.table() == table)
     }
 
-    /// Its level; `None` where it has none.
+    /// Its level; `None` if it is not set.
     #[must_use]
     pub fn get(self, settings: &Settings) -> Option<Level> {
         match self.setting().kept {

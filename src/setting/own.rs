@@ -103,9 +103,10 @@ impl<'de> Deserialize<'de> for Own {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut own = Self::default();
         for (name, value) in BTreeMap::<String, Value>::deserialize(deserializer)? {
-            let known = Factor::ALL.iter().copied().find(|factor| {
-                matches!(factor.setting().kept, Kept::Own { .. }) && factor.setting().keys[0].name == name
-            });
+            let known = Factor::ALL
+                .iter()
+                .copied()
+                .find(|factor| factor.is_own() && factor.setting().keys[0].name == name);
             if let Some(factor) = known {
                 let level = Level::from_json(factor.setting().keys[0].shape, &value)
                     .ok_or_else(|| Error::custom(format!("`{name}` cannot be {value}")))?;

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::template::{Template, arguments};
-use super::{Expected, Unlikely, Workload};
+use super::{Expected, Unlikely, Workload, is_by_chance};
 use crate::protocol::JobWorkload;
 use crate::setting::{Factor, Level};
 
-/// So many standard deviations of a binomial distribution off is no chance: one in three million claims.
-const DEVIATIONS: f64 = 5.0;
 /// `+` or `:`, at least a byte, and a line end; nothing that a server answers is shorter.
 const SHORTEST_REPLY: u64 = 4;
 
@@ -81,8 +79,7 @@ fn drawn(
     }
     for (name, share) in shares {
         let calls = calls[&name];
-        let deviation = (operations as f64 * share * (1.0 - share)).sqrt();
-        if (calls as f64 - operations as f64 * share).abs() > DEVIATIONS * deviation + 1.0 {
+        if !is_by_chance(calls, operations, share) {
             let (command, asked) = (name.to_uppercase(), share.to_string());
             return Err(Unlikely::Share { command, calls, operations, asked });
         }

@@ -159,6 +159,17 @@ const SET_REPLY: u64 = 5;
 /// `$n` and two line ends.
 const GET_REPLY: u64 = 5;
 
+/// So many standard deviations of a binomial distribution are beyond chance: one in three million claims.
+const DEVIATIONS: f64 = 5.0;
+
+/// Whether `calls` of `n` operations are plausible if each is one with probability `share`; exact at 0 and at 1.
+fn is_by_chance(calls: u64, n: u64, share: f64) -> bool {
+    let (mean, deviation) = (n as f64 * share, (n as f64 * share * (1.0 - share)).sqrt());
+    // A whole number may be as far as 1 from its mean at the smallest numbers.
+    let slack = if deviation == 0.0 { 0.0 } else { 1.0 };
+    (calls as f64 - mean).abs() <= DEVIATIONS * deviation + slack
+}
+
 /// GET and SET, as a server counts them.
 fn both(_: &JobWorkload) -> Vec<String> {
     ["set", "get"].map(str::to_owned).into()

@@ -2,14 +2,13 @@
 //! can be checked although workers share the keys.
 
 use super::{
-    Expected, GET_REPLY, GET_REQUEST, SET_REPLY, SET_REQUEST, Unlikely, Workload, both, calls, value_bytes,
+    Expected, GET_REPLY, GET_REQUEST, SET_REPLY, SET_REQUEST, Unlikely, Workload, both, calls, is_by_chance,
+    value_bytes,
 };
 use crate::setting::Factor;
 
 /// Of a key `<prefix><index>` this is there at least, beside the prefix.
 const SHORTEST_NAME: u64 = 1;
-/// So many standard deviations of a binomial distribution off is no chance: one in three million claims.
-const DEVIATIONS: f64 = 5.0;
 
 pub(super) const WORKLOAD: Workload = Workload {
     name: "read-write",
@@ -43,14 +42,6 @@ pub(super) const WORKLOAD: Workload = Workload {
         })
     },
 };
-
-/// Whether so many of `n` can be reads if each is one with probability `share`; exact at 0 and at 1.
-fn is_by_chance(reads: u64, n: u64, share: f64) -> bool {
-    let (mean, deviation) = (n as f64 * share, (n as f64 * share * (1.0 - share)).sqrt());
-    // A whole number may be as far as 1 from its mean at the smallest numbers.
-    let slack = if deviation == 0.0 { 0.0 } else { 1.0 };
-    (reads as f64 - mean).abs() <= DEVIATIONS * deviation + slack
-}
 
 #[cfg(test)]
 mod tests {
