@@ -105,15 +105,19 @@ def sync_read_write(r, worker):
             r.set(key, value)
 
 
+def queue(pipe, accesses):
+    for key, value, read in accesses:
+        if read:
+            pipe.get(key)
+        else:
+            pipe.set(key, value)
+
+
 def sync_read_write_pipe(r, worker):
     for batch in worker.batches():
         accesses = [worker.access(i) for i in batch]
         pipe = r.pipeline(transaction=not options.no_transaction)
-        for key, value, read in accesses:
-            if read:
-                pipe.get(key)
-            else:
-                pipe.set(key, value)
+        queue(pipe, accesses)
         replies = pipe.execute()
         for (_, value, read), reply in zip(accesses, replies):
             worker.check(reply, value if read else True)
@@ -196,11 +200,7 @@ async def asyncio_read_write_pipe(r, worker):
     for batch in worker.batches():
         accesses = [worker.access(i) for i in batch]
         pipe = r.pipeline(transaction=not options.no_transaction)
-        for key, value, read in accesses:
-            if read:
-                pipe.get(key)
-            else:
-                pipe.set(key, value)
+        queue(pipe, accesses)
         replies = await pipe.execute()
         for (_, value, read), reply in zip(accesses, replies):
             worker.check(reply, value if read else True)

@@ -4,8 +4,8 @@
 use redis::aio::MultiplexedConnection;
 use redis::pipe;
 
-use super::connect::command;
 use super::failure::Failure;
+use super::sync_pipe::{queue_commands, queue_reads_and_writes};
 use super::tasks::{self, Flavour, Sockets};
 use super::worker::Worker;
 use super::{CLIENT, Driver};
@@ -49,14 +49,7 @@ async fn read_write(mut connection: MultiplexedConnection, mut worker: Worker) -
     let mut pipe = pipe();
     while worker.next_async().await? {
         pipe.clear();
-        for index in worker.batch() {
-            worker.select(index);
-            if worker.reads() {
-                pipe.get(worker.key());
-            } else {
-                pipe.set(worker.key(), worker.value()).ignore();
-            }
-        }
+        queue_reads_and_writes(&mut pipe, &mut worker);
         let fetched: Vec<Option<Vec<u8>>> = pipe.query_async(&mut connection).await?;
         worker.finish(&fetched)?;
     }
@@ -67,12 +60,7 @@ async fn commands(mut connection: MultiplexedConnection, mut worker: Worker) -> 
     let mut pipe = pipe();
     while worker.next_async().await? {
         pipe.clear();
-        for index in worker.batch() {
-            worker.select(index);
-            for words in worker.commands() {
-                pipe.add_command(command(words));
-            }
-        }
+        queue_commands(&mut pipe, &mut worker);
         pipe.exec_async(&mut connection).await?;
         worker.finish_commands();
     }

@@ -1,6 +1,6 @@
 //! `sync-pipe`: every worker is a thread with a blocking connection; SET and GET share a round trip.
 
-use redis::{Connection, pipe};
+use redis::{Connection, Pipeline, pipe};
 
 use super::connect::command;
 use super::failure::Failure;
@@ -46,14 +46,7 @@ fn read_write(connection: &mut Connection, worker: &mut Worker) -> Result<(), Fa
     let mut pipe = pipe();
     while worker.next() {
         pipe.clear();
-        for index in worker.batch() {
-            worker.select(index);
-            if worker.reads() {
-                pipe.get(worker.key());
-            } else {
-                pipe.set(worker.key(), worker.value()).ignore();
-            }
-        }
+        queue_reads_and_writes(&mut pipe, worker);
         let fetched: Vec<Option<Vec<u8>>> = pipe.query(connection)?;
         worker.finish(&fetched)?;
     }
@@ -64,14 +57,31 @@ fn commands(connection: &mut Connection, worker: &mut Worker) -> Result<(), Fail
     let mut pipe = pipe();
     while worker.next() {
         pipe.clear();
-        for index in worker.batch() {
-            worker.select(index);
-            for words in worker.commands() {
-                pipe.add_command(command(words));
-            }
-        }
+        queue_commands(&mut pipe, worker);
         pipe.exec(connection)?;
         worker.finish_commands();
     }
     Ok(())
+}
+
+/// Puts the GETs and SETs of a batch into a pipeline.
+pub(super) fn queue_reads_and_writes(pipe: &mut Pipeline, worker: &mut Worker) {
+    for index in worker.batch() {
+        worker.select(index);
+        if worker.reads() {
+            pipe.get(worker.key());
+        } else {
+            pipe.set(worker.key(), worker.value()).ignore();
+        }
+    }
+}
+
+/// Puts the commands of a batch into a pipeline.
+pub(super) fn queue_commands(pipe: &mut Pipeline, worker: &mut Worker) {
+    for index in worker.batch() {
+        worker.select(index);
+        for words in worker.commands() {
+            pipe.add_command(command(words));
+        }
+    }
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::forms::{At, Table};
-use super::given::{Factors, OfWorkload, Values};
+use super::given::{Constants, Factors};
 use super::values::{Password, PlacementForm, RepetitionsForm, Time, WarmupForm};
 use super::{Lifetime, LoadGenerator, Order};
 
@@ -23,7 +23,7 @@ pub(super) struct File {
     /// Files with more `[mode.*]`, `[server.*]` and `[host.*]` tables; paths relative to this file.
     pub(super) include: Option<At<Vec<At<String>>>>,
     /// What every trial does, where no matrix says otherwise.
-    pub(super) workload: Option<At<Table<Values<OfWorkload>>>>,
+    pub(super) workload: Option<At<Table<Constants>>>,
     /// Servers by name. `redis` always exists.
     pub(super) server: BTreeMap<String, At<Table<Server>>>,
     /// Hosts by name. `local` always exists.

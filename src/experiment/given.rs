@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::LazyLock;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -84,9 +83,8 @@ static KEYS: LazyLock<BTreeMap<Option<&'static str>, Keys>> = LazyLock::new(|| {
             keys.names.push(key.name);
         }
     }
-    let inner: Vec<&'static str> = tables.keys().copied().flatten().collect();
     if let Some(keys) = tables.get_mut(&None) {
-        keys.names.extend(INNER.iter().filter(|name| inner.contains(name)));
+        keys.names.extend(INNER);
         keys.names.push(EXCLUDE);
     }
     tables
@@ -153,37 +151,18 @@ fn read_given<'de, A: MapAccess<'de>>(
     Ok(Some(Given { factor, key, form }))
 }
 
-/// What is special about a table of settings.
-pub(super) trait OfTable {
-    /// Its name in the file.
-    const NAME: &'static str;
-    /// Its name in the schema.
-    const SCHEMA: &'static str;
-    /// Whether lists may stand in it.
-    const MANY: bool;
-}
-
-/// `[workload]`: one value for all cells.
-#[derive(Debug)]
-pub(super) enum OfWorkload {}
-
-impl OfTable for OfWorkload {
-    const NAME: &'static str = "workload";
-    const SCHEMA: &'static str = "Workload";
-    const MANY: bool = false;
-}
-
-/// The settings that a table gives, in no order.
+/// `[workload]`: the settings that it gives, one value each.
 #[derive(Clone, Debug)]
-pub(super) struct Values<T> {
+pub(super) struct Constants {
     pub(super) given: Vec<Given>,
-    table: PhantomData<T>,
 }
 
-impl<'de, T: OfTable> Deserialize<'de> for Values<T> {
+/// Their table.
+const WORKLOAD: &str = INNER[0];
+
+impl<'de> Deserialize<'de> for Constants {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let given = deserializer.deserialize_map(GivenIn { table: T::NAME, many: T::MANY })?;
-        Ok(Self { given, table: PhantomData })
+        GivenIn { table: WORKLOAD, many: false }.deserialize(deserializer).map(|given| Self { given })
     }
 }
 
@@ -313,13 +292,13 @@ fn table_schema(
     json_schema!({ "type": "object", "additionalProperties": false, "properties": properties })
 }
 
-impl<T: OfTable> JsonSchema for Values<T> {
+impl JsonSchema for Constants {
     fn schema_name() -> Cow<'static, str> {
-        T::SCHEMA.into()
+        "Workload".into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        table_schema(Some(T::NAME), T::MANY, true, generator, Vec::new())
+        table_schema(Some(WORKLOAD), false, true, generator, Vec::new())
     }
 }
 
