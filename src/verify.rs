@@ -7,7 +7,7 @@ pub mod traffic;
 
 use crate::experiment::Amount;
 use crate::latency;
-use crate::protocol::{Done, JobWorkload, Latency, ServerCounts, TrialResult};
+use crate::protocol::{Delivered, Done, JobWorkload, Latency, ServerCounts, TrialResult};
 use crate::record::LatencySummary;
 use crate::workload::{Claim, Expected, Unlikely};
 
@@ -25,6 +25,8 @@ pub struct Circumstances<'a> {
     pub workload: &'a JobWorkload,
     /// All workers together.
     pub workers: u32,
+    /// How many drivers there are, each with a share of the workers.
+    pub clients: u32,
     /// What every key begins with.
     pub key_prefix: &'a str,
     /// Whether the driver deletes its keys. Otherwise they stay on the server, which is flushed.
@@ -116,6 +118,13 @@ pub enum Disagreement {
     Progress,
     #[error("the driver's latencies count {latencies} operations of {operations}")]
     Latencies { latencies: u64, operations: u64 },
+    #[error("the driver does not say that each of {0} was delivered once: `delivered` is missing")]
+    NothingDelivered(String),
+    #[error(
+        "not each of {what} was delivered once: the numbers of those that were add up to {} with an exclusive or of {}, and \
+         should to {} and {}", found.sum, found.xor, expected.sum, expected.xor
+    )]
+    Delivered { what: String, found: Delivered, expected: Delivered },
 }
 
 /// Holds a driver's claim against its job, its agent's clock and what the server counted.
@@ -159,8 +168,21 @@ pub fn claim(asked: &JobWorkload, workers: u32, result: &TrialResult) -> Result<
     if errors > 0 {
         return Err(Disagreement::Errors { errors, operations });
     }
+    delivered(asked, &result.done)?;
     timing::confirm(asked, workers, &result.done)?;
     progress::confirm(&result.done)
+}
+
+/// Holds what a driver says of the numbers that arrived against those that should have.
+fn delivered(asked: &JobWorkload, done: &Done) -> Result<(), Disagreement> {
+    let workload = asked.kind.workload();
+    if !workload.is_delivered || !asked.verify {
+        return Ok(());
+    }
+    let what = format!("{} {}", done.operations, workload.noun);
+    let Some(found) = done.delivered else { return Err(Disagreement::NothingDelivered(what)) };
+    let expected = Delivered::each_once(done.operations);
+    if found == expected { Ok(()) } else { Err(Disagreement::Delivered { what, found, expected }) }
 }
 
 /// Holds what all clients of a server claim together against what the server counted.
@@ -180,7 +202,7 @@ pub fn confirm(
     }
     let expected = expected(done, circumstances)?;
     let commands = asked.commands();
-    if expected.calls.iter().any(|(command, calls)| counts.calls(command) != *calls) {
+    if expected.calls.iter().any(|(command, calls)| !calls.agrees(counts.calls(command))) {
         return Err(Disagreement::Calls {
             operations,
             claimed: calls(&commands, |command| expected.calls[command]),
@@ -203,7 +225,8 @@ pub fn confirm(
     if counts.keyspace_misses > 0 && !workload.is_free {
         return Err(Disagreement::Misses(counts.keyspace_misses));
     }
-    let left = expected.keys.map(|keys| if deletes_keys { 0 } else { keys.cast_signed() });
+    let left = if deletes_keys && !workload.is_free { Some(0) } else { expected.keys };
+    let left = left.map(u64::cast_signed);
     if let Some(expected) = left.filter(|&keys| counts.keys_added != keys) {
         return Err(Disagreement::Keys { found: counts.keys_added, expected });
     }
@@ -216,6 +239,8 @@ pub(crate) fn expected(done: &Done, circumstances: &Circumstances<'_>) -> Result
     (asked.kind.workload().expect)(&Claim {
         asked,
         operations: done.operations,
+        workers: circumstances.workers.into(),
+        clients: circumstances.clients.into(),
         calls: done.calls.as_ref(),
         key_prefix: circumstances.key_prefix.len() as u64,
         keys: circumstances.differs.then(|| done.keys.unwrap_or(done.operations)),
@@ -223,11 +248,16 @@ pub(crate) fn expected(done: &Done, circumstances: &Circumstances<'_>) -> Result
 }
 
 /// As in `3 SET and 4 GET`.
-pub(crate) fn calls(commands: &[String], of: impl Fn(&str) -> u64) -> String {
+pub(crate) fn calls<N: std::fmt::Display>(commands: &[String], of: impl Fn(&str) -> N) -> String {
     let distinct: std::collections::BTreeSet<&String> = commands.iter().collect();
     let named =
         distinct.into_iter().rev().map(|command| format!("{} {}", of(command), command.to_uppercase()));
-    named.collect::<Vec<_>>().join(" and ")
+    let named: Vec<String> = named.collect();
+    match named.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => String::new(),
+    }
 }
 
 /// The commands that run a script or a function.
@@ -236,14 +266,10 @@ const SCRIPTS: &[&str] = &["eval", "evalsha", "eval_ro", "evalsha_ro", "fcall", 
 /// The latencies of a trial in the form in which they are kept, and their summary.
 ///
 /// # Errors
-/// If they cannot be read or do not belong to the operations that the driver claims.
+/// If they cannot be read.
 pub fn latency(result: &TrialResult) -> Result<(Option<Latency>, Option<LatencySummary>), String> {
     let Some(latencies) = &result.done.latency else { return Ok((None, None)) };
     let histogram = latency::decode(latencies).map_err(|error| format!("the driver's latencies: {error}"))?;
-    let operations = result.done.operations;
-    if histogram.len() != operations {
-        return Err(Disagreement::Latencies { latencies: histogram.len(), operations }.to_string());
-    }
     Ok((Some(latency::encode(&histogram)), Some(latency::summary(&histogram))))
 }
 
@@ -264,8 +290,15 @@ mod tests {
         counts: &ServerCounts,
         (deletes_keys, differs): (bool, bool),
     ) -> Result<(), Disagreement> {
-        let circumstances =
-            Circumstances { workload: asked, workers: 1, key_prefix: "", deletes_keys, differs, ours: true };
+        let circumstances = Circumstances {
+            workload: asked,
+            workers: 1,
+            clients: 1,
+            key_prefix: "",
+            deletes_keys,
+            differs,
+            ours: true,
+        };
         super::verify(result, counts, &circumstances)
     }
 

@@ -197,8 +197,34 @@ impl Bench<'_> {
             "uses a Unix socket" => self.unix_socket();
             "gives a password" => self.password();
             "deletes its keys" => self.trial(|job| job.delete_keys = true, noted);
-            "reads and writes keys that are there" => self.workload(Kind::ReadWrite);
-            "sends the commands that a file lists" => self.workload(Kind::Commands);
+            "reads and writes keys that are there" => self.workload(Kind::ReadWrite, |_| {});
+            "sends the commands that a file lists" => self.workload(Kind::Commands, |_| {});
+            "pushes tasks to a list and takes each once" => self.workload(Kind::Queue, |_| {});
+            "acknowledges tasks, at a rate" => self.workload(
+                Kind::Queue,
+                |job| {
+                    job.workload.own.set(Factor::Acknowledge, Level::Flag(true));
+                    job.workload.rate = Some(RATE);
+                },
+            );
+            "does so with a stream" => self.workload(
+                Kind::Queue,
+                |job| {
+                    job.workload.own.set(Factor::Structure, Level::Word("stream"));
+                    job.workload.value_bytes = Some(100);
+                },
+            );
+            "acknowledges what it takes from a stream, until a time has passed" => self.workload(
+                Kind::Queue,
+                |job| {
+                    job.workload.own.set(Factor::Structure, Level::Word("stream"));
+                    job.workload.own.set(Factor::Acknowledge, Level::Flag(true));
+                    job.workload.operations = None;
+                    job.workload.duration_ns = Some(Nanos::from_millis(200));
+                    job.delete_keys = true;
+                },
+            );
+            "publishes messages that every subscriber receives" => self.workload(Kind::Pubsub, |_| {});
             "notices an answer that is not what it stored" => self.notices_lies();
             "says when there is no server" => self.no_server();
             "refuses another version of the protocol" => self.refuses(
@@ -254,9 +280,10 @@ impl Bench<'_> {
     }
 
     /// A trial of another workload than the one that every driver has.
-    async fn workload(&mut self, kind: Kind) -> Outcome {
+    async fn workload(&mut self, kind: Kind, change: impl FnOnce(&mut Job)) -> Outcome {
         let mut job = self.job();
         ask_for(&mut job, kind);
+        change(&mut job);
         match self.carry_out(job, OPEN).await {
             Err(Stop::Wrong(error)) if error.contains(&format!("failed ({})", FailureKind::Protocol)) => {
                 Err(Stop::Refused("it speaks version 1 of the protocol, which has one workload".to_owned()))
@@ -360,6 +387,7 @@ impl Bench<'_> {
         let circumstances = Circumstances {
             workload: &job.workload,
             workers: job.workers,
+            clients: 1,
             key_prefix: &job.key_prefix,
             deletes_keys: job.delete_keys,
             differs,
@@ -526,6 +554,18 @@ fn ask_for(job: &mut Job, kind: Kind) {
         Kind::Commands => {
             let commands = vec![words(&["HSET", "{key}", "f{index}", "{value}"]), words(&["HLEN", "{key}"])];
             workload.own.set(Factor::Commands, Level::Commands(commands));
+        }
+        // Two of them, and so few tasks under way that those who push have to wait.
+        Kind::Queue => {
+            job.workers = WORKERS;
+            workload.own.set(Factor::Producers, Level::Number(2));
+            workload.own.set(Factor::Backlog, Level::Number(10));
+        }
+        Kind::Pubsub => {
+            job.workers = WORKERS;
+            workload.own.set(Factor::Publishers, Level::Number(2));
+            workload.own.set(Factor::Channels, Level::Number(3));
+            workload.own.set(Factor::Backlog, Level::Number(10));
         }
     }
     workload.own.complete(kind);

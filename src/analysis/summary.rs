@@ -134,7 +134,8 @@ impl LatencyProfile {
 pub fn littles_law(record: &TrialRecord) -> Option<f64> {
     let (measured, client) = (record.measured.as_ref()?, record.client.as_ref()?);
     let workload = &record.settings.workload;
-    measured.littles_law(client.workers, workload.pipeline).filter(|_| workload.rate.is_none())
+    let applies = workload.rate.is_none() && workload.kind.workload().is_back_to_back;
+    measured.littles_law(client.workers, workload.pipeline).filter(|_| applies)
 }
 
 /// Gathers the attempts of all cells. Holds a few numbers for each attempt and no histogram.

@@ -36,7 +36,7 @@ use crate::results::rebuild::{Rebuilt, rebuild};
 use crate::results::run_dir::{JOURNAL, Resumed, RunDir, runs};
 use crate::results::{ResultsError, progress as done};
 use crate::run::{self, Equipment, Event, MissingMode, Observer, Past};
-use crate::workload::Kind;
+use crate::workload::{Kind, noun};
 
 impl From<ResultsError> for Failure {
     fn from(error: ResultsError) -> Self {
@@ -503,7 +503,8 @@ fn show(keeper: &Keeper<'_>, directory: &Path, rebuilt: &Rebuilt) -> io::Result<
     let kinds: BTreeSet<Kind> = rebuilt.cells.iter().map(|cell| cell.label.settings.workload.kind).collect();
     let each: Vec<&str> = kinds.iter().map(|kind| kind.workload().operation).collect();
     let each = if each.is_empty() { String::new() } else { format!(", each {}", each.join(", or ")) };
-    writeln!(out, "{}: operations/s{each}", experiment.name)?;
+    let noun = noun(kinds.iter().copied());
+    writeln!(out, "{}: {noun}/s{each}", experiment.name)?;
     if let Some(question) = &experiment.question {
         writeln!(out, "{question}")?;
     }

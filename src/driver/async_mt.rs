@@ -1,6 +1,6 @@
 //! `async-mt`: as `async`, but the tasks run on as many threads as there are CPUs for this process.
 
-use super::asynchronous::{commands, read_write, set_get};
+use super::asynchronous::{commands, pubsub, queue, read_write, set_get};
 use super::tasks::{self, Flavour, Sockets};
 use super::{CLIENT, Driver};
 use crate::experiment::{BuiltinMode, Threads};
@@ -22,5 +22,7 @@ pub(super) const DRIVER: Driver = Driver {
         Kind::SetGet => tasks::connect(job, Flavour::MultiThread, Sockets::OneEach, set_get),
         Kind::ReadWrite => tasks::connect(job, Flavour::MultiThread, Sockets::OneEach, read_write),
         Kind::Commands => tasks::connect(job, Flavour::MultiThread, Sockets::OneEach, commands),
+        Kind::Queue => tasks::connect(job, Flavour::MultiThread, Sockets::OneEach, queue),
+        Kind::Pubsub => tasks::connect(job, Flavour::MultiThread, Sockets::OneEach, pubsub),
     },
 };

@@ -21,13 +21,14 @@ pub(super) const DRIVER: Driver = Driver {
         threads: Threads::One,
         can_pipeline: true,
         can_rate: true,
-        workloads: Kind::ALL,
+        workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands],
         by_default: true,
     },
     connect: |job| match job.workload.kind {
         Kind::SetGet => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, set_get),
         Kind::ReadWrite => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, read_write),
         Kind::Commands => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, commands),
+        Kind::Queue | Kind::Pubsub => Err(Failure::lacks_workload(job)),
     },
 };
 

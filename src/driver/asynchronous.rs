@@ -1,14 +1,23 @@
 //! `async`: every worker is a task with a connection of its own, all on one thread; a SET, and then a GET.
 
-use redis::AsyncCommands as _;
-use redis::aio::MultiplexedConnection;
+use std::time::Duration;
 
-use super::connect::command;
+use futures_util::StreamExt as _;
+use redis::aio::MultiplexedConnection;
+use redis::streams::StreamReadReply;
+use redis::{AsyncCommands as _, Direction};
+use tokio::time::timeout;
+
+use super::connect::{Line, command};
+use super::exchange::{FIELD, GROUP, Structure};
 use super::failure::Failure;
+use super::side::{PATIENCE, Pusher, Side, Taker};
+use super::sync::{entries, reading};
 use super::tasks::{self, Flavour, Sockets};
 use super::worker::{NOTHING, Worker};
 use super::{CLIENT, Driver};
 use crate::experiment::{BuiltinMode, Threads};
+use crate::protocol::FailureKind;
 use crate::workload::Kind;
 
 pub(super) const DRIVER: Driver = Driver {
@@ -27,6 +36,8 @@ pub(super) const DRIVER: Driver = Driver {
         Kind::SetGet => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, set_get),
         Kind::ReadWrite => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, read_write),
         Kind::Commands => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, commands),
+        Kind::Queue => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, queue),
+        Kind::Pubsub => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, pubsub),
     },
 };
 
@@ -67,6 +78,92 @@ pub(super) async fn commands(
             command(words).exec_async(&mut connection).await?;
         }
         worker.finish_commands();
+    }
+    Ok(())
+}
+
+pub(super) async fn queue(mut connection: MultiplexedConnection, side: Side) -> Result<(), Failure> {
+    match side {
+        Side::Pushes(pusher) => push(&mut connection, pusher).await,
+        Side::Takes(taker) => match taker.exchange().structure {
+            Structure::List => take_from_list(&mut connection, taker).await,
+            Structure::Stream => take_from_stream(&mut connection, taker).await,
+        },
+    }
+}
+
+async fn push(connection: &mut MultiplexedConnection, mut pusher: Pusher) -> Result<(), Failure> {
+    while pusher.next_async().await? {
+        let () = match pusher.exchange().structure {
+            Structure::List => connection.lpush(pusher.name(), pusher.task()).await?,
+            Structure::Stream => connection.xadd(pusher.name(), "*", &[(FIELD, pusher.task())]).await?,
+        };
+    }
+    Ok(())
+}
+
+async fn take_from_list(connection: &mut MultiplexedConnection, mut taker: Taker) -> Result<(), Failure> {
+    let (queue, taken) = (taker.exchange().names[0].clone(), taker.taken());
+    while taker.more() {
+        if taker.exchange().acknowledges {
+            let task: Option<Vec<u8>> =
+                connection.blmove(&queue, &taken, Direction::Right, Direction::Left, PATIENCE).await?;
+            let Some(task) = task else { continue };
+            taker.took(&task)?;
+            let () = connection.lrem(&taken, 1, task).await?;
+            taker.acknowledged();
+        } else {
+            let task: Option<(String, Vec<u8>)> = connection.brpop(&queue, PATIENCE).await?;
+            let Some((_, task)) = task else { continue };
+            taker.took(&task)?;
+        }
+    }
+    Ok(())
+}
+
+async fn take_from_stream(connection: &mut MultiplexedConnection, mut taker: Taker) -> Result<(), Failure> {
+    let queue = taker.exchange().names[0].clone();
+    let acknowledges = taker.exchange().acknowledges;
+    if taker.is_first() {
+        let () = connection.xgroup_create_mkstream(&queue, GROUP, "0").await?;
+        taker.exchange().prepared();
+    }
+    taker.await_preparation_async().await;
+    let options = reading(&taker);
+    while taker.more() {
+        let reply: Option<StreamReadReply> = connection.xread_options(&[&queue], &[">"], &options).await?;
+        for entry in entries(reply) {
+            taker.took(&entry.get::<Vec<u8>>(FIELD).unwrap_or_default())?;
+            if acknowledges {
+                let () = connection.xack(&queue, GROUP, &[&entry.id]).await?;
+                taker.acknowledged();
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn pubsub(line: Line, side: Side) -> Result<(), Failure> {
+    match (line, side) {
+        (Line::Speaks(mut connection), Side::Pushes(mut publisher)) => {
+            while publisher.next_async().await? {
+                let () = connection.publish(publisher.name(), publisher.task()).await?;
+            }
+        }
+        (Line::Hears(pubsub), Side::Takes(mut subscriber)) => {
+            let mut pubsub = pubsub.lock().await;
+            pubsub.subscribe(&subscriber.exchange().names).await?;
+            subscriber.exchange().prepared();
+            let mut messages = pubsub.on_message();
+            while subscriber.more() {
+                match timeout(Duration::from_secs_f64(PATIENCE), messages.next()).await {
+                    Ok(Some(message)) => subscriber.took(message.get_payload_bytes())?,
+                    Ok(None) => return Err(Failure::new(FailureKind::Connection, "the connection was lost")),
+                    Err(_) => {}
+                }
+            }
+        }
+        _ => unreachable!("a publisher's line speaks, and a subscriber's hears"),
     }
     Ok(())
 }

@@ -1,15 +1,17 @@
 //! The way to a server: TCP without Nagle's delay or a Unix socket, with or without a password.
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
+use redis::aio::{MultiplexedConnection, PubSub};
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo};
+use tokio::sync::Mutex;
 
 use super::failure::Failure;
 use super::script::Words;
-use super::tasks::Connection;
+use super::tasks::{Connection, Seat};
 use crate::protocol::{Endpoint, FailureKind};
 
 /// Long enough for hundreds of connections at once over a slow link; a server that is not there refuses sooner.
@@ -66,13 +68,32 @@ pub(super) fn command(words: &Words) -> Cmd {
 impl Connection for MultiplexedConnection {
     /// It waits for a reply as long as it takes: a trial has a timeout of its own, and one here (half a second, by
     /// default) would add a timer to every request.
-    async fn open(endpoint: Endpoint) -> Result<Self, Failure> {
+    async fn open(endpoint: Endpoint, _: Seat) -> Result<Self, Failure> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(None);
         let client = Server::new(&endpoint)?.client;
         let connected = client.get_multiplexed_async_connection_with_config(&config).await;
         connected.map_err(|error| not_connected(&endpoint, error))
+    }
+}
+
+/// A connection that sends, or one that hears what others publish.
+#[derive(Clone)]
+pub(super) enum Line {
+    Speaks(MultiplexedConnection),
+    /// Of one task at a time.
+    Hears(Arc<Mutex<PubSub>>),
+}
+
+impl Connection for Line {
+    async fn open(endpoint: Endpoint, seat: Seat) -> Result<Self, Failure> {
+        if seat == Seat::Pusher {
+            return MultiplexedConnection::open(endpoint, seat).await.map(Self::Speaks);
+        }
+        let pubsub = Server::new(&endpoint)?.client.get_async_pubsub().await;
+        let pubsub = pubsub.map_err(|error| not_connected(&endpoint, error))?;
+        Ok(Self::Hears(Arc::new(Mutex::new(pubsub))))
     }
 }
 

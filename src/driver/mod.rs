@@ -6,6 +6,7 @@
 //! timing and verification are common to all. A driver never starts or configures a server.
 
 mod connect;
+mod exchange;
 mod failure;
 mod generator;
 mod input;
@@ -15,6 +16,7 @@ mod phase;
 mod progress;
 mod script;
 mod serve;
+mod side;
 mod space;
 mod tasks;
 mod threads;

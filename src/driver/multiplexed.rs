@@ -1,6 +1,7 @@
 //! `multiplexed`: as `async`, but all workers send on one connection.
 
 use super::asynchronous::{commands, read_write, set_get};
+use super::failure::Failure;
 use super::tasks::{self, Flavour, Sockets};
 use super::{CLIENT, Driver};
 use crate::experiment::{BuiltinMode, Threads};
@@ -15,12 +16,13 @@ pub(super) const DRIVER: Driver = Driver {
         threads: Threads::One,
         can_pipeline: false,
         can_rate: true,
-        workloads: Kind::ALL,
+        workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands],
         by_default: true,
     },
     connect: |job| match job.workload.kind {
         Kind::SetGet => tasks::connect(job, Flavour::CurrentThread, Sockets::Shared, set_get),
         Kind::ReadWrite => tasks::connect(job, Flavour::CurrentThread, Sockets::Shared, read_write),
         Kind::Commands => tasks::connect(job, Flavour::CurrentThread, Sockets::Shared, commands),
+        Kind::Queue | Kind::Pubsub => Err(Failure::lacks_workload(job)),
     },
 };

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use super::exchange::{Exchange, Received};
 use super::failure::Failure;
 use super::pace::Schedule;
 use super::progress::Progress;
@@ -26,13 +27,15 @@ pub(super) struct Phase {
     pub(super) job: Job,
     pub(super) amount: Amount,
     /// What stands in the keys between the job's prefix and the worker: the warm-up writes keys of its own.
-    infix: &'static str,
+    pub(super) infix: &'static str,
     /// Workers of a closed loop begin no operation after this, those of an open loop none that is due after it.
     pub(super) deadline: Option<Instant>,
     /// Absent in a closed loop.
     pub(super) schedule: Option<Schedule>,
     /// When it began.
-    start: Instant,
+    pub(super) start: Instant,
+    /// Where those who push meet those who take, in a workload that has both.
+    exchange: Option<Box<Exchange>>,
     /// For threads rather than for workers: two hundred histograms would not stay in the cache.
     latencies: [Mutex<Option<Histogram<u64>>>; HISTOGRAMS],
     progress: Mutex<Progress>,
@@ -78,6 +81,10 @@ pub(super) struct Outcome {
     pub(super) calls: BTreeMap<String, u64>,
     pub(super) latencies: Histogram<u64>,
     pub(super) progress: Progress,
+    /// What each taker got, in a workload that has some.
+    pub(super) received: Vec<Received>,
+    /// The keys that may be left of its queue.
+    pub(super) queues: Vec<String>,
 }
 
 impl Phase {
@@ -104,6 +111,7 @@ impl Phase {
             Amount::Duration(duration) => Some(start + duration.duration()),
         };
         Arc::new(Self {
+            exchange: Exchange::new(job, infix, schedule.is_some()),
             job: job.clone(),
             amount,
             infix,
@@ -130,6 +138,13 @@ impl Phase {
         let seed = if self.infix.is_empty() { self.job.seed } else { !self.job.seed };
         Space::new(&self.job.workload, (worker, self.job.workers), seed)
             .expect("the job was looked at before")
+    }
+
+    /// Where those who push meet those who take.
+    pub(super) fn exchange(&self) -> &Exchange {
+        self.exchange
+            .as_deref()
+            .expect("only sides ask for it, and only workloads with an exchange have sides")
     }
 
     /// The commands of a worker; `None` where the workload is not one that lists them.
@@ -176,7 +191,10 @@ impl Phase {
     /// A worker gives up, and so do all others at their next operation. The first failure is the one that is told.
     pub(super) fn fail(&self, failure: Failure) {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
-        self.failed.store(true, Ordering::Relaxed);
+        self.failed.store(true, Ordering::SeqCst);
+        if let Some(exchange) = &self.exchange {
+            exchange.wake();
+        }
     }
 
     /// Whether a worker has given up.
@@ -200,6 +218,8 @@ impl Phase {
             tallies: phase.tallies.into_inner().unwrap_or_else(PoisonError::into_inner),
             calls: phase.calls.into_inner().unwrap_or_else(PoisonError::into_inner),
             latencies,
+            received: phase.exchange.as_ref().map_or_else(Vec::new, |exchange| exchange.received()),
+            queues: phase.exchange.map_or_else(Vec::new, |exchange| exchange.names),
             progress: phase.progress.into_inner().unwrap_or_else(PoisonError::into_inner),
         }
     }

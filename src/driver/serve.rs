@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::input::{await_go, end_when_closed, read_line, work_is_over};
 use super::phase::{Outcome, Phase, Tally};
 use super::script::Script;
+use super::side::delivered;
 use super::space::Space;
 use super::{Crew, DRIVERS, Driver};
 use crate::experiment::{Amount, Warmup};
@@ -160,7 +161,7 @@ fn carry_out(job: &Job, driver: &Driver, await_go: &mut AwaitGo<'_>) -> Result<D
     })?;
     let start = Instant::now();
     let outcome = work(job, crew.as_mut(), Phase::measured(job, amount(job)?, start))?;
-    Ok(summarise(job, start, &outcome))
+    summarise(job, start, &outcome)
 }
 
 /// Has the crew work through a phase, and deletes its keys where the server is not flushed: those of the warm-up
@@ -170,10 +171,10 @@ fn work(job: &Job, crew: &mut dyn Crew, phase: Arc<Phase>) -> Result<Outcome, Fa
     let mut outcome = phase.into_outcome();
     // After a failure too; but then it is that failure that is told.
     // Those that were there before are not the driver's to delete, and of what is listed nobody knows its keys.
-    let deleted = if job.delete_keys && job.workload.kind == Kind::SetGet {
-        delete(job, &outcome.tallies)
-    } else {
-        Ok(())
+    let deleted = match job.workload.kind {
+        Kind::SetGet if job.delete_keys => delete(job, &outcome.tallies),
+        Kind::Queue if job.delete_keys => delete_queue(job, &outcome.queues),
+        _ => Ok(()),
     };
     match outcome.failure.take() {
         Some(failure) => Err(failure),
@@ -187,12 +188,14 @@ fn amount(job: &Job) -> Result<Amount, Failure> {
     })
 }
 
-fn summarise(job: &Job, start: Instant, outcome: &Outcome) -> Done {
+fn summarise(job: &Job, start: Instant, outcome: &Outcome) -> Result<Done, Failure> {
     let tallies = || outcome.tallies.iter();
     let end = tallies().filter_map(|tally| tally.last_reply).max().unwrap_or(start);
     let max_lag = tallies().map(|tally| tally.max_lag).max().unwrap_or(Duration::ZERO);
     let elapsed = Nanos::from(end - start);
-    Done {
+    let delivers = job.workload.kind.workload().is_delivered && job.workload.verify;
+    let delivered = delivers.then(|| delivered(job, &outcome.received)).transpose()?;
+    Ok(Done {
         elapsed_ns: elapsed,
         operations: tallies().map(|tally| tally.done).sum(),
         errors: 0,
@@ -200,14 +203,15 @@ fn summarise(job: &Job, start: Instant, outcome: &Outcome) -> Done {
         max_lag_ns: job.workload.rate.map(|_| max_lag.into()),
         keys: None,
         calls: calls(job.workload.kind, outcome),
+        delivered,
         progress: Some(outcome.progress.points(elapsed)),
-    }
+    })
 }
 
 /// What the operations were, where the workload leaves that open.
 fn calls(kind: Kind, outcome: &Outcome) -> Option<BTreeMap<String, u64>> {
     match kind {
-        Kind::SetGet => None,
+        Kind::SetGet | Kind::Queue | Kind::Pubsub => None,
         Kind::ReadWrite => {
             let sum = |of: fn(&Tally) -> u64| outcome.tallies.iter().map(of).sum::<u64>();
             let (done, reads) = (sum(|tally| tally.done), sum(|tally| tally.fetched));
@@ -215,6 +219,13 @@ fn calls(kind: Kind, outcome: &Outcome) -> Option<BTreeMap<String, u64>> {
         }
         Kind::Commands => Some(outcome.calls.clone()),
     }
+}
+
+/// Deletes what is left of a queue.
+fn delete_queue(job: &Job, names: &[String]) -> Result<(), Failure> {
+    let mut connection = Server::new(&job.server)?.connect()?;
+    let deleted = redis::cmd("DEL").arg(names).exec(&mut connection);
+    deleted.map_err(|error| Failure::from(error).while_trying("deleting the queue"))
 }
 
 /// Deletes, by name and on a connection of its own, every key that may have been written.

@@ -18,13 +18,14 @@ pub(super) const DRIVER: Driver = Driver {
         threads: Threads::PerWorker,
         can_pipeline: true,
         can_rate: true,
-        workloads: Kind::ALL,
+        workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands],
         by_default: true,
     },
     connect: |job| match job.workload.kind {
         Kind::SetGet => threads::connect(job, set_get),
         Kind::ReadWrite => threads::connect(job, read_write),
         Kind::Commands => threads::connect(job, commands),
+        Kind::Queue | Kind::Pubsub => Err(Failure::lacks_workload(job)),
     },
 };
 

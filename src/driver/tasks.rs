@@ -1,5 +1,6 @@
 //! Workers that are tasks of a tokio runtime, with a connection each or one for all.
 
+use std::marker::PhantomData;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -12,7 +13,7 @@ use super::Crew;
 use super::connect::allow_open_files;
 use super::failure::Failure;
 use super::phase::Phase;
-use super::worker::Worker;
+use super::side::Hand;
 use crate::protocol::{Endpoint, Job};
 
 /// Where the tasks run, in the words of tokio.
@@ -33,23 +34,33 @@ pub(super) enum Sockets {
     Shared,
 }
 
+/// Whose connection it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seat {
+    /// A worker's.
+    Worker,
+    /// That of somebody who pushes what workers take.
+    Pusher,
+}
+
 /// A connection of some asynchronous client library; its clones share one socket.
 pub(super) trait Connection: Clone + Send + 'static {
     /// Connects at once, not at the first request. After that it never connects again: a connection that is lost
     /// fails what is sent on it.
-    fn open(endpoint: Endpoint) -> impl Future<Output = Result<Self, Failure>> + Send;
+    fn open(endpoint: Endpoint, seat: Seat) -> impl Future<Output = Result<Self, Failure>> + Send;
 }
 
-struct Tasks<C, W> {
+struct Tasks<C, H, W> {
     runtime: Runtime,
     name: String,
     /// By the worker's number.
     connections: Vec<C>,
     work: W,
+    hands: PhantomData<fn() -> H>,
 }
 
-/// Connects a task for every worker of the job; `work` is what it then does until the worker has no more.
-pub(super) fn connect<C, W, F>(
+/// Connects a task for every worker of the job, and for whoever else it needs; `work` is what it then does until the worker has no more.
+pub(super) fn connect<C, H, W, F>(
     job: &Job,
     flavour: Flavour,
     sockets: Sockets,
@@ -57,10 +68,12 @@ pub(super) fn connect<C, W, F>(
 ) -> Result<Box<dyn Crew>, Failure>
 where
     C: Connection,
-    W: Fn(C, Worker) -> F + 'static,
+    H: Hand + 'static,
+    W: Fn(C, H) -> F + 'static,
     F: Future<Output = Result<(), Failure>> + Send + 'static,
 {
-    allow_open_files(job.workers);
+    let hands = H::count(job);
+    allow_open_files(hands);
     let (mut builder, name) = match flavour {
         Flavour::CurrentThread => (Builder::new_current_thread(), "current-thread".to_owned()),
         Flavour::MultiThread => {
@@ -75,15 +88,23 @@ where
     let runtime = builder.enable_all().thread_keep_alive(Duration::ZERO).build()?;
     let connections = runtime.block_on(async {
         match sockets {
-            Sockets::OneEach => connect_each(&job.server, job.workers).await,
-            Sockets::Shared => Ok(vec![C::open(job.server.clone()).await?; job.workers as usize]),
+            Sockets::OneEach => connect_each(job, hands).await,
+            Sockets::Shared => Ok(vec![C::open(job.server.clone(), Seat::Worker).await?; hands as usize]),
         }
     })?;
-    Ok(Box::new(Tasks { runtime, name: format!("tokio 1.54.1 {name}"), connections, work }))
+    Ok(Box::new(Tasks {
+        runtime,
+        name: format!("tokio 1.54.1 {name}"),
+        connections,
+        work,
+        hands: PhantomData,
+    }))
 }
 
-async fn connect_each<C: Connection>(endpoint: &Endpoint, workers: u32) -> Result<Vec<C>, Failure> {
-    let pending: Vec<JoinHandle<_>> = (0..workers).map(|_| tokio::spawn(C::open(endpoint.clone()))).collect();
+async fn connect_each<C: Connection>(job: &Job, hands: u32) -> Result<Vec<C>, Failure> {
+    let seat = |number: u32| if number < job.workers { Seat::Worker } else { Seat::Pusher };
+    let open = |number| tokio::spawn(C::open(job.server.clone(), seat(number)));
+    let pending: Vec<JoinHandle<_>> = (0..hands).map(open).collect();
     let mut connections = Vec::with_capacity(pending.len());
     for (number, connected) in pending.into_iter().enumerate() {
         connections.push(outcome(connected.await).map_err(|failure| failure.of_worker(number as u32))?);
@@ -91,10 +112,11 @@ async fn connect_each<C: Connection>(endpoint: &Endpoint, workers: u32) -> Resul
     Ok(connections)
 }
 
-impl<C, W, F> Crew for Tasks<C, W>
+impl<C, H, W, F> Crew for Tasks<C, H, W>
 where
     C: Connection,
-    W: Fn(C, Worker) -> F,
+    H: Hand,
+    W: Fn(C, H) -> F,
     F: Future<Output = Result<(), Failure>> + Send + 'static,
 {
     fn runtime(&self) -> String {
@@ -105,7 +127,7 @@ where
         let tasks: Vec<JoinHandle<()>> = (0..)
             .zip(&self.connections)
             .map(|(number, connection)| {
-                let work = (self.work)(connection.clone(), Worker::new(phase, number));
+                let work = (self.work)(connection.clone(), H::new(phase, number));
                 let phase = Arc::clone(phase);
                 self.runtime.spawn(async move {
                     if let Err(failure) = work.await {

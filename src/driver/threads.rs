@@ -14,11 +14,11 @@ use super::Crew;
 use super::connect::{Server, allow_open_files};
 use super::failure::Failure;
 use super::phase::Phase;
-use super::worker::Worker;
+use super::side::Hand;
 use crate::protocol::{FailureKind, Job};
 
 /// Sends requests on its connection until the worker has no more.
-type Work = fn(&mut Connection, &mut Worker) -> Result<(), Failure>;
+type Work<H> = fn(&mut Connection, &mut H) -> Result<(), Failure>;
 
 /// Enough for a request and its reply, and little enough for ten thousand threads.
 const STACK_BYTES: usize = 256 * 1024;
@@ -27,11 +27,11 @@ const STACK_BYTES: usize = 256 * 1024;
 const CONNECTING: usize = 64;
 
 /// The workers. Threads end with the process: a driver carries out one job.
-struct Threads {
+struct Threads<H> {
     /// That of the worker that this thread is.
     connection: Connection,
     common: Arc<Common>,
-    work: Work,
+    work: Work<H>,
 }
 
 /// What all threads share.
@@ -46,19 +46,20 @@ struct Common {
     failure: Mutex<Option<Failure>>,
 }
 
-/// Starts and connects a thread for every worker of the job. They are all up when this returns.
-pub(super) fn connect(job: &Job, work: Work) -> Result<Box<dyn Crew>, Failure> {
-    allow_open_files(job.workers);
+/// Starts and connects a thread for every worker of the job, and for whoever else it needs. They are all up when this returns.
+pub(super) fn connect<H: Hand + 'static>(job: &Job, work: Work<H>) -> Result<Box<dyn Crew>, Failure> {
+    let count = H::count(job);
+    allow_open_files(count);
     let server = Server::new(&job.server)?;
     // Before there is any other thread: a server that is not there is told at once.
     let connection = server.connect().map_err(|failure| failure.of_worker(0))?;
     let common = Arc::new(Common {
-        barrier: Barrier::new(job.workers as usize),
+        barrier: Barrier::new(count as usize),
         phase: RwLock::default(),
         connecting: [const { Mutex::new(()) }; CONNECTING],
         failure: Mutex::default(),
     });
-    for number in 1..job.workers {
+    for number in 1..count {
         let (server, theirs) = (server.clone(), Arc::clone(&common));
         Builder::new().stack_size(STACK_BYTES).spawn(move || theirs.serve(&server, number, work)).map_err(
             |error| {
@@ -66,7 +67,7 @@ pub(super) fn connect(job: &Job, work: Work) -> Result<Box<dyn Crew>, Failure> {
                     "failed to start thread {} of {}: {error}; allow more processes (`ulimit -u`, `pids.max` of the \
                      cgroup), or ask for fewer workers",
                     number + 1,
-                    job.workers
+                    count
                 );
                 Failure::new(FailureKind::Other, error)
             },
@@ -79,7 +80,7 @@ pub(super) fn connect(job: &Job, work: Work) -> Result<Box<dyn Crew>, Failure> {
 
 impl Common {
     /// The life of a thread.
-    fn serve(&self, server: &Server, number: u32, work: Work) {
+    fn serve<H: Hand>(&self, server: &Server, number: u32, work: Work<H>) {
         let connected = {
             let turn = &self.connecting[number as usize % CONNECTING];
             let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,7 +108,7 @@ impl Common {
     }
 }
 
-impl Crew for Threads {
+impl<H: Hand> Crew for Threads<H> {
     fn runtime(&self) -> String {
         "std::thread".to_owned()
     }
@@ -122,8 +123,8 @@ impl Crew for Threads {
 }
 
 /// One worker's share of a phase.
-fn carry_out(phase: &Arc<Phase>, number: u32, connection: &mut Connection, work: Work) {
-    let mut worker = Worker::new(phase, number);
+fn carry_out<H: Hand>(phase: &Arc<Phase>, number: u32, connection: &mut Connection, work: Work<H>) {
+    let mut worker = H::new(phase, number);
     if let Err(failure) = work(connection, &mut worker) {
         phase.fail(failure.of_worker(number));
     }

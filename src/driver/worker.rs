@@ -13,9 +13,10 @@ use super::keys::Pair;
 use super::pace::{self, Timer};
 use super::phase::{Phase, Tally};
 use super::script::{Script, Words};
+use super::side::Hand;
 use super::space::Space;
 use crate::experiment::Amount;
-use crate::protocol::{FailureKind, JobWorkload};
+use crate::protocol::{FailureKind, Job, JobWorkload};
 
 /// Of a value that is not the right one, this much is shown.
 const SHOWN_BYTES: usize = 40;
@@ -54,8 +55,12 @@ enum Turn {
     End,
 }
 
-impl Worker {
-    pub(super) fn new(phase: &Arc<Phase>, number: u32) -> Self {
+impl Hand for Worker {
+    fn count(job: &Job) -> u32 {
+        job.workers
+    }
+
+    fn new(phase: &Arc<Phase>, number: u32) -> Self {
         let job = &phase.job;
         let stem = phase.stem(number);
         let space = phase.space(number).map(Box::new);
@@ -81,7 +86,9 @@ impl Worker {
             phase: Arc::clone(phase),
         }
     }
+}
 
+impl Worker {
     /// Begins the next operation, or the next few that share a round trip; false when there is none. In an open loop
     /// it blocks this thread until it is time.
     pub(super) fn next(&mut self) -> bool {
@@ -269,7 +276,7 @@ impl Drop for Worker {
 }
 
 /// Bytes as text, with what is not printable escaped and what is too long left out.
-fn shown(bytes: &[u8]) -> String {
+pub(super) fn shown(bytes: &[u8]) -> String {
     let more = if bytes.len() > SHOWN_BYTES { format!("… ({} bytes)", bytes.len()) } else { String::new() };
     format!("\"{}\"{more}", bytes[..bytes.len().min(SHOWN_BYTES)].escape_ascii())
 }

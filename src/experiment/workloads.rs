@@ -11,7 +11,9 @@ impl CellChecks<'_> {
     pub(super) fn workloads(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
         self.modes_have_them(draft)?;
         self.have_their_settings(draft);
-        self.weights(draft)
+        self.weights(draft)?;
+        self.pipelines(draft)?;
+        self.sizes(draft)
     }
 
     fn modes_have_them(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
@@ -60,6 +62,45 @@ impl CellChecks<'_> {
         }
     }
 
+    fn pipelines(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Pipeline,
+                other: Factor::Workload,
+                forbids: &|pipeline, kind| {
+                    matches!(pipeline, Level::Number(2..)) && of(kind).is_some_and(|kind| !kind.workload().can_pipeline)
+                },
+                says: &|pipeline, kind| {
+                    format!("operations of the workload `{kind}` cannot share a round trip: workload.pipeline = {pipeline}")
+                },
+                only: None,
+                help: "leave `pipeline` out".to_owned(),
+            },
+        )
+    }
+
+    fn sizes(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
+        let least = |kind: &Level| of(kind).map_or(0, |kind| u64::from(kind.workload().least_value_bytes));
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::ValueBytes,
+                other: Factor::Workload,
+                forbids: &|bytes, kind| matches!(bytes, Level::Number(bytes) if *bytes < least(kind)),
+                says: &|bytes, kind| {
+                    let noun = of(kind).map_or("values", |kind| kind.workload().noun);
+                    format!(
+                        "{noun} of the workload `{kind}` have no room in {bytes} bytes for their number and time: {} are needed",
+                        least(kind)
+                    )
+                },
+                only: None,
+                help: "leave `value_bytes` out, or ask for more".to_owned(),
+            },
+        )
+    }
+
     fn weights(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
         self.conflict(
             draft,
@@ -77,6 +118,14 @@ impl CellChecks<'_> {
                 help: "give each command a weight".to_owned(),
             },
         )
+    }
+}
+
+/// The workload of a level.
+fn of(level: &Level) -> Option<Kind> {
+    match level {
+        Level::Word(word) => Kind::of(word),
+        _ => None,
     }
 }
 

@@ -15,7 +15,9 @@ pub use cell::{Cell, CellId};
 pub use order::Permutation;
 
 use crate::experiment::{Amount, Experiment, Factor, HostPair, Level, Order, Repetitions, Settings, Warmup};
+use crate::protocol::JobWorkload;
 use crate::units::Nanos;
+use crate::workload::Kind;
 use grid::Grid;
 
 /// Guessed for a closed loop when an estimate is asked for before anything was measured, in operations/s.
@@ -201,11 +203,20 @@ impl<'e> Plan<'e> {
     #[must_use]
     pub fn connections(&self) -> BTreeMap<String, u32> {
         let mut most = BTreeMap::new();
-        let factors = [Factor::Mode, Factor::Server, Factor::Workers, Factor::Amount, Factor::Split];
+        let mut factors = vec![
+            Factor::Mode,
+            Factor::Server,
+            Factor::Workers,
+            Factor::Amount,
+            Factor::Split,
+            Factor::Workload,
+        ];
+        factors.extend(Kind::ALL.iter().filter_map(|kind| kind.workload().pushers));
         for (settings, _) in self.grids.iter().flat_map(|grid| grid.project(&factors)) {
             let workload = &settings.workload;
             let shared = settings.mode.ends_with("multiplexed");
             let workers = if shared { 1 } else { workload.split.workers(workload.amount, settings.workers) };
+            let workers = workers + JobWorkload::from(&settings).pushers();
             let known = most.entry(settings.server).or_default();
             *known = workers.max(*known);
         }

@@ -118,6 +118,13 @@ impl JobWorkload {
         (self.kind.workload().commands)(self)
     }
 
+    /// How many connect beside the workers, to push what those take.
+    #[must_use]
+    pub fn pushers(&self) -> u32 {
+        let pushers = self.kind.workload().pushers.and_then(|factor| self.own.number(factor));
+        pushers.map_or(0, |pushers| pushers as u32)
+    }
+
     /// How many keys have to be there before a driver starts.
     #[must_use]
     pub fn keys_beforehand(&self) -> u64 {
@@ -129,7 +136,7 @@ impl JobWorkload {
     pub const fn protocol(&self) -> u32 {
         match self.kind {
             Kind::SetGet => 1,
-            Kind::ReadWrite | Kind::Commands => 2,
+            Kind::ReadWrite | Kind::Commands | Kind::Queue | Kind::Pubsub => 2,
         }
     }
 
@@ -229,10 +236,45 @@ pub struct Done {
     /// is. Since version 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<BTreeMap<String, u64>>,
+    /// That each task or message was delivered once, where the job asks for verification. Since version 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered: Option<Delivered>,
     /// How far the work had come: pairs of nanoseconds since `go` and operations done by then, both ascending. A driver that
     /// does not count them may send [`DriverEvent::Progress`] while it works, which its agent puts here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Vec<(u64, u64)>>,
+}
+
+/// The numbers of all tasks or messages that arrived, so put together that a set of them need not be kept: what was lost,
+/// or arrived twice, changes one or the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// Their sum.
+    pub sum: u64,
+    /// Their bitwise exclusive or.
+    pub xor: u64,
+}
+
+impl Delivered {
+    /// Of the numbers from 0 to below `count`, each once.
+    #[must_use]
+    pub const fn each_once(count: u64) -> Self {
+        let Some(last) = count.checked_sub(1) else { return Self { sum: 0, xor: 0 } };
+        let xor = match last % 4 {
+            0 => last,
+            1 => 1,
+            2 => count,
+            _ => 0,
+        };
+        let (even, odd) = if count.is_multiple_of(2) { (count / 2, last) } else { (count, last / 2) };
+        Self { sum: even.wrapping_mul(odd), xor }
+    }
+
+    /// Adds one.
+    pub const fn add(&mut self, number: u64) {
+        self.sum = self.sum.wrapping_add(number);
+        self.xor ^= number;
+    }
 }
 
 /// Latencies in nanoseconds, in one of two forms that any language can write.

@@ -7,7 +7,7 @@ use crate::analysis::compare::{Compared, Verdict, compare};
 use crate::analysis::metric::Metric;
 use crate::analysis::pairs::by_factor;
 use crate::analysis::samples::Sample;
-use crate::report::cells::Cell;
+use crate::report::cells::{Cell, nouns};
 use crate::report::compare::{verdict, warnings_with_shares};
 use crate::report::facets::Layout;
 use crate::report::model::DataTable;
@@ -37,7 +37,7 @@ pub fn against(cells: &[Cell<'_>], layout: &Layout) -> Option<(Vec<String>, Data
         ("95% interval", true),
         ("Verdict", false),
     ];
-    let caption = format!("Beside {}: medians in operations/s, and their ratio", first.facet);
+    let caption = format!("Beside {}: medians in {}/s, and their ratio", first.facet, nouns(cells));
     let (mut findings, mut table) = (Vec::new(), DataTable::new(&caption, &columns));
     let samples: Vec<&Sample> = cells.iter().map(|cell| cell.sample).collect();
     // Pairs come in an order of their own.

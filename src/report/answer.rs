@@ -4,7 +4,7 @@ use crate::analysis::doubt::{Doubt, Doubted};
 use crate::analysis::interval::MIN_TRIALS;
 use crate::analysis::metric::Metric;
 use crate::report::against::against;
-use crate::report::cells::{Cell, Standing, range};
+use crate::report::cells::{Cell, Standing, nouns, range};
 use crate::report::facets::Layout;
 use crate::report::model::{Answer, DataTable};
 use crate::report::numbers::{grouped, list};
@@ -101,11 +101,11 @@ fn sentence(cells: &[Cell<'_>]) -> String {
                 and repeat."
             .to_owned();
     };
-    let median = top.median().map(grouped).unwrap_or_default();
+    let (median, noun) = (top.median().map(grouped).unwrap_or_default(), top.noun());
     if with_trials.len() == 1 {
         let interval = top.interval.map(|i| format!(" (95% interval {})", range(i))).unwrap_or_default();
         return format!(
-            "{}: median {median} operations/s{interval}. There is no other cell to compare it with.{}",
+            "{}: median {median} {noun}/s{interval}. There is no other cell to compare it with.{}",
             top.name(),
             unranked(&with_trials, &[Standing::Mixed])
         );
@@ -113,7 +113,7 @@ fn sentence(cells: &[Cell<'_>]) -> String {
     if top.values.len() == 1 {
         return format!(
             "a single trial of a cell does not tell how far it scatters, so no cell is called the fastest. The highest is that \
-             of {}, {median} operations/s.{}",
+             of {}, {median} {noun}/s.{}",
             top.name(),
             unranked(&with_trials, &[Standing::Bimodal, Standing::Mixed])
         );
@@ -129,7 +129,7 @@ fn sentence(cells: &[Cell<'_>]) -> String {
         };
         return format!(
             "{} trials are too few for an interval, so no cell is called the fastest. The highest median is that of {}, \
-             {median} operations/s. {seen}.{}",
+             {median} {noun}/s. {seen}.{}",
             top.values.len(),
             top.name(),
             unranked(&with_trials, &[Standing::Bimodal, Standing::Mixed])
@@ -148,7 +148,7 @@ fn sentence(cells: &[Cell<'_>]) -> String {
     let doubted = Doubted::of(&top.sample.trials, Metric::OpsPerS);
     if doubted.is_void() {
         return format!(
-            "the highest median is that of {}, {median} operations/s, but in {} of its {} trials two clocks disagree about the \
+            "the highest median is that of {}, {median} {noun}/s, but in {} of its {} trials two clocks disagree about the \
              elapsed time: no cell is called the fastest.{}",
             top.name(),
             doubted.void,
@@ -173,7 +173,7 @@ fn sentence(cells: &[Cell<'_>]) -> String {
     let in_the_way = others.iter().copied().filter(|cell| !ahead_of(cell));
     let (rivals, left_out): (Vec<&Cell<'_>>, Vec<&Cell<'_>>) =
         in_the_way.partition(|cell| cell.standing() == Standing::Quotable);
-    let says = format!("median {median} operations/s, 95% interval {}", range(interval));
+    let says = format!("median {median} {noun}/s, 95% interval {}", range(interval));
     if !left_out.is_empty() {
         let names: Vec<String> = rivals.iter().map(|cell| cell.name()).collect();
         let close = match rivals.len() {
@@ -261,13 +261,14 @@ fn unranked(cells: &[&Cell<'_>], standings: &[Standing]) -> String {
 
 /// Where each series is highest, if the horizontal axis varies. Every series has a row, also one of which nothing is quoted.
 fn peaks(facets: &[&[Cell<'_>]]) -> Option<DataTable> {
+    let heading = format!("Median, {}/s", nouns(facets.iter().copied().flatten()));
     let mut table = DataTable::new(
         "Where each is highest, and what its intervals do not tell apart from that",
         &[
             ("Group", false),
             ("Series", false),
             ("Highest with", false),
-            ("Median, operations/s", true),
+            (heading.as_str(), true),
             ("95% interval", true),
             ("Not told apart", false),
             ("Left out", false),

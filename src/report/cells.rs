@@ -14,6 +14,7 @@ use crate::analysis::stats::Throughput;
 use crate::record::{Flag, flags_of_cell};
 use crate::report::facets::{Layout, natural};
 use crate::report::numbers::grouped;
+use crate::workload::{Kind, noun};
 
 /// What may be said of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,13 +119,19 @@ impl Cell<'_> {
         self.sample.label.get("comparability")
     }
 
+    /// What its operations are called.
+    #[must_use]
+    pub fn noun(&self) -> &'static str {
+        nouns([self])
+    }
+
     /// Everything in a sentence.
     #[must_use]
     pub fn says(&self) -> String {
         let mut text = format!("{}: ", self.name());
         match (&self.throughput, self.median()) {
             (Some(t), Some(median)) => {
-                text += &format!("median {} operations/s", grouped(median));
+                text += &format!("median {} {}/s", grouped(median), self.noun());
                 if let Some(interval) = self.interval {
                     text += &format!(", 95% interval {}", range(interval));
                 }
@@ -194,4 +201,9 @@ fn cell<'a>(sample: &'a Sample, layout: &Layout) -> Cell<'a> {
         values,
         sample,
     }
+}
+/// What the operations of cells are called together.
+pub(super) fn nouns<'a, 'b: 'a>(cells: impl IntoIterator<Item = &'a Cell<'b>>) -> &'static str {
+    let kinds = cells.into_iter().map(|cell| cell.sample.label.get("workload").and_then(Kind::of));
+    noun(kinds.map(Option::unwrap_or_default))
 }

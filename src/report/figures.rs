@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::analysis::drift::{LEVEL, drift as theil_sen};
 use crate::analysis::interval::median_of;
-use crate::report::cells::{Cell, range};
+use crate::report::cells::{Cell, nouns, range};
 use crate::report::facets::Layout;
 use crate::report::model::{DataTable, Figure, Kind, Mark, Panel, Series};
 use crate::report::numbers::{count, grouped, list};
@@ -160,9 +160,13 @@ fn throughput(id: &str, cells: &[Cell<'_>], layout: &Layout, drawn: &mut Drawn) 
         caption,
         kind: Kind::Curves,
         x: Axis::of(layout.x_label(), cells.iter().map(|cell| cell.x), 8.0),
-        y: Axis::of("operations/s", cells.iter().flat_map(|cell| cell.values.iter().copied()), LOG_FROM),
+        y: Axis::of(
+            &format!("{}/s", nouns(cells)),
+            cells.iter().flat_map(|cell| cell.values.iter().copied()),
+            LOG_FROM,
+        ),
         panels: limited("Throughput", panels, &mut drawn.not_drawn),
-        table: numbers(cells, "Medians and their intervals, operations/s"),
+        table: numbers(cells, &format!("Medians and their intervals, {}/s", nouns(cells))),
     });
 }
 
@@ -414,10 +418,10 @@ fn strips(id: &str, cells: &[Cell<'_>], drawn: &mut Drawn) {
             thinning(cells, most)
         ),
         kind: Kind::Strips,
-        x: Axis::of("operations/s", cells.iter().flat_map(|cell| cell.values.iter().copied()), LOG_FROM),
+        x: Axis::of(&format!("{}/s", nouns(cells)), cells.iter().flat_map(|cell| cell.values.iter().copied()), LOG_FROM),
         y: Axis::linear("cell", std::iter::empty()),
         panels: limited("Every trial", panels, &mut drawn.not_drawn),
-        table: numbers(cells, "The trials in numbers, operations/s"),
+        table: numbers(cells, &format!("The trials in numbers, {}/s", nouns(cells))),
     });
 }
 

@@ -126,10 +126,11 @@ pub fn control(control: &Sample, cells: &[Cell<'_>]) -> Option<Note> {
     Some(Note {
         word: "control".to_owned(),
         meaning: format!(
-            "This cell was measured a second time as if it were another one: medians of {} and {} operations/s, a difference of {}, \
+            "This cell was measured a second time as if it were another one: medians of {} and {} {}/s, a difference of {}, \
              {noise}.",
             grouped(median),
             grouped(own),
+            twin.noun(),
             percent(ratio - 1.0)
         ),
         cells: twin.whole_name(),

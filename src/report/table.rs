@@ -14,6 +14,7 @@ use crate::analysis::summary::CellSummary;
 use crate::experiment::{Factor, Level, Settings};
 use crate::record::Flag;
 use crate::setting::Heading;
+use crate::workload::noun;
 
 /// In the order in which printers use them.
 const MARKS: [&str; 21] = [
@@ -186,7 +187,8 @@ fn caption(cells: &[&CellSummary]) -> String {
         (Some(least), Some(most)) if least < most => format!("{least} to {most} trials"),
         (_, most) => format!("{} trials", most.copied().unwrap_or_default()),
     };
-    format!("operations/s; best, worst and sample standard deviation of {trials} in each row")
+    let noun = noun(cells.iter().map(|cell| cell.label.settings.workload.kind));
+    format!("{noun}/s; best, worst and sample standard deviation of {trials} in each row")
 }
 
 /// By how much two cells differ that are the same.

@@ -284,6 +284,7 @@ async fn carry_out(
     let circumstances = Circumstances {
         workload: &workload,
         workers,
+        clients: clients.len() as u32,
         key_prefix: &key_prefix,
         deletes_keys: !up.flushes,
         differs: may_differ,

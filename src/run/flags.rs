@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use crate::experiment::{Placement, Threads};
-use crate::protocol::{AppliedPlacement, HostFacts};
+use crate::protocol::{AppliedPlacement, HostFacts, JobWorkload};
 use crate::record::{Flag, Measured, Part, TrialRecord};
 use crate::units::Nanos;
 use crate::verify::{CLAIM_APART, CLOCKS_APART, MESSAGES, progress, timing};
@@ -38,23 +38,23 @@ pub(super) fn flags(
 ) -> Vec<Flag> {
     let elapsed = measured.elapsed_ns.as_secs_f64();
     let wall = measured.wall_ns.as_secs_f64();
-    let any = |is: fn(&Part, &HostFacts, Option<Threads>) -> bool| {
-        clients.iter().any(|(part, facts)| is(part, facts, threads))
-    };
+    let any = |is: &dyn Fn(&Part, &HostFacts) -> bool| clients.iter().any(|(part, facts)| is(part, facts));
+    let pushers = JobWorkload::from(&record.settings).pushers();
     let mut flags = Vec::new();
     let mut flag = |which, when| {
         if when {
             flags.push(which);
         }
     };
-    flag(Flag::ClientBound, any(is_bound));
+    flag(Flag::ClientBound, any(&|part, facts| is_bound(part, facts, threads, pushers)));
     let server = measured.server.main_thread_cpu_ns;
     flag(Flag::ServerBound, server.is_some_and(|time| time.as_secs_f64() / wall > SATURATED));
-    flag(Flag::ForeignLoad, any(has_foreign_load));
-    flag(Flag::Throttled, any(is_throttled));
+    flag(Flag::ForeignLoad, any(&has_foreign_load));
+    flag(Flag::Throttled, any(&is_throttled));
     let workload = &record.settings.workload;
     let is_doubtful = |(part, _): &(Part, _)| has_doubtful_latency(part, workload.pipeline);
-    flag(Flag::LatencyDoubtful, workload.rate.is_none() && clients.iter().any(is_doubtful));
+    let applies = workload.rate.is_none() && workload.kind.workload().is_back_to_back;
+    flag(Flag::LatencyDoubtful, applies && clients.iter().any(is_doubtful));
     let is_late = measured.max_lag_ns.is_some_and(|lag| lag.as_secs_f64() > BEHIND);
     let workers = clients.iter().map(|(part, _)| part.client.workers).sum();
     let missed = |rate| {
@@ -97,17 +97,17 @@ fn ticks(time: Option<Nanos>) -> bool {
     time.is_some_and(|time| time.as_secs_f64() >= TICKS)
 }
 
-fn is_bound(part: &Part, facts: &HostFacts, threads: Option<Threads>) -> bool {
+fn is_bound(part: &Part, facts: &HostFacts, threads: Option<Threads>, pushers: u32) -> bool {
     let cpus = match &part.client.placement {
         AppliedPlacement::Pinned { client, .. } => client.len() as u32,
         _ => facts.cpus,
     };
-    let usable = threads.unwrap_or(Threads::PerCpu).can_use(part.client.workers, cpus);
+    let usable = threads.unwrap_or(Threads::PerCpu).can_use(part.client.workers + pushers, cpus);
     share(part, part.result.cpu_ns) > SATURATED * f64::from(usable)
         || share(part, part.result.busiest_thread_ns) > SATURATED
 }
 
-fn has_foreign_load(part: &Part, _: &HostFacts, _: Option<Threads>) -> bool {
+fn has_foreign_load(part: &Part, _: &HostFacts) -> bool {
     let foreign = part.result.foreign_cpu_ns;
     share(part, foreign) > FOREIGN && ticks(foreign)
 }
@@ -118,7 +118,7 @@ fn has_another_clock(part: &Part, apart: f64) -> bool {
     wall - elapsed > apart * wall + MESSAGES
 }
 
-fn is_throttled(part: &Part, facts: &HostFacts, _: Option<Threads>) -> bool {
+fn is_throttled(part: &Part, facts: &HostFacts) -> bool {
     let stolen = part.result.steal_ns;
     share(part, stolen) > STOLEN * f64::from(facts.cpus) && ticks(stolen)
 }
@@ -160,7 +160,7 @@ mod tests {
                 ..TrialResult::default()
             },
         };
-        is_bound(&part, &HostFacts { cpus: 8, ..HostFacts::default() }, threads)
+        is_bound(&part, &HostFacts { cpus: 8, ..HostFacts::default() }, threads, 0)
     }
 
     #[test]

@@ -81,6 +81,8 @@ pub(super) fn result(parts: &[Part], wall: Nanos) -> Result<TrialResult, String>
             max_lag_ns: results().filter_map(|result| result.done.max_lag_ns).max(),
             keys: other_keys.then(|| results().map(keys).sum()),
             calls: calls(results()),
+            // Each client has tasks of its own, and was held against them.
+            delivered: None,
             // Of times that belong together only by chance; see `progress`.
             progress: None,
         },

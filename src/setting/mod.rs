@@ -9,7 +9,10 @@
 //! it finds it in its job under its key. [`Kept::Own`] is for all new ones: only those that were there before there was
 //! this list have fields of [`Settings`], because that is how journals and the identities of cells have them.
 
+mod acknowledge;
 mod amount;
+mod backlog;
+mod channels;
 mod commands;
 mod distribution;
 mod hosts;
@@ -21,12 +24,15 @@ mod mode;
 mod own;
 mod pipeline;
 mod placement;
+mod producers;
+mod publishers;
 mod rate;
 mod reads;
 mod server;
 mod server_args;
 mod settings;
 mod split;
+mod structure;
 mod value_bytes;
 mod verify;
 mod warmup;
@@ -108,6 +114,18 @@ factors! {
     Commands => commands,
     /// How often an operation is which of them.
     Weights => weights,
+    /// What a queue is made of.
+    Structure => structure,
+    /// Whether a task stays on the server until it is done.
+    Acknowledge => acknowledge,
+    /// How many push tasks.
+    Producers => producers,
+    /// How many publish messages.
+    Publishers => publishers,
+    /// Over how many channels messages are spread.
+    Channels => channels,
+    /// How far those who push may be ahead of those who take.
+    Backlog => backlog,
     /// What is done before the measured part.
     Warmup => warmup,
     /// The way of talking to the server.

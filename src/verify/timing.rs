@@ -23,6 +23,10 @@ pub(crate) fn confirm(asked: &JobWorkload, workers: u32, done: &Done) -> Result<
     let elapsed = done.elapsed_ns.as_secs_f64();
     // Latencies that cannot be read are an error of their own.
     let latencies = done.latency.as_ref().and_then(|latencies| latency::decode(latencies).ok());
+    let told = (asked.kind.workload().latencies)(done.operations, workers.into());
+    if let Some(latencies) = latencies.as_ref().filter(|latencies| latencies.len() != told) {
+        return Err(Disagreement::Latencies { latencies: latencies.len(), operations: told });
+    }
     let longest = latencies.as_ref().filter(|latencies| !latencies.is_empty()).map(longest);
     let Some(rate) = asked.rate else {
         return match longest {

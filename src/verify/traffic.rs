@@ -200,6 +200,7 @@ mod tests {
         Circumstances {
             workload,
             workers: 1,
+            clients: 1,
             key_prefix: "t:",
             deletes_keys: false,
             differs: false,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::template::{Template, arguments};
-use super::{Expected, Unlikely, Workload, is_by_chance};
+use super::{BACK_TO_BACK, Count, Expected, Unlikely, Workload, is_by_chance};
 use crate::protocol::JobWorkload;
 use crate::setting::{Factor, Level};
 
@@ -15,7 +15,6 @@ pub(super) const WORKLOAD: Workload = Workload {
     meaning: "The commands that are listed, in their order; or one of them, drawn by weight.",
     operation: "the commands that the file lists",
     commands: |asked| listed(asked).iter().map(|command| name(command)).collect(),
-    fill: |_| 0,
     is_free: true,
     expect: |claim| {
         let operations = claim.operations;
@@ -36,13 +35,14 @@ pub(super) const WORKLOAD: Workload = Workload {
         let shortest = commands.iter().map(|command| least_bytes(command, claim.asked)).min().unwrap_or(0);
         let in_order: u64 = commands.iter().map(|command| least_bytes(command, claim.asked)).sum();
         Ok(Expected {
-            calls,
+            calls: calls.into_iter().map(|(name, calls)| (name, Count::Exactly(calls))).collect(),
             keys: None,
             least_received: operations * if weights.is_some() { shortest } else { in_order },
             least_sent: all * SHORTEST_REPLY,
             most_values_sent: None,
         })
     },
+    ..BACK_TO_BACK
 };
 
 fn listed(asked: &JobWorkload) -> &[Vec<String>] {
@@ -115,7 +115,15 @@ mod tests {
 
     fn expected(asked: &JobWorkload, calls: Option<&[(&str, u64)]>) -> Result<Expected, Unlikely> {
         let calls = calls.map(|calls| calls.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect());
-        let claim = Claim { asked, operations: 1_000, calls: calls.as_ref(), key_prefix: 2, keys: None };
+        let claim = Claim {
+            asked,
+            operations: 1_000,
+            workers: 1,
+            clients: 1,
+            calls: calls.as_ref(),
+            key_prefix: 2,
+            keys: None,
+        };
         (WORKLOAD.expect)(&claim)
     }
 
@@ -124,8 +132,8 @@ mod tests {
         let asked =
             asked(&[&["HSET", "{key}", "f", "{value}"], &["hget", "{key}", "f"], &["HGET", "k", "f"]], None);
         let expected = expected(&asked, None).unwrap();
-        let calls = [("hset".to_owned(), 1_000), ("hget".to_owned(), 2_000)];
-        assert_eq!((expected.calls, expected.keys), (calls.into(), None));
+        let calls = super::super::calls([("hset", Count::Exactly(1_000)), ("hget", Count::Exactly(2_000))]);
+        assert_eq!((expected.calls, expected.keys), (calls, None));
         // HSET, a key of a digit, f and ten bytes: with a byte between any two.
         assert_eq!(expected.least_received, 1_000 * ((5 + 2 + 2 + 11) + (5 + 2 + 2) + (5 + 2 + 2)));
     }
@@ -134,7 +142,7 @@ mod tests {
     fn commands_that_are_drawn_are_called_as_often_as_their_weights_allow() {
         let asked = asked(&[&["INCR", "a"], &["GET", "a"]], Some(&[1, 9]));
         let fair = [("incr", 110), ("get", 890)];
-        assert_eq!(expected(&asked, Some(&fair)).unwrap().calls["incr"], 110);
+        assert_eq!(expected(&asked, Some(&fair)).unwrap().calls["incr"], Count::Exactly(110));
         assert!(matches!(expected(&asked, None), Err(Unlikely::Unsaid(names)) if names == "GET and INCR"));
         let sum = Unlikely::Sum { calls: 900, operations: 1_000 };
         assert_eq!(expected(&asked, Some(&[("incr", 100), ("get", 800)])), Err(sum));

@@ -4,20 +4,23 @@
 //! before, and which counts and traffic follow from a claim; whoever verifies, tells or draws knows no command by name. The
 //! settings of a workload are in [`crate::setting`], and name the workloads that have them.
 //!
-//! To add one: write its file after the model of `read_write.rs`, put it into [`Kind`], and give each mode that has it one
+//! To add one: write its file after the model of `read_write.rs` or, where some push what others take, `queue.rs`, put it into [`Kind`], and give each mode that has it one
 //! function.
 
 mod commands;
+mod pubsub;
+mod queue;
 mod read_write;
 mod set_get;
 pub(crate) mod template;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::JobWorkload;
+use crate::setting::Factor;
 
 /// What one operation is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,11 +33,16 @@ pub enum Kind {
     ReadWrite,
     /// The commands that the file lists.
     Commands,
+    /// A task that producers push and consumers take.
+    Queue,
+    /// A message that publishers send and every subscriber receives.
+    Pubsub,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: &'static [Self] = &[Self::SetGet, Self::ReadWrite, Self::Commands];
+    pub const ALL: &'static [Self] =
+        &[Self::SetGet, Self::ReadWrite, Self::Commands, Self::Queue, Self::Pubsub];
 
     /// The word for each in files, and its meaning.
     pub(crate) const WORDS: &'static [(&'static str, &'static str)] = &{
@@ -55,13 +63,30 @@ impl Kind {
             Self::SetGet => &set_get::WORKLOAD,
             Self::ReadWrite => &read_write::WORKLOAD,
             Self::Commands => &commands::WORKLOAD,
+            Self::Queue => &queue::WORKLOAD,
+            Self::Pubsub => &pubsub::WORKLOAD,
         }
+    }
+
+    /// The one of this name in files.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 
     /// The word in files.
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.workload().name
+    }
+}
+
+/// What operations of these workloads are called together, as in "tasks/s".
+pub(crate) fn noun(kinds: impl IntoIterator<Item = Kind>) -> &'static str {
+    let nouns: BTreeSet<&str> = kinds.into_iter().map(|kind| kind.workload().noun).collect();
+    match nouns.first() {
+        Some(noun) if nouns.len() == 1 => noun,
+        _ => BACK_TO_BACK.noun,
     }
 }
 
@@ -78,6 +103,8 @@ pub struct Workload {
     pub name: &'static str,
     /// What an editor shows.
     pub meaning: &'static str,
+    /// What an operation is called, in the plural.
+    pub noun: &'static str,
     /// One operation, as in "operations/s, each …".
     pub operation: &'static str,
     /// The commands that it consists of, in lower case as a server counts them.
@@ -86,9 +113,39 @@ pub struct Workload {
     pub fill: fn(&JobWorkload) -> u64,
     /// Whether what it does is up to the file: reads may find nothing then, and nobody knows which keys are left behind.
     pub is_free: bool,
+    /// Whether operations can share a round trip.
+    pub can_pipeline: bool,
+    /// Whether a worker begins an operation when its last one has ended, so that Little's law binds throughput to latency.
+    pub is_back_to_back: bool,
+    /// The fewest bytes that a value of a given size may have.
+    pub least_value_bytes: u32,
+    /// The setting that says how many connect beside the workers, if any do.
+    pub pushers: Option<Factor>,
+    /// Latencies that a driver tells, of so many operations and workers.
+    pub latencies: fn(operations: u64, workers: u64) -> u64,
+    /// Whether a driver says of each of them, by sum and exclusive or of their numbers, that it was delivered once.
+    pub is_delivered: bool,
     /// What a server must have counted of what a driver claims.
     pub expect: fn(&Claim<'_>) -> Result<Expected, Unlikely>,
 }
+
+/// What most workloads are: each worker sends its requests and waits for their replies.
+const BACK_TO_BACK: Workload = Workload {
+    name: "",
+    meaning: "",
+    noun: "operations",
+    operation: "",
+    commands: |_| Vec::new(),
+    fill: |_| 0,
+    is_free: false,
+    can_pipeline: true,
+    is_back_to_back: true,
+    least_value_bytes: 0,
+    pushers: None,
+    latencies: |operations, _| operations,
+    is_delivered: false,
+    expect: |_| Ok(Expected::default()),
+};
 
 /// What a driver claims to have done, and what it was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -97,6 +154,10 @@ pub struct Claim<'a> {
     pub asked: &'a JobWorkload,
     /// Operations of all clients.
     pub operations: u64,
+    /// Workers of all clients.
+    pub workers: u64,
+    /// Clients, each with a queue or with channels of its own.
+    pub clients: u64,
     /// Calls of each command of its own, where the workload leaves open which of them an operation is.
     pub calls: Option<&'a BTreeMap<String, u64>>,
     /// Length of what every key begins with, in bytes.
@@ -105,11 +166,40 @@ pub struct Claim<'a> {
     pub keys: Option<u64>,
 }
 
+/// So many, or so many at least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// No more and no less.
+    Exactly(u64),
+    /// Or more.
+    AtLeast(u64),
+}
+
+impl Count {
+    /// Whether a server that counted so many agrees.
+    #[must_use]
+    pub const fn agrees(self, counted: u64) -> bool {
+        match self {
+            Self::Exactly(calls) => counted == calls,
+            Self::AtLeast(calls) => counted >= calls,
+        }
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exactly(calls) => calls.fmt(f),
+            Self::AtLeast(calls) => write!(f, "at least {calls}"),
+        }
+    }
+}
+
 /// What a server must have counted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
     /// Calls of each command of the workload.
-    pub calls: BTreeMap<String, u64>,
+    pub calls: BTreeMap<String, Count>,
     /// Keys that are there afterwards and were not before, where nobody deletes them; `None` where nobody can tell.
     pub keys: Option<u64>,
     /// Bytes that it received, at least.
@@ -175,10 +265,22 @@ fn both(_: &JobWorkload) -> Vec<String> {
     ["set", "get"].map(str::to_owned).into()
 }
 
-/// Their calls.
-fn calls(set: u64, get: u64) -> BTreeMap<String, u64> {
-    [("set".to_owned(), set), ("get".to_owned(), get)].into()
+/// Calls of each command.
+fn calls<const N: usize>(calls: [(&str, Count); N]) -> BTreeMap<String, Count> {
+    calls.map(|(command, calls)| (command.to_owned(), calls)).into()
 }
+
+/// The bytes of `n` tasks or messages, each a number and a time unless they have a size: at least, and at most.
+fn task_bytes(asked: &JobWorkload, n: u64) -> (u64, u64) {
+    let (shortest, longest) =
+        asked.value_bytes.map_or((SHORTEST_TASK, LONGEST_TASK), |bytes| (bytes.into(), bytes.into()));
+    (n * shortest, n * longest)
+}
+
+/// `0:0`, a number and a time of a digit each …
+const SHORTEST_TASK: u64 = 3;
+/// … and of as many as there can be.
+const LONGEST_TASK: u64 = 41;
 
 /// The fewest bytes that a value has, and the most that one of `values` has where it is a decimal index.
 fn value_bytes(asked: &JobWorkload, values: u64) -> (u64, u64) {

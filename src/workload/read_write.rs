@@ -2,8 +2,8 @@
 //! can be checked although workers share the keys.
 
 use super::{
-    Expected, GET_REPLY, GET_REQUEST, SET_REPLY, SET_REQUEST, Unlikely, Workload, both, calls, is_by_chance,
-    value_bytes,
+    BACK_TO_BACK, Count, Expected, GET_REPLY, GET_REQUEST, SET_REPLY, SET_REQUEST, Unlikely, Workload, both,
+    calls, is_by_chance, value_bytes,
 };
 use crate::setting::Factor;
 
@@ -16,7 +16,6 @@ pub(super) const WORKLOAD: Workload = Workload {
     operation: "a GET or a SET of a key that is there",
     commands: both,
     fill: |asked| asked.own.number(Factor::Keys).unwrap_or(0),
-    is_free: false,
     expect: |claim| {
         let operations = claim.operations;
         let claimed = claim.calls.ok_or_else(|| Unlikely::Unsaid("GET and SET".to_owned()))?;
@@ -34,13 +33,14 @@ pub(super) const WORKLOAD: Workload = Workload {
         let (shortest, longest) = value_bytes(claim.asked, keys);
         let key = claim.key_prefix + SHORTEST_NAME;
         Ok(Expected {
-            calls: calls(writes, reads),
+            calls: calls([("set", Count::Exactly(writes)), ("get", Count::Exactly(reads))]),
             keys: Some(0),
             least_received: reads * (key + GET_REQUEST) + writes * (key + shortest + SET_REQUEST),
             least_sent: reads * (shortest + GET_REPLY) + writes * SET_REPLY,
             most_values_sent: Some(reads * longest),
         })
     },
+    ..BACK_TO_BACK
 };
 
 #[cfg(test)]
@@ -65,13 +65,24 @@ mod tests {
 
     fn expected(asked: &JobWorkload, calls: &[(&str, u64)]) -> Result<Expected, Unlikely> {
         let calls = calls.iter().map(|(name, calls)| ((*name).to_owned(), *calls)).collect();
-        (WORKLOAD.expect)(&Claim { asked, operations: 1_000, calls: Some(&calls), key_prefix: 2, keys: None })
+        (WORKLOAD.expect)(&Claim {
+            asked,
+            operations: 1_000,
+            workers: 1,
+            clients: 1,
+            calls: Some(&calls),
+            key_prefix: 2,
+            keys: None,
+        })
     }
 
     #[test]
     fn a_server_must_have_counted_the_reads_and_writes_that_a_driver_claims() {
         let expected = expected(&asked(0.9), &[("get", 890), ("set", 110)]).unwrap();
-        assert_eq!(expected.calls, super::calls(110, 890));
+        assert_eq!(
+            expected.calls,
+            super::calls([("set", Count::Exactly(110)), ("get", Count::Exactly(890))])
+        );
         assert_eq!((expected.keys, expected.most_values_sent), (Some(0), Some(890 * 50)));
         assert_eq!(expected.least_received, 890 * (3 + 6) + 110 * (3 + 50 + 7));
         assert_eq!(expected.least_sent, 890 * (50 + 5) + 110 * 5);
@@ -94,7 +105,15 @@ mod tests {
     fn operations_that_are_no_calls_and_calls_of_which_nothing_is_said_are_refused() {
         let sum = Unlikely::Sum { calls: 990, operations: 1_000 };
         assert_eq!(expected(&asked(0.9), &[("get", 890), ("set", 100)]), Err(sum));
-        let silent = Claim { asked: &asked(0.9), operations: 1_000, calls: None, key_prefix: 2, keys: None };
+        let silent = Claim {
+            asked: &asked(0.9),
+            operations: 1_000,
+            workers: 1,
+            clients: 1,
+            calls: None,
+            key_prefix: 2,
+            keys: None,
+        };
         assert!(matches!((WORKLOAD.expect)(&silent), Err(Unlikely::Unsaid(_))));
     }
 }

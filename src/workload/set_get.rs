@@ -1,6 +1,9 @@
 //! `set-get`: a SET followed by a GET of the same new key, as in the seed article.
 
-use super::{Expected, GET_REPLY, GET_REQUEST, SET_REPLY, SET_REQUEST, Workload, both, calls, value_bytes};
+use super::{
+    BACK_TO_BACK, Count, Expected, GET_REPLY, GET_REQUEST, SET_REPLY, SET_REQUEST, Workload, both, calls,
+    value_bytes,
+};
 
 /// Of a key `<prefix><worker>:<index>` this is there at least, beside the prefix.
 const SHORTEST_NAME: u64 = 3;
@@ -10,19 +13,18 @@ pub(super) const WORKLOAD: Workload = Workload {
     meaning: "A SET followed by a GET of the same key.",
     operation: "a SET and a GET of the same key",
     commands: both,
-    fill: |_| 0,
-    is_free: false,
     expect: |claim| {
         let operations = claim.operations;
         let (shortest, longest) = value_bytes(claim.asked, operations);
         // Whoever writes other keys than was asked for has said so; they may be shorter.
         let key = if claim.keys.is_some() { 1 } else { claim.key_prefix + SHORTEST_NAME };
         Ok(Expected {
-            calls: calls(operations, operations),
+            calls: calls([("set", Count::Exactly(operations)), ("get", Count::Exactly(operations))]),
             keys: Some(claim.keys.unwrap_or(operations)),
             least_received: operations * (shortest + 2 * key + SET_REQUEST + GET_REQUEST),
             least_sent: operations * (shortest + SET_REPLY + GET_REPLY),
             most_values_sent: Some(operations * longest),
         })
     },
+    ..BACK_TO_BACK
 };

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::sandbox::{Foreign, Sandbox, stderr};
+use rustix::process::Signal;
+
+use crate::sandbox::{Foreign, Sandbox, code, signal, stderr, wait_until};
 
 const READER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/reader.py");
+const TASKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/tasker.py");
 
 /// The rows of an experiment with these tables, by mode.
 fn rows(sandbox: &Sandbox, file: &str) -> Vec<BTreeMap<String, String>> {
@@ -220,4 +223,146 @@ fn two_releases_of_one_library_stand_side_by_side_in_one_table() {
     let clients: BTreeSet<(&str, &str)> =
         rows.iter().map(|row| (row["mode"].as_str(), row["client"].as_str())).collect();
     assert_eq!(clients, BTreeSet::from([("redis-py-5", "redis-py 5.0.1"), ("redis-py-8", "redis-py 8.1.0")]));
+}
+
+/// The tables of a mode for each cheat, of a driver that takes its name.
+fn cheating(script: &str, workload: &str, cheats: &[(&str, &str)]) -> String {
+    let table = |cheat: &str| {
+        format!("[mode.{cheat}]\ncommand = ['python3', '{script}', '{cheat}']\nworkloads = ['{workload}']\n")
+    };
+    cheats.iter().map(|(cheat, _)| table(cheat)).collect()
+}
+
+/// Whoever is honest is measured; whoever cheats is not, and the row has the reason.
+fn found_out(rows: &[BTreeMap<String, String>], cheats: &[(&str, &str)]) {
+    for (cheat, reason) in cheats {
+        let row = rows.iter().find(|row| row["mode"] == *cheat).unwrap();
+        assert_eq!(row["status"] == "ok", reason.is_empty(), "{cheat}: {}", row["error"]);
+        assert!(row["error"].contains(reason), "{cheat}: {}", row["error"]);
+    }
+}
+
+#[test]
+fn every_mode_of_redis_rs_that_can_pushes_and_takes_every_task_once() {
+    let sandbox = Sandbox::new();
+    let rows = rows(
+        &sandbox,
+        "[workload]\nkind = 'queue'\n\
+         [[matrix]]\nmodes = ['sync', 'async', 'async-mt']\nworkers = [1, 5]\nworkload.producers = [1, 3]\n\
+         workload.operations = 1000\nworkload.structure = ['list', 'stream']\nworkload.acknowledge = [true, false]\n\
+         [[matrix]]\nmodes = ['sync', 'async']\nworkers = 2\nworkload.operations = 1000\nworkload.backlog = 1\nworkload.value_bytes = 1000\n\
+         [[matrix]]\nmodes = ['sync', 'async']\nworkers = 2\nworkload.rate = 5000\nworkload.duration = '200ms'\n\
+         [[matrix]]\nmodes = ['sync', 'async']\nworkers = 2\nworkload.duration = '200ms'\n\
+         [[matrix]]\nmodes = ['sync', 'async', 'async-mt']\nworkers = [1, 5]\nworkload.kind = 'pubsub'\nworkload.operations = 1000\n\
+         workload.publishers = [1, 3]\nworkload.channels = [1, 4]\n",
+    );
+    assert_eq!(rows.len(), 3 * 2 * 2 * 2 * 2 + 3 * 2 + 3 * 2 * 2 * 2);
+    all_ok(&rows);
+    let acknowledged =
+        |row: &&BTreeMap<String, String>| row["acknowledge"] == "true" && row["workers"] == "5";
+    // A push, a take and an acknowledgement of each, and of the end for each worker.
+    let calls: Vec<u64> =
+        rows.iter().filter(acknowledged).map(|row| row["server_calls"].parse().unwrap()).collect();
+    assert!(calls.iter().all(|calls| (3 * 1005..3 * 1005 + 20).contains(calls)), "{calls:?}");
+    assert!(rows.iter().all(|row| row["littles_law"].is_empty() && !row["flags"].contains("latency")));
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn whoever_cheats_at_tasks_fails_by_name() {
+    let sandbox = Sandbox::new();
+    let cheats = [
+        ("honest", ""),
+        ("drops", "not each of 500 tasks was delivered once"),
+        ("twice", "not each of 500 tasks was delivered once"),
+        ("fewer", "501 LPUSH and at least 501 BRPOP calls; the server counted 500 LPUSH"),
+        ("leaves", "keys are there afterwards that were not before"),
+        ("silent", "`delivered` is missing"),
+        ("loud", "the server counted 500 LPUSH"),
+    ];
+    let file =
+        "[workload]\nkind = 'queue'\noperations = 500\n".to_owned() + &cheating(TASKER, "queue", &cheats);
+    let modes: Vec<&str> = cheats.iter().map(|(cheat, _)| *cheat).collect();
+    let more = format!("[[matrix]]\nmodes = {modes:?}\n");
+    found_out(&rows(&sandbox, &(file.clone() + &more)), &cheats);
+    sandbox.expect_nobody_left();
+    let sandbox = Sandbox::new();
+    // A task that is not acknowledged is one that another consumer would be given.
+    let cheats = [("honest", ""), ("forgets", "the server counted 0 LREM, 501 LPUSH and 501 BLMOVE calls")];
+    let file = file + &cheating(TASKER, "queue", &[("forgets", "")]);
+    let more = "[[matrix]]\nmodes = ['honest', 'forgets']\nworkload.acknowledge = true\n";
+    found_out(&rows(&sandbox, &(file + more)), &cheats);
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn whoever_cheats_at_messages_fails_by_name() {
+    let sandbox = Sandbox::new();
+    let cheats = [
+        ("honest", ""),
+        ("deaf", "the server sent"),
+        ("drops", "not each of 500 messages was delivered once"),
+        ("loud", "501 PUBLISH"),
+    ];
+    let modes: Vec<&str> = cheats.iter().map(|(cheat, _)| *cheat).collect();
+    let file = "[workload]\nkind = 'pubsub'\noperations = 500\n".to_owned()
+        + &cheating(TASKER, "pubsub", &cheats)
+        + &format!("[[matrix]]\nmodes = {modes:?}\nworkers = 3\n");
+    found_out(&rows(&sandbox, &file), &cheats);
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn what_a_workload_cannot_do_is_refused_before_anything_runs() {
+    let sandbox = Sandbox::new();
+    let refused = |table: &str| {
+        let path = sandbox.write("refused.toml", &format!("name = 'refused'\n{table}"));
+        let output = sandbox.output(&["check", path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        stderr(&output)
+    };
+    let says = refused("[workload]\nkind = 'queue'\n[[matrix]]\nmodes = 'multiplexed'\n");
+    assert!(says.contains("the mode `multiplexed` does not have the workload `queue`"), "{says}");
+    let says = refused("[workload]\nkind = 'queue'\npipeline = 5\n[[matrix]]\nmodes = 'sync'\n");
+    assert!(says.contains("cannot share a round trip"), "{says}");
+    let says = refused("[workload]\nkind = 'pubsub'\nvalue_bytes = 16\n[[matrix]]\nmodes = 'sync'\n");
+    assert!(says.contains("messages of the workload `pubsub` have no room in 16 bytes"), "{says}");
+    let says = refused("[workload]\nproducers = 2\n[[matrix]]\nmodes = 'sync'\n");
+    assert!(says.contains("the workload `set-get` has no `workload.producers`"), "{says}");
+}
+
+/// Two trials of tasks that are acknowledged, long enough to be disturbed.
+const TASKS: &str = "name = 'tasks'\n[workload]\nkind = 'queue'\nacknowledge = true\nproducers = 2\nduration = '1s'\n\
+                     [run]\nrepetitions = 2\nwarmup = 200\n[[matrix]]\nmodes = 'sync'\nworkers = 3\n";
+
+#[test]
+fn whoever_is_killed_while_tasks_are_under_way_costs_one_attempt_with_its_reason() {
+    for (victim, reason) in [(" driver", "signal 9"), ("redis-server", "signal 9")] {
+        let sandbox = Sandbox::new();
+        sandbox.write("tasks.toml", TASKS);
+        let mut run = sandbox.start(&["tasks.toml"]);
+        wait_until("a driver is at work", || sandbox.process(" driver"));
+        signal(wait_until("there is somebody to kill", || sandbox.process(victim)), Signal::KILL);
+        assert_eq!(code(run.wait().unwrap()), 0);
+        let rows = sandbox.rows("tasks", "trials.csv");
+        let failed: Vec<_> = rows.iter().filter(|row| row["status"] != "ok").collect();
+        assert_eq!((rows.len(), failed.len()), (3, 1), "{rows:?}");
+        assert!(failed[0]["error"].contains(reason), "{victim}: {}", failed[0]["error"]);
+        sandbox.expect_nobody_left();
+    }
+}
+
+#[test]
+fn a_coordinator_that_is_killed_while_tasks_are_under_way_is_resumed() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tasks.toml", TASKS);
+    let mut run = sandbox.start(&["tasks.toml"]);
+    wait_until("a driver is at work", || sandbox.process(" driver"));
+    run.kill().unwrap();
+    run.wait().unwrap();
+    sandbox.expect_nobody_left();
+    assert_eq!(code(sandbox.output(&["tasks.toml"]).status), 0);
+    let rows = sandbox.rows("tasks", "trials.csv");
+    assert_eq!(rows.iter().filter(|row| row["status"] == "ok").count(), 2, "{rows:?}");
+    sandbox.expect_nobody_left();
 }

@@ -3,6 +3,7 @@
 
 mod multiplexed;
 mod pipe;
+mod queue;
 mod set_get;
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use fred::types::{Builder, ConnectHandle};
 
 use super::connect::{CONNECT_TIMEOUT, not_connected};
 use super::failure::Failure;
-use super::tasks;
+use super::tasks::{self, Seat};
 use crate::protocol::{Endpoint, FailureKind};
 
 pub(super) use multiplexed::DRIVER as MULTIPLEXED;
@@ -34,7 +35,7 @@ struct Connection {
 
 impl tasks::Connection for Connection {
     /// It waits for a reply as long as it takes, as it does by itself.
-    async fn open(endpoint: Endpoint) -> Result<Self, Failure> {
+    async fn open(endpoint: Endpoint, _: Seat) -> Result<Self, Failure> {
         let server = match &endpoint.unix_socket {
             Some(path) => ServerConfig::Unix { path: path.into() },
             None => ServerConfig::new_centralized(&endpoint.host, endpoint.port),

@@ -94,6 +94,7 @@ fn carry_out(job: &Job, tool: &Tool, argv: &[String], await_go: &mut AwaitGo<'_>
         progress: None,
         keys: Some((tool.keys)(operations)),
         calls: None,
+        delivered: None,
     })
 }
 

@@ -3,14 +3,19 @@
 
 mod multiplexed;
 mod pipe;
+mod queue;
 mod set_get;
 
+use std::sync::Arc;
+
 use rustis::ClientError;
-use rustis::client::{Client, Config, CustomReconnectionPolicy, ReconnectionConfig, ServerConfig};
+use rustis::client::{
+    Client, Config, CustomReconnectionPolicy, ExclusiveClient, ReconnectionConfig, ServerConfig,
+};
 
 use super::connect::{CONNECT_TIMEOUT, not_connected};
 use super::failure::Failure;
-use super::tasks::Connection;
+use super::tasks::{Connection, Seat};
 use crate::protocol::{Endpoint, FailureKind};
 
 pub(super) use multiplexed::DRIVER as MULTIPLEXED;
@@ -21,20 +26,35 @@ pub(super) use set_get::DRIVER as SET_GET;
 const CLIENT: &str = "rustis 0.27.2";
 
 impl Connection for Client {
-    /// It sends without Nagle's delay and waits for a reply as long as it takes, as it does by itself.
-    async fn open(endpoint: Endpoint) -> Result<Self, Failure> {
-        let mut config = Config::default();
-        config.server = match &endpoint.unix_socket {
-            Some(path) => ServerConfig::UnixSocket { path: path.into() },
-            None => ServerConfig::Standalone { host: endpoint.host.clone(), port: endpoint.port },
-        };
-        config.password.clone_from(&endpoint.password);
-        config.connect_timeout = CONNECT_TIMEOUT;
-        config.reconnection = ReconnectionConfig::Custom(CustomReconnectionPolicy::new(|_attempt| None));
-        // By default it refuses what goes beyond 16 MiB under way, as a large pipeline of large values may.
-        config.backpressure.max_queued_bytes = 0;
-        Self::connect(config).await.map_err(|error| not_connected(&endpoint, error))
+    async fn open(endpoint: Endpoint, _: Seat) -> Result<Self, Failure> {
+        Self::connect(config(&endpoint)).await.map_err(|error| not_connected(&endpoint, error))
     }
+}
+
+/// The only kind that has commands that wait.
+#[derive(Clone)]
+struct Exclusive(Arc<ExclusiveClient>);
+
+impl Connection for Exclusive {
+    async fn open(endpoint: Endpoint, _: Seat) -> Result<Self, Failure> {
+        let connected = ExclusiveClient::connect(config(&endpoint)).await;
+        connected.map(|client| Self(Arc::new(client))).map_err(|error| not_connected(&endpoint, error))
+    }
+}
+
+/// It sends without Nagle's delay and waits for a reply as long as it takes, as it does by itself.
+fn config(endpoint: &Endpoint) -> Config {
+    let mut config = Config::default();
+    config.server = match &endpoint.unix_socket {
+        Some(path) => ServerConfig::UnixSocket { path: path.into() },
+        None => ServerConfig::Standalone { host: endpoint.host.clone(), port: endpoint.port },
+    };
+    config.password.clone_from(&endpoint.password);
+    config.connect_timeout = CONNECT_TIMEOUT;
+    config.reconnection = ReconnectionConfig::Custom(CustomReconnectionPolicy::new(|_attempt| None));
+    // By default it refuses what goes beyond 16 MiB under way, as a large pipeline of large values may.
+    config.backpressure.max_queued_bytes = 0;
+    config
 }
 
 impl From<rustis::Error> for Failure {

@@ -5,6 +5,7 @@ use rustis::commands::StringCommands as _;
 use rustis::resp::{BulkString, RefBulkString};
 
 use super::CLIENT;
+use super::queue::queue;
 use crate::driver::Driver;
 use crate::driver::failure::Failure;
 use crate::driver::tasks::{self, Flavour, Sockets};
@@ -21,13 +22,14 @@ pub(in crate::driver) const DRIVER: Driver = Driver {
         threads: Threads::One,
         can_pipeline: false,
         can_rate: true,
-        workloads: &[Kind::SetGet, Kind::ReadWrite],
+        workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Queue],
         by_default: false,
     },
     connect: |job| match job.workload.kind {
         Kind::SetGet => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, set_get),
         Kind::ReadWrite => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, read_write),
-        Kind::Commands => Err(Failure::lacks_workload(job)),
+        Kind::Queue => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, queue),
+        Kind::Commands | Kind::Pubsub => Err(Failure::lacks_workload(job)),
     },
 };
 
