@@ -2,6 +2,7 @@
 
 import { createRequire } from "node:module";
 
+import { Exchange, senders } from "./exchange.mjs";
 import { Phase } from "./phase.mjs";
 import { Failure, Input, checkGo, readJob, say } from "./protocol.mjs";
 
@@ -16,13 +17,25 @@ export const CONNECT_TIMEOUT = 30_000;
  * - `name` and `version`
  * - `canPipeline`: whether several operations may share a round trip
  * - `connect(server)`: resolves to a client that is connected and does not reconnect
- * - `isConnected(client)`
+ * - `isConnected(client, error)`: whether it still is, after this error if there was one
  * - `roundTrip(client, operations)`: stores the `value` of every operation under its `key` with SET, and resolves to
  *   what GET of the same keys then fetches, in order
  * - `access(client, operations)`: fetches the `key` of every operation that `reads`, stores the `value` of the others, and
  *   resolves to an array that has what was fetched at the places of those that do
  * - `send(client, commands)`: sends commands, each a list of words, and rejects if the server answers one with an error
  * - `delete(client, keys)`
+ *
+ * Without these it is asked for no tasks (`queue`) and for no messages (`pubsub`). Who takes waits a second at most, and
+ * gets null if nothing has come.
+ *
+ * - `queue.list`: `push(client, key, task)`, `take(client, key)`, `move(client, key, taken)`, which takes and keeps in
+ *   another list, and `remove(client, taken, task)` from there
+ * - `queue.stream`: `createGroup(client, key)`, which makes the stream too, `add(client, key, task)`,
+ *   `read(client, key, consumer, acknowledges)`, which resolves to the `id` and the `task` of the next entry, and
+ *   `acknowledge(client, key, id)`
+ * - `pubsub`: `subscribe(client, channels, receive)`, which calls `receive(message)` for each message,
+ *   `unsubscribe(client, channels)`, `publish(client, channel, message)`, and `isListening(client)`, which resolves to
+ *   whether the connection is still there
  */
 export async function serve(library) {
   try {
@@ -48,9 +61,15 @@ async function carryOut(library) {
   if (job.workload.pipeline > 1 && !library.canPipeline) {
     throw new Failure("unsupported", `\`${job.mode}\` cannot pipeline (asked for ${job.workload.pipeline})`);
   }
+  const { kind } = job.workload;
+  const isExchange = senders(job) > 0;
+  if (isExchange && !library[kind]) {
+    throw new Failure("unsupported", `\`${job.mode}\` does not have the workload \`${kind}\``);
+  }
+  const Stretch = isExchange ? Exchange : Phase;
+  const measured = Stretch.measured(job);
   const clients = await connect(library, job);
-  await warmUp(library, job, clients);
-  const measured = Phase.measured(job);
+  await warmUp(library, Stretch.warmup(job), clients);
   say({
     event: "ready",
     client: `${library.name} ${library.version}`,
@@ -62,22 +81,29 @@ async function carryOut(library) {
   return measured.summary();
 }
 
-function connect(library, { server, workers }) {
+/** The clients of the workers, and behind them those of the producers or publishers, if there are any. */
+function connect(library, job) {
+  const { server, workers } = job;
   const name = server.unix_socket ?? `${server.host}:${server.port}`;
-  const connected = Array.from({ length: workers }, async (_, number) => {
+  const connected = Array.from({ length: workers + senders(job) }, async (_, number) => {
     try {
       return await library.connect(server);
     } catch (error) {
+      if (error instanceof Failure) throw error;
       // An error that stands for one at each of several addresses has no message of its own.
       const reason = error.message || error.code;
-      throw new Failure("connection", `worker ${number}: failed to connect to ${name}: ${reason}`);
+      throw new Failure("connection", `${who(number, job)}: failed to connect to ${name}: ${reason}`);
     }
   });
   return Promise.all(connected);
 }
 
-async function warmUp(library, job, clients) {
-  const phase = Phase.warmup(job);
+function who(number, { workers, workload: { kind } }) {
+  if (number < workers) return `worker ${number}`;
+  return `${kind === "queue" ? "producer" : "publisher"} ${number - workers}`;
+}
+
+async function warmUp(library, phase, clients) {
   if (phase.isEmpty) return;
   try {
     await phase.run(library, clients);

@@ -1,4 +1,4 @@
-/** ioredis. With `--pipe`, SET and GET of an operation share a round trip. */
+/** ioredis. With `--pipe`, SET and GET of an operation share a round trip; tasks and messages never do. */
 
 import { Redis } from "ioredis";
 
@@ -11,11 +11,12 @@ await serve({
   version: versionOf("ioredis"),
   canPipeline: pipe,
   connect,
-  isConnected: (client) => client.status === "ready",
+  isConnected: (client) => client.status === "ready" && client.stream.writable,
   roundTrip: pipe ? pipelined : oneByOne,
   access: pipe ? accessPipelined : access,
   send: pipe ? sendPipelined : send,
   delete: (client, keys) => client.del(keys),
+  ...(!pipe && { queue: { list: list(), stream: stream() }, pubsub: pubsub() }),
 });
 
 async function connect({ host, port, unix_socket: path, password }) {
@@ -48,6 +49,45 @@ async function oneByOne(client, [{ key, value }]) {
 
 async function access(client, [{ key, value, reads }]) {
   return [await (reads ? client.get(key) : client.set(key, value))];
+}
+
+function list() {
+  return {
+    push: (client, key, task) => client.lpush(key, task),
+    take: async (client, key) => (await client.brpop(key, 1))?.[1] ?? null,
+    move: (client, key, taken) => client.blmove(key, taken, "RIGHT", "LEFT", 1),
+    remove: (client, taken, task) => client.lrem(taken, 1, task),
+  };
+}
+
+function stream() {
+  return {
+    createGroup: (client, key) => client.xgroup("CREATE", key, "workers", "0", "MKSTREAM"),
+    add: (client, key, task) => client.xadd(key, "*", "task", task),
+    async read(client, key, consumer, acknowledges) {
+      const options = ["COUNT", 1, "BLOCK", 1000, ...(acknowledges ? [] : ["NOACK"])];
+      const streams = await client.xreadgroup("GROUP", "workers", consumer, ...options, "STREAMS", key, ">");
+      if (streams === null) return null;
+      const [[, [[id, [, task]]]]] = streams;
+      return { id, task };
+    },
+    acknowledge: (client, key, id) => client.xack(key, "workers", id),
+  };
+}
+
+function pubsub() {
+  return {
+    async subscribe(client, channels, receive) {
+      client.on("message", (_, message) => receive(message));
+      await client.subscribe(...channels);
+    },
+    async unsubscribe(client, channels) {
+      await client.unsubscribe(...channels);
+      client.removeAllListeners("message");
+    },
+    publish: (client, channel, message) => client.publish(channel, message),
+    isListening: async (client) => client.status === "ready",
+  };
 }
 
 async function pipelined(client, operations) {

@@ -1,4 +1,4 @@
-/** node-redis. With `--pipe`, SET and GET of an operation share a round trip. */
+/** node-redis. With `--pipe`, SET and GET of an operation share a round trip; tasks and messages never do. */
 
 import { MultiErrorReply, createClient } from "redis";
 
@@ -16,6 +16,7 @@ await serve({
   access: pipe ? accessPipelined : access,
   send: pipe ? sendPipelined : send,
   delete: (client, keys) => client.del(keys),
+  ...(!pipe && { queue: { list: list(), stream: stream() }, pubsub: pubsub() }),
 });
 
 async function connect({ host, port, unix_socket: path, password }) {
@@ -40,6 +41,39 @@ async function oneByOne(client, [{ key, value }]) {
 
 async function access(client, [{ key, value, reads }]) {
   return [await (reads ? client.get(key) : client.set(key, value))];
+}
+
+function list() {
+  return {
+    push: (client, key, task) => client.lPush(key, task),
+    take: async (client, key) => (await client.brPop(key, 1))?.element ?? null,
+    move: (client, key, taken) => client.blMove(key, taken, "RIGHT", "LEFT", 1),
+    remove: (client, taken, task) => client.lRem(taken, 1, task),
+  };
+}
+
+function stream() {
+  return {
+    createGroup: (client, key) => client.xGroupCreate(key, "workers", "0", { MKSTREAM: true }),
+    add: (client, key, task) => client.xAdd(key, "*", { task }),
+    async read(client, key, consumer, acknowledges) {
+      const options = { COUNT: 1, BLOCK: 1000, NOACK: !acknowledges };
+      const streams = await client.xReadGroup("workers", consumer, { key, id: ">" }, options);
+      if (streams === null) return null;
+      const [{ id, message }] = streams[0].messages;
+      return { id, task: message.task };
+    },
+    acknowledge: (client, key, id) => client.xAck(key, "workers", id),
+  };
+}
+
+function pubsub() {
+  return {
+    subscribe: (client, channels, receive) => client.subscribe(channels, receive),
+    unsubscribe: (client, channels) => client.unsubscribe(channels),
+    publish: (client, channel, message) => client.publish(channel, message),
+    isListening: async (client) => client.isReady,
+  };
 }
 
 async function pipelined(client, operations) {

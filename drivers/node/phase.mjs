@@ -1,29 +1,19 @@
 /** One stretch of work for all workers, the warm-up or the measured part: what is to be done, when, and what was. */
 
-import { createHash } from "node:crypto";
-import { setImmediate as letOthersGoOn, setTimeout as sleep } from "node:timers/promises";
-
 import { Histogram, Progress } from "./latency.mjs";
+import { until } from "./pace.mjs";
 import { Failure } from "./protocol.mjs";
 import { Script } from "./script.mjs";
 import { Space } from "./space.mjs";
+import { filler, shown } from "./text.mjs";
 
 // Moments and spans are in milliseconds, as `performance.now()` counts them, with nanoseconds behind the point.
-
-/** Timers count whole milliseconds and fire late. Nearer than this an operation is not slept for. */
-const TIMER_PRECISION = 2;
-
-/** Nobody sleeps longer than this without looking whether another worker has failed. */
-const LONGEST_SLEEP = 100;
 
 /** So many keys are deleted by one command. */
 const DELETE_BATCH = 1000;
 
 /** So many decimal digits of the index stand in a value of a given size; the rest of it is filler. */
 const VALUE_DIGITS = 12;
-
-/** Of a value that is not the right one, this much is shown. */
-const SHOWN = 40;
 
 export class Phase {
   /** The first failure of any worker. All others end at their next operation. */
@@ -146,7 +136,7 @@ class Worker {
     try {
       await this.#work(library, client);
     } catch (error) {
-      const kind = error instanceof Failure ? error.kind : library.isConnected(client) ? "other" : "connection";
+      const kind = error instanceof Failure ? error.kind : library.isConnected(client, error) ? "other" : "connection";
       this.phase.failure ??= new Failure(kind, `worker ${this.number}: ${error.message}`);
     }
   }
@@ -161,7 +151,7 @@ class Worker {
       if (due !== null) {
         // What is due after the end is not waited for.
         if (due >= phase.deadline) return;
-        await this.#until(due);
+        await until(due, phase);
       }
 
       const now = performance.now();
@@ -222,16 +212,6 @@ class Worker {
     const batch = (this.begun / pipeline) * job.workers + this.number;
     return start + (batch * pipeline * 1000) / rate;
   }
-
-  /** Resolves at this moment, or earlier if a worker has failed. */
-  async #until(moment) {
-    for (;;) {
-      const wait = moment - performance.now();
-      if (wait <= 0 || this.phase.failure) return;
-      if (wait > TIMER_PRECISION) await sleep(Math.min(wait - TIMER_PRECISION, LONGEST_SLEEP));
-      else await letOthersGoOn();
-    }
-  }
 }
 
 /** Of `operations`, the first few workers do one more if they cannot be shared evenly. */
@@ -239,20 +219,8 @@ function share(operations, workers, number) {
   return Math.floor(operations / workers) + (number < operations % workers ? 1 : 0);
 }
 
-/** Letters that look random, as a server that compresses would find nothing to gain in real data either. */
-function filler(source, length) {
-  if (length <= 0) return "";
-  const bytes = createHash("shake256", { outputLength: Math.ceil((length * 3) / 4) }).update(source).digest();
-  return bytes.toString("base64").slice(0, length);
-}
-
 function checkFetched({ key, value }, fetched) {
   if (fetched === value) return;
   const got = fetched === null ? "nothing" : shown(fetched);
   throw new Failure("verification", `GET of ${shown(key)} returned ${got} where ${shown(value)} was stored`);
-}
-
-function shown(value) {
-  const string = String(value);
-  return JSON.stringify(string.slice(0, SHOWN)) + (string.length > SHOWN ? `… (${string.length} characters)` : "");
 }

@@ -137,6 +137,8 @@ const WORKLOADS = {
   "set-get": {},
   "read-write": { keys: positive, reads: share, distribution: text },
   commands: { commands: { name: "a list", admits: (value) => Array.isArray(value) && value.length > 0 } },
+  queue: { producers: positive, structure: text, acknowledge: truth, backlog: positive },
+  pubsub: { publishers: positive, channels: positive, backlog: positive },
 };
 
 /** Refuses what does not have a shape: an object of shapes, or something that admits values. */
