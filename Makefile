@@ -12,6 +12,9 @@ help: ## show this list
 setup: ## install what is missing: redis-server, uv
 	@scripts/setup
 
+clients: ## install Ruby, PHP and Go, which the clients in these languages need
+	@scripts/setup clients
+
 run: setup ## build, and run an experiment (EXPERIMENT=experiments/quickstart.toml)
 	$(ENV) cargo run --release --locked -- run $(EXPERIMENT)
 
@@ -38,4 +41,4 @@ install: ## install orchestrate for this user
 agents: ## build static programs that are brought to Linux hosts without orchestrate
 	$(ENV) scripts/agents
 
-.PHONY: help setup run test bench fmt lint doc install agents
+.PHONY: help setup clients run test bench fmt lint doc install agents

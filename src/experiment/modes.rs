@@ -59,11 +59,14 @@ pub struct Absent {
 }
 
 /// The files in `drivers` that come with this program. Each table in them begins with a line of its own, `[mode.NAME]`.
-const SHIPPED: [(&str, &str); 4] = [
+const SHIPPED: [(&str, &str); 7] = [
     ("c.toml", include_str!("../../drivers/c.toml")),
+    ("go.toml", include_str!("../../drivers/go.toml")),
     ("load-generators.toml", include_str!("../../drivers/load-generators.toml")),
     ("node.toml", include_str!("../../drivers/node.toml")),
+    ("php.toml", include_str!("../../drivers/php.toml")),
     ("python.toml", include_str!("../../drivers/python.toml")),
+    ("ruby.toml", include_str!("../../drivers/ruby.toml")),
 ];
 
 /// The file in `drivers` that has a mode of this name, if one has.
