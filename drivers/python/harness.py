@@ -23,14 +23,29 @@ And of the commands that a file lists, ``commands``::
         for command in commands:
             r.execute_command(*command)
 
+Tasks of a ``queue`` go from producers to consumers, which are in this process too. Each of the two has a loop for the
+command that it uses::
+
+    for key, task in producer:
+        r.lpush(key, task)
+
+    while consumer.waits():
+        popped = r.brpop(consumer.key, timeout=1)
+        if popped:
+            consumer.took(popped[1])
+
+And so do the messages of ``pubsub``. With asyncio the same is ``async for``.
+
 Nothing but the standard library is imported here, and nothing that Python 3.8 does not have.
 """
 
 import array
 import collections
+import functools
 import itertools
 import json
 import math
+import operator
 import os
 import platform
 import queue
@@ -44,7 +59,20 @@ import time
 PROTOCOLS = (1, 2)
 DELETE_BATCH = 1000
 # The workloads that are known here, with the settings that only they have.
-WORKLOADS = {"set-get": (), "read-write": ("keys", "reads", "distribution"), "commands": ("commands",)}
+WORKLOADS = {
+    "set-get": (),
+    "read-write": ("keys", "reads", "distribution"),
+    "commands": ("commands",),
+    "queue": ("producers", "structure", "acknowledge", "backlog"),
+    "pubsub": ("publishers", "channels", "backlog"),
+}
+# Of those in which something is pushed, the setting that says by how many.
+PUSHERS = {"queue": "producers", "pubsub": "publishers"}
+# The group of a stream's consumers, and what tells a consumer that there are no more tasks.
+GROUP, END = "workers", "end"
+# How long before it is due a sleep ends, in nanoseconds; from then on others are let in again and again. A thread is
+# woken up tens of microseconds late, an event loop counts whole milliseconds.
+THREAD_SLACK, LOOP_SLACK = 100_000, 1_100_000
 # A brace that is written twice, or a placeholder in an argument of a command.
 PLACEHOLDER = re.compile(r"\{\{|\}\}|\{(\w+)(?::(\d+))?\}")
 # Of the time of a trial, in each of which operations are counted.
@@ -137,21 +165,12 @@ class Worker:
 
     def accesses(self):
         """The same of each operation, timed like ``operations``; what the choice takes is left out."""
-        clock, record, end = time.perf_counter_ns, self.latencies.append, self.ends.append
-        for i in itertools.count() if self._deadline is not None else range(self._operations):
-            access = self.access(i)
-            began = clock()
-            if self._deadline is not None and began >= self._deadline:
-                self.reads -= access[2]
-                return
-            yield access
-            ended = clock()
-            record(ended - began)
-            end(ended)
+        return self._timed(self.access)
 
     def rendered(self, i):
-        """The commands of an operation, each a list of words."""
+        """The commands of an operation, each a list of words. They are counted as done."""
         chosen = self._random.choices(self._commands, self._weights) if self._weights else self._commands
+        self.calls.update(command[0].lower() for command in chosen)
         key, value = self.pair(i)
         known = {"key": key, "value": value, "index": str(i), "worker": str(self._number)}
 
@@ -165,21 +184,21 @@ class Worker:
 
     def commands(self):
         """The same of each operation, timed like ``operations``; what it takes to put them together is left out."""
-        clock, record, end = time.perf_counter_ns, self.latencies.append, self.ends.append
-        for i in itertools.count() if self._deadline is not None else range(self._operations):
-            commands = self.rendered(i)
-            began = clock()
-            if self._deadline is not None and began >= self._deadline:
+        return self._timed(self.rendered)
+
+    def _timed(self, draw):
+        """What ``draw`` makes of the index of each operation. The clock runs from when it is made."""
+        clock, record, end, deadline = time.perf_counter_ns, self.latencies.append, self.ends.append, self._deadline
+        ended = clock()
+        for i in itertools.count() if deadline is not None else range(self._operations):
+            if deadline is not None and ended >= deadline:
                 return
-            yield commands
+            drawn = draw(i)
+            began = clock()
+            yield drawn
             ended = clock()
             record(ended - began)
             end(ended)
-            self.count(commands)
-
-    def count(self, commands):
-        """Counts commands as done."""
-        self.calls.update(command[0].lower() for command in commands)
 
     def pair(self, i):
         """Key and value of an operation, or of a key that is there."""
@@ -195,6 +214,202 @@ class Worker:
     def keys(self):
         """Every key that may have been written."""
         return [f"{self.stem}{i}" for i in range(self.begun)]
+
+
+class Flow:
+    """What the producers and the consumers of one phase share: numbers, how many are on their way, and where to.
+
+    Threads and tasks of an event loop use it alike. A producer that finds no room leaves behind what wakes it.
+    """
+
+    FULL = -1
+
+    def __init__(self, job, infix, operations, duration_ns, start):
+        workload = job["workload"]
+        self.start = start
+        # The warm-up is a closed loop, whatever comes after it.
+        self.rate = None if infix else workload["rate"]
+        self.size = workload["value_bytes"] or 0
+        self.begun = 0
+        self._operations = sys.maxsize if operations is None else operations
+        self._deadline = None if duration_ns is None else start + duration_ns
+        self._backlog = workload["backlog"] or 1000
+        self._taken = 0
+        self._lock = threading.Lock()
+        self._waiting = []
+        self._producing = workload[PUSHERS[workload["kind"]]]
+        if workload["kind"] == "queue":
+            self.places = [f"{job['key_prefix']}{infix}queue"]
+            self.taken_keys = [f"{job['key_prefix']}{infix}taken:{number}" for number in range(job["workers"])]
+            self.acknowledge = workload["acknowledge"]
+            self._left, self._ends = None, job["workers"]
+        else:
+            self.places = _channels(job, infix)
+            # Of each message, how many subscribers do not have it yet.
+            self._left, self._ends = [], 1
+            self._copies = job["workers"]
+
+    def begin(self, wake):
+        """The next number, or None after the last. If too many are on their way it is FULL, and ``wake`` is called later."""
+        with self._lock:
+            k = self.begun
+            if k >= self._operations:
+                return None
+            if self._deadline is not None:
+                begins = time.perf_counter_ns() if self.rate is None else self.due(k)
+                if begins >= self._deadline:
+                    return None
+            if self.rate is None and k - self._taken >= self._backlog:
+                self._waiting.append(wake)
+                return self.FULL
+            self.begun = k + 1
+            if self._left is not None:
+                self._left.append(self._copies)
+            return k
+
+    def take(self, k):
+        """Counts that a consumer has this number. Returns whether all that are to have it do."""
+        with self._lock:
+            if self._left is not None:
+                self._left[k] -= 1
+                if self._left[k] != 0:
+                    return False
+            self._taken += 1
+            # Not for each place that becomes free: waking up costs more than a task does.
+            if self._waiting and self.begun - self._taken <= self._backlog // 2:
+                for wake in self._waiting:
+                    wake()
+                self._waiting.clear()
+            return True
+
+    def finish(self):
+        """How many marks of the end a producer has to push that has no more tasks: all of them, if it is the last."""
+        with self._lock:
+            self._producing -= 1
+            return 0 if self._producing else self._ends
+
+    def due(self, k):
+        """When a number is due in an open loop, by the clock."""
+        return self.start + int(k * 1e9 / self.rate)
+
+
+class Producer:
+    """One producer in one phase: pairs of where to push, and what. They are timed from when they are handed out."""
+
+    latencies = ends = ()
+
+    def __init__(self, flow, command):
+        self.command = command
+        self.max_lag = 0
+        self._flow = flow
+
+    def __iter__(self):
+        flow, room = self._flow, threading.Event()
+        while True:
+            k = flow.begin(room.set)
+            if k is None:
+                break
+            if k == flow.FULL:
+                room.wait()
+                room.clear()
+                continue
+            while self._early(k) > 0:
+                time.sleep(max(0, self._early(k) - THREAD_SLACK) / 1e9)
+            yield self._pair(k)
+        for _ in range(flow.finish()):
+            yield flow.places[0], END
+
+    async def __aiter__(self):
+        import asyncio
+
+        flow, room = self._flow, asyncio.Event()
+        while True:
+            k = flow.begin(room.set)
+            if k is None:
+                break
+            if k == flow.FULL:
+                await room.wait()
+                room.clear()
+                continue
+            while self._early(k) > 0:
+                await asyncio.sleep(max(0, self._early(k) - LOOP_SLACK) / 1e9)
+            yield self._pair(k)
+        for _ in range(flow.finish()):
+            yield flow.places[0], END
+
+    def _early(self, k):
+        """How long it is until this number is due, in nanoseconds."""
+        return 0 if self._flow.rate is None else self._flow.due(k) - time.perf_counter_ns()
+
+    def _pair(self, k):
+        flow, since = self._flow, time.perf_counter_ns()
+        if flow.rate is not None:
+            due = flow.due(k)
+            self.max_lag = max(self.max_lag, since - due)
+            since = due
+        text = f"{k}:{since - flow.start}"
+        if len(text) < flow.size:
+            text = f"{text}:".ljust(flow.size, "x")
+        return flow.places[k % len(flow.places)], text
+
+
+class Consumer:
+    """One consumer in one phase: what it took, and how long that had been on its way."""
+
+    def __init__(self, flow, number, command):
+        self.command = command
+        self.name = f"{number}"
+        self.latencies = array.array("q")
+        self.ends = array.array("q")
+        self.numbers = array.array("q")
+        self._flow = flow
+        self._ended = False
+        if command != "subscribe":
+            self.key, self.taken_key = flow.places[0], flow.taken_keys[number]
+            self.acknowledge = flow.acknowledge
+
+    def waits(self):
+        """Whether there may be more for this consumer."""
+        return not self._ended
+
+    def took(self, task):
+        """What the consumer has got just now. If nothing is to be acknowledged it is done."""
+        now, flow = time.perf_counter_ns(), self._flow
+        if task == END:
+            self._ended = True
+            return
+        try:
+            k, since = map(int, task.split(":", 2)[:2])
+        except ValueError:
+            k = since = -1
+        if not 0 <= k < flow.begun or len(task) < flow.size:
+            raise Refusal("verification", f"consumer {self.name} got {task!r:.60}, which nobody has pushed")
+        self.latencies.append(now - flow.start - since)
+        self.numbers.append(k)
+        if flow.take(k):
+            self.ends.append(now)
+
+    def acknowledged(self, removed):
+        """What was taken last is done: so many the server no longer has, says the reply to the acknowledgement."""
+        if removed != 1:
+            raise Refusal("verification", f"consumer {self.name} acknowledged a task, and the server removed {removed!r:.60}")
+        if not self._ended:
+            self.ends[-1] = time.perf_counter_ns()
+
+
+def connections(job):
+    """How many connections a crew has: one for each worker and, behind them, one for each that pushes."""
+    workload = job["workload"]
+    return job["workers"] + (workload[PUSHERS[workload["kind"]]] if workload["kind"] in PUSHERS else 0)
+
+
+def channels(job):
+    """All that a subscriber subscribes to when it connects, so that it misses no message of any phase."""
+    return _channels(job, "w") + _channels(job, "")
+
+
+def _channels(job, infix):
+    return [f"{job['key_prefix']}{infix}channel:{number}" for number in range(job["workload"]["channels"])]
 
 
 def _chooser(workload, share, random):
@@ -225,8 +440,12 @@ def main(make_crew):
     """Carries out one job, all that a driver does, and ends the process.
 
     ``make_crew(job)`` returns an object with ``client`` and ``runtime`` (what it is, for the tables), ``workloads`` (only
-    ``set-get`` if it has none), ``pipelines`` (whether operations can share a round trip), ``connect()``, ``work(workers)``, which lets every worker do its part
-    and returns when all are done, and ``delete(keys)``.
+    ``set-get`` if it has none), ``pipelines`` (whether operations can share a round trip), ``connect()``,
+    ``work(workers)``, which lets every worker do its part and returns when all are done, and ``delete(keys)``.
+
+    With the workload ``queue`` or ``pubsub`` the workers are consumers, and behind them producers; each has the name of
+    the ``command`` that its loop uses: ``lpush``, ``brpop``, ``blmove``, ``xadd``, ``xreadgroup``, ``publish`` or
+    ``subscribe``. For streams a crew has ``make_group(key)``; its subscribers subscribe to ``channels(job)`` when they connect.
     """
     lines = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(lines,), daemon=True).start()
@@ -284,8 +503,10 @@ def _read_job(line):
         raise Refusal("protocol", f"the job lacks {error}") from error
     if kind not in WORKLOADS:
         raise Refusal("unsupported", f"this driver knows no workload of kind `{kind}`")
-    if rate is not None:
+    if rate is not None and kind not in PUSHERS:
         raise Refusal("unsupported", "this driver cannot keep to a rate")
+    if kind == "queue" and workload["structure"] not in ("list", "stream"):
+        raise Refusal("unsupported", f"this driver knows no queue that is a `{workload['structure']}`")
     if len(amounts) != 1 or job["workers"] < 1 or pipeline < 1:
         raise Refusal("protocol", "a job has operations or a duration, and at least one worker and a pipeline of 1")
     return job
@@ -300,7 +521,8 @@ def _carry_out(job, make_crew, lines):
         raise Refusal("unsupported", f"this client does not pipeline (asked for {workload['pipeline']})")
     crew.connect()
     warmup = job["warmup"]
-    _work(job, crew, "w", warmup.get("operations"), warmup.get("duration_ns"))
+    if warmup.get("operations") or warmup.get("duration_ns"):
+        _work(job, crew, "w", warmup.get("operations"), warmup.get("duration_ns"))
     _say(event="ready", client=crew.client, runtime=crew.runtime, workers=job["workers"])
     if json.loads(lines.get()) != {"go": True}:
         raise Refusal("protocol", "go was due")
@@ -309,7 +531,7 @@ def _carry_out(job, make_crew, lines):
     elapsed = max([start] + [worker.ends[-1] for worker in workers if worker.ends]) - start
     done = dict(
         elapsed_ns=elapsed,
-        operations=sum(len(worker.latencies) for worker in workers),
+        operations=sum(len(worker.ends) for worker in workers),
         errors=0,
         latency=_buckets(workers),
         progress=_progress(start, elapsed, workers),
@@ -319,11 +541,18 @@ def _carry_out(job, make_crew, lines):
         done["calls"] = {"get": reads, "set": done["operations"] - reads}
     if workload["kind"] == "commands":
         done["calls"] = sum((worker.calls for worker in workers), collections.Counter())
+    if workload["kind"] in PUSHERS:
+        if workload["verify"]:
+            done["delivered"] = _delivered(workload, workers[:job["workers"]])
+        if workload["rate"] is not None:
+            done["max_lag_ns"] = max(producer.max_lag for producer in workers[job["workers"]:])
     _say(event="done", **done)
 
 
 def _work(job, crew, infix, operations, duration_ns):
     """Has all workers do a phase. Returns when it began, by the clock, and the workers."""
+    if job["workload"]["kind"] in PUSHERS:
+        return _push(job, crew, infix, operations, duration_ns)
     count = job["workers"]
     start = time.perf_counter_ns()
     deadline = None if duration_ns is None else start + duration_ns
@@ -331,10 +560,49 @@ def _work(job, crew, infix, operations, duration_ns):
     workers = [Worker(job, number, infix, share + (number < rest), deadline) for number in range(count)]
     crew.work(workers)
     if job.get("delete_keys") and job["workload"]["kind"] == "set-get":
-        keys = [key for worker in workers for key in worker.keys()]
-        for first in range(0, len(keys), DELETE_BATCH):
-            crew.delete(keys[first:first + DELETE_BATCH])
+        _delete(crew, [key for worker in workers for key in worker.keys()])
     return start, workers
+
+
+def _push(job, crew, infix, operations, duration_ns):
+    """The same of consumers and producers, which stand behind them."""
+    workload = job["workload"]
+    if workload["kind"] == "pubsub":
+        push, take = "publish", "subscribe"
+    elif workload["structure"] == "stream":
+        push, take = "xadd", "xreadgroup"
+    else:
+        push, take = "lpush", "blmove" if workload["acknowledge"] else "brpop"
+    start = time.perf_counter_ns()
+    flow = Flow(job, infix, operations, duration_ns, start)
+    workers = [Consumer(flow, number, take) for number in range(job["workers"])]
+    workers += [Producer(flow, push) for _ in range(workload[PUSHERS[workload["kind"]]])]
+    if push == "xadd":
+        crew.make_group(flow.places[0])
+    crew.work(workers)
+    if job.get("delete_keys") and workload["kind"] == "queue":
+        _delete(crew, flow.places + (flow.taken_keys if take == "blmove" else []))
+    return start, workers
+
+
+def _delete(crew, keys):
+    for first in range(0, len(keys), DELETE_BATCH):
+        crew.delete(keys[first:first + DELETE_BATCH])
+
+
+def _delivered(workload, consumers):
+    """Sum and exclusive or of the numbers that arrived. Each subscriber has all of them, and the first speaks for the others."""
+    def over(these):
+        numbers = [k for consumer in these for k in consumer.numbers]
+        return {"sum": sum(numbers), "xor": functools.reduce(operator.xor, numbers, 0)}
+
+    if workload["kind"] == "queue":
+        return over(consumers)
+    first = over(consumers[:1])
+    for consumer in consumers[1:]:
+        if over([consumer]) != first:
+            raise Refusal("verification", f"subscriber {consumer.name} got other messages than the first one")
+    return first
 
 
 def _buckets(workers):
@@ -366,25 +634,34 @@ class Threads:
     """The part of a blocking crew that knows nothing of its library: a thread for every worker."""
 
     def run(self, work, workers):
-        """Calls ``work(worker, number)`` for every worker; with only one, on this thread."""
+        """Calls ``work(worker, number)`` for every worker; with only one, on this thread.
+
+        The first failure is raised at once: others may wait for what will never come.
+        """
         if len(workers) == 1:
             work(workers[0], 0)
             return
-        failures = []
+        outcomes = queue.SimpleQueue()
 
         def guarded(worker, number):
             try:
                 work(worker, number)
             except Exception as error:
-                failures.append(error)
+                outcomes.put(error)
+            else:
+                outcomes.put(None)
 
-        threads = [threading.Thread(target=guarded, args=pair[::-1]) for pair in enumerate(workers)]
+        threads = [
+            threading.Thread(target=guarded, args=pair[::-1], daemon=True) for pair in enumerate(workers)
+        ]
         for thread in threads:
             thread.start()
+        for _ in threads:
+            failure = outcomes.get()
+            if failure is not None:
+                raise failure
         for thread in threads:
             thread.join()
-        if failures:
-            raise failures[0]
 
 
 class Tasks:

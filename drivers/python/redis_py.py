@@ -45,6 +45,10 @@ if options.hiredis:
     CLIENT += f" + hiredis {hiredis.__version__}"
 
 
+# Tasks and messages go one to a call, so there is nothing that could share a round trip.
+WORKLOADS = ("set-get", "read-write", "commands") + (() if options.pipe else ("queue", "pubsub"))
+
+
 def arguments(job, retry):
     """How every worker connects. Nothing is tried twice: a retry would hide a failure and count as one operation."""
     server = job["server"]
@@ -55,23 +59,36 @@ def arguments(job, retry):
     return {**place, "password": server["password"], "decode_responses": True, "retry": retry(NoBackoff(), 0)}
 
 
+def loop_of(loops, worker):
+    """Of a workload's loops that of one worker: by its command if it produces or consumes."""
+    return loops[worker.command] if isinstance(loops, dict) else loops[options.pipe]
+
+
 class Sync(harness.Threads):
     client = CLIENT
-    workloads = ("set-get", "read-write", "commands")
+    workloads = WORKLOADS
     runtime = f"{harness.interpreter()}, threads"
     pipelines = options.pipe
 
     def __init__(self, job):
         keywords = arguments(job, redis.retry.Retry)
-        self.work_of = SYNC[job["workload"]["kind"]][options.pipe]
-        self.clients = [redis.Redis(**keywords) for _ in range(job["workers"])]
+        self.job, self.loops = job, SYNC[job["workload"]["kind"]]
+        self.clients = [redis.Redis(**keywords) for _ in range(harness.connections(job))]
+        # What each loop works with: the client, or its subscription, which closes when nobody holds the client any more.
+        self.ends = list(self.clients)
 
     def connect(self):
         for r in self.clients:
             r.ping()
+        if self.job["workload"]["kind"] == "pubsub":
+            subscribers = self.clients[:self.job["workers"]]
+            self.ends[:len(subscribers)] = [subscribed(r, harness.channels(self.job)) for r in subscribers]
 
     def work(self, workers):
-        self.run(lambda worker, number: self.work_of(self.clients[number], worker), workers)
+        self.run(lambda worker, number: loop_of(self.loops, worker)(self.ends[number], worker), workers)
+
+    def make_group(self, key):
+        self.clients[0].xgroup_create(key, harness.GROUP, id="0", mkstream=True)
 
     def delete(self, keys):
         self.clients[0].delete(*keys)
@@ -136,33 +153,105 @@ def sync_commands_pipe(r, worker):
         for command in commands:
             pipe.execute_command(*command)
         pipe.execute()
-        worker.count(commands)
 
 
-# The loops of each workload, without and with a pipeline.
+def sync_lpush(r, producer):
+    for key, task in producer:
+        r.lpush(key, task)
+
+
+def sync_brpop(r, consumer):
+    while consumer.waits():
+        popped = r.brpop(consumer.key, timeout=1)
+        if popped:
+            consumer.took(popped[1])
+
+
+def sync_blmove(r, consumer):
+    while consumer.waits():
+        task = r.blmove(consumer.key, consumer.taken_key, 1, "RIGHT", "LEFT")
+        if task:
+            consumer.took(task)
+            consumer.acknowledged(r.lrem(consumer.taken_key, 1, task))
+
+
+def sync_xadd(r, producer):
+    for key, task in producer:
+        r.xadd(key, {"task": task})
+
+
+def sync_xreadgroup(r, consumer):
+    acknowledge, streams = consumer.acknowledge, {consumer.key: ">"}
+    while consumer.waits():
+        read = r.xreadgroup(harness.GROUP, consumer.name, streams, count=1, block=1000, noack=not acknowledge)
+        for _, entries in read:
+            for entry, fields in entries:
+                consumer.took(fields["task"])
+                if acknowledge:
+                    consumer.acknowledged(r.xack(consumer.key, harness.GROUP, entry))
+
+
+def sync_publish(r, producer):
+    for channel, message in producer:
+        r.publish(channel, message)
+
+
+def subscribed(r, channels):
+    p = r.pubsub()
+    p.subscribe(*channels)
+    # The answers, one for each channel.
+    for _ in channels:
+        p.get_message(timeout=None)
+    return p
+
+
+def sync_subscribe(p, consumer):
+    for message in p.listen():
+        consumer.took(message["data"])
+        if not consumer.waits():
+            return
+
+
+# The loops of each workload, without and with a pipeline, or of each command that producers and consumers use.
 SYNC = {
     "set-get": (sync, sync_pipe),
     "read-write": (sync_read_write, sync_read_write_pipe),
     "commands": (sync_commands, sync_commands_pipe),
+    "queue": {
+        "lpush": sync_lpush,
+        "brpop": sync_brpop,
+        "blmove": sync_blmove,
+        "xadd": sync_xadd,
+        "xreadgroup": sync_xreadgroup,
+    },
+    "pubsub": {"publish": sync_publish, "subscribe": sync_subscribe},
 }
 
 
 class Asyncio(harness.Tasks):
     client = CLIENT
-    workloads = ("set-get", "read-write", "commands")
+    workloads = WORKLOADS
     pipelines = options.pipe
 
     def __init__(self, job):
         super().__init__(options.uvloop)
         keywords = arguments(job, redis.asyncio.retry.Retry)
-        self.work_of = ASYNCIO[job["workload"]["kind"]][options.pipe]
-        self.clients = [redis.asyncio.Redis(**keywords) for _ in range(job["workers"])]
+        self.job, self.loops = job, ASYNCIO[job["workload"]["kind"]]
+        self.clients = [redis.asyncio.Redis(**keywords) for _ in range(harness.connections(job))]
+        # What each loop works with: the client, or its subscription, which closes when nobody holds the client any more.
+        self.ends = list(self.clients)
 
     def connect(self):
         self.run([r.ping() for r in self.clients])
+        if self.job["workload"]["kind"] == "pubsub":
+            subscribers = self.clients[:self.job["workers"]]
+            self.ends[:len(subscribers)] = self.run([asyncio_subscribed(r, harness.channels(self.job)) for r in subscribers])
 
     def work(self, workers):
-        self.run([self.work_of(r, worker) for r, worker in zip(self.clients, workers)])
+        self.run([loop_of(self.loops, worker)(r, worker) for r, worker in zip(self.ends, workers)])
+
+    def make_group(self, key):
+        self.run([self.clients[0].xgroup_create(key, harness.GROUP, id="0", mkstream=True)])
 
     def delete(self, keys):
         self.run([self.clients[0].delete(*keys)])
@@ -219,13 +308,77 @@ async def asyncio_commands_pipe(r, worker):
         for command in commands:
             pipe.execute_command(*command)
         await pipe.execute()
-        worker.count(commands)
+
+
+async def asyncio_lpush(r, producer):
+    async for key, task in producer:
+        await r.lpush(key, task)
+
+
+async def asyncio_brpop(r, consumer):
+    while consumer.waits():
+        popped = await r.brpop(consumer.key, timeout=1)
+        if popped:
+            consumer.took(popped[1])
+
+
+async def asyncio_blmove(r, consumer):
+    while consumer.waits():
+        task = await r.blmove(consumer.key, consumer.taken_key, 1, "RIGHT", "LEFT")
+        if task:
+            consumer.took(task)
+            consumer.acknowledged(await r.lrem(consumer.taken_key, 1, task))
+
+
+async def asyncio_xadd(r, producer):
+    async for key, task in producer:
+        await r.xadd(key, {"task": task})
+
+
+async def asyncio_xreadgroup(r, consumer):
+    acknowledge, streams = consumer.acknowledge, {consumer.key: ">"}
+    while consumer.waits():
+        read = await r.xreadgroup(harness.GROUP, consumer.name, streams, count=1, block=1000, noack=not acknowledge)
+        for _, entries in read:
+            for entry, fields in entries:
+                consumer.took(fields["task"])
+                if acknowledge:
+                    consumer.acknowledged(await r.xack(consumer.key, harness.GROUP, entry))
+
+
+async def asyncio_publish(r, producer):
+    async for channel, message in producer:
+        await r.publish(channel, message)
+
+
+async def asyncio_subscribed(r, channels):
+    p = r.pubsub()
+    await p.subscribe(*channels)
+    # The answers, one for each channel.
+    for _ in channels:
+        await p.get_message(timeout=None)
+    return p
+
+
+async def asyncio_subscribe(p, consumer):
+    async for message in p.listen():
+        consumer.took(message["data"])
+        if not consumer.waits():
+            return
 
 
 ASYNCIO = {
     "set-get": (asyncio, asyncio_pipe),
     "read-write": (asyncio_read_write, asyncio_read_write_pipe),
     "commands": (asyncio_commands, asyncio_commands_pipe),
+    "queue": {
+        "lpush": asyncio_lpush,
+        "brpop": asyncio_brpop,
+        "blmove": asyncio_blmove,
+        "xadd": asyncio_xadd,
+        "xreadgroup": asyncio_xreadgroup,
+    },
+    "pubsub": {"publish": asyncio_publish, "subscribe": asyncio_subscribe},
 }
 
 harness.main(Sync if options.kind == "sync" else Asyncio)
