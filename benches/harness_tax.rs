@@ -195,6 +195,7 @@ fn job(mode: &str, workers: u32, port: u16, operations: u64) -> Job {
         warmup: Warmup::Operations(operations / 10),
         seed: 1,
         delete_keys: false,
+        options: Default::default(),
     }
 }
 

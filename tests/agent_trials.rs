@@ -38,7 +38,13 @@ fn a_trial_is_measured_from_go_to_done() {
     let ready = agent.call(&trial).unwrap();
     assert_eq!(
         ready.ready,
-        Ready { client: "sh".to_owned(), runtime: "sh".to_owned(), workers: 1, comparability: None }
+        Ready {
+            client: "sh".to_owned(),
+            runtime: "sh".to_owned(),
+            workers: 1,
+            comparability: None,
+            options: Default::default()
+        }
     );
     assert_eq!(ready.placement, AppliedPlacement::Free);
     let result = agent.call(&go(&trial)).unwrap();

@@ -326,5 +326,6 @@ fn job(socket: &Path) -> Job {
         warmup: Warmup::Operations(10),
         seed: 1,
         delete_keys: true,
+        options: Default::default(),
     }
 }

@@ -25,6 +25,7 @@ const fn mode(name: &'static str, can_pipeline: bool, can_rate: bool, by_default
         can_pipeline,
         can_rate,
         workloads: Kind::ALL,
+        options: &[],
         by_default,
     }
 }

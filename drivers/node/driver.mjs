@@ -16,7 +16,8 @@ export const CONNECT_TIMEOUT = 30_000;
  *
  * - `name` and `version`
  * - `canPipeline`: whether several operations may share a round trip
- * - `connect(server)`: resolves to a client that is connected and does not reconnect
+ * - `options`: the values that each of its options may have, if it has any
+ * - `connect(server, options)`: resolves to a client that is connected and does not reconnect
  * - `isConnected(client, error)`: whether it still is, after this error if there was one
  * - `roundTrip(client, operations)`: stores the `value` of every operation under its `key` with SET, and resolves to
  *   what GET of the same keys then fetches, in order
@@ -66,6 +67,7 @@ async function carryOut(library) {
   if (isExchange && !library[kind]) {
     throw new Failure("unsupported", `\`${job.mode}\` does not have the workload \`${kind}\``);
   }
+  checkOptions(job, library.options ?? {});
   const Stretch = isExchange ? Exchange : Phase;
   const measured = Stretch.measured(job);
   const clients = await connect(library, job);
@@ -75,6 +77,7 @@ async function carryOut(library) {
     client: `${library.name} ${library.version}`,
     runtime: `Node.js ${process.versions.node}`,
     workers: job.workers,
+    ...(job.options && { options: job.options }),
   });
   checkGo(await input.line());
   await measured.run(library, clients);
@@ -87,7 +90,7 @@ function connect(library, job) {
   const name = server.unix_socket ?? `${server.host}:${server.port}`;
   const connected = Array.from({ length: workers + senders(job) }, async (_, number) => {
     try {
-      return await library.connect(server);
+      return await library.connect(server, job.options ?? {});
     } catch (error) {
       if (error instanceof Failure) throw error;
       // An error that stands for one at each of several addresses has no message of its own.
@@ -101,6 +104,19 @@ function connect(library, job) {
 function who(number, { workers, workload: { kind } }) {
   if (number < workers) return `worker ${number}`;
   return `${kind === "queue" ? "producer" : "publisher"} ${number - workers}`;
+}
+
+/** Refuses an option that the library does not have, or not with this value. */
+function checkOptions({ options = {} }, known) {
+  for (const [name, value] of Object.entries(options)) {
+    if (!(name in known)) {
+      const has = Object.keys(known).join(", ") || "none";
+      throw new Failure("unsupported", `this client knows no option \`${name}\`; it has ${has}`);
+    }
+    if (!known[name].includes(value)) {
+      throw new Failure("unsupported", `the option \`${name}\` is ${known[name].join(" or ")}, not ${value}`);
+    }
+  }
 }
 
 async function warmUp(library, phase, clients) {

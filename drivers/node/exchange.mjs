@@ -199,7 +199,7 @@ export class Exchange {
     if (this.way.keys.length === 0) return;
     if (this.failure) await Promise.race([working, sleep(GRACE)]);
     try {
-      await library.delete(await library.connect(this.job.server), this.way.keys);
+      await library.delete(await library.connect(this.job.server, this.job.options ?? {}), this.way.keys);
     } catch (error) {
       // If the work has failed it is that failure that is told.
       this.fail(new Failure("other", `deleting the keys: ${error.message}`));

@@ -10,6 +10,7 @@ await serve({
   name: "ioredis",
   version: versionOf("ioredis"),
   canPipeline: pipe,
+  options: { auto_pipelining: [true, false] },
   connect,
   isConnected: (client) => client.status === "ready" && client.stream.writable,
   roundTrip: pipe ? pipelined : oneByOne,
@@ -19,7 +20,7 @@ await serve({
   ...(!pipe && { queue: { list: list(), stream: stream() }, pubsub: pubsub() }),
 });
 
-async function connect({ host, port, unix_socket: path, password }) {
+async function connect({ host, port, unix_socket: path, password }, options) {
   const address = path == null ? { host, port, noDelay: true } : { path };
   const client = new Redis({
     ...address,
@@ -29,6 +30,7 @@ async function connect({ host, port, unix_socket: path, password }) {
     // A connection that is lost fails the trial: one made anew, and commands kept for it, would hide that.
     retryStrategy: null,
     enableOfflineQueue: false,
+    enableAutoPipelining: options.auto_pipelining ?? false,
     autoResendUnfulfilledCommands: false,
   });
   // `connect` only says that the connection is closed; why is told here, before.

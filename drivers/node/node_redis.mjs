@@ -10,6 +10,7 @@ await serve({
   name: "node-redis",
   version: versionOf("redis"),
   canPipeline: pipe,
+  options: { protocol: [2, 3] },
   connect,
   isConnected: (client) => client.isReady,
   roundTrip: pipe ? pipelined : oneByOne,
@@ -19,7 +20,7 @@ await serve({
   ...(!pipe && { queue: { list: list(), stream: stream() }, pubsub: pubsub() }),
 });
 
-async function connect({ host, port, unix_socket: path, password }) {
+async function connect({ host, port, unix_socket: path, password }, { protocol }) {
   const address = path == null ? { host, port, noDelay: true } : { path };
   const client = createClient({
     // A connection that is lost fails the trial: one made anew, and commands kept for it, would hide that.
@@ -28,6 +29,7 @@ async function connect({ host, port, unix_socket: path, password }) {
     // A trial has a timeout of its own, and one here (5 seconds, by default) would add a timer to every command.
     commandOptions: { timeout: undefined },
     password: password ?? undefined,
+    ...(protocol && { RESP: protocol }),
   });
   // The same error rejects the commands that it concerns, but one that nobody listens for would end the process.
   client.on("error", () => {});

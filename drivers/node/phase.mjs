@@ -93,7 +93,7 @@ export class Phase {
   /** By name and on a connection of its own, for those of the workers may be broken. */
   async #deleteKeys(library) {
     try {
-      const client = await library.connect(this.job.server);
+      const client = await library.connect(this.job.server, this.job.options ?? {});
       for (const { stem, begun } of this.workers) {
         for (let first = 0; first < begun; first += DELETE_BATCH) {
           const length = Math.min(DELETE_BATCH, begun - first);

@@ -440,7 +440,8 @@ def main(make_crew):
     """Carries out one job, all that a driver does, and ends the process.
 
     ``make_crew(job)`` returns an object with ``client`` and ``runtime`` (what it is, for the tables), ``workloads`` (only
-    ``set-get`` if it has none), ``pipelines`` (whether operations can share a round trip), ``connect()``,
+    ``set-get`` if it has none), ``options`` (the values that each of its options may have, if it has any; it finds those
+    that are asked for in the job), ``pipelines`` (whether operations can share a round trip), ``connect()``,
     ``work(workers)``, which lets every worker do its part and returns when all are done, and ``delete(keys)``.
 
     With the workload ``queue`` or ``pubsub`` the workers are consumers, and behind them producers; each has the name of
@@ -517,13 +518,14 @@ def _carry_out(job, make_crew, lines):
     crew = make_crew(job)
     if workload["kind"] not in getattr(crew, "workloads", ("set-get",)):
         raise Refusal("unsupported", f"this driver knows no workload of kind `{workload['kind']}`")
+    options = _options(job, getattr(crew, "options", {}))
     if workload["pipeline"] > 1 and not crew.pipelines:
         raise Refusal("unsupported", f"this client does not pipeline (asked for {workload['pipeline']})")
     crew.connect()
     warmup = job["warmup"]
     if warmup.get("operations") or warmup.get("duration_ns"):
         _work(job, crew, "w", warmup.get("operations"), warmup.get("duration_ns"))
-    _say(event="ready", client=crew.client, runtime=crew.runtime, workers=job["workers"])
+    _say(event="ready", client=crew.client, runtime=crew.runtime, workers=job["workers"], **options)
     if json.loads(lines.get()) != {"go": True}:
         raise Refusal("protocol", "go was due")
     start, workers = _work(job, crew, "", workload["operations"], workload["duration_ns"])
@@ -547,6 +549,20 @@ def _carry_out(job, make_crew, lines):
         if workload["rate"] is not None:
             done["max_lag_ns"] = max(producer.max_lag for producer in workers[job["workers"]:])
     _say(event="done", **done)
+
+
+def _options(job, known):
+    """The options of the job, for ``ready``; ``known`` are the values that each may have."""
+    asked = job.get("options") or {}
+    for name, value in asked.items():
+        if name not in known:
+            has = ", ".join(known) or "none"
+            raise Refusal("unsupported", f"this client knows no option `{name}`; it has {has}")
+        # True is no 1 here.
+        if not any(value is may_be or value == may_be and type(value) is type(may_be) for may_be in known[name]):
+            values = " or ".join(json.dumps(may_be) for may_be in known[name])
+            raise Refusal("unsupported", f"the option `{name}` is {values}, not {json.dumps(value)}")
+    return {"options": asked} if asked else {}
 
 
 def _work(job, crew, infix, operations, duration_ns):

@@ -49,6 +49,10 @@ if options.hiredis:
 WORKLOADS = ("set-get", "read-write", "commands") + (() if options.pipe else ("queue", "pubsub"))
 
 
+# Options that an experiment may give: the library's own name for each, and what it may be.
+OPTIONS = {"protocol": ("protocol", (2, 3)), "single_connection": ("single_connection_client", (True, False))}
+
+
 def arguments(job, retry):
     """How every worker connects. Nothing is tried twice: a retry would hide a failure and count as one operation."""
     server = job["server"]
@@ -56,7 +60,8 @@ def arguments(job, retry):
         place = {"unix_socket_path": server["unix_socket"]}
     else:
         place = {"host": server["host"], "port": server["port"]}
-    return {**place, "password": server["password"], "decode_responses": True, "retry": retry(NoBackoff(), 0)}
+    asked = {OPTIONS[name][0]: value for name, value in job.get("options", {}).items() if name in OPTIONS}
+    return {**place, **asked, "password": server["password"], "decode_responses": True, "retry": retry(NoBackoff(), 0)}
 
 
 def loop_of(loops, worker):
@@ -69,6 +74,7 @@ class Sync(harness.Threads):
     workloads = WORKLOADS
     runtime = f"{harness.interpreter()}, threads"
     pipelines = options.pipe
+    options = {name: values for name, (_, values) in OPTIONS.items()}
 
     def __init__(self, job):
         keywords = arguments(job, redis.retry.Retry)
@@ -232,6 +238,7 @@ class Asyncio(harness.Tasks):
     client = CLIENT
     workloads = WORKLOADS
     pipelines = options.pipe
+    options = Sync.options
 
     def __init__(self, job):
         super().__init__(options.uvloop)

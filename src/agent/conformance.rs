@@ -7,6 +7,7 @@
 mod look;
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -261,6 +262,7 @@ impl Bench<'_> {
             warmup: Warmup::Operations(20),
             seed: 1,
             delete_keys: false,
+            options: Default::default(),
         }
     }
 
@@ -417,7 +419,7 @@ impl Bench<'_> {
 
     async fn ready(&self, job: &Job) -> Result<(Driver, Ready), AgentError> {
         let Options { program, builtin, within, .. } = self.options;
-        let driver = Driver::start("check", program, builtin, None, self.outbox.clone())?;
+        let driver = Driver::start("check", program, builtin, &BTreeMap::new(), None, self.outbox.clone())?;
         driver.become_ready(job, (*within).into()).await
     }
 

@@ -1,6 +1,7 @@
 //! One driver process, from its job to its end. Nothing that it prints is trusted; whatever it does, neither it nor
 //! any process of its group is left behind.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -80,7 +81,7 @@ impl Fault {
 }
 
 impl Driver {
-    /// Starts the program, bound to `cpus` if some are given.
+    /// Starts the program with these variables beside those of this process, bound to `cpus` if some are given.
     ///
     /// # Errors
     /// `Unsupported` when there is no such program: trying again would be useless.
@@ -88,10 +89,12 @@ impl Driver {
         trial: &str,
         program: &Program,
         builtin: &Path,
+        environment: &BTreeMap<String, String>,
         cpus: Option<&[u32]>,
         outbox: Outbox,
     ) -> Result<Self, AgentError> {
         let (name, mut command) = command(program, builtin)?;
+        command.envs(environment);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child =
             Child::spawn(&mut command, cpus).map_err(|error| cannot_start(&name, program, &error))?;

@@ -56,8 +56,14 @@ impl Trials {
         let bring_up = async {
             let (placement, cpus) = self.place(&call).await?;
             let builtin = &self.driver_program;
-            let driver =
-                Driver::start(&call.trial, &call.program, builtin, cpus.as_deref(), self.outbox.clone())?;
+            let driver = Driver::start(
+                &call.trial,
+                &call.program,
+                builtin,
+                &call.environment,
+                cpus.as_deref(),
+                self.outbox.clone(),
+            )?;
             let (driver, ready) = driver.become_ready(&call.job, call.timeout).await?;
             Ok((driver, TrialReady { ready, placement }))
         };

@@ -2,7 +2,7 @@
 
 use super::asynchronous::{commands, pubsub, queue, read_write, set_get};
 use super::tasks::{self, Flavour, Sockets};
-use super::{CLIENT, Driver};
+use super::{CLIENT, Driver, MT_OPTIONS};
 use crate::experiment::{BuiltinMode, Threads};
 use crate::workload::Kind;
 
@@ -16,6 +16,7 @@ pub(super) const DRIVER: Driver = Driver {
         can_pipeline: false,
         can_rate: true,
         workloads: Kind::ALL,
+        options: MT_OPTIONS,
         by_default: true,
     },
     connect: |job| match job.workload.kind {

@@ -15,7 +15,7 @@ use super::side::{PATIENCE, Pusher, Side, Taker};
 use super::sync::{entries, reading};
 use super::tasks::{self, Flavour, Sockets};
 use super::worker::{NOTHING, Worker};
-use super::{CLIENT, Driver};
+use super::{CLIENT, Driver, OPTIONS};
 use crate::experiment::{BuiltinMode, Threads};
 use crate::protocol::FailureKind;
 use crate::workload::Kind;
@@ -30,6 +30,7 @@ pub(super) const DRIVER: Driver = Driver {
         can_pipeline: false,
         can_rate: true,
         workloads: Kind::ALL,
+        options: OPTIONS,
         by_default: true,
     },
     connect: |job| match job.workload.kind {

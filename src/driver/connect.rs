@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo};
+use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo, ProtocolVersion};
 use tokio::sync::Mutex;
 
 use super::failure::Failure;
 use super::script::Words;
 use super::tasks::{Connection, Seat};
-use crate::protocol::{Endpoint, FailureKind};
+use crate::protocol::{Endpoint, FailureKind, Job};
+use crate::setting::Scalar;
 
 /// Long enough for hundreds of connections at once over a slow link; a server that is not there refuses sooner.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -34,7 +35,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(endpoint: &Endpoint) -> Result<Self, Failure> {
+    pub(super) fn new(job: &Job) -> Result<Self, Failure> {
+        let endpoint = &job.server;
         let addr = match &endpoint.unix_socket {
             Some(path) => ConnectionAddr::Unix(path.into()),
             None => ConnectionAddr::Tcp(endpoint.host.clone(), endpoint.port),
@@ -44,6 +46,10 @@ impl Server {
             addr.into_connection_info()?.set_tcp_settings(TcpSettings::default().set_nodelay(true));
         if let Some(password) = &endpoint.password {
             let redis = info.redis_settings().clone().set_password(password);
+            info = info.set_redis_settings(redis);
+        }
+        if job.options.get("protocol") == Some(&Scalar::Number(3)) {
+            let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
             info = info.set_redis_settings(redis);
         }
         Ok(Self { client: Client::open(info)?, endpoint: endpoint.clone() })
@@ -68,13 +74,13 @@ pub(super) fn command(words: &Words) -> Cmd {
 impl Connection for MultiplexedConnection {
     /// It waits for a reply as long as it takes: a trial has a timeout of its own, and one here (half a second, by
     /// default) would add a timer to every request.
-    async fn open(endpoint: Endpoint, _: Seat) -> Result<Self, Failure> {
+    async fn open(job: Arc<Job>, _: Seat) -> Result<Self, Failure> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(None);
-        let client = Server::new(&endpoint)?.client;
+        let client = Server::new(&job)?.client;
         let connected = client.get_multiplexed_async_connection_with_config(&config).await;
-        connected.map_err(|error| not_connected(&endpoint, error))
+        connected.map_err(|error| not_connected(&job.server, error))
     }
 }
 
@@ -87,12 +93,12 @@ pub(super) enum Line {
 }
 
 impl Connection for Line {
-    async fn open(endpoint: Endpoint, seat: Seat) -> Result<Self, Failure> {
+    async fn open(job: Arc<Job>, seat: Seat) -> Result<Self, Failure> {
         if seat == Seat::Pusher {
-            return MultiplexedConnection::open(endpoint, seat).await.map(Self::Speaks);
+            return MultiplexedConnection::open(job, seat).await.map(Self::Speaks);
         }
-        let pubsub = Server::new(&endpoint)?.client.get_async_pubsub().await;
-        let pubsub = pubsub.map_err(|error| not_connected(&endpoint, error))?;
+        let pubsub = Server::new(&job)?.client.get_async_pubsub().await;
+        let pubsub = pubsub.map_err(|error| not_connected(&job.server, error))?;
         Ok(Self::Hears(Arc::new(Mutex::new(pubsub))))
     }
 }

@@ -236,6 +236,7 @@ mod tests {
             warmup: Warmup::Operations(0),
             seed: 1,
             delete_keys: false,
+            options: Default::default(),
         };
         *Exchange::new(&job, "", false).unwrap()
     }

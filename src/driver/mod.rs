@@ -36,8 +36,9 @@ mod rustis;
 
 use std::sync::Arc;
 
-use crate::experiment::{Absent, Builtin, BuiltinMode};
+use crate::experiment::{Absent, Builtin, BuiltinMode, BuiltinOption};
 use crate::protocol::Job;
+use crate::setting::Scalar;
 use failure::Failure;
 use phase::Phase;
 
@@ -90,6 +91,26 @@ pub const BUILTIN: Builtin<'static> = Builtin { modes: MODES, absent: ABSENT };
 
 /// The client library of the modes above; a test keeps the version.
 const CLIENT: &str = "redis-rs 1.8.1";
+
+/// The version of RESP that redis-rs speaks.
+const PROTOCOL: BuiltinOption = BuiltinOption {
+    name: "protocol",
+    values: "2 or 3, the version of RESP",
+    admits: |value| matches!(value, Scalar::Number(2 | 3)),
+};
+
+/// What the modes of redis-rs can be told.
+const OPTIONS: &[BuiltinOption] = &[PROTOCOL];
+
+/// And that of them that runs on several threads.
+const MT_OPTIONS: &[BuiltinOption] = &[
+    PROTOCOL,
+    BuiltinOption {
+        name: "threads",
+        values: "a number of threads, from 1 to 1024",
+        admits: |value| matches!(value, Scalar::Number(1..=1024)),
+    },
+];
 
 /// A mode and the way to start it.
 struct Driver {

@@ -128,6 +128,9 @@ fn choose(job: &Job) -> Result<&'static Driver, Failure> {
     if !driver.mode.workloads.contains(&workload.kind) {
         return Err(Failure::lacks_workload(job));
     }
+    if let Some(refusal) = driver.mode.refuses(&job.options) {
+        return Err(unsupported(refusal));
+    }
     if workload.pipeline > 1 && !driver.mode.can_pipeline {
         return Err(unsupported(format!("`{}` cannot pipeline (asked for {})", job.mode, workload.pipeline)));
     }
@@ -158,6 +161,7 @@ fn carry_out(job: &Job, driver: &Driver, await_go: &mut AwaitGo<'_>) -> Result<D
         runtime: crew.runtime() + LIBC,
         workers: job.workers,
         comparability: None,
+        options: job.options.clone(),
     })?;
     let start = Instant::now();
     let outcome = work(job, crew.as_mut(), Phase::measured(job, amount(job)?, start))?;
@@ -223,14 +227,14 @@ fn calls(kind: Kind, outcome: &Outcome) -> Option<BTreeMap<String, u64>> {
 
 /// Deletes what is left of a queue.
 fn delete_queue(job: &Job, names: &[String]) -> Result<(), Failure> {
-    let mut connection = Server::new(&job.server)?.connect()?;
+    let mut connection = Server::new(job)?.connect()?;
     let deleted = redis::cmd("DEL").arg(names).exec(&mut connection);
     deleted.map_err(|error| Failure::from(error).while_trying("deleting the queue"))
 }
 
 /// Deletes, by name and on a connection of its own, every key that may have been written.
 fn delete(job: &Job, tallies: &[Tally]) -> Result<(), Failure> {
-    let mut connection = Server::new(&job.server)?.connect()?;
+    let mut connection = Server::new(job)?.connect()?;
     for Tally { stem, begun, .. } in tallies {
         for first in (0..*begun).step_by(DELETE_BATCH) {
             let mut del = redis::cmd("DEL");

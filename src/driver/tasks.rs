@@ -14,7 +14,8 @@ use super::connect::allow_open_files;
 use super::failure::Failure;
 use super::phase::Phase;
 use super::side::Hand;
-use crate::protocol::{Endpoint, Job};
+use crate::protocol::Job;
+use crate::setting::Scalar;
 
 /// Where the tasks run, in the words of tokio.
 #[derive(Clone, Copy)]
@@ -47,7 +48,7 @@ pub(super) enum Seat {
 pub(super) trait Connection: Clone + Send + 'static {
     /// Connects at once, not at the first request. After that it never connects again: a connection that is lost
     /// fails what is sent on it.
-    fn open(endpoint: Endpoint, seat: Seat) -> impl Future<Output = Result<Self, Failure>> + Send;
+    fn open(job: Arc<Job>, seat: Seat) -> impl Future<Output = Result<Self, Failure>> + Send;
 }
 
 struct Tasks<C, H, W> {
@@ -77,7 +78,10 @@ where
     let (mut builder, name) = match flavour {
         Flavour::CurrentThread => (Builder::new_current_thread(), "current-thread".to_owned()),
         Flavour::MultiThread => {
-            let count = available_parallelism().map_or(1, NonZero::get);
+            let count = match job.options.get("threads") {
+                Some(&Scalar::Number(threads)) => usize::try_from(threads).unwrap_or(1),
+                _ => available_parallelism().map_or(1, NonZero::get),
+            };
             let mut builder = Builder::new_multi_thread();
             builder.worker_threads(count);
             (builder, format!("multi-thread ({count})"))
@@ -89,7 +93,7 @@ where
     let connections = runtime.block_on(async {
         match sockets {
             Sockets::OneEach => connect_each(job, hands).await,
-            Sockets::Shared => Ok(vec![C::open(job.server.clone(), Seat::Worker).await?; hands as usize]),
+            Sockets::Shared => Ok(vec![C::open(Arc::new(job.clone()), Seat::Worker).await?; hands as usize]),
         }
     })?;
     Ok(Box::new(Tasks {
@@ -102,8 +106,9 @@ where
 }
 
 async fn connect_each<C: Connection>(job: &Job, hands: u32) -> Result<Vec<C>, Failure> {
+    let shared = Arc::new(job.clone());
     let seat = |number: u32| if number < job.workers { Seat::Worker } else { Seat::Pusher };
-    let open = |number| tokio::spawn(C::open(job.server.clone(), seat(number)));
+    let open = |number| tokio::spawn(C::open(Arc::clone(&shared), seat(number)));
     let pending: Vec<JoinHandle<_>> = (0..hands).map(open).collect();
     let mut connections = Vec::with_capacity(pending.len());
     for (number, connected) in pending.into_iter().enumerate() {

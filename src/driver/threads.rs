@@ -50,7 +50,7 @@ struct Common {
 pub(super) fn connect<H: Hand + 'static>(job: &Job, work: Work<H>) -> Result<Box<dyn Crew>, Failure> {
     let count = H::count(job);
     allow_open_files(count);
-    let server = Server::new(&job.server)?;
+    let server = Server::new(job)?;
     // Before there is any other thread: a server that is not there is told at once.
     let connection = server.connect().map_err(|failure| failure.of_worker(0))?;
     let common = Arc::new(Common {

@@ -79,6 +79,10 @@ impl Drafts<'_> {
                 let lists = self.some(given, lists.0.clone());
                 self.axis(given, lists, |weights| weights_level(weights));
             }
+            (Shape::Options, Form::Options(tables)) => {
+                let tables = self.some(given, tables.levels(&at.span));
+                self.axis(given, tables, |named| Ok(Level::Named(named.clone())));
+            }
             (Shape::Placement, Form::Placements(forms)) => {
                 self.values(given, forms, |form| placement(form).map(Level::Placement));
             }

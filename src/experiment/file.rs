@@ -10,6 +10,7 @@ use super::forms::{At, Table};
 use super::given::{Constants, Factors};
 use super::values::{Password, PlacementForm, RepetitionsForm, Time, WarmupForm};
 use super::{Lifetime, LoadGenerator, Order};
+use crate::setting::Named;
 
 /// An experiment on ways of talking to Redis: what is varied, what is measured, and how the run is carried out.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -113,6 +114,10 @@ pub(super) struct Mode {
     pub(super) prepare: Option<At<Vec<At<String>>>>,
     /// Whether a run goes on without this mode where it is unavailable; false if absent.
     pub(super) optional: Option<At<bool>>,
+    /// What the client is told in words of its own, such as { pool = 8 }.
+    pub(super) options: Option<At<Named>>,
+    /// Variables of its environment, such as { MALLOC_ARENA_MAX = 1 }.
+    pub(super) env: Option<At<Named>>,
     /// The workloads that it has; ["set-get"] if absent.
     pub(super) workloads: Option<At<Vec<At<String>>>>,
 }

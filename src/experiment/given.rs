@@ -11,7 +11,9 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Vi
 
 use super::forms::{At, Many, Table};
 use super::sweep::Numbers;
-use super::values::{ArgLists, CommandLists, Fraction, Hosts, PlacementForm, Time, WarmupForm, WeightLists};
+use super::values::{
+    ArgLists, CommandLists, Fraction, Hosts, OptionTables, PlacementForm, Time, WarmupForm, WeightLists,
+};
 use crate::setting::{Factor, Key, Shape};
 
 /// A setting that a table gives, by one of its keys.
@@ -34,6 +36,7 @@ pub(super) enum Form {
     Args(ArgLists),
     Commands(CommandLists),
     Weights(WeightLists),
+    Options(OptionTables),
     Placements(Many<PlacementForm>),
     Warmups(Many<WarmupForm>),
 }
@@ -59,6 +62,7 @@ impl Form {
             Shape::ServerArgs => At::deserialize(value).map(|at| at.map(Self::Args)),
             Shape::Commands => At::deserialize(value).map(|at| at.map(Self::Commands)),
             Shape::Weights => At::deserialize(value).map(|at| at.map(Self::Weights)),
+            Shape::Options => At::deserialize(value).map(|at| at.map(Self::Options)),
             Shape::Placement => read!(Placements),
             Shape::Warmup => read!(Warmups),
         }
@@ -91,7 +95,7 @@ static KEYS: LazyLock<BTreeMap<Option<&'static str>, Keys>> = LazyLock::new(|| {
 });
 
 /// The tables within a matrix, each with what it says.
-const INNER: [&str; 3] = ["workload", "server", "run"];
+const INNER: [&str; 4] = ["workload", "server", "mode", "run"];
 const EXCLUDE: &str = "exclude";
 
 fn keys(table: Option<&'static str>) -> &'static Keys {
@@ -259,6 +263,7 @@ fn schema_of(key: &Key, many: bool, generator: &mut SchemaGenerator) -> Schema {
         Shape::ServerArgs => ArgLists::json_schema(generator),
         Shape::Commands => CommandLists::json_schema(generator),
         Shape::Weights => WeightLists::json_schema(generator),
+        Shape::Options => OptionTables::json_schema(generator),
         Shape::Placement => any_of(generator.subschema_for::<PlacementForm>()),
         Shape::Warmup => any_of(generator.subschema_for::<WarmupForm>()),
     };

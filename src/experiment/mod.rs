@@ -40,7 +40,7 @@ pub use crate::setting::{
 pub(crate) use crate::setting::{or_absent, words};
 pub use diagnose::{Diagnostics, Finding, Location};
 pub use hosts::{Address, HostSpec, Transport};
-pub use modes::{Absent, Builtin, BuiltinMode, LoadGenerator, ModeSpec, Threads};
+pub use modes::{Absent, Builtin, BuiltinMode, BuiltinOption, LoadGenerator, ModeSpec, Threads};
 pub use parse::parse;
 pub use read::MOST_BYTES as MAX_FILE;
 pub use schema::schema;

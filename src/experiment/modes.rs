@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::setting::{Named, Scalar};
 use crate::workload::Kind;
 
 /// A mode that needs no table in the file, and what it can do. The experiment only knows names and abilities; the
@@ -27,9 +28,47 @@ pub struct BuiltinMode {
     pub can_rate: bool,
     /// The workloads that it has.
     pub workloads: &'static [Kind],
+    /// The options that it knows.
+    pub options: &'static [BuiltinOption],
     /// Whether a matrix that names no modes has it. What does not is in a plan only by its name, so that a build with
     /// one library more plans the same trials.
     pub by_default: bool,
+}
+
+/// An option of a built-in mode.
+#[derive(Clone, Copy, Debug)]
+pub struct BuiltinOption {
+    /// Its name.
+    pub name: &'static str,
+    /// What it may be, in words.
+    pub values: &'static str,
+    /// Whether it may be this.
+    pub admits: fn(&Scalar) -> bool,
+}
+
+impl PartialEq for BuiltinOption {
+    /// Its name says which one it is.
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for BuiltinOption {}
+
+impl BuiltinMode {
+    /// Why it cannot have these options, if it cannot.
+    #[must_use]
+    pub fn refuses(&self, options: &Named) -> Option<String> {
+        options.0.iter().find_map(|(name, value)| {
+            let Some(option) = self.options.iter().find(|option| option.name == name) else {
+                let known: Vec<_> = self.options.iter().map(|option| format!("`{}`", option.name)).collect();
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                return Some(format!("`{}` knows no option `{name}`; it has {known}", self.name));
+            };
+            let says = || format!("the option `{name}` of `{}` is {}, not {value}", self.name, option.values);
+            (!(option.admits)(value)).then(says)
+        })
+    }
 }
 
 /// The modes that need no table in the file.
@@ -108,6 +147,12 @@ pub struct ModeSpec {
     /// Which load generator the command starts; absent if it starts a driver.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load_generator: Option<LoadGenerator>,
+    /// What the client is told in words of its own, where the matrix does not say otherwise.
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    pub options: Named,
+    /// Variables of its environment, likewise.
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    pub env: Named,
     /// The workloads that it has; never empty. Not part of a cell's identity, as little as what follows.
     #[serde(skip)]
     pub workloads: Vec<Kind>,
@@ -186,6 +231,8 @@ mod tests {
             let directory = std::path::PathBuf::new();
             let workloads = vec![Kind::SetGet];
             let mode = ModeSpec {
+                options: Named::default(),
+                env: Named::default(),
                 command,
                 load_generator,
                 workloads,

@@ -10,6 +10,7 @@ use super::forms::{At, Table};
 use super::read::Damage;
 use super::server_args::check_args;
 use super::{Address, Builtin, HostSpec, Lifetime, ModeSpec, ServerSpec, Transport};
+use crate::setting::Named;
 use crate::workload::Kind;
 
 /// Whether a name can be a component of a path and a word in a table as it is.
@@ -200,6 +201,20 @@ impl<'a> Names<'a> {
             all.iter().copied(),
         ));
         false
+    }
+
+    /// Why a mode cannot have these options, as far as that is known before its driver is asked.
+    pub(super) fn refuses(&self, mode: &str, options: &Named) -> Option<String> {
+        let builtin = self.builtin.modes.iter().find(|builtin| builtin.name == mode);
+        match (builtin, self.modes.get(mode)) {
+            (Some(builtin), _) => builtin.refuses(options),
+            (None, Some(spec)) => {
+                let has_some = spec.load_generator.is_some() && !options.is_empty();
+                has_some
+                    .then(|| format!("`{mode}` is a load generator, whose options stand in its `command`"))
+            }
+            (None, None) => None,
+        }
     }
 
     /// The workloads that a mode supports; `None` for an unknown mode.
@@ -449,11 +464,21 @@ fn mode(
             Vec::new()
         }
     };
+    if let (Some(options), Some(_)) = (&table.options, load_generator) {
+        findings
+            .error(
+                &Place { source, span: options.span.clone() },
+                "a load generator has no options of its own",
+            )
+            .help("options for its command line stand in `command`");
+    }
     let workloads = table.workloads.as_ref().map(|list| workloads(findings, source, list));
     let mode = ModeSpec {
         command,
         workloads: workloads.unwrap_or_else(|| vec![Kind::SetGet]),
         load_generator,
+        options: table.options.as_ref().map(|options| options.value.clone()).unwrap_or_default(),
+        env: table.env.as_ref().map(|env| env.value.clone()).unwrap_or_default(),
         prepare: table.prepare.as_ref().map(words).unwrap_or_default(),
         optional: table.optional.as_ref().is_some_and(|optional| optional.value),
         directory: directory.to_owned(),

@@ -2,7 +2,9 @@
 //! knows and says in words what it expects; whether a value is allowed is decided elsewhere.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
@@ -10,8 +12,8 @@ use serde::de::{
     Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 
-use super::forms::At;
-use crate::setting::Share;
+use super::forms::{At, Many};
+use crate::setting::{Named, Scalar, Share};
 use crate::units::Nanos;
 
 /// What [`Password`] says of a literal secret. The reader of the file knows it by this text.
@@ -596,5 +598,73 @@ impl JsonSchema for Password {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         generator.subschema_for::<PasswordEnv>()
+    }
+}
+
+/// Options as a factor: a table of values, or of lists of values of which every combination is a level; or a list of such
+/// tables.
+#[derive(Clone, Debug)]
+pub(super) enum OptionTables {
+    One(Lists),
+    Many(Vec<At<Lists>>),
+}
+
+/// One or several values for each name.
+type Lists = BTreeMap<String, Many<Scalar>>;
+
+impl OptionTables {
+    /// The levels, each where its table stands; `whole` is where that is if there is one.
+    pub(super) fn levels(&self, whole: &Range<usize>) -> Vec<At<Named>> {
+        let of = |lists: &Lists, span: &Range<usize>| {
+            let values = |many: &Many<Scalar>| many.items(span).into_iter().map(|at| at.value).collect();
+            let lists = lists.iter().map(|(name, many)| (name.clone(), values(many))).collect();
+            let levels = Named::combinations(&lists).into_iter();
+            levels.map(|value| At { value, span: span.clone() }).collect::<Vec<_>>()
+        };
+        match self {
+            Self::One(lists) => of(lists, whole),
+            Self::Many(tables) => tables.iter().flat_map(|table| of(&table.value, &table.span)).collect(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for OptionTables {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TablesVisitor;
+
+        impl<'de> Visitor<'de> for TablesVisitor {
+            type Value = OptionTables;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table such as { pool = [1, 8] }, or a list of such tables")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<OptionTables, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(OptionTables::Many)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OptionTables, A::Error> {
+                Lists::deserialize(MapAccessDeserializer::new(map)).map(OptionTables::One)
+            }
+        }
+
+        deserializer.deserialize_any(TablesVisitor)
+    }
+}
+
+impl JsonSchema for OptionTables {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "OptionTables".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let value = json_schema!({ "type": ["boolean", "integer", "string"] });
+        let values = json_schema!({ "anyOf": [value, { "type": "array", "items": value, "minItems": 1, "uniqueItems": true }] });
+        let table = json_schema!({ "type": "object", "additionalProperties": values });
+        json_schema!({ "anyOf": [table, { "type": "array", "items": table, "minItems": 1 }] })
     }
 }

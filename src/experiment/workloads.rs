@@ -12,6 +12,7 @@ impl CellChecks<'_> {
         self.modes_have_them(draft)?;
         self.have_their_settings(draft);
         self.weights(draft)?;
+        self.options(draft)?;
         self.pipelines(draft)?;
         self.sizes(draft)
     }
@@ -60,6 +61,25 @@ impl CellChecks<'_> {
                 .error(draft.place_of(&kinds, 0), "the workload `commands` lists no commands")
                 .help("such as commands = [[\"HSET\", \"{key}\", \"f\", \"{value}\"], [\"HGET\", \"{key}\", \"f\"]]");
         }
+    }
+
+    fn options(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
+        let names = self.names;
+        let refuses = |options: &Level, mode: &Level| match (options, mode) {
+            (Level::Named(options), Level::Name(mode)) => names.refuses(mode, options),
+            _ => None,
+        };
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Options,
+                other: Factor::Mode,
+                forbids: &|options, mode| refuses(options, mode).is_some(),
+                says: &|options, mode| refuses(options, mode).unwrap_or_default(),
+                only: None,
+                help: "give modes with other options a matrix of their own".to_owned(),
+            },
+        )
     }
 
     fn pipelines(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::KeySpace;
-use crate::setting::{Amount, Own, Settings, Warmup};
+use crate::setting::{Amount, Named, Own, Settings, Warmup};
 use crate::units::Nanos;
 use crate::workload::Kind;
 
@@ -32,6 +32,9 @@ pub struct Job {
     /// included). Asked for on servers that must not be flushed.
     #[serde(default)]
     pub delete_keys: bool,
+    /// What the client is told in words of its own. Since version 2.
+    #[serde(default, skip_serializing_if = "Named::is_empty")]
+    pub options: Named,
 }
 
 impl Job {
@@ -106,7 +109,7 @@ impl From<&Settings> for JobWorkload {
             pipeline: workload.pipeline,
             rate: workload.rate,
             verify: workload.verify,
-            own: settings.own.clone(),
+            own: settings.own.of_table("workload"),
         }
     }
 }
@@ -211,6 +214,9 @@ pub struct Ready {
     /// others; absent if it does exactly that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparability: Option<String>,
+    /// The options that it uses: all of its job, or it would have refused. Since version 2.
+    #[serde(default, skip_serializing_if = "Named::is_empty")]
+    pub options: Named,
 }
 
 /// What a driver claims to have done.

@@ -17,6 +17,9 @@ pub struct TrialPrepare {
     pub program: Program,
     /// What it is to do.
     pub job: Job,
+    /// Variables of its environment beside the agent's own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub environment: BTreeMap<String, String>,
     /// On which CPUs.
     pub placement: Placement,
     /// The server on this same host, if it is on this host, to be placed too.

@@ -1,6 +1,7 @@
 //! One attempt at one trial, step by step as `docs/measurement.md` tells it: server up, driver ready, reset, go,
 //! sample, verify.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use futures_util::future::{join_all, try_join_all};
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tracing::info;
 
-use crate::experiment::{HostPair, Link, ModeSpec, ServerSpec, Settings};
+use crate::experiment::{Factor, HostPair, Link, ModeSpec, ServerSpec, Settings};
 use crate::host::client::CallError;
 use crate::plan::PlannedTrial;
 use crate::protocol::{
@@ -18,6 +19,7 @@ use crate::protocol::{
 use crate::record::{ClientLabel, Flag, HostLabel, LinkKind, Measured, Part, Status, TrialRecord};
 use crate::run::fleet::{Fleet, is_unavailable, program, server_key};
 use crate::run::{RunError, flags, stop_requested, team};
+use crate::setting::Named;
 use crate::units::Nanos;
 use crate::verify::{self, Circumstances, Disagreement, traffic};
 
@@ -240,12 +242,15 @@ async fn carry_out(
     if let Some(space) = space {
         fleet.call(server_host, ServerFill { key: key.clone(), space }).await?;
     }
+    let options = job.options.clone();
+    let environment = environment(fleet, settings);
     let jobs = team::jobs(job, clients.len());
     let asked: Vec<JobWorkload> = jobs.iter().map(|job| job.workload.clone()).collect();
     let prepare = clients.iter().zip(jobs).map(|(host, job)| {
         let call = TrialPrepare {
             trial: name.to_owned(),
             program: program(fleet.experiment.modes.get(&settings.mode)),
+            environment: environment.clone(),
             job,
             placement: fleet.experiment.placement(settings, host).clone(),
             server_key: (!network).then(|| key.clone()),
@@ -254,6 +259,9 @@ async fn carry_out(
         of_client(clients, host, fleet.call(host, call))
     });
     let ready = try_join_all(prepare).await?;
+    for TrialReady { ready, .. } in &ready {
+        used_options(&options, &ready.options).map_err(Failure::for_good)?;
+    }
     let labels: Vec<ClientLabel> = ready
         .into_iter()
         .map(|TrialReady { ready, placement }| label(ready, placement, &server_placed))
@@ -378,8 +386,9 @@ fn job(fleet: &Fleet<'_>, trial: &PlannedTrial, up: &ServerUp, attempt: u32) -> 
         server.unix_socket = None;
     }
     let work = JobWorkload::from(settings);
+    let options = given(settings, Factor::Options, fleet, |mode| &mode.options);
     Job {
-        protocol: work.protocol(),
+        protocol: if options.is_empty() { work.protocol() } else { work.protocol().max(WITH_OPTIONS) },
         mode: settings.mode.clone(),
         server,
         workload: work,
@@ -394,6 +403,35 @@ fn job(fleet: &Fleet<'_>, trial: &PlannedTrial, up: &ServerUp, attempt: u32) -> 
         warmup: settings.warmup,
         seed: fleet.experiment.run.seed ^ u64::from(trial.repetition),
         delete_keys: !up.flushes,
+        options,
+    }
+}
+
+/// The first version of the protocol that knows options.
+const WITH_OPTIONS: u32 = 2;
+
+/// What the matrix gives, and the mode where the matrix does not say otherwise.
+fn given(settings: &Settings, factor: Factor, fleet: &Fleet<'_>, of_mode: fn(&ModeSpec) -> &Named) -> Named {
+    let given = settings.own.named(factor).cloned().unwrap_or_default();
+    match fleet.experiment.modes.get(&settings.mode) {
+        Some(mode) => given.or(of_mode(mode)),
+        None => given,
+    }
+}
+
+/// The variables of a driver's environment.
+fn environment(fleet: &Fleet<'_>, settings: &Settings) -> BTreeMap<String, String> {
+    let env = given(settings, Factor::Env, fleet, |mode| &mode.env);
+    env.0.into_iter().map(|(name, value)| (name, value.to_string())).collect()
+}
+
+/// A driver that knows nothing of options does not name them when it is ready.
+fn used_options(asked: &Named, used: &Named) -> Result<(), String> {
+    match asked.0.iter().find(|(name, value)| used.get(name) != Some(value)) {
+        None => Ok(()),
+        Some((name, value)) => Err(format!(
+            "the driver does not say when it is ready that it uses the option `{name}` as {value}: it may not know it"
+        )),
     }
 }
 

@@ -199,6 +199,7 @@ mod tests {
             warmup: Warmup::Operations(operations.unwrap_or(7)),
             seed: 7,
             delete_keys: false,
+            options: Default::default(),
         }
     }
 

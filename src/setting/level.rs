@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{Amount, Datum, HostPair, Placement, Shape, Warmup};
+use super::{Amount, Datum, HostPair, Named, Placement, Shape, Warmup};
 
 /// In place of a setting that is not given.
 const ABSENT: &str = "absent";
@@ -35,6 +35,8 @@ pub enum Level {
     Commands(Vec<Vec<String>>),
     /// A number for each command.
     Weights(Vec<u64>),
+    /// Values by names that are up to the client.
+    Named(Named),
     /// On which CPUs client and server run.
     Placement(Placement),
     /// What is done before the measured part.
@@ -105,6 +107,7 @@ impl Level {
                 format!("[{}]", commands.join(", "))
             }
             Self::Weights(weights) => format!("{weights:?}"),
+            Self::Named(named) => named.in_file(),
             Self::Placement(Placement::Cpus { server, client }) => {
                 format!("{{ server = {server:?}, client = {client:?} }}")
             }
@@ -133,6 +136,7 @@ impl Level {
             Self::Flag(flag) => (*flag).into(),
             Self::Commands(commands) => commands.clone().into(),
             Self::Weights(weights) => weights.clone().into(),
+            Self::Named(named) => serde_json::json!(named),
             other => other.to_string().into(),
         }
     }
@@ -145,6 +149,7 @@ impl Level {
             Shape::Flag => value.as_bool().map(Self::Flag),
             Shape::Commands => serde_json::from_value(value.clone()).ok().map(Self::Commands),
             Shape::Weights => serde_json::from_value(value.clone()).ok().map(Self::Weights),
+            Shape::Options => serde_json::from_value(value.clone()).ok().map(Self::Named),
             Shape::Word(words) => {
                 let text = value.as_str()?;
                 words.iter().find(|(word, _)| *word == text).map(|(word, _)| Self::Word(word))
@@ -178,6 +183,7 @@ impl fmt::Display for Level {
             Self::Weights(weights) => {
                 f.write_str(&weights.iter().map(u64::to_string).collect::<Vec<_>>().join(":"))
             }
+            Self::Named(named) => named.fmt(f),
             Self::Placement(placement) => placement.fmt(f),
             Self::Warmup(warmup) => warmup.fmt(f),
         }

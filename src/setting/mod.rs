@@ -15,12 +15,15 @@ mod backlog;
 mod channels;
 mod commands;
 mod distribution;
+mod env;
 mod hosts;
 mod keys;
 mod level;
 mod lifetime;
 mod link;
 mod mode;
+mod named;
+mod options;
 mod own;
 mod pipeline;
 mod placement;
@@ -50,6 +53,7 @@ pub use level::{Level, Share};
 pub(crate) use level::{or_absent, words};
 pub use lifetime::Lifetime;
 pub use link::Link;
+pub use named::{Named, Scalar};
 pub use own::Own;
 pub use placement::Placement;
 pub use settings::{Settings, Workload};
@@ -130,6 +134,10 @@ factors! {
     Warmup => warmup,
     /// The way of talking to the server.
     Mode => mode,
+    /// What the client is told beside its job.
+    Options => options,
+    /// Variables of its environment.
+    Env => env,
     /// How many do so at once.
     Workers => workers,
 }
@@ -190,6 +198,8 @@ pub enum Shape {
     Commands,
     /// A positive whole number for each command.
     Weights,
+    /// Values by names that are up to the client.
+    Options,
     /// A word, or lists of CPUs.
     Placement,
     /// A duration, or a number of operations.

@@ -6,7 +6,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Factor, Kept, Level};
+use super::{Factor, Kept, Level, Named};
 use crate::workload::Kind;
 
 /// Levels of the settings that are kept by their names, as [`Kept::Own`] says. In the journal, in what the identity of a
@@ -61,6 +61,28 @@ impl Own {
             Some(Level::Weights(weights)) => Some(weights),
             _ => None,
         }
+    }
+
+    /// Values by names, if some are set.
+    #[must_use]
+    pub fn named(&self, factor: Factor) -> Option<&Named> {
+        match self.get(factor) {
+            Some(Level::Named(named)) => Some(named),
+            _ => None,
+        }
+    }
+
+    /// Those in a table of this name.
+    #[must_use]
+    pub fn of_table(&self, table: &str) -> Self {
+        let in_table = |factor: &Factor| factor.table() == Some(table);
+        Self(
+            self.0
+                .iter()
+                .filter(|(factor, _)| in_table(factor))
+                .map(|(f, level)| (*f, level.clone()))
+                .collect(),
+        )
     }
 
     /// Sets one.

@@ -43,6 +43,8 @@ fn two_levels(factor: Factor) -> [Level; 2] {
             ["PING", "ECHO"].map(|word| Level::Commands(vec![vec![word.to_owned(), "{key}".to_owned()]]))
         }
         Shape::Weights => [1, 2].map(|weight| Level::Weights(vec![weight, 1])),
+        Shape::Options => [1, 2]
+            .map(|n| Level::Named(Named([("pool".to_owned(), Scalar::Number(n))].into_iter().collect()))),
         Shape::Placement => [Placement::SameCore, Placement::Split].map(Level::Placement),
         Shape::Warmup => [1, 2].map(|n| Level::Warmup(Warmup::Operations(n))),
     }

@@ -176,6 +176,7 @@ pub(crate) fn trial(script: &str) -> TrialPrepare {
     let name = format!("trial-{}-{count}-", std::process::id());
     let argv = ["sh", "-c", script, &name].map(str::to_owned).to_vec();
     TrialPrepare {
+        environment: Default::default(),
         program: Program::Command { argv, directory: "/".to_owned() },
         job: Job {
             protocol: 1,
@@ -196,6 +197,7 @@ pub(crate) fn trial(script: &str) -> TrialPrepare {
             warmup: Warmup::Operations(0),
             seed: 1,
             delete_keys: false,
+            options: Default::default(),
         },
         placement: Placement::Free,
         server_key: None,

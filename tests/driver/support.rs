@@ -174,6 +174,7 @@ pub(crate) fn job(mode: &str, server: Endpoint) -> Job {
         warmup: Warmup::Operations(0),
         seed: 7,
         delete_keys: false,
+        options: Default::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustix::process::Signal;
 
-use crate::sandbox::{Foreign, Sandbox, code, signal, stderr, wait_until};
+use crate::sandbox::{Foreign, Sandbox, code, signal, stderr, stdout, wait_until};
 
 const READER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/reader.py");
 const TASKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/tasker.py");
@@ -112,6 +112,50 @@ fn somebody_elses_server_is_filled_and_left_as_it_was() {
 }
 
 #[test]
+fn every_shipped_mode_carries_out_every_workload_that_it_announces() {
+    let drivers = concat!(env!("CARGO_MANIFEST_DIR"), "/drivers");
+    let mut modes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut announce = |workload: &str, mode: &str| {
+        modes.entry(workload.to_owned()).or_default().push(mode.to_owned());
+    };
+    for mode in orchestrate::driver::MODES {
+        mode.workloads.iter().for_each(|kind| announce(kind.name(), mode.name));
+    }
+    let mut includes = Vec::new();
+    for entry in std::fs::read_dir(drivers).unwrap() {
+        let path = entry.unwrap().path();
+        let is_file = path.extension().is_some_and(|extension| extension == "toml");
+        if !is_file || path.ends_with("load-generators.toml") {
+            continue;
+        }
+        let file: toml::Table = std::fs::read_to_string(&path).unwrap().parse().unwrap();
+        for (mode, table) in file["mode"].as_table().unwrap() {
+            let default = toml::Value::Array(vec!["set-get".into()]);
+            let workloads = table.get("workloads").unwrap_or(&default).as_array().unwrap();
+            workloads.iter().for_each(|workload| announce(workload.as_str().unwrap(), mode));
+        }
+        includes.push(path.display().to_string());
+    }
+    let mut file = format!("include = {includes:?}\n[workload]\noperations = 200\n");
+    for (workload, modes) in &modes {
+        file += &format!("[[matrix]]\nmodes = {modes:?}\nworkers = 2\nworkload.kind = '{workload}'\n");
+        file += match workload.as_str() {
+            "commands" => "workload.commands = [['HSET', '{key}', 'f', '{value}'], ['HGET', '{key}', 'f']]\n",
+            "queue" => "workload.structure = ['list', 'stream']\nworkload.acknowledge = true\n",
+            _ => "",
+        };
+    }
+    let sandbox = Sandbox::new();
+    let rows = rows(&sandbox, &file);
+    all_ok(&rows);
+    let announced = modes.values().map(Vec::len).sum::<usize>() + modes["queue"].len();
+    // Only of optional modes may some be missing.
+    assert!(rows.len() <= announced && rows.len() > 100, "{} of {announced}", rows.len());
+    assert_eq!(rows.iter().map(|row| row["workload"].as_str()).collect::<BTreeSet<_>>().len(), modes.len());
+    sandbox.expect_nobody_left();
+}
+
+#[test]
 fn every_shipped_client_reads_and_writes_keys_that_are_there() {
     let drivers = concat!(env!("CARGO_MANIFEST_DIR"), "/drivers");
     let mut modes = Vec::new();
@@ -132,11 +176,11 @@ fn every_shipped_client_reads_and_writes_keys_that_are_there() {
         &format!(
             "include = ['{drivers}/c.toml', '{drivers}/node.toml', '{drivers}/python.toml']\n\
              [workload]\nkind = 'read-write'\noperations = 600\nkeys = 300\nreads = 0.7\n\
-             [[matrix]]\nmodes = {modes:?}\nworkers = 3\nworkload.distribution = ['uniform', 'zipf', 'sequential']\n\
+             [[matrix]]\nmodes = {modes:?}\nworkers = 3\nworkload.distribution = ['zipf', 'sequential']\n\
              [[matrix]]\nmodes = {pipelined:?}\nworkload.pipeline = 8\nworkload.value_bytes = 40\n"
         ),
     );
-    assert_eq!(rows.len(), 3 * modes.len() + pipelined.len());
+    assert_eq!(rows.len(), 2 * modes.len() + pipelined.len());
     all_ok(&rows);
     sandbox.expect_nobody_left();
 }
@@ -365,4 +409,77 @@ fn a_coordinator_that_is_killed_while_tasks_are_under_way_is_resumed() {
     let rows = sandbox.rows("tasks", "trials.csv");
     assert_eq!(rows.iter().filter(|row| row["status"] == "ok").count(), 2, "{rows:?}");
     sandbox.expect_nobody_left();
+}
+
+#[test]
+fn options_and_the_environment_of_a_client_are_levels_like_any_other() {
+    let sandbox = Sandbox::new();
+    let drivers = concat!(env!("CARGO_MANIFEST_DIR"), "/drivers");
+    let rows = rows(
+        &sandbox,
+        &format!(
+            "include = ['{drivers}/python.toml', '{drivers}/node.toml']\n[workload]\noperations = 200\n\
+             [[matrix]]\nmodes = ['sync', 'py-sync', 'node-redis']\nmode.options.protocol = [2, 3]\n\
+             [[matrix]]\nmodes = 'async-mt'\nmode.options = [{{}}, {{ threads = [1, 2], protocol = 3 }}]\n\
+             exclude = [{{ mode.options = {{ threads = 2, protocol = 3 }} }}]\n\
+             [[matrix]]\nmodes = 'py-asyncio'\nmode.env.PYTHONHASHSEED = [0, 1]\n\
+             [[matrix]]\nmodes = 'ioredis'\nmode.options = {{ auto_pipelining = true }}\n"
+        ),
+    );
+    all_ok(&rows);
+    let of = |mode: &str| -> BTreeSet<(&str, &str)> {
+        let rows = rows.iter().filter(|row| row["mode"] == mode);
+        rows.map(|row| (row["mode_options"].as_str(), row["mode_env"].as_str())).collect()
+    };
+    for mode in ["sync", "py-sync", "node-redis"] {
+        assert_eq!(of(mode), BTreeSet::from([("protocol=2", ""), ("protocol=3", "")]), "{mode}");
+    }
+    assert_eq!(of("async-mt"), BTreeSet::from([("default", ""), ("protocol=3 threads=1", "")]));
+    let threads = |row: &&BTreeMap<String, String>| row["mode_options"] == "protocol=3 threads=1";
+    assert!(rows.iter().find(threads).unwrap()["client_runtime"].contains("multi-thread (1)"));
+    assert_eq!(of("py-asyncio"), BTreeSet::from([("", "PYTHONHASHSEED=0"), ("", "PYTHONHASHSEED=1")]));
+    assert_eq!(of("ioredis").len(), 1);
+    let run = sandbox.runs("workloads").remove(0);
+    let output =
+        sandbox.output(&["compare", run.to_str().unwrap(), "--factor", "mode_options=protocol=2,protocol=3"]);
+    assert!(stdout(&output).contains("protocol=3"), "{}{}", stdout(&output), stderr(&output));
+    sandbox.expect_nobody_left();
+}
+
+/// Says of its environment and its options what it was asked to say; knows nothing of options if it is `old`.
+const TELLS: &str = r#"
+import json, os, sys
+job = json.loads(sys.stdin.readline())
+told = {} if sys.argv[1] == "old" else {"options": job["options"]}
+print(json.dumps({"event": "failed", "kind": "other", "error": os.environ["WHO"] + " " + json.dumps(job["options"])})
+      if sys.argv[1] == "tells" else json.dumps({"event": "ready", "client": "c", "runtime": "r", "workers": 1, **told}), flush=True)
+sys.stdin.read()
+"#;
+
+#[test]
+fn an_option_that_a_client_does_not_know_is_refused_by_name_and_never_ignored() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tells.py", TELLS);
+    let rows = rows(
+        &sandbox,
+        "[workload]\noperations = 10\n\
+         [mode.tells]\ncommand = ['python3', 'tells.py', 'tells']\noptions = { pool = 8, size = 1 }\nenv = { WHO = 'me' }\n\
+         [mode.old]\ncommand = ['python3', 'tells.py', 'old']\n\
+         [[matrix]]\nmodes = ['tells', 'old']\nmode.options.pool = 4\n",
+    );
+    let error = |mode: &str| &rows.iter().find(|row| row["mode"] == mode).unwrap()["error"];
+    assert!(error("tells").contains(r#"me {"pool": 4, "size": 1}"#), "{}", error("tells"));
+    assert!(
+        error("old").contains("does not say when it is ready that it uses the option `pool` as 4"),
+        "{}",
+        error("old")
+    );
+    let file = "name = 'refused'\n[[matrix]]\nmodes = 'sync'\nmode.options.protcol = 3\n";
+    let output = sandbox.output(&["check", sandbox.write("refused.toml", file).to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("`sync` knows no option `protcol`; it has `protocol`"),
+        "{}",
+        stderr(&output)
+    );
 }

@@ -106,6 +106,8 @@ fn experiment() -> Experiment {
             ModeSpec {
                 command: vec!["./driver".to_owned()],
                 load_generator: None,
+                options: Default::default(),
+                env: Default::default(),
                 workloads: vec![orchestrate::workload::Kind::SetGet],
                 prepare: Vec::new(),
                 optional: false,

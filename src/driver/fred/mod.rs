@@ -17,7 +17,7 @@ use fred::types::{Builder, ConnectHandle};
 use super::connect::{CONNECT_TIMEOUT, not_connected};
 use super::failure::Failure;
 use super::tasks::{self, Seat};
-use crate::protocol::{Endpoint, FailureKind};
+use crate::protocol::{FailureKind, Job};
 
 pub(super) use multiplexed::DRIVER as MULTIPLEXED;
 pub(super) use pipe::DRIVER as PIPE;
@@ -35,7 +35,8 @@ struct Connection {
 
 impl tasks::Connection for Connection {
     /// It waits for a reply as long as it takes, as it does by itself.
-    async fn open(endpoint: Endpoint, _: Seat) -> Result<Self, Failure> {
+    async fn open(job: Arc<Job>, _: Seat) -> Result<Self, Failure> {
+        let endpoint = &job.server;
         let server = match &endpoint.unix_socket {
             Some(path) => ServerConfig::Unix { path: path.into() },
             None => ServerConfig::new_centralized(&endpoint.host, endpoint.port),
@@ -49,7 +50,7 @@ impl tasks::Connection for Connection {
                 connection.internal_command_timeout = CONNECT_TIMEOUT;
             })
             .build()?;
-        let router = client.init().await.map_err(|error| not_connected(&endpoint, error))?;
+        let router = client.init().await.map_err(|error| not_connected(endpoint, error))?;
         Ok(Self { client, router: Arc::new(router) })
     }
 }

@@ -22,6 +22,7 @@ pub(in crate::driver) const DRIVER: Driver = Driver {
         can_pipeline: true,
         can_rate: true,
         workloads: &[Kind::SetGet, Kind::ReadWrite],
+        options: &[],
         by_default: false,
     },
     connect: |job| match job.workload.kind {

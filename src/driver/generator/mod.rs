@@ -18,6 +18,7 @@ use super::serve::{AwaitGo, converse};
 use crate::experiment::{LoadGenerator, Warmup};
 use crate::host::child;
 use crate::protocol::{Done, FailureKind, Job, Ready};
+use crate::setting::Named;
 use crate::workload::Kind;
 
 /// A warm-up that lasts some time is made of runs of about so many operations.
@@ -67,10 +68,14 @@ fn carry_out(job: &Job, tool: &Tool, argv: &[String], await_go: &mut AwaitGo<'_>
     if job.workload.kind != Kind::SetGet {
         return Err(Failure::lacks_workload(job));
     }
+    if !job.options.is_empty() {
+        let error = "a load generator has no options beside its command line";
+        return Err(Failure::new(FailureKind::Unsupported, error));
+    }
     let operations = operations(job, tool)?;
     let client = version(program)?;
     // It would say so itself, but only after `go` and in words of its own.
-    drop(Server::new(&job.server)?.connect()?);
+    drop(Server::new(job)?.connect()?);
     let run = |operations: u64| {
         let options = (tool.options)(job, operations);
         print_of(Command::new(program).args(&options).args(extra))
@@ -81,6 +86,7 @@ fn carry_out(job: &Job, tool: &Tool, argv: &[String], await_go: &mut AwaitGo<'_>
         runtime: "load generator".to_owned(),
         workers: job.workers,
         comparability: Some(differences(tool, job, operations, extra)),
+        options: Named::default(),
     })?;
     let elapsed = (tool.elapsed)(&run(operations)?, operations).map_err(|error| {
         Failure::new(FailureKind::Other, format!("`{program}` printed what makes no sense: {error}"))
@@ -240,6 +246,7 @@ mod tests {
             warmup: Warmup::Operations(0),
             seed: 1,
             delete_keys: false,
+            options: Default::default(),
         }
     }
 

@@ -16,7 +16,7 @@ use rustis::client::{
 use super::connect::{CONNECT_TIMEOUT, not_connected};
 use super::failure::Failure;
 use super::tasks::{Connection, Seat};
-use crate::protocol::{Endpoint, FailureKind};
+use crate::protocol::{Endpoint, FailureKind, Job};
 
 pub(super) use multiplexed::DRIVER as MULTIPLEXED;
 pub(super) use pipe::DRIVER as PIPE;
@@ -26,8 +26,9 @@ pub(super) use set_get::DRIVER as SET_GET;
 const CLIENT: &str = "rustis 0.27.2";
 
 impl Connection for Client {
-    async fn open(endpoint: Endpoint, _: Seat) -> Result<Self, Failure> {
-        Self::connect(config(&endpoint)).await.map_err(|error| not_connected(&endpoint, error))
+    async fn open(job: Arc<Job>, _: Seat) -> Result<Self, Failure> {
+        let endpoint = &job.server;
+        Self::connect(config(endpoint)).await.map_err(|error| not_connected(endpoint, error))
     }
 }
 
@@ -36,9 +37,10 @@ impl Connection for Client {
 struct Exclusive(Arc<ExclusiveClient>);
 
 impl Connection for Exclusive {
-    async fn open(endpoint: Endpoint, _: Seat) -> Result<Self, Failure> {
-        let connected = ExclusiveClient::connect(config(&endpoint)).await;
-        connected.map(|client| Self(Arc::new(client))).map_err(|error| not_connected(&endpoint, error))
+    async fn open(job: Arc<Job>, _: Seat) -> Result<Self, Failure> {
+        let endpoint = &job.server;
+        let connected = ExclusiveClient::connect(config(endpoint)).await;
+        connected.map(|client| Self(Arc::new(client))).map_err(|error| not_connected(endpoint, error))
     }
 }
 

@@ -23,6 +23,7 @@ pub(in crate::driver) const DRIVER: Driver = Driver {
         can_pipeline: false,
         can_rate: true,
         workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Queue],
+        options: &[],
         by_default: false,
     },
     connect: |job| match job.workload.kind {
