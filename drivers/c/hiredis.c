@@ -1,20 +1,17 @@
 /* hiredis as a client: hiredis-driver [--pipe].
  *
  * A worker is a thread with a blocking connection; the first one is the main thread, so that one worker needs no
- * second. Another thread sleeps until the input ends, and ends the process then, whatever it is doing. */
+ * second. So is a producer of a queue. Another thread sleeps until the input ends, and ends the process then, whatever
+ * it is doing. What is special to the workloads `queue` and `commands` is in files of their names. */
 
 #define _GNU_SOURCE
 #include <errno.h>
-#include <hiredis/hiredis.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,19 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FIRST_PROTOCOL = 1, LAST_PROTOCOL = 2, DELETE_BATCH = 1000, NAME_BYTES = 256 };
+#include "driver.h"
 
-/* Buckets of three significant digits: 0 to 999, and 900 more for each further power of ten. */
-enum { DIGITS_BUCKETS = 900, POWERS = 16, BUCKETS = 100 + DIGITS_BUCKETS * POWERS };
-
-/* Operations are also counted in time slots since the start, at first of 2^FIRST_WIDTH ns. When a time lies beyond the last
- * slot, all slots double in width. */
-enum { SLOTS = 64, FIRST_WIDTH = 20 };
-
-typedef struct {
-    int width; /* of a slot, as a power of two in nanoseconds */
-    int64_t operations[SLOTS];
-} progress;
+enum { FIRST_PROTOCOL = 1, LAST_PROTOCOL = 2, DELETE_BATCH = 1000 };
 
 /* What an operation does with which key. A SET and a GET of a new one, or one of both of a key that is there. */
 typedef struct {
@@ -42,34 +29,9 @@ typedef struct {
     bool set, get;
 } operation;
 
-typedef enum { UNIFORM, ZIPF, SEQUENTIAL } distribution;
-
-typedef struct {
-    redisContext *redis;
-    int number;
-    pthread_t thread;
-    uint64_t random; /* state of the generator that chooses among the keys that are there */
-    /* What follows is of one phase. */
-    char stem[NAME_BYTES];
-    int64_t operations;
-    int64_t begun, done, reads;
-    int64_t ended;
-    uint64_t latencies[BUCKETS];
-    progress progress;
-} worker;
-
-static struct {
-    const char *host, *unix_socket, *password, *key_prefix;
-    int port, workers, pipeline;
-    int64_t value_bytes; /* -1: the value is the index */
-    int64_t keys, seed; /* 0 keys: each operation has a new one */
-    double reads;
-    distribution distribution;
-    bool verify, delete_keys, pipe;
-} job;
-
-static int64_t started, deadline; /* of the phase; deadline 0: there is none */
-static worker *crew;
+struct job job;
+struct phase phase;
+worker *crew;
 static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
 static atomic_int exit_status = EXIT_FAILURE;
 
@@ -85,7 +47,7 @@ static void say(json_t *event) {
 }
 
 /* Nothing comes after it. */
-__attribute__((noreturn, format(printf, 2, 3))) static void give_up(const char *kind, const char *format, ...) {
+void give_up(const char *kind, const char *format, ...) {
     char error[512];
     va_list arguments;
     va_start(arguments, format);
@@ -134,6 +96,21 @@ static void read_key_space(json_t *workload) {
     give_up("unsupported", "this driver knows no distribution `%s`", name);
 }
 
+/* Who pushes tasks, and into what. */
+static void read_queue(json_t *workload) {
+    const char *name = json_string_value(json_object_get(workload, "structure"));
+    int64_t producers = whole(workload, "producers", 0);
+    job.backlog = whole(workload, "backlog", job.rate ? INT64_MAX : 0);
+    job.acknowledge = json_is_true(json_object_get(workload, "acknowledge"));
+    if (producers < 1 || producers > INT16_MAX || job.backlog < 1 || !name)
+        give_up("protocol", "the job lacks producers, a backlog or a structure");
+    if (job.pipe) give_up("unsupported", "this client pushes no tasks when it pipelines");
+    if (strcmp(name, "list") != 0 && strcmp(name, "stream") != 0)
+        give_up("unsupported", "this driver knows no structure `%s`", name);
+    job.structure = strcmp(name, "list") == 0 ? LIST : STREAM;
+    job.producers = (int)producers;
+}
+
 /* Reads the job, which lives as long as the process, and says no to what cannot be done. */
 static json_t *read_job(void) {
     json_error_t reason;
@@ -148,9 +125,19 @@ static json_t *read_job(void) {
     json_t *workload = json_object_get(all, "workload"), *server = json_object_get(all, "server");
     const char *kind = json_string_value(json_object_get(workload, "kind"));
     if (!kind || !server || !json_is_object(json_object_get(all, "warmup"))) give_up("protocol", "the job is not complete");
-    if (strcmp(kind, "read-write") == 0) read_key_space(workload);
+    const char *option = json_object_iter_key(json_object_iter(json_object_get(all, "options")));
+    if (option) give_up("unsupported", "this client knows no option `%s`", option);
+    json_t *rate = json_object_get(workload, "rate");
+    job.rate = whole(workload, "rate", 0);
+    if (rate && !json_is_null(rate) && job.rate < 1) give_up("protocol", "a rate is a whole number of operations a second");
+    if (strcmp(kind, "read-write") == 0) job.kind = READ_WRITE;
+    else if (strcmp(kind, "commands") == 0) job.kind = COMMANDS;
+    else if (strcmp(kind, "queue") == 0) job.kind = QUEUE;
     else if (strcmp(kind, "set-get") != 0) give_up("unsupported", "this driver knows no workload of kind `%s`", kind);
-    if (whole(workload, "rate", 0) != 0) give_up("unsupported", "this driver cannot keep to a rate");
+    if (job.kind == READ_WRITE) read_key_space(workload);
+    if (job.kind == COMMANDS) read_commands(workload);
+    if (job.kind == QUEUE) read_queue(workload);
+    else if (job.rate) give_up("unsupported", "this driver keeps to a rate only with a queue");
     job.host = json_string_value(json_object_get(server, "host"));
     job.port = (int)whole(server, "port", 0);
     job.unix_socket = json_string_value(json_object_get(server, "unix_socket"));
@@ -172,7 +159,7 @@ static json_t *read_job(void) {
 
 /* ------------------------------------------------------------------------------------------------- workers */
 
-static int64_t now(void) {
+int64_t now(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
@@ -224,17 +211,33 @@ static json_t *all_progress(int64_t elapsed) {
     return pairs;
 }
 
+/* For a failure, which is told once: the text is overwritten by the next call in the same thread. */
+static const char *name(const worker *w) {
+    static _Thread_local char text[32];
+    bool is_producer = w->number >= job.workers;
+    snprintf(text, sizeof text, "%s %d", is_producer ? "producer" : "worker", is_producer ? w->number - job.workers : w->number);
+    return text;
+}
+
+/* Counts operations that were done together. */
+void finish(worker *w, int64_t latency, int64_t ended, int64_t operations) {
+    w->ended = ended;
+    w->latencies[bucket(latency)] += (uint64_t)operations;
+    count(&w->progress, ended - phase.started, operations);
+    w->done += operations;
+}
+
 static redisReply *received(worker *w, redisReply *reply) {
-    if (!reply) give_up("connection", "worker %d: %s", w->number, w->redis->errstr);
-    if (reply->type == REDIS_REPLY_ERROR) give_up("other", "worker %d: %s", w->number, reply->str);
+    if (!reply) give_up("connection", "%s: %s", name(w), w->redis->errstr);
+    if (reply->type == REDIS_REPLY_ERROR) give_up("other", "%s: %s", name(w), reply->str);
     return reply;
 }
 
-static redisReply *call(worker *w, int count, const char **words, const size_t *lengths) {
+redisReply *call(worker *w, int count, const char **words, const size_t *lengths) {
     return received(w, redisCommandArgv(w->redis, count, words, lengths));
 }
 
-static redisReply *reply_to_pipeline(worker *w) {
+redisReply *reply_to_pipeline(worker *w) {
     void *reply = NULL;
     return received(w, redisGetReply(w->redis, &reply) == REDIS_OK ? reply : NULL);
 }
@@ -247,7 +250,7 @@ static void check(worker *w, redisReply *fetched, const char *key, const char *v
 }
 
 /* The decimal index, or as many bytes as are asked for that end in it. */
-static size_t write_value(char *value, int64_t index) {
+size_t write_value(char *value, int64_t index) {
     if (job.value_bytes < 0) return (size_t)sprintf(value, "%" PRId64, index);
     for (char *at = value + job.value_bytes; at > value; index /= 10) *--at = (char)('0' + index % 10);
     value[job.value_bytes] = '\0';
@@ -255,7 +258,7 @@ static size_t write_value(char *value, int64_t index) {
 }
 
 /* SplitMix64 (Steele, Lea, Flood 2014), as a number from 0 to below 1. */
-static double chance(worker *w) {
+double chance(worker *w) {
     uint64_t z = w->random += 0x9e3779b97f4a7c15;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
     z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
@@ -274,7 +277,7 @@ static int64_t zipf(worker *w) {
 
 /* What the operation of this number is; to be asked for in their order. */
 static operation choose(worker *w, int64_t number) {
-    if (!job.keys) return (operation){.index = number, .set = true, .get = true};
+    if (job.kind == SET_GET) return (operation){.index = number, .set = true, .get = true};
     operation chosen = {.get = chance(w) < job.reads};
     chosen.set = !chosen.get;
     switch (job.distribution) {
@@ -302,7 +305,7 @@ static void *work(void *argument) {
         const char *set[] = {"SET", key, value}, *get[] = {"GET", key};
         size_t set_sizes[] = {3, key_size, size}, get_sizes[] = {3, key_size};
         int64_t began = now();
-        if (deadline && began >= deadline) break;
+        if (phase.deadline && began >= phase.deadline) break;
         w->begun = end;
         if (job.pipe) {
             for (operation *o = operations; o < operations + (end - first); o++) {
@@ -323,10 +326,8 @@ static void *work(void *argument) {
             if (operations->set) freeReplyObject(call(w, 3, set, set_sizes));
             if (operations->get) check(w, call(w, 2, get, get_sizes), key, value, size);
         }
-        w->ended = now();
-        w->latencies[bucket(w->ended - began)] += (uint64_t)(end - first);
-        count(&w->progress, w->ended - started, end - first);
-        w->done += end - first;
+        int64_t ended = now();
+        finish(w, ended - began, ended, end - first);
         for (int64_t i = first; i < end; i++) w->reads += operations[i - first].get;
         first = end;
     }
@@ -348,32 +349,39 @@ static void delete_keys(worker *w) {
     }
 }
 
-/* Has all workers do a phase. */
-static void phase(const char *infix, int64_t operations, int64_t duration) {
-    started = now();
-    deadline = operations >= 0 ? 0 : started + duration;
-    for (int i = 0; i < job.workers; i++) {
+/* Has all workers do a phase, and the producers with them. */
+static void carry_out(const char *infix, int64_t operations, int64_t duration, int64_t rate) {
+    int hands = job.workers + job.producers;
+    phase = (struct phase){.infix = infix, .started = now(), .rate = rate};
+    phase.operations = operations >= 0 ? operations : INT64_MAX;
+    phase.deadline = operations >= 0 ? 0 : phase.started + duration;
+    for (int i = 0; i < hands; i++) {
         worker *w = &crew[i];
-        if (job.keys) snprintf(w->stem, sizeof w->stem, "%s", job.key_prefix);
+        if (job.kind == READ_WRITE) snprintf(w->stem, sizeof w->stem, "%s", job.key_prefix);
         else snprintf(w->stem, sizeof w->stem, "%s%s%d:", job.key_prefix, infix, i);
         /* The warm-up does not choose the same keys beforehand. */
         w->random = ((uint64_t)job.seed ^ (uint64_t)(i + 1) << 32) * (*infix ? 3 : 1);
         w->operations = operations >= 0 ? operations / job.workers + (i < operations % job.workers) : INT64_MAX;
-        w->begun = w->done = w->reads = w->ended = 0;
+        w->begun = w->done = w->reads = w->ended = w->max_lag = 0;
+        w->sum = w->xor = 0;
         memset(w->latencies, 0, sizeof w->latencies);
         w->progress = (progress){.width = FIRST_WIDTH};
     }
-    for (int i = 1; i < job.workers; i++)
-        if (pthread_create(&crew[i].thread, NULL, work, &crew[i]) != 0) give_up("other", "no more than %d threads can be started", i);
-    work(&crew[0]);
-    for (int i = 1; i < job.workers; i++) pthread_join(crew[i].thread, NULL);
-    for (int i = 0; job.delete_keys && !job.keys && i < job.workers; i++) delete_keys(&crew[i]);
+    if (job.kind == QUEUE) prepare_queue();
+    void *(*part)(void *) = job.kind == QUEUE ? consume : job.kind == COMMANDS ? run_commands : work;
+    for (int i = 1; i < hands; i++)
+        if (pthread_create(&crew[i].thread, NULL, i < job.workers ? part : produce, &crew[i]) != 0)
+            give_up("other", "no more than %d threads can be started", i);
+    part(&crew[0]);
+    for (int i = 1; i < hands; i++) pthread_join(crew[i].thread, NULL);
+    if (job.kind == QUEUE) end_queue();
+    for (int i = 0; job.delete_keys && job.kind == SET_GET && i < job.workers; i++) delete_keys(&crew[i]);
 }
 
 static void connect_worker(worker *w) {
     w->redis = job.unix_socket ? redisConnectUnix(job.unix_socket) : redisConnect(job.host, job.port);
     if (!w->redis || w->redis->err)
-        give_up("connection", "worker %d: failed to connect: %s", w->number, w->redis ? w->redis->errstr : "no memory");
+        give_up("connection", "%s: failed to connect: %s", name(w), w->redis ? w->redis->errstr : "no memory");
     int on = 1;
     if (!job.unix_socket) setsockopt(w->redis->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (job.password) freeReplyObject(call(w, 2, (const char *[]){"AUTH", job.password}, NULL));
@@ -383,13 +391,15 @@ int main(int count, char **words) {
     job.pipe = count > 1 && strcmp(words[1], "--pipe") == 0;
     json_t *all = read_job();
     json_t *warmup = json_object_get(all, "warmup"), *workload = json_object_get(all, "workload");
-    crew = calloc((size_t)job.workers, sizeof *crew);
-    if (!crew) give_up("other", "there is no memory for %d workers", job.workers);
-    for (int i = 0; i < job.workers; i++) {
+    int hands = job.workers + job.producers;
+    crew = calloc((size_t)hands, sizeof *crew);
+    if (!crew) give_up("other", "there is no memory for %d workers", hands);
+    for (int i = 0; i < hands; i++) {
         crew[i].number = i;
         connect_worker(&crew[i]);
     }
-    phase("w", whole(warmup, "operations", -1), whole(warmup, "duration_ns", 0));
+    /* The warm-up keeps to no rate: it is over when it is over. */
+    carry_out("w", whole(warmup, "operations", -1), whole(warmup, "duration_ns", 0), 0);
 
     char client[64];
     snprintf(client, sizeof client, "hiredis %d.%d.%d", HIREDIS_MAJOR, HIREDIS_MINOR, HIREDIS_PATCH);
@@ -401,24 +411,33 @@ int main(int count, char **words) {
     pthread_t watcher;
     if (pthread_create(&watcher, NULL, end_with_input, NULL) != 0) give_up("other", "no thread can be started");
 
-    phase("", whole(workload, "operations", -1), whole(workload, "duration_ns", 0));
+    carry_out("", whole(workload, "operations", -1), whole(workload, "duration_ns", 0), job.rate);
 
-    int64_t end = started, operations = 0, reads = 0;
+    int64_t end = phase.started, operations = 0, reads = 0, max_lag = 0;
+    uint64_t sum = 0, xor = 0;
     json_t *latency = json_array();
     for (int i = 0; i < job.workers; i++) {
         operations += crew[i].done;
         reads += crew[i].reads;
+        sum += crew[i].sum;
+        xor ^= crew[i].xor;
         if (crew[i].ended > end) end = crew[i].ended;
     }
+    for (int i = 0; i < hands; i++)
+        if (crew[i].max_lag > max_lag) max_lag = crew[i].max_lag;
     for (int b = 0; b < BUCKETS; b++) {
-        uint64_t sum = 0;
-        for (int i = 0; i < job.workers; i++) sum += crew[i].latencies[b];
-        if (sum) json_array_append_new(latency, json_pack("[I, I]", (json_int_t)lower_bound(b), (json_int_t)sum));
+        uint64_t times = 0;
+        for (int i = 0; i < job.workers; i++) times += crew[i].latencies[b];
+        if (times) json_array_append_new(latency, json_pack("[I, I]", (json_int_t)lower_bound(b), (json_int_t)times));
     }
     exit_status = EXIT_SUCCESS;
-    json_t *done = json_pack("{s:s, s:I, s:I, s:i, s:o, s:o}", "event", "done", "elapsed_ns", (json_int_t)(end - started), "operations",
-                             (json_int_t)operations, "errors", 0, "latency", latency, "progress", all_progress(end - started));
-    if (job.keys)
+    json_t *done = json_pack("{s:s, s:I, s:I, s:i, s:o, s:o}", "event", "done", "elapsed_ns", (json_int_t)(end - phase.started), "operations",
+                             (json_int_t)operations, "errors", 0, "latency", latency, "progress", all_progress(end - phase.started));
+    if (job.rate) json_object_set_new(done, "max_lag_ns", json_integer((json_int_t)max_lag));
+    if (job.kind == QUEUE && job.verify)
+        json_object_set_new(done, "delivered", json_pack("{s:I, s:I}", "sum", (json_int_t)sum, "xor", (json_int_t)xor));
+    if (job.kind == COMMANDS) json_object_set_new(done, "calls", all_calls());
+    if (job.kind == READ_WRITE)
         json_object_set_new(done, "calls", json_pack("{s:I, s:I}", "get", (json_int_t)reads, "set", (json_int_t)(operations - reads)));
     say(done);
     pthread_join(watcher, NULL);

@@ -250,7 +250,7 @@ class Flow:
             self._copies = job["workers"]
 
     def begin(self, wake):
-        """The next number, or None after the last. If too many are on their way it is FULL, and ``wake`` is called later."""
+        """The next number, or None after the last. FULL if too many are on their way: ``wake`` is called later."""
         with self._lock:
             k = self.begun
             if k >= self._operations:
@@ -392,7 +392,7 @@ class Consumer:
     def acknowledged(self, removed):
         """What was taken last is done: so many the server no longer has, says the reply to the acknowledgement."""
         if removed != 1:
-            raise Refusal("verification", f"consumer {self.name} acknowledged a task, and the server removed {removed!r:.60}")
+            raise Refusal("verification", f"consumer {self.name} acknowledged one task, the server {removed!r:.60}")
         if not self._ended:
             self.ends[-1] = time.perf_counter_ns()
 
@@ -607,7 +607,7 @@ def _delete(crew, keys):
 
 
 def _delivered(workload, consumers):
-    """Sum and exclusive or of the numbers that arrived. Each subscriber has all of them, and the first speaks for the others."""
+    """Sum and exclusive or of the numbers that arrived. Of subscribers, who have all of them, the first speaks."""
     def over(these):
         numbers = [k for consumer in these for k in consumer.numbers]
         return {"sum": sum(numbers), "xor": functools.reduce(operator.xor, numbers, 0)}
