@@ -142,6 +142,41 @@ fn the_complete_driver_of_the_manual_works() {
     assert!(driver.0.wait().expect("it can be waited for").success());
 }
 
+#[test]
+fn a_driver_made_of_the_kit_takes_25_lines_and_passes_the_check_with_all_workloads_that_it_announces() {
+    let text = &blocks(&document("docs/protocols.md"), "python")[1].text;
+    assert!(text.trim_end().lines().count() <= 25, "{}", text.lines().count());
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    let script = directory.path().join("driver.py");
+    fs::write(&script, text).expect("it can be written");
+    let output = orchestrate()
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args([
+            "driver",
+            "check",
+            "--timeout",
+            "60",
+            "--",
+            "uv",
+            "run",
+            "--quiet",
+            "--no-project",
+            "--with",
+            "redis==8.1.0",
+        ])
+        .arg("python")
+        .arg(&script)
+        .output()
+        .expect("orchestrate can be started");
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.lines().any(|line| line.starts_with("ok") && line.contains("keys that are there")),
+        "{said}"
+    );
+}
+
 /// A Markdown file.
 struct Document {
     path: PathBuf,

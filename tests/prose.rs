@@ -4,12 +4,14 @@
 //!
 //! - `thousands RUN WORKERS MODE…`: the lowest and the highest median of these modes, in thousands of operations/s.
 //! - `range RUN CELL…`: the lowest and the highest median of these cells, likewise.
-//! - `median RUN CELL`: its median in operations/s. A cell is `MODE:WORKERS`.
+//! - `median RUN CELL`: its median in operations/s. A cell is `MODE:WORKERS`, and where more than that differs
+//!   `MODE:WORKERS:COLUMN=VALUE…`.
 //! - `ratio RUN CELL BASE`: its median over that of another cell.
 //! - `peak RUN MODE`: the number of workers with the highest median of a mode.
 //! - `load1 RUN…`: the highest load average.
 //! - `rtt RUN`: the median of the round-trip times between hosts, in microseconds.
 //! - `medians RUN MODE:WORKERS…`: a row of medians in thousands of operations/s.
+//! - `micros RUN CELL…`: a row of the medians of the trials' median latencies, in whole microseconds.
 //! - `best RUN BASE CELL…`: a row of the best trial of each cell over that of the base.
 //! - `spread RUN BASE CELL…`: a row of medians with the lowest and the highest trial, each with its ratio to the base.
 //! - `hosts RUN CELL`: a row of `orchestrate compare` between the hosts `a` and `a → b`, with its verdict.
@@ -167,6 +169,9 @@ fn evaluate(expression: &str) -> Found {
         ["medians", run, ref cells @ ..] => {
             row(cells.iter().map(|cell| format!("{:.1}", median_of(run, cell) / 1e3)))
         }
+        ["micros", run, ref cells @ ..] => {
+            row(cells.iter().map(|cell| format!("{:.0}", median(&of_trials(run, cell, "latency_p50_us")))))
+        }
         ["best", run, base, ref cells @ ..] => {
             let best = |cell: &str| speeds(run, cell).pop().expect("there is a trial");
             row(cells.iter().map(|cell| format!("{:.2}", best(cell) / best(base))))
@@ -291,17 +296,25 @@ fn rows(run: &str) -> Vec<impl Fn(&str) -> String + use<>> {
 
 /// Operations per second of the trials of a cell that ended well, in ascending order.
 fn speeds(run: &str, cell: &str) -> Vec<f64> {
-    let (mode, workers) = cell.split_once(':').expect("a cell is MODE:WORKERS");
+    of_trials(run, cell, "ops_per_s")
+}
+
+/// What a column says of the trials of a cell that ended well, in ascending order.
+fn of_trials(run: &str, cell: &str, column: &str) -> Vec<f64> {
+    let mut parts = cell.split(':');
+    let (mode, workers) = parts.next().zip(parts.next()).expect("a cell is MODE:WORKERS");
+    let more: Vec<_> = parts.map(|part| part.split_once('=').expect("then COLUMN=VALUE")).collect();
     let is_of = |row: &dyn Fn(&str) -> String| {
         row("mode") == mode
             && row("workers_asked") == workers
             && row("status") == "ok"
             && row("control_of").is_empty()
+            && more.iter().all(|(column, value)| row(column) == *value)
     };
     let mut speeds: Vec<f64> = rows(run)
         .iter()
         .filter(|row| is_of(row))
-        .map(|row| row("ops_per_s").parse().expect("a speed is a number"))
+        .map(|row| row(column).parse().expect("it is a number"))
         .collect();
     assert!(!speeds.is_empty(), "{run} has no trial of {cell}");
     speeds.sort_by(f64::total_cmp);

@@ -551,7 +551,6 @@ fn ask_for(job: &mut Job, kind: Kind) {
     workload.kind = kind;
     workload.own = Own::defaults();
     match kind {
-        Kind::SetGet => {}
         Kind::ReadWrite => workload.own.set(Factor::Keys, Level::Number(OPERATIONS / 4)),
         Kind::Commands => {
             let commands = vec![words(&["HSET", "{key}", "f{index}", "{value}"]), words(&["HLEN", "{key}"])];
@@ -569,6 +568,7 @@ fn ask_for(job: &mut Job, kind: Kind) {
             workload.own.set(Factor::Channels, Level::Number(3));
             workload.own.set(Factor::Backlog, Level::Number(10));
         }
+        _ => {}
     }
     workload.own.complete(kind);
     job.protocol = workload.protocol();

@@ -15,7 +15,7 @@ pub(super) const DRIVER: Driver = Driver {
         threads: Threads::PerCpu,
         can_pipeline: false,
         can_rate: true,
-        workloads: Kind::ALL,
+        workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands, Kind::Queue, Kind::Pubsub],
         options: MT_OPTIONS,
         by_default: true,
     },

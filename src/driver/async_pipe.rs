@@ -29,7 +29,7 @@ pub(super) const DRIVER: Driver = Driver {
         Kind::SetGet => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, set_get),
         Kind::ReadWrite => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, read_write),
         Kind::Commands => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, commands),
-        Kind::Queue | Kind::Pubsub => Err(Failure::lacks_workload(job)),
+        _ => Err(Failure::lacks_workload(job)),
     },
 };
 

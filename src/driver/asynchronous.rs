@@ -29,7 +29,7 @@ pub(super) const DRIVER: Driver = Driver {
         threads: Threads::One,
         can_pipeline: false,
         can_rate: true,
-        workloads: Kind::ALL,
+        workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands, Kind::Queue, Kind::Pubsub],
         options: OPTIONS,
         by_default: true,
     },

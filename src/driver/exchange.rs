@@ -68,7 +68,6 @@ impl Exchange {
         let own = &job.workload.own;
         let prefix = format!("{}{infix}", job.key_prefix);
         let (structure, names, copies) = match job.workload.kind {
-            Kind::SetGet | Kind::ReadWrite | Kind::Commands => return None,
             Kind::Queue => {
                 let is_stream = own.word(Factor::Structure) == Some("stream");
                 let structure = if is_stream { Structure::Stream } else { Structure::List };
@@ -79,6 +78,7 @@ impl Exchange {
                 let names = (0..channels).map(|channel| format!("{prefix}channel:{channel}"));
                 (Structure::List, names.collect(), u64::from(job.workers))
             }
+            _ => return None,
         };
         let backlog = own.number(Factor::Backlog).filter(|_| !is_scheduled);
         let unprepared = match (job.workload.kind, structure) {

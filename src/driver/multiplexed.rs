@@ -24,6 +24,6 @@ pub(super) const DRIVER: Driver = Driver {
         Kind::SetGet => tasks::connect(job, Flavour::CurrentThread, Sockets::Shared, set_get),
         Kind::ReadWrite => tasks::connect(job, Flavour::CurrentThread, Sockets::Shared, read_write),
         Kind::Commands => tasks::connect(job, Flavour::CurrentThread, Sockets::Shared, commands),
-        Kind::Queue | Kind::Pubsub => Err(Failure::lacks_workload(job)),
+        _ => Err(Failure::lacks_workload(job)),
     },
 };

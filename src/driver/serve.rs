@@ -176,7 +176,7 @@ fn work(job: &Job, crew: &mut dyn Crew, phase: Arc<Phase>) -> Result<Outcome, Fa
     // After a failure too; but then it is that failure that is told.
     // Those that were there before are not the driver's to delete, and of what is listed nobody knows its keys.
     let deleted = match job.workload.kind {
-        Kind::SetGet if job.delete_keys => delete(job, &outcome.tallies),
+        _ if job.delete_keys && job.workload.has_new_keys() => delete(job, &outcome.tallies),
         Kind::Queue if job.delete_keys => delete_queue(job, &outcome.queues),
         _ => Ok(()),
     };
@@ -215,13 +215,13 @@ fn summarise(job: &Job, start: Instant, outcome: &Outcome) -> Result<Done, Failu
 /// What the operations were, where the workload leaves that open.
 fn calls(kind: Kind, outcome: &Outcome) -> Option<BTreeMap<String, u64>> {
     match kind {
-        Kind::SetGet | Kind::Queue | Kind::Pubsub => None,
         Kind::ReadWrite => {
             let sum = |of: fn(&Tally) -> u64| outcome.tallies.iter().map(of).sum::<u64>();
             let (done, reads) = (sum(|tally| tally.done), sum(|tally| tally.fetched));
             Some([("get", reads), ("set", done - reads)].map(|(name, calls)| (name.to_owned(), calls)).into())
         }
         Kind::Commands => Some(outcome.calls.clone()),
+        _ => None,
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) const DRIVER: Driver = Driver {
         threads: Threads::PerWorker,
         can_pipeline: false,
         can_rate: true,
-        workloads: Kind::ALL,
+        workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands, Kind::Queue, Kind::Pubsub],
         options: OPTIONS,
         by_default: true,
     },

@@ -26,7 +26,7 @@ pub(super) const DRIVER: Driver = Driver {
         Kind::SetGet => threads::connect(job, set_get),
         Kind::ReadWrite => threads::connect(job, read_write),
         Kind::Commands => threads::connect(job, commands),
-        Kind::Queue | Kind::Pubsub => Err(Failure::lacks_workload(job)),
+        _ => Err(Failure::lacks_workload(job)),
     },
 };
 

@@ -134,12 +134,19 @@ impl JobWorkload {
         (self.kind.workload().fill)(self)
     }
 
+    /// Whether each operation has a new key, `<key_prefix><worker>:<index>`.
+    #[must_use]
+    pub fn has_new_keys(&self) -> bool {
+        let workload = self.kind.workload();
+        !workload.is_free && workload.pushers.is_none() && self.keys_beforehand() == 0
+    }
+
     /// The version of the protocol that a job with this workload is of: version 1 knew one workload.
     #[must_use]
     pub const fn protocol(&self) -> u32 {
         match self.kind {
             Kind::SetGet => 1,
-            Kind::ReadWrite | Kind::Commands | Kind::Queue | Kind::Pubsub => 2,
+            _ => 2,
         }
     }
 

@@ -6,7 +6,8 @@ use std::f64::consts::LOG10_2;
 use rayon::prelude::*;
 
 use crate::analysis::drift::{LEVEL, drift as theil_sen};
-use crate::analysis::interval::median_of;
+use crate::analysis::interval::{Interval, median_interval, median_of};
+use crate::analysis::metric::Metric;
 use crate::report::cells::{Cell, nouns, range};
 use crate::report::facets::Layout;
 use crate::report::model::{DataTable, Figure, Kind, Mark, Panel, Series};
@@ -55,6 +56,7 @@ pub fn figures(id: &str, cells: &[Cell<'_>], layout: &Layout, runs: &[String], c
     throughput(id, cells, layout, &mut drawn);
     latency(id, cells, curves, &mut drawn);
     strips(id, cells, &mut drawn);
+    costs(id, cells, &mut drawn);
     drift(id, cells, runs, &mut drawn);
     drawn
 }
@@ -374,8 +376,20 @@ fn quantile_marks(cell: &Cell<'_>, curve: &Curve) -> Vec<Mark> {
     .collect()
 }
 
-/// A row for each cell.
-fn strips(id: &str, cells: &[Cell<'_>], drawn: &mut Drawn) {
+/// What strips show of a cell.
+struct Strip {
+    values: Vec<f64>,
+    median: Option<f64>,
+    interval: Option<Interval>,
+    says: String,
+}
+
+/// Panels with a row for each cell: what `strip` makes of it.
+fn strip_panels<'a, 'b>(
+    cells: &'b [Cell<'a>],
+    title: &dyn Fn(&str) -> String,
+    strip: &dyn Fn(&'b Cell<'a>) -> Strip,
+) -> Vec<Panel> {
     let most = dots_of_a_cell(cells);
     let mut looks: HashMap<&str, usize> = HashMap::new();
     let mut panels = Vec::new();
@@ -386,44 +400,131 @@ fn strips(id: &str, cells: &[Cell<'_>], drawn: &mut Drawn) {
         }
         let parts = facet.len().div_ceil(ROWS);
         for rows in facet.chunks(facet.len().div_ceil(parts)) {
-            let mut panel = Panel { title: rows[0].facet.clone(), rows: Vec::new(), series: Vec::new() };
+            let mut panel = Panel { title: title(&rows[0].facet), rows: Vec::new(), series: Vec::new() };
             for series in rows.chunk_by(|a, b| a.series == b.series) {
                 let first = panel.rows.len();
                 panel.rows.extend(series.iter().map(|cell| format!("{} · {}", cell.series, cell.x_words)));
-                let place = |i: usize| (first + i) as f64;
-                let marks =
-                    series.iter().enumerate().filter_map(|(i, cell)| mark(cell, cell.median()?, place(i)));
-                panel.series.push(Series {
-                    name: series[0].series.clone(),
-                    look: looks[series[0].series.as_str()],
-                    pieces: vec![marks.collect()],
-                    dots: series
-                        .iter()
-                        .enumerate()
-                        .flat_map(|(i, cell)| {
-                            thinned(&cell.values, most).into_iter().map(move |x| (x, place(i)))
-                        })
-                        .collect(),
-                });
+                let (mut marks, mut dots) = (Vec::new(), Vec::new());
+                for (i, cell) in series.iter().enumerate() {
+                    let place = (first + i) as f64;
+                    let Strip { values, median, interval, says } = strip(cell);
+                    let interval = interval.map(|interval| (interval.low, interval.high));
+                    let median = median.filter(|median| median.is_finite());
+                    marks.extend(median.map(|x| Mark { x, y: place, interval, says }));
+                    dots.extend(thinned(&values, most).into_iter().map(|x| (x, place)));
+                }
+                let look = looks[series[0].series.as_str()];
+                panel.series.push(Series { name: series[0].series.clone(), look, pieces: vec![marks], dots });
             }
             panels.push(panel);
         }
     }
+    panels
+}
+
+/// How strips are read.
+const STRIPS: &str = "A row for each cell. Dots: trials. Mark: median. Bar: its 95% interval, where there are five trials or more.";
+
+/// Every trial.
+fn strips(id: &str, cells: &[Cell<'_>], drawn: &mut Drawn) {
+    let panels = strip_panels(cells, &str::to_owned, &|cell| Strip {
+        values: cell.values.clone(),
+        median: cell.median(),
+        interval: cell.interval,
+        says: cell.says(),
+    });
     drawn.figures.push(Figure {
         id: format!("{id}-trials"),
         title: "Every trial".to_owned(),
-        caption: format!(
-            "A row for each cell. Dots: trials. Mark: median. Bar: its 95% interval, where there are five trials or \
-             more.{}",
-            thinning(cells, most)
-        ),
+        caption: format!("{STRIPS}{}", thinning(cells, dots_of_a_cell(cells))),
         kind: Kind::Strips,
-        x: Axis::of(&format!("{}/s", nouns(cells)), cells.iter().flat_map(|cell| cell.values.iter().copied()), LOG_FROM),
+        x: Axis::of(
+            &format!("{}/s", nouns(cells)),
+            cells.iter().flat_map(|cell| cell.values.iter().copied()),
+            LOG_FROM,
+        ),
         y: Axis::linear("cell", std::iter::empty()),
         panels: limited("Every trial", panels, &mut drawn.not_drawn),
         table: numbers(cells, &format!("The trials in numbers, {}/s", nouns(cells))),
     });
 }
+
+/// CPU time of client and server for each operation, and in the table what else it costs.
+fn costs(id: &str, cells: &[Cell<'_>], drawn: &mut Drawn) {
+    let values = |cell: &Cell<'_>, metric: Metric| {
+        cell.sample
+            .trials
+            .iter()
+            .filter_map(|trial| metric.of(trial))
+            .filter(|cost| cost.is_finite())
+            .collect::<Vec<_>>()
+    };
+    let median =
+        |cell: &Cell<'_>, metric| Some(values(cell, metric)).filter(|all| !all.is_empty()).map(median_of);
+    let sides = [("client", Metric::ClientCpu), ("server", Metric::ServerCpu)];
+    let all: Vec<f64> =
+        sides.iter().flat_map(|(_, metric)| cells.iter().flat_map(|cell| values(cell, *metric))).collect();
+    if all.is_empty() {
+        return;
+    }
+    let panels = sides.iter().flat_map(|&(side, metric)| {
+        let title =
+            |facet: &str| if facet.is_empty() { side.to_owned() } else { format!("{side} · {facet}") };
+        strip_panels(cells, &title, &|cell| {
+            let values = values(cell, metric);
+            let median = median(cell, metric);
+            let says = median
+                .map(|us| format!("{}: {us:.1} µs of the {side}'s CPU time per operation", cell.name()));
+            Strip { interval: median_interval(&values), values, median, says: says.unwrap_or_default() }
+        })
+    });
+    let columns = [
+        ("Group", false),
+        ("Series", false),
+        ("At", false),
+        ("Client CPU, µs", true),
+        ("Server CPU, µs", true),
+        ("Bytes on the wire", true),
+        ("Server calls", true),
+        ("Peak memory of the client, MiB", true),
+    ];
+    let mut table = DataTable::new("Medians per operation, and of the memory of a trial", &columns);
+    table.rows = cells
+        .iter()
+        .map(|cell| {
+            let said = |metric, factor: f64, digits: usize| {
+                median(cell, metric)
+                    .map_or_else(|| "–".to_owned(), |cost| format!("{:.digits$}", cost * factor))
+            };
+            vec![
+                cell.facet.clone(),
+                cell.series.clone(),
+                cell.x_words.clone(),
+                said(Metric::ClientCpu, 1.0, 1),
+                said(Metric::ServerCpu, 1.0, 1),
+                said(Metric::NetworkBytes, 1.0, 0),
+                said(Metric::ServerCalls, 1.0, 2),
+                said(Metric::ClientMemory, 1.0 / MIB, 1),
+            ]
+        })
+        .collect();
+    drawn.figures.push(Figure {
+        id: format!("{id}-costs"),
+        title: "What an operation costs".to_owned(),
+        caption: format!(
+            "{STRIPS} CPU time is user and system time.{}",
+            thinning(cells, dots_of_a_cell(cells))
+        ),
+        kind: Kind::Strips,
+        x: Axis::of("CPU time per operation, µs", all.into_iter(), LOG_FROM),
+        y: Axis::linear("cell", std::iter::empty()),
+        panels: limited("What an operation costs", panels.collect(), &mut drawn.not_drawn),
+        table: table.without_empty_columns(),
+    });
+}
+
+/// Bytes of a mebibyte.
+const MIB: f64 = 1_048_576.0;
 
 /// Throughput against the position in the plan, each trial beside the median of its cell.
 fn drift(id: &str, cells: &[Cell<'_>], runs: &[String], drawn: &mut Drawn) {

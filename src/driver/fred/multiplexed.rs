@@ -24,6 +24,6 @@ pub(in crate::driver) const DRIVER: Driver = Driver {
     connect: |job| match job.workload.kind {
         Kind::SetGet => tasks::connect(job, Flavour::CurrentThread, Sockets::Shared, set_get),
         Kind::ReadWrite => tasks::connect(job, Flavour::CurrentThread, Sockets::Shared, read_write),
-        Kind::Commands | Kind::Queue | Kind::Pubsub => Err(Failure::lacks_workload(job)),
+        _ => Err(Failure::lacks_workload(job)),
     },
 };

@@ -30,7 +30,7 @@ pub(in crate::driver) const DRIVER: Driver = Driver {
         Kind::SetGet => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, set_get),
         Kind::ReadWrite => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, read_write),
         Kind::Queue => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, queue),
-        Kind::Commands | Kind::Pubsub => Err(Failure::lacks_workload(job)),
+        _ => Err(Failure::lacks_workload(job)),
     },
 };
 
