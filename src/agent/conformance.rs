@@ -200,6 +200,7 @@ impl Bench<'_> {
             "deletes its keys" => self.trial(|job| job.delete_keys = true, noted);
             "reads and writes keys that are there" => self.workload(Kind::ReadWrite, |_| {});
             "sends the commands that a file lists" => self.workload(Kind::Commands, |_| {});
+            "sets and fetches fields of hashes" => self.workload(Kind::Hash, |job| job.delete_keys = true);
             "pushes tasks to a list and takes each once" => self.workload(Kind::Queue, |_| {});
             "acknowledges tasks, at a rate" => self.workload(
                 Kind::Queue,

@@ -1,6 +1,6 @@
 //! `async-mt`: as `async`, but the tasks run on as many threads as there are CPUs for this process.
 
-use super::asynchronous::{commands, pubsub, queue, read_write, set_get};
+use super::asynchronous::{commands, hash, pubsub, queue, read_write, set_get};
 use super::tasks::{self, Flavour, Sockets};
 use super::{CLIENT, Driver, MT_OPTIONS};
 use crate::experiment::{BuiltinMode, Threads};
@@ -15,7 +15,7 @@ pub(super) const DRIVER: Driver = Driver {
         threads: Threads::PerCpu,
         can_pipeline: false,
         can_rate: true,
-        workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands, Kind::Queue, Kind::Pubsub],
+        workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands, Kind::Queue, Kind::Pubsub, Kind::Hash],
         options: MT_OPTIONS,
         by_default: true,
     },
@@ -25,5 +25,6 @@ pub(super) const DRIVER: Driver = Driver {
         Kind::Commands => tasks::connect(job, Flavour::MultiThread, Sockets::OneEach, commands),
         Kind::Queue => tasks::connect(job, Flavour::MultiThread, Sockets::OneEach, queue),
         Kind::Pubsub => tasks::connect(job, Flavour::MultiThread, Sockets::OneEach, pubsub),
+        Kind::Hash => tasks::connect(job, Flavour::MultiThread, Sockets::OneEach, hash),
     },
 };

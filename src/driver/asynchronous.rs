@@ -29,7 +29,7 @@ pub(super) const DRIVER: Driver = Driver {
         threads: Threads::One,
         can_pipeline: false,
         can_rate: true,
-        workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands, Kind::Queue, Kind::Pubsub],
+        workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands, Kind::Queue, Kind::Pubsub, Kind::Hash],
         options: OPTIONS,
         by_default: true,
     },
@@ -39,6 +39,7 @@ pub(super) const DRIVER: Driver = Driver {
         Kind::Commands => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, commands),
         Kind::Queue => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, queue),
         Kind::Pubsub => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, pubsub),
+        Kind::Hash => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, hash),
     },
 };
 
@@ -66,6 +67,15 @@ pub(super) async fn read_write(
             let () = connection.set(worker.key(), worker.value()).await?;
             worker.finish(NOTHING)?;
         }
+    }
+    Ok(())
+}
+
+pub(super) async fn hash(mut connection: MultiplexedConnection, mut worker: Worker) -> Result<(), Failure> {
+    while worker.next_async().await? {
+        let () = connection.hset(worker.key(), "f", worker.value()).await?;
+        let fetched: Option<Vec<u8>> = connection.hget(worker.key(), "f").await?;
+        worker.finish(&[fetched])?;
     }
     Ok(())
 }

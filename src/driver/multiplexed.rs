@@ -1,6 +1,6 @@
 //! `multiplexed`: as `async`, but all workers send on one connection.
 
-use super::asynchronous::{commands, read_write, set_get};
+use super::asynchronous::{commands, hash, read_write, set_get};
 use super::failure::Failure;
 use super::tasks::{self, Flavour, Sockets};
 use super::{CLIENT, Driver, OPTIONS};
@@ -16,7 +16,7 @@ pub(super) const DRIVER: Driver = Driver {
         threads: Threads::One,
         can_pipeline: false,
         can_rate: true,
-        workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands],
+        workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands, Kind::Hash],
         options: OPTIONS,
         by_default: true,
     },
@@ -24,6 +24,7 @@ pub(super) const DRIVER: Driver = Driver {
         Kind::SetGet => tasks::connect(job, Flavour::CurrentThread, Sockets::Shared, set_get),
         Kind::ReadWrite => tasks::connect(job, Flavour::CurrentThread, Sockets::Shared, read_write),
         Kind::Commands => tasks::connect(job, Flavour::CurrentThread, Sockets::Shared, commands),
+        Kind::Hash => tasks::connect(job, Flavour::CurrentThread, Sockets::Shared, hash),
         _ => Err(Failure::lacks_workload(job)),
     },
 };

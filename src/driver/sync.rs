@@ -23,7 +23,7 @@ pub(super) const DRIVER: Driver = Driver {
         threads: Threads::PerWorker,
         can_pipeline: false,
         can_rate: true,
-        workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands, Kind::Queue, Kind::Pubsub],
+        workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands, Kind::Queue, Kind::Pubsub, Kind::Hash],
         options: OPTIONS,
         by_default: true,
     },
@@ -33,6 +33,7 @@ pub(super) const DRIVER: Driver = Driver {
         Kind::Commands => threads::connect(job, commands),
         Kind::Queue => threads::connect(job, queue),
         Kind::Pubsub => threads::connect(job, pubsub),
+        Kind::Hash => threads::connect(job, hash),
     },
 };
 
@@ -54,6 +55,15 @@ fn read_write(connection: &mut Connection, worker: &mut Worker) -> Result<(), Fa
             let () = connection.set(worker.key(), worker.value())?;
             worker.finish(NOTHING)?;
         }
+    }
+    Ok(())
+}
+
+fn hash(connection: &mut Connection, worker: &mut Worker) -> Result<(), Failure> {
+    while worker.next() {
+        let () = connection.hset(worker.key(), "f", worker.value())?;
+        let fetched: Option<Vec<u8>> = connection.hget(worker.key(), "f")?;
+        worker.finish(&[fetched])?;
     }
     Ok(())
 }

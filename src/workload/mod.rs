@@ -8,6 +8,7 @@
 //! function.
 
 mod commands;
+mod hash;
 mod pubsub;
 mod queue;
 mod read_write;
@@ -37,12 +38,14 @@ pub enum Kind {
     Queue,
     /// A message that publishers send and every subscriber receives.
     Pubsub,
+    /// An HSET followed by an HGET of the same field.
+    Hash,
 }
 
 impl Kind {
     /// All of them.
     pub const ALL: &'static [Self] =
-        &[Self::SetGet, Self::ReadWrite, Self::Commands, Self::Queue, Self::Pubsub];
+        &[Self::SetGet, Self::ReadWrite, Self::Commands, Self::Queue, Self::Pubsub, Self::Hash];
 
     /// The word for each in files, and its meaning.
     pub(crate) const WORDS: &'static [(&'static str, &'static str)] = &{
@@ -65,6 +68,7 @@ impl Kind {
             Self::Commands => &commands::WORKLOAD,
             Self::Queue => &queue::WORKLOAD,
             Self::Pubsub => &pubsub::WORKLOAD,
+            Self::Hash => &hash::WORKLOAD,
         }
     }
 
