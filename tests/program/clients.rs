@@ -129,8 +129,8 @@ fn the_documented_driver_passes_the_check_and_one_that_believes_everything_does_
     sandbox.expect_nobody_left();
 }
 
-/// Prepares and checks every mode of a shipped file. A mode that is optional may be missing here.
-fn check_shipped(file: &str) {
+/// Prepares and checks the modes of a shipped file that are to be checked. A mode that is optional may be missing here.
+fn check_shipped(file: &str, is_checked: fn(&str) -> bool) {
     let sandbox = Sandbox::new();
     let drivers = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/drivers"));
     let table: toml::Table = toml::from_str(&fs::read_to_string(drivers.join(file)).unwrap()).unwrap();
@@ -140,7 +140,7 @@ fn check_shipped(file: &str) {
     };
     let modes = table["mode"].as_table().unwrap();
     let mut to_check = Vec::new();
-    for (name, mode) in modes {
+    for (name, mode) in modes.iter().filter(|(name, _)| is_checked(name)) {
         let optional = mode.get("optional").and_then(toml::Value::as_bool).unwrap_or(false);
         if let [program, args @ ..] = words(mode.get("prepare")).as_slice() {
             let prepared = Command::new(program).args(args).current_dir(drivers).output().unwrap();
@@ -164,7 +164,8 @@ fn check_shipped(file: &str) {
         }
         to_check.push((name, options, command));
     }
-    assert!(!to_check.is_empty(), "nothing of {file} is available here");
+    let all_optional = modes.values().all(|mode| mode.get("optional").is_some());
+    assert!(!to_check.is_empty() || all_optional, "nothing of {file} is available here");
     // A check mostly waits.
     for together in to_check.chunks(4) {
         std::thread::scope(|scope| {
@@ -184,22 +185,30 @@ fn check_shipped(file: &str) {
 
 #[test]
 fn every_client_in_python_keeps_the_protocol() {
-    check_shipped("python.toml");
+    // Others differ in what parses replies or in the event loop under the same code; a run with all workloads has them all.
+    check_shipped("python.toml", |name| !name.contains("hiredis") && !name.contains("uvloop"));
 }
 
 #[test]
 fn every_client_in_javascript_keeps_the_protocol() {
-    check_shipped("node.toml");
+    check_shipped("node.toml", |_| true);
 }
 
 #[test]
 fn every_client_in_c_keeps_the_protocol() {
-    check_shipped("c.toml");
+    check_shipped("c.toml", |_| true);
+}
+
+#[test]
+fn every_client_in_a_language_that_is_here_keeps_the_protocol() {
+    for file in ["go.toml", "php.toml", "ruby.toml"] {
+        check_shipped(file, |_| true);
+    }
 }
 
 #[test]
 fn every_load_generator_that_is_here_keeps_the_protocol() {
-    check_shipped("load-generators.toml");
+    check_shipped("load-generators.toml", |_| true);
 }
 
 #[test]
