@@ -75,6 +75,10 @@ pub enum Disagreement {
     OtherKeys { claimed: u64, operations: u64 },
     #[error("{found} keys are there afterwards that were not before, {expected} were expected")]
     Keys { found: i64, expected: i64 },
+    #[error(
+        "{expiring} keys that are there afterwards and were not before will expire, and {expected} were to"
+    )]
+    Expiring { expiring: i64, expected: i64 },
     #[error("the server executed commands that no job asks a driver for: {0}")]
     OtherCommands(String),
     #[error("the server counted {0} calls after the driver had said that it was done")]
@@ -229,6 +233,12 @@ pub fn confirm(
     let left = left.map(u64::cast_signed);
     if let Some(expected) = left.filter(|&keys| counts.keys_added != keys) {
         return Err(Disagreement::Keys { found: counts.keys_added, expected });
+    }
+    let expiring = if expected.expiring { counts.keys_added } else { 0 };
+    // On somebody else's server others may have keys that expire.
+    let is_told = expected.expiring || circumstances.ours && !workload.is_free;
+    if is_told && counts.expiring_added != expiring {
+        return Err(Disagreement::Expiring { expiring: counts.expiring_added, expected: expiring });
     }
     traffic::confirm(done, counts, &expected, circumstances)
 }

@@ -39,7 +39,11 @@ async fn set_get(mut connection: MultiplexedConnection, mut worker: Worker) -> R
         pipe.clear();
         for index in worker.batch() {
             worker.select(index);
-            pipe.set(worker.key(), worker.value()).ignore().get(worker.key());
+            match worker.set_options() {
+                None => pipe.set(worker.key(), worker.value()),
+                Some(options) => pipe.set_options(worker.key(), worker.value(), options),
+            };
+            pipe.ignore().get(worker.key());
         }
         let fetched: Vec<Option<Vec<u8>>> = pipe.query_async(&mut connection).await?;
         worker.finish(&fetched)?;

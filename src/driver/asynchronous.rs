@@ -48,7 +48,10 @@ pub(super) async fn set_get(
     mut worker: Worker,
 ) -> Result<(), Failure> {
     while worker.next_async().await? {
-        let () = connection.set(worker.key(), worker.value()).await?;
+        let () = match worker.set_options() {
+            None => connection.set(worker.key(), worker.value()).await?,
+            Some(options) => connection.set_options(worker.key(), worker.value(), options).await?,
+        };
         let fetched: Option<Vec<u8>> = connection.get(worker.key()).await?;
         worker.finish(&[fetched])?;
     }

@@ -16,6 +16,7 @@ use super::space::Space;
 use crate::experiment::Amount;
 use crate::latency;
 use crate::protocol::Job;
+use crate::setting::Factor;
 
 /// So many histograms there are at most. Two thousand of them would be hundreds of megabytes, and to put them together would take
 /// longer after the work than two clocks may be apart.
@@ -34,6 +35,8 @@ pub(super) struct Phase {
     pub(super) schedule: Option<Schedule>,
     /// When it began.
     pub(super) start: Instant,
+    /// Seconds until a key that is set expires, if it does.
+    pub(super) expire: Option<u64>,
     /// Where those who push meet those who take, in a workload that has both.
     exchange: Option<Box<Exchange>>,
     /// For threads rather than for workers: two hundred histograms would not stay in the cache.
@@ -111,6 +114,7 @@ impl Phase {
             Amount::Duration(duration) => Some(start + duration.duration()),
         };
         Arc::new(Self {
+            expire: job.workload.own.number(Factor::Expire),
             exchange: Exchange::new(job, infix, schedule.is_some()),
             job: job.clone(),
             amount,

@@ -39,7 +39,10 @@ pub(super) const DRIVER: Driver = Driver {
 
 fn set_get(connection: &mut Connection, worker: &mut Worker) -> Result<(), Failure> {
     while worker.next() {
-        let () = connection.set(worker.key(), worker.value())?;
+        let () = match worker.set_options() {
+            None => connection.set(worker.key(), worker.value())?,
+            Some(options) => connection.set_options(worker.key(), worker.value(), options)?,
+        };
         let fetched: Option<Vec<u8>> = connection.get(worker.key())?;
         worker.finish(&[fetched])?;
     }

@@ -36,7 +36,11 @@ fn set_get(connection: &mut Connection, worker: &mut Worker) -> Result<(), Failu
         pipe.clear();
         for index in worker.batch() {
             worker.select(index);
-            pipe.set(worker.key(), worker.value()).ignore().get(worker.key());
+            match worker.set_options() {
+                None => pipe.set(worker.key(), worker.value()),
+                Some(options) => pipe.set_options(worker.key(), worker.value(), options),
+            };
+            pipe.ignore().get(worker.key());
         }
         let fetched: Vec<Option<Vec<u8>>> = pipe.query(connection)?;
         worker.finish(&fetched)?;

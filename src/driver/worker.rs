@@ -8,6 +8,8 @@ use std::ops::{Deref, Range};
 use std::sync::Arc;
 use std::time::Instant;
 
+use redis::{SetExpiry, SetOptions};
+
 use super::failure::Failure;
 use super::keys::Pair;
 use super::pace::{self, Timer};
@@ -159,6 +161,11 @@ impl Worker {
     /// The key of the selected operation.
     pub(super) fn key(&self) -> &[u8] {
         self.pair.key()
+    }
+
+    /// How its key is to be set, where that is not simply so.
+    pub(super) fn set_options(&self) -> Option<SetOptions> {
+        self.phase.expire.map(|seconds| SetOptions::default().with_expiration(SetExpiry::EX(seconds)))
     }
 
     /// The value that the selected operation stores.

@@ -143,9 +143,9 @@ impl JobWorkload {
 
     /// The version of the protocol that a job with this workload is of: version 1 knew one workload.
     #[must_use]
-    pub const fn protocol(&self) -> u32 {
+    pub fn protocol(&self) -> u32 {
         match self.kind {
-            Kind::SetGet => 1,
+            Kind::SetGet if self.own.is_empty() => 1,
             _ => 2,
         }
     }

@@ -195,6 +195,9 @@ pub struct ServerCounts {
     pub keyspace_misses: u64,
     /// Keys now, less keys at the reset.
     pub keys_added: i64,
+    /// Keys now that will expire, less such keys at the reset.
+    #[serde(skip_serializing_if = "is_none_added")]
+    pub expiring_added: i64,
     /// User and system CPU time of the process.
     pub cpu_ns: Nanos,
     /// The same for its main thread, where the server tells.
@@ -234,6 +237,11 @@ pub struct CommandCounts {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 const fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_none_added(added: &i64) -> bool {
+    *added == 0
 }
 
 impl ServerCounts {
@@ -282,6 +290,7 @@ struct Written {
     others: BTreeMap<String, CommandCounts>,
     keyspace_misses: u64,
     keys_added: i64,
+    expiring_added: i64,
     cpu_ns: Nanos,
     main_thread_cpu_ns: Option<Nanos>,
     memory_bytes: u64,
@@ -310,6 +319,7 @@ impl From<Written> for ServerCounts {
             commands,
             keyspace_misses: written.keyspace_misses,
             keys_added: written.keys_added,
+            expiring_added: written.expiring_added,
             cpu_ns: written.cpu_ns,
             main_thread_cpu_ns: written.main_thread_cpu_ns,
             memory_bytes: written.memory_bytes,

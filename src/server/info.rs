@@ -35,6 +35,7 @@ pub(super) struct Counters {
     connected_clients: Option<u64>,
     keyspace_misses: u64,
     keys: i64,
+    expiring: i64,
     cpu: Nanos,
     main_thread_cpu: Option<Nanos>,
     memory_bytes: u64,
@@ -55,7 +56,8 @@ impl Counters {
             sent_bytes: told("total_net_output_bytes"),
             connected_clients: told("connected_clients"),
             keyspace_misses: number("keyspace_misses")?,
-            keys: keys(info),
+            keys: keys(info, "keys"),
+            expiring: keys(info, "expires"),
             cpu: cpu("used_cpu_user", "used_cpu_sys").ok_or("used_cpu_user")?,
             main_thread_cpu: cpu("used_cpu_user_main_thread", "used_cpu_sys_main_thread"),
             memory_bytes: number("used_memory")?,
@@ -91,6 +93,7 @@ impl Counters {
             commands: self.commands_since(baseline),
             keyspace_misses: self.keyspace_misses.saturating_sub(baseline.keyspace_misses),
             keys_added: self.keys - baseline.keys,
+            expiring_added: self.expiring - baseline.expiring,
             cpu_ns: cpu(self.cpu, baseline.cpu),
             main_thread_cpu_ns: self
                 .main_thread_cpu
@@ -145,13 +148,14 @@ fn counted(line: &str) -> CommandCounts {
     counts
 }
 
-/// Keys in all databases: the sum over lines such as `db0:keys=1,expires=0,avg_ttl=0`.
-fn keys(info: &str) -> i64 {
+/// What is told of the keys in all databases: the sum over lines such as `db0:keys=1,expires=0,avg_ttl=0`.
+fn keys(info: &str, which: &str) -> i64 {
     let keyspace = info.split_once("# Keyspace").map_or("", |(_, keyspace)| keyspace);
     keyspace
         .lines()
         .filter_map(|line| {
-            line.strip_prefix("db")?.split_once(":keys=")?.1.split(',').next()?.parse::<i64>().ok()
+            let mut told = line.strip_prefix("db")?.split_once(':')?.1.split(',');
+            told.find_map(|told| told.trim().strip_prefix(which)?.strip_prefix('=')?.parse::<i64>().ok())
         })
         .sum()
 }

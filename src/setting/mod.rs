@@ -16,6 +16,7 @@ mod channels;
 mod commands;
 mod distribution;
 mod env;
+mod expire;
 mod hosts;
 mod keys;
 mod level;
@@ -118,6 +119,8 @@ factors! {
     Commands => commands,
     /// How often an operation is which of them.
     Weights => weights,
+    /// How long a key lives that is set.
+    Expire => expire,
     /// What a queue is made of.
     Structure => structure,
     /// Whether a task stays on the server until it is done.

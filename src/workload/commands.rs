@@ -37,6 +37,7 @@ pub(super) const WORKLOAD: Workload = Workload {
         Ok(Expected {
             calls: calls.into_iter().map(|(name, calls)| (name, Count::Exactly(calls))).collect(),
             keys: None,
+            expiring: false,
             least_received: operations * if weights.is_some() { shortest } else { in_order },
             least_sent: all * SHORTEST_REPLY,
             most_values_sent: None,

@@ -21,6 +21,7 @@ pub(super) const WORKLOAD: Workload = Workload {
         Ok(Expected {
             calls: calls([("hset", Count::Exactly(operations)), ("hget", Count::Exactly(operations))]),
             keys: Some(operations),
+            expiring: false,
             least_received: operations * (shortest + 2 * key + REQUESTS),
             least_sent: operations * (shortest + HSET_REPLY + GET_REPLY),
             most_values_sent: Some(operations * longest),

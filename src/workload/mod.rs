@@ -206,6 +206,8 @@ pub struct Expected {
     pub calls: BTreeMap<String, Count>,
     /// Keys that are there afterwards and were not before, where nobody deletes them; `None` where nobody can tell.
     pub keys: Option<u64>,
+    /// Whether all keys that are there afterwards and were not before will expire, and no others do.
+    pub expiring: bool,
     /// Bytes that it received, at least.
     pub least_received: u64,
     /// Bytes that it sent, at least.

@@ -41,6 +41,7 @@ pub(super) const WORKLOAD: Workload = Workload {
                 ("punsubscribe", Count::AtLeast(0)),
             ]),
             keys: Some(0),
+            expiring: false,
             least_received: shortest + claim.operations * (name + PUBLISH),
             least_sent: least * (shortest + claim.operations * (name + LEAST_AROUND)),
             most_values_sent: Some(most * (longest + claim.operations * (longest_name + MOST_AROUND))),

@@ -43,6 +43,7 @@ pub(super) const WORKLOAD: Workload = Workload {
             calls,
             // A list that is empty is none; of a stream the entries stay.
             keys: Some(if is_list(claim.asked) { 0 } else { claim.clients }),
+            expiring: false,
             least_received: shortest + claim.operations * LEAST_WORDS,
             least_sent: shortest + claim.operations * PUSHED,
             most_values_sent: Some(longest + pushed * (key + AROUND)),

@@ -35,6 +35,7 @@ pub(super) const WORKLOAD: Workload = Workload {
         Ok(Expected {
             calls: calls([("set", Count::Exactly(writes)), ("get", Count::Exactly(reads))]),
             keys: Some(0),
+            expiring: false,
             least_received: reads * (key + GET_REQUEST) + writes * (key + shortest + SET_REQUEST),
             least_sent: reads * (shortest + GET_REPLY) + writes * SET_REPLY,
             most_values_sent: Some(reads * longest),

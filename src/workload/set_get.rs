@@ -4,6 +4,7 @@ use super::{
     BACK_TO_BACK, Count, Expected, GET_REPLY, GET_REQUEST, SET_REPLY, SET_REQUEST, Workload, both, calls,
     value_bytes,
 };
+use crate::setting::Factor;
 
 /// Of a key `<prefix><worker>:<index>` this is there at least, beside the prefix.
 const SHORTEST_NAME: u64 = 3;
@@ -15,12 +16,15 @@ pub(super) const WORKLOAD: Workload = Workload {
     commands: both,
     expect: |claim| {
         let operations = claim.operations;
+        let expires = claim.asked.own.get(Factor::Expire).is_some();
         let (shortest, longest) = value_bytes(claim.asked, operations);
         // Whoever writes other keys than was asked for has said so; they may be shorter.
         let key = if claim.keys.is_some() { 1 } else { claim.key_prefix + SHORTEST_NAME };
         Ok(Expected {
             calls: calls([("set", Count::Exactly(operations)), ("get", Count::Exactly(operations))]),
-            keys: Some(claim.keys.unwrap_or(operations)),
+            // Of those that expire, some may be gone.
+            keys: if expires { None } else { Some(claim.keys.unwrap_or(operations)) },
+            expiring: expires,
             least_received: operations * (shortest + 2 * key + SET_REQUEST + GET_REQUEST),
             least_sent: operations * (shortest + SET_REPLY + GET_REPLY),
             most_values_sent: Some(operations * longest),

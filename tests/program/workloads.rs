@@ -483,3 +483,25 @@ fn an_option_that_a_client_does_not_know_is_refused_by_name_and_never_ignored() 
         stderr(&output)
     );
 }
+
+#[test]
+fn keys_that_expire_are_told_by_the_server_and_a_client_that_ignores_it_fails() {
+    let sandbox = Sandbox::new();
+    let drivers = concat!(env!("CARGO_MANIFEST_DIR"), "/drivers");
+    let rows = rows(
+        &sandbox,
+        &format!(
+            "include = ['{drivers}/c.toml']\n[workload]\noperations = 500\nexpire = 600\n\
+             [[matrix]]\nmodes = ['sync', 'sync-pipe', 'async', 'async-pipe', 'async-mt', 'multiplexed', 'hiredis']\nworkers = 2\n"
+        ),
+    );
+    let (ignores, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row["mode"] == "hiredis");
+    all_ok(&others);
+    assert!(others.iter().all(|row| row["expire_s"] == "600"));
+    let error = &ignores[0]["error"];
+    assert!(
+        error.contains("0 keys that are there afterwards and were not before will expire, and 500 were to"),
+        "{error}"
+    );
+    sandbox.expect_nobody_left();
+}
