@@ -100,6 +100,13 @@ impl Own {
         Self(defaults.collect())
     }
 
+    /// Those that a workload has.
+    #[must_use]
+    pub fn of(mut self, workload: Kind) -> Self {
+        self.0.retain(|factor, _| factor.belongs_to(workload));
+        self
+    }
+
     /// Leaves what a workload has, and adds what is not given.
     pub(crate) fn complete(&mut self, workload: Kind) {
         for (factor, level) in Self::defaults().0 {
