@@ -48,6 +48,11 @@ pub fn columns() -> Vec<TrialColumn> {
     ));
     columns.extend(cost_of_an_operation());
     columns.extend(own_settings());
+    columns.push(TrialColumn::integer(
+        "server_keys_expiring",
+        "Keys afterwards that will expire, less such keys before.",
+        |_, row| server(row, |server| server.expiring_added.max(0).cast_unsigned()),
+    ));
     columns
 }
 
