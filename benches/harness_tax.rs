@@ -227,7 +227,6 @@ fn job(mode: &str, workers: u32, port: u16, operations: u64) -> Job {
             pipeline: 1,
             rate: None,
             verify: true,
-            ..JobWorkload::default()
         },
         workers,
         key_prefix: "t1:".to_owned(),
