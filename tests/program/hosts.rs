@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
-use crate::machines::{self, Machines, distant_way, ip, keygen, refusals};
+use crate::machines::{self, DistantWay, Machines, ip, keygen, refusals};
 use crate::sandbox::{Sandbox, code, signal, stderr, stdout, wait_until};
 use crate::slurm::Cluster;
 use crate::upload::builds;
@@ -439,9 +439,8 @@ fn how_far_two_machines_are_apart_stands_in_every_row() {
     let sandbox = Sandbox::new();
     let Some(machines) = Machines::new(&sandbox) else { return };
     // Each knows itself by its own address and the other one by that of the way to it.
-    let late = Duration::from_millis(1);
-    distant_way(machines.name("c"), "10.77.1.1:7002", "10.77.2.2:7002", late);
-    distant_way(machines.name("c"), "10.77.2.1:7001", "10.77.1.2:7001", late);
+    let _ways = [("10.77.1.1:7002", "10.77.2.2:7002"), ("10.77.2.1:7001", "10.77.1.2:7001")]
+        .map(|(near, far)| DistantWay::new(&machines.name("c"), near, far, "2ms"));
     let rest = "[workload]\nduration = '500ms'\nrate = 20\n[[matrix]]\n\
                 hosts = [{ client = 'a', server = 'b' }, { client = 'b', server = 'a' }, 'a']\nmodes = 'sync'\n\
                 [run]\nrepetitions = 3\nwarmup = 10\n";

@@ -1,14 +1,13 @@
 //! Machines that a test makes itself: network namespaces with an sshd each, and ways between them that take time.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
@@ -172,46 +171,29 @@ pub(crate) fn enter(namespace: &str) {
     move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
 }
 
-/// A way with a distance: whoever connects to `near` in a namespace talks to `far`, and every byte is `late` on its way
-/// there, and on its way back.
-pub(crate) fn distant_way(namespace: String, near: &'static str, far: &'static str, late: Duration) {
-    let (listens, listening) = mpsc::channel();
-    thread::spawn(move || {
-        enter(&namespace);
-        let listener = TcpListener::bind(near).unwrap();
-        listens.send(()).unwrap();
-        for here in listener.incoming().map_while(Result::ok) {
-            // Nobody may be there yet.
-            let Ok(there) = TcpStream::connect(far) else { continue };
-            for (from, to) in [(&here, &there), (&there, &here)] {
-                from.set_nodelay(true).unwrap();
-                pass_on(from.try_clone().unwrap(), to.try_clone().unwrap(), late);
-            }
-        }
-    });
-    listening.recv().unwrap();
+/// A way with a distance, as `scripts/delay` makes it; it ends when this is dropped.
+pub(crate) struct DistantWay(Child);
+
+impl DistantWay {
+    pub(crate) fn new(namespace: &str, near: &str, far: &str, delay: &str) -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/delay");
+        let mut way = Command::new("ip")
+            .args(["netns", "exec", namespace, script, near, far, delay])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(way.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "listening\n");
+        Self(way)
+    }
 }
 
-pub(crate) fn pass_on(mut from: TcpStream, mut to: TcpStream, late: Duration) {
-    let (queue, due) = mpsc::channel::<(Instant, Vec<u8>)>();
-    thread::spawn(move || {
-        let mut buffer = vec![0; 65_536];
-        while let Ok(length @ 1..) = from.read(&mut buffer) {
-            if queue.send((Instant::now() + late, buffer[..length].to_vec())).is_err() {
-                break;
-            }
-        }
-    });
-    thread::spawn(move || {
-        for (due, bytes) in due {
-            // This is the distance; nothing is waited for.
-            thread::sleep(due.saturating_duration_since(Instant::now()));
-            if to.write_all(&bytes).is_err() {
-                return;
-            }
-        }
-        let _ = to.shutdown(std::net::Shutdown::Both);
-    });
+impl Drop for DistantWay {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// The median of what a server takes to refuse PINGs without its password, in microseconds; `None` until one is there.
