@@ -199,8 +199,8 @@ pub struct CompareArgs {
 
 /// A metric by its column.
 fn metric() -> impl TypedValueParser<Value = Metric> {
-    let named = |column: String| Metric::ALL.into_iter().find(|metric| metric.column() == column);
-    let columns = PossibleValuesParser::new(Metric::ALL.map(Metric::column));
+    let named = |column: String| Metric::all().find(|metric| metric.column() == column);
+    let columns = PossibleValuesParser::new(Metric::all().map(Metric::column));
     columns.try_map(move |column| named(column).ok_or("it is no metric"))
 }
 

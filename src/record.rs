@@ -1,12 +1,15 @@
 //! One attempt at one trial, with everything that is known about it: a line of the journal, a row of the CSV.
 
+mod quantity;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::quantity::{Definition, Quantities, Quantity, QuantityKind};
 use crate::experiment::Settings;
-use crate::protocol::{AppliedPlacement, Latency, ServerCounts, ServerIdentity, TrialResult};
+use crate::protocol::{AppliedPlacement, Latency, ServerCounts, ServerIdentity, TrialResult, WorkerUse};
 use crate::units::Nanos;
 
 /// One attempt at one trial.
@@ -249,6 +252,9 @@ pub struct Measured {
     /// tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Vec<u64>>,
+    /// Of a task-queue library.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<TaskFigures>,
 }
 
 impl Measured {
@@ -256,24 +262,6 @@ impl Measured {
     #[must_use]
     pub fn ops_per_s(&self) -> f64 {
         self.operations as f64 / self.elapsed_ns.as_secs_f64()
-    }
-
-    /// What an operation cost.
-    #[must_use]
-    pub fn cost(&self) -> Cost {
-        let each = |amount: f64| Some(amount / self.operations as f64).filter(|each| each.is_finite());
-        let server = &self.server;
-        let calls: u64 = server.commands.values().map(|command| command.calls).sum();
-        Cost {
-            client_cpu_us: self.client_cpu_ns.and_then(|time| each(time.as_micros_f64())),
-            server_cpu_us: each(server.cpu_ns.as_micros_f64()),
-            network_bytes: server
-                .received_bytes
-                .zip(server.sent_bytes)
-                .and_then(|(in_, out)| each((in_ + out) as f64)),
-            server_calls: each(calls as f64),
-            client_peak_rss_bytes: Some(self.client_peak_rss_bytes as f64),
-        }
     }
 
     /// Operations that `workers` have in flight in a closed loop.
@@ -292,19 +280,32 @@ impl Measured {
     }
 }
 
-/// What an operation cost, on average over a trial; and the memory that the trial took.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Cost {
-    /// User and system CPU time of the client, in microseconds, where the system tells.
-    pub client_cpu_us: Option<f64>,
-    /// The same of the server.
-    pub server_cpu_us: Option<f64>,
-    /// Bytes that the server received and sent, where it tells.
-    pub network_bytes: Option<f64>,
-    /// Calls of whatever command that the server counted.
-    pub server_calls: Option<f64>,
-    /// Peak resident memory of the client, over the whole trial.
-    pub client_peak_rss_bytes: Option<f64>,
+/// What was measured of the tasks of a library.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskFigures {
+    /// How many handed tasks over.
+    pub producers: u32,
+    /// Time that they spent in doing so, all of them together.
+    pub enqueue_ns: Nanos,
+    /// From when a task's latency counts until its body began, in the form of [`Measured::latency`].
+    pub start_latency: Option<Latency>,
+    /// Of the same.
+    pub start_summary: Option<LatencySummary>,
+    /// From the start of a worker program until its first task began; of several clients the longest.
+    pub cold_start_ns: Option<Nanos>,
+    /// What the processes took that execute tasks: a part of what the client took.
+    pub workers: Option<WorkerUse>,
+    /// What the marks took of what the server counted; absent if tasks had none.
+    pub marks: Option<MarkTraffic>,
+}
+
+/// Traffic of the marks by which operations prove that they were done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkTraffic {
+    /// Calls.
+    pub calls: u64,
+    /// Bytes, of requests and of replies.
+    pub bytes: u64,
 }
 
 /// A histogram's summary, in nanoseconds.

@@ -2,6 +2,7 @@
 //! saw. Pure decisions, no message is sent here.
 
 pub mod progress;
+mod tasks;
 pub mod timing;
 pub mod traffic;
 
@@ -122,6 +123,31 @@ pub enum Disagreement {
     Progress,
     #[error("the driver's latencies count {latencies} operations of {operations}")]
     Latencies { latencies: u64, operations: u64 },
+    #[error("the driver says nothing of its tasks: `enqueue_ns` is missing")]
+    NothingOfTasks,
+    #[error("of {operations} tasks some were not executed: {said}")]
+    Lost { operations: u64, said: String },
+    #[error("tasks that were executed more than once: {tasks}")]
+    Again { tasks: String },
+    #[error(
+        "the driver claims that {producers} producers spent {enqueue:.3} s in handing tasks over, in a trial of {elapsed:.3} s"
+    )]
+    Enqueue { enqueue: f64, elapsed: f64, producers: u32 },
+    #[error("the driver tells when {starts} tasks began, of {operations}")]
+    Starts { starts: u64, operations: u64 },
+    #[error(
+        "the driver claims a task that began {start} ns after it was handed over, and none that ended later than {end} ns"
+    )]
+    StartsAfterEnd { start: u64, end: u64 },
+    #[error(
+        "by the marks on the server {missing} of {operations} tasks {} not executed: {tasks}",
+        if *missing == 1 { "was" } else { "were" }
+    )]
+    NoMark { missing: u64, operations: u64, tasks: String },
+    #[error(
+        "by the marks on the server {operations} tasks were executed {executed} times: each was to be executed once"
+    )]
+    Marks { executed: u64, operations: u64 },
     #[error("the driver does not say that each of {0} was delivered once: `delivered` is missing")]
     NothingDelivered(String),
     #[error(
@@ -173,6 +199,7 @@ pub fn claim(asked: &JobWorkload, workers: u32, result: &TrialResult) -> Result<
         return Err(Disagreement::Errors { errors, operations });
     }
     delivered(asked, &result.done)?;
+    tasks::claim(asked, &result.done)?;
     timing::confirm(asked, workers, &result.done)?;
     progress::confirm(&result.done)
 }
@@ -204,6 +231,7 @@ pub fn confirm(
     if let Some(claimed) = done.keys.filter(|&claimed| claimed != operations && !differs) {
         return Err(Disagreement::OtherKeys { claimed, operations });
     }
+    tasks::confirm(asked, done, counts)?;
     let expected = expected(done, circumstances)?;
     let commands = asked.commands();
     if expected.calls.iter().any(|(command, calls)| !calls.agrees(counts.calls(command))) {
@@ -218,7 +246,7 @@ pub fn confirm(
         return Err(Disagreement::FailedCalls(own.failed));
     }
     let scripts = counts.sum(SCRIPTS.iter().filter(|name| !commands.iter().any(|own| own == *name))).calls;
-    if scripts > 0 {
+    if scripts > 0 && !workload.freedom.of_commands() {
         return Err(Disagreement::Scripts(scripts));
     }
     // Commands are executed one after the other, on the server's main thread. Its clock counts microseconds.
@@ -226,17 +254,17 @@ pub fn confirm(
     if elapsed < executing * (1.0 - CLOCKS_APART) {
         return Err(Disagreement::ShorterThanExecuted { elapsed, executing });
     }
-    if counts.keyspace_misses > 0 && !workload.is_free {
+    if counts.keyspace_misses > 0 && !workload.freedom.of_keys() {
         return Err(Disagreement::Misses(counts.keyspace_misses));
     }
-    let left = if deletes_keys && !workload.is_free { Some(0) } else { expected.keys };
+    let left = if deletes_keys && !workload.freedom.of_keys() { Some(0) } else { expected.keys };
     let left = left.map(u64::cast_signed);
     if let Some(expected) = left.filter(|&keys| counts.keys_added != keys) {
         return Err(Disagreement::Keys { found: counts.keys_added, expected });
     }
     let expiring = if expected.expiring { counts.keys_added } else { 0 };
     // On somebody else's server others may have keys that expire.
-    let is_told = expected.expiring || circumstances.ours && !workload.is_free;
+    let is_told = expected.expiring || circumstances.ours && !workload.freedom.of_keys();
     if is_told && counts.expiring_added != expiring {
         return Err(Disagreement::Expiring { expiring: counts.expiring_added, expected: expiring });
     }

@@ -38,13 +38,7 @@ fn a_trial_is_measured_from_go_to_done() {
     let ready = agent.call(&trial).unwrap();
     assert_eq!(
         ready.ready,
-        Ready {
-            client: "sh".to_owned(),
-            runtime: "sh".to_owned(),
-            workers: 1,
-            comparability: None,
-            options: Default::default()
-        }
+        Ready { client: "sh".to_owned(), runtime: "sh".to_owned(), workers: 1, ..Ready::default() }
     );
     assert_eq!(ready.placement, AppliedPlacement::Free);
     let result = agent.call(&go(&trial)).unwrap();
@@ -413,9 +407,9 @@ fn a_server_that_dies_in_a_trial_is_the_reason_and_is_started_again() {
         ),
         "{error}"
     );
-    let dead = agent.call(&ServerSample { key: "redis".to_owned() }).unwrap_err();
+    let dead = agent.call(&ServerSample { key: "redis".to_owned(), marks: Vec::new() }).unwrap_err();
     assert!(dead.message.starts_with("server `redis` died: signal 9 (SIGKILL)"), "{dead}");
     let second = agent.call(&redis("redis")).unwrap();
     assert!(second.started);
-    agent.call(&ServerReset { key: "redis".to_owned(), keep_keys: false }).unwrap();
+    agent.call(&ServerReset { key: "redis".to_owned(), keys: Keys::Flush, marks: Vec::new() }).unwrap();
 }

@@ -8,11 +8,11 @@ use agent_support::*;
 use orchestrate::protocol::*;
 
 fn reset(key: &str) -> ServerReset {
-    ServerReset { key: key.to_owned(), keep_keys: false }
+    ServerReset { key: key.to_owned(), keys: Keys::Flush, marks: Vec::new() }
 }
 
 fn sample(key: &str) -> ServerSample {
-    ServerSample { key: key.to_owned() }
+    ServerSample { key: key.to_owned(), marks: Vec::new() }
 }
 
 fn external(key: &str, endpoint: &Endpoint, allow_flush: bool) -> ServerStart {

@@ -4,7 +4,9 @@
 //! the server counted. What cannot be said in a well-formed conversation (another version, a closed input) is said to
 //! the bare process.
 
+mod bare;
 mod look;
+mod relay;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -13,20 +15,17 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep};
 
-use super::driver::{Driver, command, excerpt};
-use super::lines::Lines;
+use self::bare::Bare;
+use self::relay::relay;
+use super::driver::Driver;
 use super::outbox::Outbox;
-use super::stderr::Stderr;
 use crate::experiment::{Address, Factor, Level, Own, Warmup};
-use crate::host::child::{self, Child};
 use crate::protocol::{
-    AgentError, AgentErrorKind, DRIVER_PROTOCOLS, DriverEvent, Endpoint, FailureKind, Job, JobWorkload,
-    Launch, MAX_LINE, Program, Ready, ServerCounts, ServerFill, ServerReset, ServerSample, ServerStart,
+    AgentError, AgentErrorKind, DRIVER_PROTOCOLS, DriverEvent, Endpoint, FailureKind, Job, JobWorkload, Keys,
+    Launch, MarkSpace, Program, Ready, ServerCounts, ServerFill, ServerReset, ServerSample, ServerStart,
     ServerUp, TrialResult,
 };
 use crate::server::Servers;
@@ -36,19 +35,12 @@ use crate::workload::Kind;
 
 /// How long a driver is watched for work that it does before `go`.
 const BEFORE_GO: Duration = Duration::from_millis(100);
-/// How long a driver may take to end when its input does.
-const END_WITHIN: Duration = Duration::from_secs(5);
-/// How long what it has started may take to end after it.
-const FOLLOW_WITHIN: Duration = Duration::from_secs(1);
 /// How often the server is asked whether a driver has begun.
 const POLL: Duration = Duration::from_millis(5);
-/// The operations of a trial; not divisible by the number of workers.
-const OPERATIONS: u64 = 2000;
 const WORKERS: u32 = 3;
 const VALUE_BYTES: u32 = 100;
 /// Operations that nobody finishes while this test runs.
 const ENDLESS: u64 = 99_999_999;
-const RATE: u64 = 2_000;
 /// Short trials on a busy machine may lose some time between operations, but not half of it.
 const LEAST_OF_LITTLES_LAW: f64 = 0.6;
 const OPEN: &str = "open";
@@ -122,7 +114,7 @@ pub async fn check(options: &Options, mut tell: impl FnMut(&str, &Verdict)) -> R
             return Err(error);
         }
     };
-    let mut bench = Bench { options, outbox, servers, up };
+    let mut bench = Bench { options, outbox, servers, up, base: &SET_GET };
     bench.run_all(&mut tell).await;
     bench.servers.stop_all().await;
     Ok(())
@@ -146,7 +138,23 @@ struct Bench<'a> {
     servers: Servers,
     /// The server without a password.
     up: ServerUp,
+    /// What its trials are of where they are not of a certain workload.
+    base: &'static Base,
 }
+
+/// The workload of a driver's simplest trial.
+struct Base {
+    kind: Kind,
+    /// The operations of a trial; not divisible by the number of workers.
+    operations: u64,
+    /// Of an open loop, in operations per second.
+    rate: u64,
+}
+
+/// What drivers of a client library have …
+const SET_GET: Base = Base { kind: Kind::SetGet, operations: 2_000, rate: 2_000 };
+/// … and those of a task-queue library, of which some start a process for each task.
+const TASKS: Base = Base { kind: Kind::Tasks, operations: 100, rate: 100 };
 
 /// A trial that went well.
 struct Trial {
@@ -166,7 +174,12 @@ impl Bench<'_> {
             };
             tell(name, &verdict);
         };
-        let first = match self.simplest().await {
+        let mut first = self.simplest().await;
+        if matches!(first, Err(Stop::Refused(_))) {
+            self.base = &TASKS;
+            first = self.simplest().await;
+        }
+        let first = match first {
             Err(Stop::Refused(why)) => wrong(why),
             other => other,
         };
@@ -181,8 +194,6 @@ impl Bench<'_> {
         tests! {
             "leaves no process behind" => self.leaves_nobody();
             "shares an uneven number of operations among workers" => self.trial(|job| job.workers = WORKERS, noted);
-            "names each key by its worker" => self.names_keys();
-            "sets each key and then gets it" => self.takes_turns();
             "works until a time has passed" => self.trial(
                 |job| {
                     job.workload.operations = None;
@@ -190,44 +201,75 @@ impl Bench<'_> {
                 },
                 noted,
             );
-            "stores values of a given size" => self.sizes_values();
-            "sends several operations in one round trip" => self.trial(|job| job.workload.pipeline = 5, noted);
-            "keeps to a rate" => self.trial(|job| job.workload.rate = Some(RATE), kept_rate);
-            "tells latencies that fit its throughput" => self.trial(|_| {}, told_latencies);
+            "keeps to a rate" => self.kept_rate();
             "warms up for a time" => self.trial(|job| job.warmup = Warmup::Duration(Nanos::from_millis(50)), noted);
             "uses a Unix socket" => self.unix_socket();
             "gives a password" => self.password();
-            "deletes its keys" => self.trial(|job| job.delete_keys = true, noted);
-            "reads and writes keys that are there" => self.workload(Kind::ReadWrite, |_| {});
-            "sends the commands that a file lists" => self.workload(Kind::Commands, |_| {});
-            "sets and fetches fields of hashes" => self.workload(Kind::Hash, |job| job.delete_keys = true);
-            "pushes tasks to a list and takes each once" => self.workload(Kind::Queue, |_| {});
-            "acknowledges tasks, at a rate" => self.workload(
-                Kind::Queue,
-                |job| {
-                    job.workload.own.set(Factor::Acknowledge, Level::Flag(true));
-                    job.workload.rate = Some(RATE);
-                },
-            );
-            "does so with a stream" => self.workload(
-                Kind::Queue,
-                |job| {
-                    job.workload.own.set(Factor::Structure, Level::Word("stream"));
-                    job.workload.value_bytes = Some(100);
-                },
-            );
-            "acknowledges what it takes from a stream, until a time has passed" => self.workload(
-                Kind::Queue,
-                |job| {
-                    job.workload.own.set(Factor::Structure, Level::Word("stream"));
-                    job.workload.own.set(Factor::Acknowledge, Level::Flag(true));
-                    job.workload.operations = None;
-                    job.workload.duration_ns = Some(Nanos::from_millis(200));
-                    job.delete_keys = true;
-                },
-            );
-            "publishes messages that every subscriber receives" => self.workload(Kind::Pubsub, |_| {});
-            "notices an answer that is not what it stored" => self.notices_lies();
+        }
+        if self.base.kind == Kind::Tasks {
+            tests! {
+                "executes tasks in several programs" => self.trial(
+                    |job| {
+                        job.workers = WORKERS;
+                        job.workload.own.set(Factor::Processes, Level::Number(2));
+                    },
+                    noted,
+                );
+                "hands tasks over from several producers" => self.trial(
+                    |job| {
+                        job.workload.own.set(Factor::Producers, Level::Number(2));
+                        job.workload.own.set(Factor::Backlog, Level::Number(10));
+                    },
+                    noted,
+                );
+                "executes a body that takes its time" => self.body("sleep 2ms", |_| {});
+                "executes a body that takes CPU time" => self.body("cpu 1ms", |_| {});
+                "waits for the result of a task" => self.body("echo", |job| {
+                    job.workload.own.set(Factor::Results, Level::Flag(true));
+                    job.workload.value_bytes = Some(VALUE_BYTES);
+                });
+            }
+        } else {
+            tests! {
+                "names each key by its worker" => self.names_keys();
+                "sets each key and then gets it" => self.takes_turns();
+                "stores values of a given size" => self.sizes_values();
+                "sends several operations in one round trip" => self.trial(|job| job.workload.pipeline = 5, noted);
+                "tells latencies that fit its throughput" => self.trial(|_| {}, told_latencies);
+                "deletes its keys" => self.trial(|job| job.delete_keys = true, noted);
+                "reads and writes keys that are there" => self.workload(Kind::ReadWrite, |_| {});
+                "sends the commands that a file lists" => self.workload(Kind::Commands, |_| {});
+                "sets and fetches fields of hashes" => self.workload(Kind::Hash, |job| job.delete_keys = true);
+                "pushes tasks to a list and takes each once" => self.workload(Kind::Queue, |_| {});
+                "acknowledges tasks, at a rate" => self.workload(
+                    Kind::Queue,
+                    |job| {
+                        job.workload.own.set(Factor::Acknowledge, Level::Flag(true));
+                        job.workload.rate = Some(SET_GET.rate);
+                    },
+                );
+                "does so with a stream" => self.workload(
+                    Kind::Queue,
+                    |job| {
+                        job.workload.own.set(Factor::Structure, Level::Word("stream"));
+                        job.workload.value_bytes = Some(100);
+                    },
+                );
+                "acknowledges what it takes from a stream, until a time has passed" => self.workload(
+                    Kind::Queue,
+                    |job| {
+                        job.workload.own.set(Factor::Structure, Level::Word("stream"));
+                        job.workload.own.set(Factor::Acknowledge, Level::Flag(true));
+                        job.workload.operations = None;
+                        job.workload.duration_ns = Some(Nanos::from_millis(200));
+                        job.delete_keys = true;
+                    },
+                );
+                "publishes messages that every subscriber receives" => self.workload(Kind::Pubsub, |_| {});
+                "notices an answer that is not what it stored" => self.notices_lies();
+            }
+        }
+        tests! {
             "says when there is no server" => self.no_server();
             "refuses another version of the protocol" => self.refuses(
                 |job| job["protocol"] = json!(DRIVER_PROTOCOLS.end() + 998), &[FailureKind::Protocol],
@@ -244,13 +286,13 @@ impl Bench<'_> {
     }
 
     fn job(&self) -> Job {
-        Job {
+        let mut job = Job {
             protocol: 1,
             mode: self.options.mode.clone(),
             server: Endpoint { unix_socket: None, ..self.up.endpoint.clone() },
             workload: JobWorkload {
-                kind: Kind::SetGet,
-                operations: Some(OPERATIONS),
+                kind: self.base.kind,
+                operations: Some(self.base.operations),
                 duration_ns: None,
                 value_bytes: None,
                 pipeline: 1,
@@ -264,7 +306,11 @@ impl Bench<'_> {
             seed: 1,
             delete_keys: false,
             options: Default::default(),
+        };
+        if self.base.kind != Kind::SetGet {
+            ask_for(&mut job, self.base.kind);
         }
+        job
     }
 
     // ------------------------------------------------------------------------------------ well-formed trials
@@ -303,6 +349,21 @@ impl Bench<'_> {
         Ok(trial.ready.comparability.is_none().then_some(job))
     }
 
+    async fn kept_rate(&mut self) -> Outcome {
+        let &Base { operations, rate, .. } = self.base;
+        let mut job = self.job();
+        job.workload.rate = Some(rate);
+        kept_rate(&self.carry_out(job, OPEN).await?, operations, rate)
+    }
+
+    /// A trial of tasks that do something.
+    async fn body(&mut self, body: &str, change: impl FnOnce(&mut Job)) -> Outcome {
+        let mut job = self.job();
+        job.workload.own.set(Factor::Body, Level::Name(body.to_owned()));
+        change(&mut job);
+        self.carry_out(job, OPEN).await.map(|_| None)
+    }
+
     async fn names_keys(&mut self) -> Outcome {
         let Some(job) = self.exact_trial(|job| job.workers = WORKERS).await? else {
             return says_it_differs();
@@ -311,7 +372,7 @@ impl Bench<'_> {
         for worker in 0..WORKERS {
             let stem = format!("{}{worker}:", job.key_prefix);
             let (found, share) =
-                (look::beginning(&keys, &stem), JobWorkload::share(OPERATIONS, WORKERS, worker));
+                (look::beginning(&keys, &stem), JobWorkload::share(self.base.operations, WORKERS, worker));
             if found != share {
                 return wrong(format!(
                     "wrote {found} keys that begin with `{stem}`: worker {worker} has {share} operations"
@@ -364,19 +425,19 @@ impl Bench<'_> {
     /// A trial, step by step as in a run.
     async fn carry_out(&mut self, job: Job, server: &str) -> Result<Trial, Stop> {
         let key = server.to_owned();
-        let space = job.key_space();
-        let keep_keys = space.is_some();
-        match space {
+        match job.keys_before() {
             Some(space) => self.servers.fill(&ServerFill { key: key.clone(), space }).await?,
             None => self.reset(server).await?,
         }
+        let marks = job.marks();
         let (driver, ready) = self.ready(&job).await?;
         let warm = self.sample(server).await?;
         if job.delete_keys && warm.keys_added != 0 {
             return wrong(format!("{} keys of its warm-up are there when it is ready", warm.keys_added));
         }
         // Who works already leaves keys behind the flush.
-        if let Err(error) = self.servers.reset(&ServerReset { key, keep_keys }).await {
+        let reset = ServerReset { key, keys: job.keys_at_go(), marks: marks.iter().cloned().collect() };
+        if let Err(error) = self.servers.reset(&reset).await {
             return wrong(format!(
                 "is not at rest when it is ready, as one that does not wait for go: {error}"
             ));
@@ -390,7 +451,9 @@ impl Bench<'_> {
         }
         let (within, pids) = (self.options.within.into(), self.servers.pids());
         let result = driver.go(within, &pids, self.servers.note_done(server)).await?;
-        let counts = self.sample(server).await?;
+        let operations = result.done.operations;
+        let marks = marks.into_iter().map(|key| MarkSpace { key, operations }).collect();
+        let counts = self.servers.sample(&ServerSample { key: server.to_owned(), marks }).await?;
         let differs = ready.comparability.is_some();
         let circumstances = Circumstances {
             workload: &job.workload,
@@ -430,11 +493,13 @@ impl Bench<'_> {
     }
 
     async fn reset(&mut self, server: &str) -> Result<(), AgentError> {
-        self.servers.reset(&ServerReset { key: server.to_owned(), keep_keys: false }).await
+        self.servers
+            .reset(&ServerReset { key: server.to_owned(), keys: Keys::Flush, marks: Vec::new() })
+            .await
     }
 
     async fn sample(&mut self, server: &str) -> Result<ServerCounts, AgentError> {
-        self.servers.sample(&ServerSample { key: server.to_owned() }).await
+        self.servers.sample(&ServerSample { key: server.to_owned(), marks: Vec::new() }).await
     }
 
     /// One byte of every value that the server returns after `go` is changed on its way.
@@ -531,10 +596,14 @@ impl Bench<'_> {
             driver.expect("ready", |event| matches!(event, DriverEvent::Ready(_))).await?;
         }
         if stage == Stage::AtWork {
-            self.reset(OPEN).await?;
+            if job.keys_at_go() == Keys::Flush {
+                self.reset(OPEN).await?;
+            }
+            let commands = job.workload.commands();
+            let before = self.sample(OPEN).await?.sum(&commands).calls;
             driver.say(&json!({"go": true})).await;
             let deadline = Instant::now() + self.options.within;
-            while self.sample(OPEN).await?.calls("set") == 0 {
+            while self.sample(OPEN).await?.sum(&commands).calls == before {
                 if Instant::now() > deadline {
                     return wrong(format!("does nothing within {} of go", Nanos::from(self.options.within)));
                 }
@@ -557,7 +626,7 @@ fn ask_for(job: &mut Job, kind: Kind) {
     workload.kind = kind;
     workload.own = Own::defaults();
     match kind {
-        Kind::ReadWrite => workload.own.set(Factor::Keys, Level::Number(OPERATIONS / 4)),
+        Kind::ReadWrite => workload.own.set(Factor::Keys, Level::Number(SET_GET.operations / 4)),
         Kind::Commands => {
             let commands = vec![words(&["HSET", "{key}", "f{index}", "{value}"]), words(&["HLEN", "{key}"])];
             workload.own.set(Factor::Commands, Level::Commands(commands));
@@ -597,11 +666,11 @@ fn told_latencies(trial: &Trial) -> Outcome {
 }
 
 /// Operation k is due at k ÷ rate, so that the last one cannot be over before.
-fn kept_rate(trial: &Trial) -> Outcome {
-    let least = (OPERATIONS - 1) as f64 / RATE as f64;
+fn kept_rate(trial: &Trial, operations: u64, rate: u64) -> Outcome {
+    let least = (operations - 1) as f64 / rate as f64;
     let elapsed = trial.result.done.elapsed_ns.as_secs_f64();
     if elapsed < least * 0.99 {
-        return wrong(format!("was done after {elapsed:.3} s: at {RATE}/s it takes {least:.3} s"));
+        return wrong(format!("was done after {elapsed:.3} s: at {rate}/s it takes {least:.3} s"));
     }
     if trial.result.done.max_lag_ns.is_none() {
         return wrong("does not say how late it was: `max_lag_ns` is missing");
@@ -615,168 +684,4 @@ enum Stage {
     Start,
     Ready,
     AtWork,
-}
-
-/// A driver to which anything can be said.
-struct Bare {
-    child: Child,
-    input: Option<ChildStdin>,
-    output: Lines<ChildStdout>,
-    _stderr: Stderr,
-    within: Duration,
-}
-
-impl Bare {
-    fn start(options: &Options, outbox: Outbox) -> Result<Self, Stop> {
-        use std::process::Stdio;
-        let (_, mut command) = command(&options.program, &options.builtin)?;
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let pipes = |child: &mut Child| -> std::io::Result<_> {
-            let process = child.process().ok_or(std::io::ErrorKind::NotFound)?;
-            let (input, output, error) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
-            Ok((
-                ChildStdin::from_std(input.ok_or(std::io::ErrorKind::NotFound)?)?,
-                ChildStdout::from_std(output.ok_or(std::io::ErrorKind::NotFound)?)?,
-                ChildStderr::from_std(error.ok_or(std::io::ErrorKind::NotFound)?)?,
-            ))
-        };
-        let started = Child::spawn(&mut command, None).and_then(|mut child| Ok((pipes(&mut child)?, child)));
-        let ((input, output, stderr), child) =
-            started.map_err(|error| Stop::Wrong(format!("cannot be started: {error}")))?;
-        Ok(Self {
-            child,
-            input: Some(input),
-            output: Lines::new(output, MAX_LINE),
-            _stderr: Stderr::follow(stderr, "check".to_owned(), outbox),
-            within: options.within,
-        })
-    }
-
-    async fn say(&mut self, message: &Value) {
-        self.say_text(&format!("{message}\n")).await;
-    }
-
-    /// Who does not read shows it by what it does next.
-    async fn say_text(&mut self, text: &str) {
-        if let Some(input) = &mut self.input {
-            let _ = input.write_all(text.as_bytes()).await;
-        }
-    }
-
-    /// The next event but progress; `None` at the end of its output.
-    async fn event(&mut self) -> Result<Option<DriverEvent>, Stop> {
-        loop {
-            let Ok(line) = timeout(self.within, self.output.next()).await else {
-                return wrong(format!("says nothing within {}", Nanos::from(self.within)));
-            };
-            let line = match line {
-                Ok(Some(line)) => line,
-                Ok(None) => return Ok(None),
-                Err(bad) => return wrong(format!("printed {bad}")),
-            };
-            match serde_json::from_str(&line) {
-                Ok(DriverEvent::Progress { .. }) => {}
-                Ok(event) => return Ok(Some(event)),
-                Err(error) => {
-                    return wrong(format!("printed what is no event ({error}): {}", excerpt(&line)));
-                }
-            }
-        }
-    }
-
-    async fn expect(&mut self, due: &str, is_due: fn(&DriverEvent) -> bool) -> Result<(), Stop> {
-        match self.event().await? {
-            Some(event) if is_due(&event) => Ok(()),
-            Some(DriverEvent::Failed { kind: FailureKind::Unsupported, error }) => Err(Stop::Refused(error)),
-            Some(DriverEvent::Failed { kind, error }) => wrong(format!("failed ({kind}): {error}")),
-            Some(_) => wrong(format!("said something else when \"{due}\" was due")),
-            None => wrong(format!("ended its output when \"{due}\" was due")),
-        }
-    }
-
-    /// Closes its input. It has to end, and nobody may be left.
-    async fn end(mut self) -> Result<(), Stop> {
-        self.input = None;
-        let exited = timeout(END_WITHIN, self.child.exited()).await.is_ok();
-        let deadline = Instant::now() + FOLLOW_WITHIN;
-        let mut left = child::left_behind(self.child.pid());
-        while exited && left > 0 && Instant::now() < deadline {
-            sleep(POLL).await;
-            left = child::left_behind(self.child.pid());
-        }
-        drop(self.child);
-        child::end_orphans();
-        if !exited {
-            return wrong(format!("does not end within {}s of the end of its input", END_WITHIN.as_secs()));
-        }
-        match left {
-            0 => Ok(()),
-            1 => wrong("leaves a process behind"),
-            n => wrong(format!("leaves {n} processes behind")),
-        }
-    }
-}
-
-/// Passes on what client and server say to each other, on a port of its own. Where `lies` is set, one byte of every
-/// bulk string from the server is changed.
-async fn relay(upstream: (String, u16), lies: Rc<Cell<bool>>) -> std::io::Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let port = listener.local_addr()?.port();
-    tokio::task::spawn_local(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            let (upstream, lies) = (upstream.clone(), Rc::clone(&lies));
-            tokio::task::spawn_local(async move { pass_on(client, upstream, lies).await });
-        }
-    });
-    Ok(port)
-}
-
-async fn pass_on(client: TcpStream, upstream: (String, u16), lies: Rc<Cell<bool>>) -> std::io::Result<()> {
-    let server = TcpStream::connect(upstream).await?;
-    client.set_nodelay(true)?;
-    server.set_nodelay(true)?;
-    let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
-    tokio::task::spawn_local(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let read = from_server.read(&mut buffer).await?;
-        if read == 0 {
-            return to_client.shutdown().await;
-        }
-        if lies.get() {
-            distort(&mut buffer[..read]);
-        }
-        to_client.write_all(&buffer[..read]).await?;
-    }
-}
-
-/// Changes the first byte of every bulk string (`$3\r\nabc\r\n`) that has one.
-fn distort(reply: &mut [u8]) {
-    let mut at = 0;
-    while let Some(found) = reply[at..].iter().position(|&byte| byte == b'$') {
-        let digits = at + found + 1;
-        let count = reply[digits..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        at = digits + count;
-        if count > 0 && reply[digits] != b'0' && reply[at..].starts_with(b"\r\n") && at + 2 < reply.len() {
-            reply[at + 2] ^= 1;
-            at += 3;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_a_server_returns_as_a_value_is_distorted() {
-        let distorted = |reply: &str| {
-            let mut bytes = reply.as_bytes().to_vec();
-            distort(&mut bytes);
-            String::from_utf8(bytes).unwrap()
-        };
-        assert_eq!(distorted("+OK\r\n$2\r\n10\r\n$1\r\n4\r\n"), "+OK\r\n$2\r\n00\r\n$1\r\n5\r\n");
-        assert_eq!(distorted("+OK\r\n$-1\r\n$0\r\n\r\n:5\r\n$1"), "+OK\r\n$-1\r\n$0\r\n\r\n:5\r\n$1");
-    }
 }

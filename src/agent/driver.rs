@@ -18,9 +18,10 @@ use super::stderr::Stderr;
 use crate::host::child::{self, Child};
 use crate::measure::cpu;
 use crate::measure::machine::{self, MachineCpu};
+use crate::measure::memory;
 use crate::protocol::{
     AgentError, AgentErrorKind, Done, DriverEvent, FailureKind, Go, Job, MAX_LINE, Notice, Program, Ready,
-    TrialResult,
+    TrialResult, WorkerUse,
 };
 use crate::units::Nanos;
 
@@ -47,6 +48,8 @@ pub(super) struct Driver {
     heard: Instant,
     /// The process and those that it had started when it became ready.
     family: Vec<u32>,
+    /// Those of them that it named as the roots of what executes tasks.
+    workers: Vec<u32>,
     /// Whether it is worth looking for such. A built-in driver starts nobody; and to look through the threads of a
     /// process has the kernel keep an entry for each, over whose removal our `wait4` and the end of the threads can
     /// contend for milliseconds on a busy machine.
@@ -105,6 +108,7 @@ impl Driver {
             trial: trial.to_owned(),
             name,
             family: vec![child.pid()],
+            workers: Vec::new(),
             may_have_children: *program != Program::BuiltIn,
             child,
             input,
@@ -144,6 +148,12 @@ impl Driver {
                 if self.may_have_children {
                     self.family = cpu::family(self.child.pid());
                 }
+                if let Some(stranger) = ready.processes.iter().find(|pid| !self.family.contains(pid)) {
+                    let what =
+                        format!("says that process {stranger} executes its tasks, which is none of its own");
+                    return Err(self.end_with(Fault::new(what)).await);
+                }
+                self.workers.clone_from(&ready.processes);
                 Ok((self, ready))
             }
             Ok(Err(fault)) => Err(self.end_with(fault).await),
@@ -175,6 +185,7 @@ impl Driver {
             return Err(self.end_with(fault).await);
         }
         let threads_before = self.threads();
+        let workers_before = cpu::trees(&self.workers);
         let before = Moment::now(&self.family, servers);
         let started = Instant::now();
         let deadline = started + within.duration();
@@ -210,6 +221,7 @@ impl Driver {
             self.family = cpu::family(self.child.pid());
         }
         let after = Moment::now(&self.family, servers);
+        let workers = self.worker_use(workers_before);
         let threads_after = self.threads();
         let wall_ns = Nanos::from(self.heard.duration_since(started));
         let load1 = machine::load1();
@@ -224,12 +236,22 @@ impl Driver {
                 .and_then(|(before, after)| cpu::busiest(&before, &after)),
             total_cpu_ns: Nanos::from(usage.utime + usage.stime),
             peak_rss_bytes: usage.maxrss,
+            workers,
             foreign_cpu_ns: after.foreign_since(&before),
             steal_ns: after
                 .machine
                 .zip(before.machine)
                 .map(|(after, before)| less(after.steal, before.steal)),
             load1,
+        })
+    }
+
+    /// What the processes took that execute its tasks, if it named some.
+    fn worker_use(&self, before: Option<Nanos>) -> Option<WorkerUse> {
+        let used = |(after, before)| less(after, before);
+        (!self.workers.is_empty()).then(|| WorkerUse {
+            cpu_ns: cpu::trees(&self.workers).zip(before).map(used),
+            peak_rss_bytes: memory::peaks(&self.workers),
         })
     }
 

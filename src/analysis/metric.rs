@@ -1,6 +1,7 @@
 //! What of a trial is compared, and which way is better.
 
 use crate::analysis::samples::{Latencies, Trial};
+use crate::record::Quantity;
 
 /// A number of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,32 +20,14 @@ pub enum Metric {
     LatencyP999,
     /// The largest latency.
     LatencyMax,
-    /// CPU time of the client for each operation, in microseconds.
-    ClientCpu,
-    /// CPU time of the server for each operation, in microseconds.
-    ServerCpu,
-    /// Bytes that the server received and sent for each operation.
-    NetworkBytes,
-    /// Calls that the server counted for each operation.
-    ServerCalls,
-    /// Peak resident memory of the client, in bytes.
-    ClientMemory,
+    /// Whatever else there is.
+    Other(Quantity),
 }
 
-/// What kind of number a metric is: how it is worded, and which way is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MetricKind {
-    /// The larger one is the faster.
-    Throughput,
-    /// The smaller one is the faster.
-    Latency,
-    /// The smaller one is less.
-    Cost,
-}
+pub use crate::record::QuantityKind as MetricKind;
 
 impl Metric {
-    /// All of them.
-    pub const ALL: [Self; 12] = [
+    const OWN: [Self; 7] = [
         Self::OpsPerS,
         Self::LatencyMean,
         Self::LatencyP50,
@@ -52,12 +35,12 @@ impl Metric {
         Self::LatencyP99,
         Self::LatencyP999,
         Self::LatencyMax,
-        Self::ClientCpu,
-        Self::ServerCpu,
-        Self::NetworkBytes,
-        Self::ServerCalls,
-        Self::ClientMemory,
     ];
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::OWN.into_iter().chain(Quantity::ALL.map(Self::Other))
+    }
 
     /// Its column in `trials.csv`.
     #[must_use]
@@ -70,11 +53,7 @@ impl Metric {
             Self::LatencyP99 => "latency_p99_us",
             Self::LatencyP999 => "latency_p999_us",
             Self::LatencyMax => "latency_max_us",
-            Self::ClientCpu => "client_cpu_us_per_op",
-            Self::ServerCpu => "server_cpu_us_per_op",
-            Self::NetworkBytes => "network_bytes_per_op",
-            Self::ServerCalls => "server_calls_per_op",
-            Self::ClientMemory => "client_peak_rss_bytes",
+            Self::Other(quantity) => quantity.definition().column,
         }
     }
 
@@ -89,11 +68,7 @@ impl Metric {
             | Self::LatencyP99
             | Self::LatencyP999
             | Self::LatencyMax => MetricKind::Latency,
-            Self::ClientCpu
-            | Self::ServerCpu
-            | Self::NetworkBytes
-            | Self::ServerCalls
-            | Self::ClientMemory => MetricKind::Cost,
+            Self::Other(quantity) => quantity.definition().kind,
         }
     }
 
@@ -102,8 +77,7 @@ impl Metric {
     pub const fn unit(self) -> &'static str {
         match self {
             Self::OpsPerS => "op/s",
-            Self::NetworkBytes | Self::ClientMemory => "bytes",
-            Self::ServerCalls => "calls",
+            Self::Other(quantity) => quantity.definition().short_unit,
             _ => "µs",
         }
     }
@@ -141,11 +115,7 @@ impl Metric {
             Self::LatencyP99 => latency(|latency| latency.p99_us),
             Self::LatencyP999 => latency(|latency| latency.p999_us),
             Self::LatencyMax => latency(|latency| latency.max_us),
-            Self::ClientCpu => trial.cost.client_cpu_us,
-            Self::ServerCpu => trial.cost.server_cpu_us,
-            Self::NetworkBytes => trial.cost.network_bytes,
-            Self::ServerCalls => trial.cost.server_calls,
-            Self::ClientMemory => trial.cost.client_peak_rss_bytes,
+            Self::Other(quantity) => trial.quantities.get(quantity),
         }
     }
 }

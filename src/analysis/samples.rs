@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use crate::analysis::doubt::Doubts;
 use crate::experiment::Factor;
-use crate::record::{Cost, Flag, Status};
+use crate::record::{Flag, Quantities, Status};
 
 /// The columns of `trials.csv` that say what was compared with what; the same in every trial of a sample, unless the
 /// sample is mixed. Those of all settings are among them.
@@ -115,8 +115,8 @@ pub struct Trial {
     pub ops_per_s: f64,
     /// What is known of its latencies.
     pub latency: Option<Latencies>,
-    /// What an operation cost.
-    pub cost: Cost,
+    /// What else there is of it in numbers.
+    pub quantities: Quantities,
     /// Round-trip time between client and server in microseconds, where it was sampled.
     pub rtt_us: Option<f64>,
     /// What to mind about it.

@@ -12,7 +12,7 @@ use crate::experiment::Settings;
 use crate::latency;
 use crate::protocol::ServerIdentity;
 use crate::record::{
-    ClientLabel, Cost, Flag, HostLabel, LatencySummary, LinkKind, Status, TrialRecord, flags_of_cell,
+    ClientLabel, Flag, HostLabel, LatencySummary, LinkKind, Quantities, Status, TrialRecord, flags_of_cell,
 };
 
 /// The quantiles of `latency.csv`.
@@ -49,8 +49,8 @@ pub struct CellSummary {
     pub flags: BTreeMap<Flag, usize>,
     /// Of all operations of all attempts that ended well; absent where the mode cannot know it.
     pub latency: Option<LatencyProfile>,
-    /// The median of each cost over the attempts that tell it.
-    pub cost: Cost,
+    /// The median of each over the attempts that tell it.
+    pub quantities: Quantities,
 }
 
 /// The settings of a cell, and who took part.
@@ -175,7 +175,7 @@ pub struct CellAttempts {
     /// Repetition and throughput of the same.
     blocks: Vec<(u32, f64)>,
     littles: Vec<f64>,
-    costs: Vec<Cost>,
+    quantities: Vec<Quantities>,
     failed: usize,
     mixed: bool,
     flags: BTreeMap<Flag, usize>,
@@ -190,7 +190,7 @@ impl CellAttempts {
             good: Vec::new(),
             blocks: Vec::new(),
             littles: Vec::new(),
-            costs: Vec::new(),
+            quantities: Vec::new(),
             failed: 0,
             mixed: false,
             flags: BTreeMap::new(),
@@ -210,7 +210,7 @@ impl CellAttempts {
                 self.good.push((record.position as f64, measured.ops_per_s()));
                 self.blocks.push((record.repetition, measured.ops_per_s()));
                 self.littles.extend(littles_law(record));
-                self.costs.push(measured.cost());
+                self.quantities.push(Quantities::of(measured));
                 for &flag in &record.flags {
                     *self.flags.entry(flag).or_default() += 1;
                 }
@@ -260,24 +260,10 @@ impl CellAttempts {
             mixed: self.mixed,
             flags: flags_of_cell(self.flags, throughputs.len()),
             latency: latencies.and_then(LatencyProfile::of),
-            cost: median_cost(&self.costs),
+            quantities: Quantities::over(&self.quantities, median_of),
             cell: self.cell,
             control_of: self.control_of,
             label: self.label,
         }
-    }
-}
-
-fn median_cost(costs: &[Cost]) -> Cost {
-    let median = |of: fn(&Cost) -> Option<f64>| {
-        let values: Vec<f64> = costs.iter().filter_map(of).collect();
-        (!values.is_empty()).then(|| median_of(values))
-    };
-    Cost {
-        client_cpu_us: median(|cost| cost.client_cpu_us),
-        server_cpu_us: median(|cost| cost.server_cpu_us),
-        network_bytes: median(|cost| cost.network_bytes),
-        server_calls: median(|cost| cost.server_calls),
-        client_peak_rss_bytes: median(|cost| cost.client_peak_rss_bytes),
     }
 }

@@ -1,6 +1,7 @@
 //! `async-mt`: as `async`, but the tasks run on as many threads as there are CPUs for this process.
 
 use super::asynchronous::{commands, hash, pubsub, queue, read_write, set_get};
+use super::failure::Failure;
 use super::tasks::{self, Flavour, Sockets};
 use super::{CLIENT, Driver, MT_OPTIONS};
 use crate::experiment::{BuiltinMode, Threads};
@@ -26,5 +27,6 @@ pub(super) const DRIVER: Driver = Driver {
         Kind::Queue => tasks::connect(job, Flavour::MultiThread, Sockets::OneEach, queue),
         Kind::Pubsub => tasks::connect(job, Flavour::MultiThread, Sockets::OneEach, pubsub),
         Kind::Hash => tasks::connect(job, Flavour::MultiThread, Sockets::OneEach, hash),
+        Kind::Tasks => Err(Failure::lacks_workload(job)),
     },
 };

@@ -40,6 +40,7 @@ pub(super) const DRIVER: Driver = Driver {
         Kind::Queue => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, queue),
         Kind::Pubsub => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, pubsub),
         Kind::Hash => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, hash),
+        Kind::Tasks => Err(Failure::lacks_workload(job)),
     },
 };
 

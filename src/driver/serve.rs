@@ -160,8 +160,8 @@ fn carry_out(job: &Job, driver: &Driver, await_go: &mut AwaitGo<'_>) -> Result<D
         client: driver.mode.client.to_owned(),
         runtime: crew.runtime() + LIBC,
         workers: job.workers,
-        comparability: None,
         options: job.options.clone(),
+        ..Ready::default()
     })?;
     let start = Instant::now();
     let outcome = work(job, crew.as_mut(), Phase::measured(job, amount(job)?, start))?;
@@ -202,13 +202,12 @@ fn summarise(job: &Job, start: Instant, outcome: &Outcome) -> Result<Done, Failu
     Ok(Done {
         elapsed_ns: elapsed,
         operations: tallies().map(|tally| tally.done).sum(),
-        errors: 0,
         latency: Some(latency::encode(&outcome.latencies)),
         max_lag_ns: job.workload.rate.map(|_| max_lag.into()),
-        keys: None,
         calls: calls(job.workload.kind, outcome),
         delivered,
         progress: Some(outcome.progress.points(elapsed)),
+        ..Done::default()
     })
 }
 

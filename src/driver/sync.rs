@@ -34,6 +34,7 @@ pub(super) const DRIVER: Driver = Driver {
         Kind::Queue => threads::connect(job, queue),
         Kind::Pubsub => threads::connect(job, pubsub),
         Kind::Hash => threads::connect(job, hash),
+        Kind::Tasks => Err(Failure::lacks_workload(job)),
     },
 };
 

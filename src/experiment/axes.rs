@@ -67,6 +67,7 @@ impl Drafts<'_> {
             }
             (Shape::Flag, Form::Flags(flags)) => self.values(given, flags, |&flag| Ok(Level::Flag(flag))),
             (Shape::Word(known), Form::Words(words)) => self.words(given, words, known),
+            (Shape::Text { read, .. }, Form::Words(texts)) => self.values(given, texts, |text| read(text)),
             (Shape::Mode, Form::Words(names)) => self.names(given, names, Family::Mode),
             (Shape::Server, Form::Words(names)) => self.names(given, names, Family::Server),
             (Shape::Hosts, Form::Hosts(hosts)) => self.hosts(given, hosts),

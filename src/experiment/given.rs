@@ -57,7 +57,7 @@ impl Form {
             Shape::Time(_) => read!(Times),
             Shape::Share => read!(Fractions),
             Shape::Flag => read!(Flags),
-            Shape::Word(_) | Shape::Mode | Shape::Server => read!(Words),
+            Shape::Word(_) | Shape::Text { .. } | Shape::Mode | Shape::Server => read!(Words),
             Shape::Hosts => read!(Hosts),
             Shape::ServerArgs => At::deserialize(value).map(|at| at.map(Self::Args)),
             Shape::Commands => At::deserialize(value).map(|at| at.map(Self::Commands)),
@@ -258,6 +258,7 @@ fn schema_of(key: &Key, many: bool, generator: &mut SchemaGenerator) -> Schema {
                 words.iter().map(|(word, meaning)| json_schema!({ "description": meaning, "const": word }));
             any_of(json_schema!({ "type": "string", "oneOf": words.collect::<Vec<_>>() }))
         }
+        Shape::Text { examples, .. } => any_of(json_schema!({ "type": "string", "examples": examples })),
         Shape::Mode | Shape::Server => any_of(String::json_schema(generator)),
         Shape::Hosts => any_of(generator.subschema_for::<Hosts>()),
         Shape::ServerArgs => ArgLists::json_schema(generator),

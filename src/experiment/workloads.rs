@@ -4,6 +4,7 @@ use super::cells::{CellChecks, Conflict};
 use super::grid::TooTangled;
 use super::matrix::Draft;
 use super::{Factor, Level};
+use crate::setting::ECHO;
 use crate::workload::Kind;
 
 impl CellChecks<'_> {
@@ -14,7 +15,8 @@ impl CellChecks<'_> {
         self.weights(draft)?;
         self.options(draft)?;
         self.pipelines(draft)?;
-        self.sizes(draft)
+        self.sizes(draft)?;
+        self.tasks(draft)
     }
 
     fn modes_have_them(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
@@ -117,6 +119,37 @@ impl CellChecks<'_> {
                 },
                 only: None,
                 help: "leave `value_bytes` out, or ask for more".to_owned(),
+            },
+        )
+    }
+
+    fn tasks(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Body,
+                other: Factor::Results,
+                forbids: &|body, results| {
+                    matches!(body, Level::Name(body) if body == ECHO) && *results == Level::Flag(false)
+                },
+                says: &|_, _| "the result of an `echo` is waited for, so it has to be stored".to_owned(),
+                only: None,
+                help: "workload.results = true".to_owned(),
+            },
+        )?;
+        self.conflict(
+            draft,
+            &Conflict {
+                one: Factor::Processes,
+                other: Factor::Workers,
+                forbids: &|processes, workers| {
+                    matches!((processes, workers), (Level::Number(processes), Level::Number(workers)) if processes > workers)
+                },
+                says: &|processes, workers| {
+                    format!("{processes} worker programs cannot share {workers} workers: each has one at least")
+                },
+                only: None,
+                help: "ask for as many workers, or for fewer `processes`".to_owned(),
             },
         )
     }

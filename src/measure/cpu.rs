@@ -115,6 +115,14 @@ pub fn family(pid: u32) -> Vec<u32> {
     family
 }
 
+/// The time of several processes and of all their descendants, those that have ended among them; `None` without any, or where
+/// the system does not tell.
+#[must_use]
+pub fn trees(roots: &[u32]) -> Option<Nanos> {
+    let times: Option<Vec<Nanos>> = roots.iter().map(|&root| processes(&family(root))).collect();
+    times.filter(|times| !times.is_empty()).map(|times| Nanos(times.iter().map(|time| time.0).sum()))
+}
+
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod tests {

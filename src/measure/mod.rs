@@ -1,4 +1,5 @@
-//! What processes and the machine used: CPU time between two moments. Looks, never changes anything.
+//! What processes and the machine used: CPU time between two moments, peaks of memory. Looks, never changes anything.
 
 pub mod cpu;
 pub mod machine;
+pub mod memory;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::KeySpace;
+use super::{KeySpace, Keys};
 use crate::setting::{Amount, Named, Own, Settings, Warmup};
 use crate::units::Nanos;
 use crate::workload::Kind;
@@ -38,12 +38,31 @@ pub struct Job {
 }
 
 impl Job {
-    /// The keys that have to be there before a driver starts; `None` if the workload needs none.
+    /// The keys that have to be there, and no others, before a driver starts; `None` if it does not matter then what is there.
     #[must_use]
-    pub fn key_space(&self) -> Option<KeySpace> {
+    pub fn keys_before(&self) -> Option<KeySpace> {
         let keys = self.workload.keys_beforehand();
         let (prefix, value_bytes) = (self.key_prefix.clone(), self.workload.value_bytes);
-        (keys > 0).then_some(KeySpace { prefix, keys, value_bytes })
+        (self.keys_at_go() != Keys::Flush).then_some(KeySpace { prefix, keys, value_bytes })
+    }
+
+    /// What is done about keys when a driver is ready. What a library has put there by then must stay.
+    #[must_use]
+    pub fn keys_at_go(&self) -> Keys {
+        if self.workload.kind.workload().freedom.of_commands() {
+            Keys::Keep
+        } else if self.workload.keys_beforehand() > 0 {
+            Keys::Filled
+        } else {
+            Keys::Flush
+        }
+    }
+
+    /// The bitmap in which its operations mark themselves, if they do.
+    #[must_use]
+    pub fn marks(&self) -> Option<String> {
+        let marks = self.workload.kind.workload().marks.filter(|_| self.workload.verify)?;
+        Some(format!("{}{marks}", self.key_prefix))
     }
 }
 
@@ -138,7 +157,7 @@ impl JobWorkload {
     #[must_use]
     pub fn has_new_keys(&self) -> bool {
         let workload = self.kind.workload();
-        !workload.is_free && workload.pushers.is_none() && self.keys_beforehand() == 0
+        !workload.freedom.of_keys() && workload.pushers.is_none() && self.keys_beforehand() == 0
     }
 
     /// The version of the protocol that a job with this workload is of: version 1 knew one workload.
@@ -209,7 +228,7 @@ pub enum DriverEvent {
 }
 
 /// Every worker is connected and warm.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ready {
     /// Client library and version, such as `redis-rs 1.8.1`.
     pub client: String,
@@ -224,11 +243,17 @@ pub struct Ready {
     /// The options that it uses: all of its job, or it would have refused. Since version 2.
     #[serde(default, skip_serializing_if = "Named::is_empty")]
     pub options: Named,
+    /// With tasks: the processes that execute them, as roots of all that descends from them. What else belongs to the driver
+    /// is its producers. Since version 2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub processes: Vec<u32>,
+    /// With tasks: from the start of the first of these processes until its first task began, which had been waiting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cold_start_ns: Option<Nanos>,
 }
 
 /// What a driver claims to have done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(Default))]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Done {
     /// From `go` to the last reply of the last operation, by the driver's monotonic clock.
     pub elapsed_ns: Nanos,
@@ -252,10 +277,35 @@ pub struct Done {
     /// That each task or message was delivered once, where the job asks for verification. Since version 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivered: Option<Delivered>,
+    /// Of a task-queue library. Since version 2.
+    #[serde(flatten)]
+    pub tasks: Option<TaskClaim>,
     /// How far the work had come: pairs of nanoseconds since `go` and operations done by then, both ascending. A driver that
     /// does not count them may send [`DriverEvent::Progress`] while it works, which its agent puts here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Vec<(u64, u64)>>,
+}
+
+/// What a driver says besides of tasks that a library executed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TaskClaim {
+    /// Time that producers spent in handing tasks over, all of them together.
+    pub enqueue_ns: Nanos,
+    /// From when a task's latency counts until its body began, of every task that did begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_latency: Option<Latency>,
+    /// Tasks that were handed over and never came to their end; the first hundred of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<u64>,
+    /// Those of them that had begun.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub begun: Vec<u64>,
+    /// Tasks that were executed again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub twice: Vec<u64>,
+    /// How many tasks the library still has on the server, if some were lost and it can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<u64>,
 }
 
 /// The numbers of all tasks or messages that arrived, so put together that a set of them need not be kept: what was lost,

@@ -166,15 +166,31 @@ impl KeySpace {
     }
 }
 
-/// FLUSHALL SYNC, DBSIZE = 0, CONFIG RESETSTAT, and a baseline of INFO. On a server that is not to be flushed
-/// only the baseline is taken.
+/// What is done about keys, CONFIG RESETSTAT, and a baseline of INFO. On a server that is not to be flushed only the baseline
+/// is taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServerReset {
     /// [`ServerStart::key`].
     pub key: String,
-    /// Whether the keys of a [`ServerFill`] stay where they are.
+    /// What is done about keys.
     #[serde(default)]
-    pub keep_keys: bool,
+    pub keys: Keys,
+    /// Bitmaps that are removed in any case: operations are going to mark themselves there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<String>,
+}
+
+/// What a reset does about keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keys {
+    /// FLUSHALL SYNC, and there must be none then.
+    #[default]
+    Flush,
+    /// Those of a [`ServerFill`] stay, and there must be no others.
+    Filled,
+    /// All stay: a driver has some there that it needs.
+    Keep,
 }
 call!(ServerReset => (), "server.reset");
 
@@ -183,6 +199,28 @@ call!(ServerReset => (), "server.reset");
 pub struct ServerSample {
     /// [`ServerStart::key`].
     pub key: String,
+    /// Bitmaps in which operations marked themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<MarkSpace>,
+}
+
+/// A bitmap in which each of so many operations sets the bit of its number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkSpace {
+    /// Its key on the server.
+    pub key: String,
+    /// How many there are.
+    pub operations: u64,
+}
+
+/// What such bitmaps say together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marks {
+    /// Bits that are set, by BITCOUNT.
+    pub set: u64,
+    /// The first of the operations whose bits are not, by their numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<u64>,
 }
 
 /// What the server counted since the last reset.
@@ -220,6 +258,9 @@ pub struct ServerCounts {
     /// on the server's host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after_done: Option<BTreeMap<String, u64>>,
+    /// Of operations that mark themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub marks: Option<Marks>,
 }
 
 /// What a server counted of one command.
@@ -299,6 +340,7 @@ struct Written {
     sent_bytes: Option<u64>,
     connections: Option<u64>,
     after_done: Option<BTreeMap<String, u64>>,
+    marks: Option<Marks>,
 }
 
 impl From<Written> for ServerCounts {
@@ -328,6 +370,7 @@ impl From<Written> for ServerCounts {
             sent_bytes: written.sent_bytes,
             connections: written.connections,
             after_done: written.after_done,
+            marks: written.marks,
         }
     }
 }

@@ -131,6 +131,9 @@ pub struct TrialResult {
     pub total_cpu_ns: Nanos,
     /// Peak resident memory of the driver, from `wait4`.
     pub peak_rss_bytes: u64,
+    /// Of the processes of a task-queue library that execute tasks, where the driver named some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workers: Option<WorkerUse>,
     /// CPU time on this host between `go` and `done` that neither the driver nor a server of this agent used,
     /// where the system tells.
     pub foreign_cpu_ns: Option<Nanos>,
@@ -140,6 +143,15 @@ pub struct TrialResult {
     pub load1: Option<f64>,
 }
 call!(TrialGo => TrialResult, "trial.go");
+
+/// What the processes took that execute the tasks of a library: a part of what their driver took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerUse {
+    /// User and system CPU time between `go` and `done`, where the system tells.
+    pub cpu_ns: Option<Nanos>,
+    /// The sum of the peaks of their resident memory, of those that are there at `done`. What they share counts for each.
+    pub peak_rss_bytes: Option<u64>,
+}
 
 /// Kills a driver, whatever it does. A pending `trial.prepare` or `trial.go` is answered with `aborted`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

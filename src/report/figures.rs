@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use crate::analysis::drift::{LEVEL, drift as theil_sen};
 use crate::analysis::interval::{Interval, median_interval, median_of};
 use crate::analysis::metric::Metric;
+use crate::record::Quantity;
 use crate::report::cells::{Cell, nouns, range};
 use crate::report::facets::Layout;
 use crate::report::model::{DataTable, Figure, Kind, Mark, Panel, Series};
@@ -461,7 +462,8 @@ fn costs(id: &str, cells: &[Cell<'_>], drawn: &mut Drawn) {
     };
     let median =
         |cell: &Cell<'_>, metric| Some(values(cell, metric)).filter(|all| !all.is_empty()).map(median_of);
-    let sides = [("client", Metric::ClientCpu), ("server", Metric::ServerCpu)];
+    let sides =
+        [("client", Metric::Other(Quantity::ClientCpu)), ("server", Metric::Other(Quantity::ServerCpu))];
     let all: Vec<f64> =
         sides.iter().flat_map(|(_, metric)| cells.iter().flat_map(|cell| values(cell, *metric))).collect();
     if all.is_empty() {
@@ -500,11 +502,11 @@ fn costs(id: &str, cells: &[Cell<'_>], drawn: &mut Drawn) {
                 cell.facet.clone(),
                 cell.series.clone(),
                 cell.x_words.clone(),
-                said(Metric::ClientCpu, 1.0, 1),
-                said(Metric::ServerCpu, 1.0, 1),
-                said(Metric::NetworkBytes, 1.0, 0),
-                said(Metric::ServerCalls, 1.0, 2),
-                said(Metric::ClientMemory, 1.0 / MIB, 1),
+                said(Metric::Other(Quantity::ClientCpu), 1.0, 1),
+                said(Metric::Other(Quantity::ServerCpu), 1.0, 1),
+                said(Metric::Other(Quantity::NetworkBytes), 1.0, 0),
+                said(Metric::Other(Quantity::ServerCalls), 1.0, 2),
+                said(Metric::Other(Quantity::ClientMemory), 1.0 / MIB, 1),
             ]
         })
         .collect();

@@ -76,7 +76,7 @@ fn field<Row>(column: &Column<Row>) -> Json {
     if let Some(unit) = column.unit {
         put("unit", unit.into());
     }
-    put("description", column.description.into());
+    put("description", column.description.as_ref().into());
     let mut constraints = Map::new();
     if column.required {
         constraints.insert("required".to_owned(), true.into());

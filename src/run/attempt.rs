@@ -11,12 +11,16 @@ use tracing::info;
 
 use crate::experiment::{Factor, HostPair, Link, ModeSpec, ServerSpec, Settings};
 use crate::host::client::CallError;
+use crate::latency;
 use crate::plan::PlannedTrial;
 use crate::protocol::{
-    AgentErrorKind, AppliedPlacement, HostFacts, Job, JobWorkload, Ready, ServerCounts, ServerFill,
-    ServerPlace, ServerReset, ServerSample, ServerUp, TrialAbort, TrialGo, TrialPrepare, TrialReady,
+    AgentErrorKind, AppliedPlacement, HostFacts, Job, JobWorkload, MarkSpace, Ready, ServerCounts,
+    ServerFill, ServerPlace, ServerReset, ServerSample, ServerUp, TrialAbort, TrialGo, TrialPrepare,
+    TrialReady, TrialResult,
 };
-use crate::record::{ClientLabel, Flag, HostLabel, LinkKind, Measured, Part, Status, TrialRecord};
+use crate::record::{
+    ClientLabel, Flag, HostLabel, LinkKind, MarkTraffic, Measured, Part, Status, TaskFigures, TrialRecord,
+};
 use crate::run::fleet::{Fleet, is_unavailable, program, server_key};
 use crate::run::{RunError, flags, stop_requested, team};
 use crate::setting::Named;
@@ -227,7 +231,8 @@ async fn carry_out(
         return Err(Failure::for_good("the server has no Unix socket whose path could be told".to_owned()));
     }
 
-    if settings.workload.kind.workload().is_free && !up.flushes {
+    let freedom = settings.workload.kind.workload().freedom;
+    if freedom.of_keys() && !up.flushes {
         let kind = settings.workload.kind;
         let error = format!(
             "nobody knows which keys the workload `{kind}` leaves behind, and this server may not be flushed"
@@ -237,14 +242,14 @@ async fn carry_out(
     let job = job(fleet, trial, &up, record.attempt);
     *keys_at_risk = (!up.flushes).then(|| job.key_prefix.clone());
     let (workload, workers, key_prefix) = (job.workload.clone(), job.workers, job.key_prefix.clone());
-    let space = job.key_space();
-    let keep_keys = space.is_some();
-    if let Some(space) = space {
+    let keys = job.keys_at_go();
+    if let Some(space) = job.keys_before() {
         fleet.call(server_host, ServerFill { key: key.clone(), space }).await?;
     }
     let options = job.options.clone();
     let environment = environment(fleet, settings);
     let jobs = team::jobs(job, clients.len());
+    let marks = team::marks(&jobs);
     let asked: Vec<JobWorkload> = jobs.iter().map(|job| job.workload.clone()).collect();
     let prepare = clients.iter().zip(jobs).map(|(host, job)| {
         let call = TrialPrepare {
@@ -262,6 +267,7 @@ async fn carry_out(
     for TrialReady { ready, .. } in &ready {
         used_options(&options, &ready.options).map_err(Failure::for_good)?;
     }
+    let cold_start_ns = ready.iter().filter_map(|TrialReady { ready, .. }| ready.cold_start_ns).max();
     let labels: Vec<ClientLabel> = ready
         .into_iter()
         .map(|TrialReady { ready, placement }| label(ready, placement, &server_placed))
@@ -270,7 +276,7 @@ async fn carry_out(
     let may_differ = together.comparability.is_some();
     record.client = Some(together);
 
-    fleet.call(server_host, ServerReset { key: key.clone(), keep_keys }).await?;
+    fleet.call(server_host, ServerReset { key: key.clone(), keys, marks: marks.clone() }).await?;
     let begun = Instant::now();
     let go = clients.iter().map(|host| {
         let call = TrialGo { trial: name.to_owned(), timeout: left() };
@@ -278,7 +284,9 @@ async fn carry_out(
     });
     let results = try_join_all(go).await?;
     let wall = begun.elapsed().into();
-    let counts = fleet.call(server_host, ServerSample { key }).await?;
+    let done = results.iter().map(|result| result.done.operations);
+    let marks = marks.into_iter().zip(done).map(|(key, operations)| MarkSpace { key, operations });
+    let counts = fleet.call(server_host, ServerSample { key, marks: marks.collect() }).await?;
     let parts: Vec<Part> = results
         .into_iter()
         .zip(clients.iter().zip(labels).zip(distances))
@@ -298,7 +306,10 @@ async fn carry_out(
         differs: may_differ,
         ours: !matches!(fleet.experiment.servers[&settings.server], ServerSpec::External { .. }),
     };
-    let (measured, disturbed) = accept(&asked, &parts, wall, counts, &circumstances)?;
+    let (mut measured, disturbed) = accept(&asked, &parts, wall, counts, &circumstances)?;
+    if let Some(tasks) = &mut measured.tasks {
+        tasks.cold_start_ns = cold_start_ns;
+    }
     Ok(Outcome { measured, parts, disturbed })
 }
 
@@ -374,8 +385,33 @@ fn accept(
         max_lag_ns: result.done.max_lag_ns,
         load1: result.load1,
         progress: team::progress(parts),
+        tasks: tasks(&result, circumstances)?,
     };
     Ok((measured, disturbed))
+}
+
+/// What was measured of the tasks of a library, of which its driver has told something; but for the cold start, which it told
+/// when it was ready.
+fn tasks(result: &TrialResult, circumstances: &Circumstances<'_>) -> Result<Option<TaskFigures>, Failure> {
+    let Some(claim) = &result.done.tasks else { return Ok(None) };
+    let starts = claim.start_latency.as_ref().map(latency::decode).transpose();
+    let starts =
+        starts.map_err(|error| Failure::for_good(format!("when the driver's tasks began: {error}")))?;
+    let expected = verify::expected(&result.done, circumstances).map_err(Disagreement::from)?;
+    let asked = circumstances.workload;
+    let is_marked = asked.verify && asked.kind.workload().marks.is_some();
+    Ok(Some(TaskFigures {
+        producers: asked.pushers() * circumstances.clients,
+        enqueue_ns: claim.enqueue_ns,
+        start_latency: starts.as_ref().map(latency::encode),
+        start_summary: starts.as_ref().map(latency::summary),
+        cold_start_ns: None,
+        workers: result.workers,
+        marks: is_marked.then_some(MarkTraffic {
+            calls: result.done.operations,
+            bytes: expected.least_received + expected.least_sent,
+        }),
+    }))
 }
 
 fn job(fleet: &Fleet<'_>, trial: &PlannedTrial, up: &ServerUp, attempt: u32) -> Job {

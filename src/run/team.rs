@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::experiment::Warmup;
 use crate::latency;
 use crate::protocol::AppliedPlacement;
-use crate::protocol::{Done, Job, JobWorkload, TrialResult};
+use crate::protocol::{Done, Job, JobWorkload, Latency, TaskClaim, TrialResult, WorkerUse};
 use crate::record::{ClientLabel, HostLabel, Part};
 use crate::units::Nanos;
 use crate::verify::progress;
@@ -58,18 +58,7 @@ pub(super) fn result(parts: &[Part], wall: Nanos) -> Result<TrialResult, String>
         let all: Option<Vec<Nanos>> = results().map(of).collect();
         all.map(|all| Nanos(all.iter().map(|time| time.0).sum()))
     };
-    let mut all = Some(latency::empty());
-    for result in results() {
-        match (&mut all, &result.done.latency) {
-            (Some(all), Some(one)) => {
-                latency::merge(
-                    all,
-                    &latency::decode(one).map_err(|error| format!("a driver's latencies: {error}"))?,
-                );
-            }
-            _ => all = None,
-        }
-    }
+    let latency = merged(results().map(|result| result.done.latency.as_ref()))?;
     let keys = |result: &TrialResult| result.done.keys.unwrap_or(result.done.operations);
     let other_keys = results().any(|result| result.done.keys.is_some());
     Ok(TrialResult {
@@ -77,12 +66,13 @@ pub(super) fn result(parts: &[Part], wall: Nanos) -> Result<TrialResult, String>
             elapsed_ns: results().map(|result| result.done.elapsed_ns).max().unwrap_or_default(),
             operations: results().map(|result| result.done.operations).sum(),
             errors: results().map(|result| result.done.errors).sum(),
-            latency: all.as_ref().map(latency::encode),
+            latency,
             max_lag_ns: results().filter_map(|result| result.done.max_lag_ns).max(),
             keys: other_keys.then(|| results().map(keys).sum()),
             calls: calls(results()),
             // Each client has tasks of its own, and was held against them.
             delivered: None,
+            tasks: tasks(parts)?,
             // Of times that belong together only by chance; see `progress`.
             progress: None,
         },
@@ -91,10 +81,48 @@ pub(super) fn result(parts: &[Part], wall: Nanos) -> Result<TrialResult, String>
         busiest_thread_ns: results().filter_map(|result| result.busiest_thread_ns).max(),
         total_cpu_ns: sum(&|result| result.total_cpu_ns),
         peak_rss_bytes: results().map(|result| result.peak_rss_bytes).sum(),
+        workers: workers(results()),
         foreign_cpu_ns: told(&|result| result.foreign_cpu_ns),
         steal_ns: told(&|result| result.steal_ns),
         load1: results().filter_map(|result| result.load1).max_by(f64::total_cmp),
     })
+}
+
+/// Latencies of several clients as those of one; `None` if one of them does not know its own.
+fn merged<'a>(several: impl Iterator<Item = Option<&'a Latency>>) -> Result<Option<Latency>, String> {
+    let mut all = latency::empty();
+    for one in several {
+        let Some(one) = one else { return Ok(None) };
+        let one = latency::decode(one).map_err(|error| format!("a driver's latencies: {error}"))?;
+        latency::merge(&mut all, &one);
+    }
+    Ok(Some(latency::encode(&all)))
+}
+
+/// What all clients say of the tasks of a library, if all do; each was held against what it says of tasks that were lost.
+fn tasks(parts: &[Part]) -> Result<Option<TaskClaim>, String> {
+    let each: Option<Vec<&TaskClaim>> = parts.iter().map(|part| part.result.done.tasks.as_ref()).collect();
+    let Some(each) = each else { return Ok(None) };
+    Ok(Some(TaskClaim {
+        enqueue_ns: Nanos(each.iter().map(|tasks| tasks.enqueue_ns.0).sum()),
+        start_latency: merged(each.iter().map(|tasks| tasks.start_latency.as_ref()))?,
+        ..TaskClaim::default()
+    }))
+}
+
+/// What the worker processes of all clients took, if all have some.
+fn workers<'a>(results: impl Iterator<Item = &'a TrialResult>) -> Option<WorkerUse> {
+    let each: Vec<WorkerUse> = results.map(|result| result.workers).collect::<Option<_>>()?;
+    let sum = |of: fn(&WorkerUse) -> Option<u64>| each.iter().map(of).sum::<Option<u64>>();
+    Some(WorkerUse {
+        cpu_ns: sum(|one| one.cpu_ns.map(|time| time.0)).map(Nanos),
+        peak_rss_bytes: sum(|one| one.peak_rss_bytes),
+    })
+}
+
+/// The bitmaps in which the operations of each client mark themselves, if they do.
+pub(super) fn marks(jobs: &[Job]) -> Vec<String> {
+    jobs.iter().filter_map(Job::marks).collect()
 }
 
 /// The calls of all clients together, if all tell.
@@ -251,6 +279,7 @@ mod tests {
                 wall_ns: Nanos(elapsed),
                 cpu_ns: Some(Nanos(5)),
                 busiest_thread_ns: Some(Nanos(elapsed)),
+                workers: None,
                 total_cpu_ns: Nanos(6),
                 peak_rss_bytes: 7,
                 foreign_cpu_ns: None,

@@ -6,9 +6,10 @@ use redis::aio::MultiplexedConnection;
 
 use super::info::{self, Counters};
 use super::persistence::Persistence;
-use super::{client_limit, connect, description, said};
+use super::{client_limit, connect, description, marks, said};
 use crate::protocol::{
-    AgentError, AgentErrorKind, ClientLimit, Endpoint, KeySpace, ServerDescription, ServerIdentity,
+    AgentError, AgentErrorKind, ClientLimit, Endpoint, KeySpace, Keys, MarkSpace, Marks, ServerDescription,
+    ServerIdentity, ServerReset,
 };
 
 /// A connection to somebody else's server.
@@ -108,13 +109,17 @@ impl External {
     }
 
     /// Empties it if that is permitted, and takes the baseline.
-    pub(super) async fn reset(&mut self, keep_keys: bool) -> Result<(), AgentError> {
-        if !keep_keys {
+    pub(super) async fn reset(&mut self, request: &ServerReset) -> Result<(), AgentError> {
+        let keys = request.keys;
+        if keys == Keys::Flush {
             self.empty().await?;
         }
+        marks::clear(&mut self.connection, &request.marks)
+            .await
+            .map_err(|error| self.failed("did not answer DEL", &error))?;
         self.baseline = self.count().await?;
         self.at_done = None;
-        if self.flushes && !keep_keys && !self.baseline.is_empty() {
+        if self.flushes && keys == Keys::Flush && !self.baseline.is_empty() {
             let message =
                 format!("{} holds keys right after FLUSHALL: somebody else writes to it", self.name);
             return Err(AgentError::new(AgentErrorKind::Failed, message));
@@ -155,6 +160,15 @@ impl External {
         if let Err(error) = self.empty().await {
             tracing::warn!("{} is left with keys of the last trial: {error}", self.name);
         }
+    }
+
+    /// What operations have marked, if some do.
+    pub(super) async fn marks(&mut self, spaces: &[MarkSpace]) -> Result<Option<Marks>, AgentError> {
+        if spaces.is_empty() {
+            return Ok(None);
+        }
+        let marks = marks::read(&mut self.connection, spaces).await;
+        marks.map(Some).map_err(|error| self.failed("did not answer BITCOUNT and GETRANGE", &error))
     }
 
     /// Everything counted until now, by whomever.

@@ -105,6 +105,7 @@ impl Counters {
             sent_bytes: grown(self.sent_bytes, baseline.sent_bytes),
             connections: None,
             after_done: None,
+            marks: None,
         }
     }
 

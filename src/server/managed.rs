@@ -15,13 +15,14 @@ use tokio::time::Instant;
 use super::home::{Home, SOCKET, ServerDirectory};
 use super::info::{self, Counters};
 use super::persistence::Persistence;
-use super::{client_limit, connect, description, ports, said};
+use super::{client_limit, connect, description, marks, ports, said};
 use crate::experiment::{Address, data_directory};
 use crate::host::child::{self, Child};
 use crate::host::placement;
 use crate::host::programs;
 use crate::protocol::{
-    AgentError, AgentErrorKind, ClientLimit, Endpoint, KeySpace, ServerDescription, ServerIdentity,
+    AgentError, AgentErrorKind, ClientLimit, Endpoint, KeySpace, Keys, MarkSpace, Marks, ServerDescription,
+    ServerIdentity, ServerReset,
 };
 
 const READY_WITHIN: Duration = Duration::from_secs(10);
@@ -294,9 +295,13 @@ impl Managed {
     }
 
     /// Empties it, or leaves it the keys that were put there, resets its statistics, and takes the baseline.
-    pub(super) async fn reset(&mut self, keep_keys: bool) -> Result<(), AgentError> {
-        if !keep_keys {
+    pub(super) async fn reset(&mut self, request: &ServerReset) -> Result<(), AgentError> {
+        let keys = request.keys;
+        if keys == Keys::Flush {
             self.empty().await?;
+        }
+        if let Err(error) = marks::clear(&mut self.connection, &request.marks).await {
+            return Err(self.explain("DEL", &error).await);
         }
         let mut pipeline = redis::pipe();
         pipeline.cmd("CONFIG").arg("RESETSTAT").ignore().cmd("INFO").arg("all");
@@ -305,7 +310,7 @@ impl Managed {
             Err(error) => return Err(self.explain("CONFIG RESETSTAT and INFO", &error).await),
         };
         let baseline = self.counters(&info)?;
-        if baseline.keys() != self.filled {
+        if keys != Keys::Keep && baseline.keys() != self.filled {
             let (holds, filled) = (baseline.keys(), self.filled);
             return Err(self.failed(&format!("holds {holds} keys, and not the {filled} that were put there")));
         }
@@ -336,6 +341,17 @@ impl Managed {
         }
         self.filled = i64::try_from(space.keys).unwrap_or(i64::MAX);
         Ok(())
+    }
+
+    /// What operations have marked, if some do.
+    pub(super) async fn marks(&mut self, spaces: &[MarkSpace]) -> Result<Option<Marks>, AgentError> {
+        if spaces.is_empty() {
+            return Ok(None);
+        }
+        match marks::read(&mut self.connection, spaces).await {
+            Ok(marks) => Ok(Some(marks)),
+            Err(error) => Err(self.explain("BITCOUNT and GETRANGE", &error).await),
+        }
     }
 
     /// Everything counted until now.

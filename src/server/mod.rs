@@ -8,6 +8,7 @@ mod external;
 mod home;
 mod info;
 mod managed;
+mod marks;
 mod path;
 mod persistence;
 mod ports;
@@ -159,8 +160,8 @@ impl Servers {
     /// started.
     pub async fn reset(&mut self, request: &ServerReset) -> Result<(), AgentError> {
         match self.find(&request.key)? {
-            Server::Managed(server) => server.reset(request.keep_keys).await,
-            Server::External(server) => server.reset(request.keep_keys).await,
+            Server::Managed(server) => server.reset(request).await,
+            Server::External(server) => server.reset(request).await,
         }
     }
 
@@ -176,6 +177,7 @@ impl Servers {
                 Ok(ServerCounts {
                     connections: server.baseline.connections(),
                     after_done: after(&now, &server.at_done),
+                    marks: server.marks(&request.marks).await?,
                     ..now.since(&server.baseline)
                 })
             }
@@ -183,7 +185,8 @@ impl Servers {
             Server::External(server) => {
                 let now = server.count().await?;
                 let after_done = after(&now, &server.at_done);
-                Ok(ServerCounts { after_done, ..now.since(&server.baseline) })
+                let marks = server.marks(&request.marks).await?;
+                Ok(ServerCounts { after_done, marks, ..now.since(&server.baseline) })
             }
         }
     }

@@ -17,7 +17,7 @@ pub(super) const SETTING: Setting = Setting {
             _ => Err(format!("`backlog` is from 1 to {MOST}")),
         }),
     }],
-    kept: Kept::Own { workloads: &[Kind::Queue, Kind::Pubsub], default: Some(|| Level::Number(1_000)) },
+    kept: Kept::Own { workloads: &[Kind::Queue, Kind::Pubsub, Kind::Tasks], default: Some(|| Level::Number(1_000)) },
     columns: &[Column::of(
         "backlog",
         ColumnKind::Integer,

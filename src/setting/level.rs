@@ -150,6 +150,7 @@ impl Level {
             Shape::Commands => serde_json::from_value(value.clone()).ok().map(Self::Commands),
             Shape::Weights => serde_json::from_value(value.clone()).ok().map(Self::Weights),
             Shape::Options => serde_json::from_value(value.clone()).ok().map(Self::Named),
+            Shape::Text { read, .. } => read(value.as_str()?).ok(),
             Shape::Word(words) => {
                 let text = value.as_str()?;
                 words.iter().find(|(word, _)| *word == text).map(|(word, _)| Self::Word(word))

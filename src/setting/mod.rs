@@ -12,6 +12,7 @@
 mod acknowledge;
 mod amount;
 mod backlog;
+mod body;
 mod channels;
 mod commands;
 mod distribution;
@@ -28,10 +29,12 @@ mod options;
 mod own;
 mod pipeline;
 mod placement;
+mod processes;
 mod producers;
 mod publishers;
 mod rate;
 mod reads;
+mod results;
 mod server;
 mod server_args;
 mod settings;
@@ -49,6 +52,7 @@ use crate::workload::Kind;
 
 pub use amount::Amount;
 pub(crate) use amount::MOST_EXACT;
+pub(crate) use body::ECHO;
 pub use hosts::HostPair;
 pub use level::{Level, Share};
 pub(crate) use level::{or_absent, words};
@@ -125,6 +129,12 @@ factors! {
     Structure => structure,
     /// Whether a task stays on the server until it is done.
     Acknowledge => acknowledge,
+    /// What a task does.
+    Body => body,
+    /// Whether the results of tasks are stored.
+    Results => results,
+    /// Over how many programs the workers of a library are spread.
+    Processes => processes,
     /// How many push tasks.
     Producers => producers,
     /// How many publish messages.
@@ -189,6 +199,13 @@ pub enum Shape {
     Flag,
     /// One of these words, each with its meaning.
     Word(&'static [(&'static str, &'static str)]),
+    /// Text of a form of its own, with examples of it: two at least.
+    Text {
+        /// What it means.
+        read: fn(&str) -> Result<Level, String>,
+        /// For editors.
+        examples: &'static [&'static str],
+    },
     /// The name of a mode.
     Mode,
     /// The name of a server.

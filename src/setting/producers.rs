@@ -14,7 +14,7 @@ pub(super) const SETTING: Setting = Setting {
             _ => Err(format!("`producers` is from 1 to {MAX_WORKERS}")),
         }),
     }],
-    kept: Kept::Own { workloads: &[Kind::Queue], default: Some(|| Level::Number(1)) },
+    kept: Kept::Own { workloads: &[Kind::Queue, Kind::Tasks], default: Some(|| Level::Number(1)) },
     columns: &[Column::of(
         "producers",
         ColumnKind::Integer,

@@ -36,6 +36,7 @@ fn two_levels(factor: Factor) -> [Level; 2] {
         Shape::Share => [0.25, 0.75].map(|share| Level::Share(Share::new(share).unwrap())),
         Shape::Flag => [true, false].map(Level::Flag),
         Shape::Word(words) => [words[0], words[1]].map(|(word, _)| Level::Word(word)),
+        Shape::Text { read, examples } => [0, 1].map(|n| read(examples[n]).unwrap()),
         Shape::Mode | Shape::Server => ["a", "b"].map(|name| Level::Name(name.to_owned())),
         Shape::Hosts => ["a", "b"].map(|host| Level::Hosts(HostPair::same(host))),
         Shape::ServerArgs => ["a", "b"].map(|arg| Level::Args(vec![arg.to_owned()])),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::template::{Template, arguments};
-use super::{BACK_TO_BACK, Count, Expected, Unlikely, Workload, is_by_chance};
+use super::{BACK_TO_BACK, Count, Expected, Freedom, Unlikely, Workload, is_by_chance};
 use crate::protocol::JobWorkload;
 use crate::setting::{Factor, Level};
 
@@ -15,7 +15,7 @@ pub(super) const WORKLOAD: Workload = Workload {
     meaning: "The commands that are listed, in their order; or one of them, drawn by weight.",
     operation: "the commands that the file lists",
     commands: |asked| listed(asked).iter().map(|command| name(command)).collect(),
-    is_free: true,
+    freedom: Freedom::File,
     expect: |claim| {
         let operations = claim.operations;
         let commands = listed(claim.asked);

@@ -13,6 +13,7 @@ mod pubsub;
 mod queue;
 mod read_write;
 mod set_get;
+mod tasks;
 pub(crate) mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,12 +41,14 @@ pub enum Kind {
     Pubsub,
     /// An HSET followed by an HGET of the same field.
     Hash,
+    /// A task that a library executes.
+    Tasks,
 }
 
 impl Kind {
     /// All of them.
     pub const ALL: &'static [Self] =
-        &[Self::SetGet, Self::ReadWrite, Self::Commands, Self::Queue, Self::Pubsub, Self::Hash];
+        &[Self::SetGet, Self::ReadWrite, Self::Commands, Self::Queue, Self::Pubsub, Self::Hash, Self::Tasks];
 
     /// The word for each in files, and its meaning.
     pub(crate) const WORDS: &'static [(&'static str, &'static str)] = &{
@@ -69,6 +72,7 @@ impl Kind {
             Self::Queue => &queue::WORKLOAD,
             Self::Pubsub => &pubsub::WORKLOAD,
             Self::Hash => &hash::WORKLOAD,
+            Self::Tasks => &tasks::WORKLOAD,
         }
     }
 
@@ -115,8 +119,8 @@ pub struct Workload {
     pub commands: fn(&JobWorkload) -> Vec<String>,
     /// Keys that have to be there before a driver warms up, `<key_prefix><index>` from index 0 on.
     pub fill: fn(&JobWorkload) -> u64,
-    /// Whether what it does is up to the file: reads may find nothing then, and nobody knows which keys are left behind.
-    pub is_free: bool,
+    /// Who decides what an operation does on the server.
+    pub freedom: Freedom,
     /// Whether operations can share a round trip.
     pub can_pipeline: bool,
     /// Whether a worker begins an operation when its last one has ended, so that Little's law binds throughput to latency.
@@ -129,8 +133,35 @@ pub struct Workload {
     pub latencies: fn(operations: u64, workers: u64) -> u64,
     /// Whether a driver says of each of them, by sum and exclusive or of their numbers, that it was delivered once.
     pub is_delivered: bool,
+    /// The bitmap, behind the prefix of all keys, in which operation *k* sets bit *k* when it is done, if operations do.
+    pub marks: Option<&'static str>,
     /// What a server must have counted of what a driver claims.
     pub expect: fn(&Claim<'_>) -> Result<Expected, Unlikely>,
+}
+
+/// Who decides what an operation does on the server, where that is not the workload's own definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freedom {
+    /// Nobody.
+    None,
+    /// The file lists commands: reads may find nothing, and nobody knows which keys are left behind.
+    File,
+    /// A library, which besides may use any command, and has things on the server when a driver is ready that must stay.
+    Library,
+}
+
+impl Freedom {
+    /// Whether nobody knows beforehand which keys are read and which are left behind.
+    #[must_use]
+    pub const fn of_keys(self) -> bool {
+        !matches!(self, Self::None)
+    }
+
+    /// Whether nobody knows beforehand which commands are used.
+    #[must_use]
+    pub const fn of_commands(self) -> bool {
+        matches!(self, Self::Library)
+    }
 }
 
 /// What most workloads are: each worker sends its requests and waits for their replies.
@@ -141,13 +172,14 @@ const BACK_TO_BACK: Workload = Workload {
     operation: "",
     commands: |_| Vec::new(),
     fill: |_| 0,
-    is_free: false,
+    freedom: Freedom::None,
     can_pipeline: true,
     is_back_to_back: true,
     least_value_bytes: 0,
     pushers: None,
     latencies: |operations, _| operations,
     is_delivered: false,
+    marks: None,
     expect: |_| Ok(Expected::default()),
 };
 

@@ -130,6 +130,7 @@ pub(crate) fn ok(settings: &Settings, repetition: u32, ops_per_s: f64) -> TrialR
             wall_ns: Nanos(elapsed as u64 + 1_000_000),
             max_lag_ns: None,
             load1: Some(0.52),
+            tasks: None,
             progress: Some(
                 (0..12).map(|part| operations * (part + 1) / 12 - operations * part / 12).collect(),
             ),

@@ -18,7 +18,6 @@ use super::serve::{AwaitGo, converse};
 use crate::experiment::{LoadGenerator, Warmup};
 use crate::host::child;
 use crate::protocol::{Done, FailureKind, Job, Ready};
-use crate::setting::Named;
 use crate::workload::Kind;
 
 /// A warm-up that lasts some time is made of runs of about so many operations.
@@ -86,7 +85,7 @@ fn carry_out(job: &Job, tool: &Tool, argv: &[String], await_go: &mut AwaitGo<'_>
         runtime: "load generator".to_owned(),
         workers: job.workers,
         comparability: Some(differences(tool, job, operations, extra)),
-        options: Named::default(),
+        ..Ready::default()
     })?;
     let elapsed = (tool.elapsed)(&run(operations)?, operations).map_err(|error| {
         Failure::new(FailureKind::Other, format!("`{program}` printed what makes no sense: {error}"))
@@ -94,13 +93,8 @@ fn carry_out(job: &Job, tool: &Tool, argv: &[String], await_go: &mut AwaitGo<'_>
     Ok(Done {
         elapsed_ns: elapsed.into(),
         operations,
-        errors: 0,
-        latency: None,
-        max_lag_ns: None,
-        progress: None,
         keys: Some((tool.keys)(operations)),
-        calls: None,
-        delivered: None,
+        ..Done::default()
     })
 }
 

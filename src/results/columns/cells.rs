@@ -2,9 +2,10 @@
 
 use crate::analysis::stats::Throughput;
 use crate::analysis::summary::{CellSummary, LatencyProfile};
+use crate::record::{Definition, Quantity};
 use crate::results::columns::shared::{
-    AboutCell, Subject, control, hosts, identity, load, micros, other_settings, own_settings, parties,
-    placement,
+    AboutCell, Subject, control, hosts, identity, later_settings, load, micros, other_settings, own_settings,
+    parties, placement,
 };
 use crate::results::columns::{Column, Value};
 use crate::results::provenance::StopReason;
@@ -114,42 +115,20 @@ pub fn summary_columns() -> Vec<SummaryColumn> {
             |_, row| row.comparability().into(),
         ),
     ]);
-    columns.extend(cost());
+    let (costs, of_tasks) = Quantity::ALL.split_at(Quantity::ALL.len() - Quantity::OF_TASKS.len());
+    columns.extend(costs.iter().copied().map(quantity));
     columns.extend(own_settings());
+    columns.extend(later_settings());
+    columns.extend(of_tasks.iter().copied().map(quantity));
     columns
 }
 
 /// Under the names that they have in `trials.csv`.
-fn cost() -> Vec<SummaryColumn> {
-    vec![
-        SummaryColumn::number(
-            "client_cpu_us_per_op",
-            "CPU time of the client for each operation: median of the n, like the others that follow.",
-            |_, row| row.cost.client_cpu_us.into(),
-        )
-        .unit("µs"),
-        SummaryColumn::number(
-            "server_cpu_us_per_op",
-            "CPU time of the server for each operation.",
-            |_, row| row.cost.server_cpu_us.into(),
-        )
-        .unit("µs"),
-        SummaryColumn::number(
-            "network_bytes_per_op",
-            "Bytes that the server received and sent for each operation, by its own count.",
-            |_, row| row.cost.network_bytes.into(),
-        )
-        .unit("bytes"),
-        SummaryColumn::number(
-            "server_calls_per_op",
-            "Calls of whatever command that the server counted for each operation.",
-            |_, row| row.cost.server_calls.into(),
-        ),
-        SummaryColumn::number("client_peak_rss_bytes", "Peak resident memory of the client.", |_, row| {
-            row.cost.client_peak_rss_bytes.into()
-        })
-        .unit("bytes"),
-    ]
+fn quantity(quantity: Quantity) -> SummaryColumn {
+    let Definition { column, unit, meaning, .. } = quantity.definition();
+    let column = SummaryColumn::number(column, meaning, move |_, row| row.quantities.get(quantity).into());
+    let described = format!("{} Median of the n.", column.description);
+    SummaryColumn { unit: *unit, description: described.into(), ..column }
 }
 
 fn throughput() -> Vec<SummaryColumn> {

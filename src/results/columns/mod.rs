@@ -35,7 +35,7 @@ pub struct Column<Row> {
     /// Of the values, in words.
     pub unit: Option<&'static str>,
     /// What the values mean.
-    pub description: &'static str,
+    pub description: Cow<'static, str>,
     /// Whether every row has a value.
     pub required: bool,
     /// The only values there can be; empty if there are others.
@@ -97,7 +97,15 @@ impl<Row> Column<Row> {
         description: &'static str,
         value: impl for<'a> Fn(&'a Context, &'a Row) -> Value<'a> + Send + Sync + 'static,
     ) -> Self {
-        Self { name, kind, unit: None, description, required: false, one_of: &[], value: Box::new(value) }
+        Self {
+            name,
+            kind,
+            unit: None,
+            description: description.into(),
+            required: false,
+            one_of: &[],
+            value: Box::new(value),
+        }
     }
 
     fn text(

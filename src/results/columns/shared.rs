@@ -193,8 +193,16 @@ pub(super) fn other_settings<Row: AboutCell>() -> Vec<Column<Row>> {
 
 /// The settings that tables of earlier versions did not have, which stand at the end.
 pub(super) fn own_settings<Row: AboutCell>() -> Vec<Column<Row>> {
-    let own = Factor::columns().filter(|(factor, _)| factor.is_own());
+    let own = Factor::columns().filter(|(factor, column)| factor.is_own() && !LATER.contains(&column.name));
     own.map(|(_, column)| setting(column.name)).collect()
+}
+
+/// Settings that came after columns of another kind, and stand behind those.
+const LATER: [&str; 3] = ["body", "results", "processes"];
+
+/// Their columns.
+pub(super) fn later_settings<Row: AboutCell>() -> Vec<Column<Row>> {
+    LATER.into_iter().map(setting).collect()
 }
 
 /// A column of a setting, by its name.

@@ -2,9 +2,9 @@
 
 use crate::analysis::summary::littles_law;
 use crate::protocol::{JobWorkload, ServerCounts};
-use crate::record::{LatencySummary, Measured, TrialRecord};
+use crate::record::{Definition, LatencySummary, Measured, Quantity, TrialRecord};
 use crate::results::columns::shared::{
-    control, hosts, identity, load, micros, other_settings, own_settings, parties, placement,
+    control, hosts, identity, later_settings, load, micros, other_settings, own_settings, parties, placement,
 };
 use crate::results::columns::{Column, Kind, Value};
 use crate::units::Nanos;
@@ -46,43 +46,26 @@ pub fn columns() -> Vec<TrialColumn> {
         "Connections to the server when the client was ready; empty on a server that somebody else runs.",
         |_, row| server(row, |server| server.connections),
     ));
-    columns.extend(cost_of_an_operation());
+    columns.extend(COSTS_OF_AN_OPERATION.map(quantity));
     columns.extend(own_settings());
     columns.push(TrialColumn::integer(
         "server_keys_expiring",
         "Keys afterwards that will expire, less such keys before.",
         |_, row| server(row, |server| server.expiring_added.max(0).cast_unsigned()),
     ));
+    columns.extend(later_settings());
+    columns.extend(Quantity::OF_TASKS.map(quantity));
     columns
 }
 
-/// What an operation cost.
-fn cost_of_an_operation() -> Vec<TrialColumn> {
-    vec![
-        TrialColumn::number(
-            "client_cpu_us_per_op",
-            "CPU time of the client for each operation: client_cpu_s ÷ operations.",
-            |_, row| measured(row, |measured| measured.cost().client_cpu_us),
-        )
-        .unit("µs"),
-        TrialColumn::number(
-            "server_cpu_us_per_op",
-            "CPU time of the server for each operation: server_cpu_s ÷ operations.",
-            |_, row| measured(row, |measured| measured.cost().server_cpu_us),
-        )
-        .unit("µs"),
-        TrialColumn::number(
-            "network_bytes_per_op",
-            "Bytes that the server received and sent for each operation, by its own count.",
-            |_, row| measured(row, |measured| measured.cost().network_bytes),
-        )
-        .unit("bytes"),
-        TrialColumn::number(
-            "server_calls_per_op",
-            "Calls of whatever command that the server counted for each operation.",
-            |_, row| measured(row, |measured| measured.cost().server_calls),
-        ),
-    ]
+/// The memory of the client, and not that of an operation, stands elsewhere.
+const COSTS_OF_AN_OPERATION: [Quantity; 4] =
+    [Quantity::ClientCpu, Quantity::ServerCpu, Quantity::NetworkBytes, Quantity::ServerCalls];
+
+fn quantity(quantity: Quantity) -> TrialColumn {
+    let &Definition { column, unit, meaning, of, .. } = quantity.definition();
+    let column = TrialColumn::number(column, meaning, move |_, row| measured(row, of));
+    TrialColumn { unit, ..column }
 }
 
 /// Which attempt, and how it ended.

@@ -12,7 +12,7 @@ use serde::de::value::Error;
 
 use crate::analysis::doubt::{Doubt, Doubts};
 use crate::analysis::samples::{Failure, LABELS, Label, Latencies, Trial, is_younger};
-use crate::record::{Cost, Flag, Status};
+use crate::record::{Flag, Quantities, Quantity, Status};
 use crate::results::read::rows::{Cutter, Fields};
 use crate::results::read::{ReadError, newlines};
 
@@ -36,16 +36,14 @@ const VALUES: [&str; 16] = [
     "latency_max_us",
 ];
 
-/// Columns from which the cost of an operation follows; their places are in [`Header`] in this order. A table of an earlier
-/// version, or of somebody else, may lack some.
-const COSTS: [&str; 6] = [
-    "operations",
-    "client_cpu_s",
-    "server_cpu_s",
-    "client_peak_rss_bytes",
-    "network_bytes_per_op",
-    "server_calls_per_op",
-];
+/// Columns that give the quantities of a trial, each if it is there: a table of an earlier version, or of somebody else, may
+/// lack some. Their places are in [`Header`], behind those of [`OLDER`].
+fn quantity_columns() -> impl Iterator<Item = &'static str> {
+    OLDER.into_iter().chain(Quantity::ALL.map(|quantity| quantity.definition().column))
+}
+
+/// Columns from which CPU times of an operation follow where they have none of their own.
+const OLDER: [&str; 3] = ["operations", "client_cpu_s", "server_cpu_s"];
 
 /// Stands between the fields of a key, and is no byte of a text.
 const BETWEEN: u8 = 0xff;
@@ -58,7 +56,7 @@ pub(super) struct Header {
     /// The same without those that are missing, neighbours together.
     label_spans: Vec<RangeInclusive<usize>>,
     values: [usize; VALUES.len()],
-    costs: [Option<usize>; COSTS.len()],
+    quantities: Vec<Option<usize>>,
 }
 
 impl Header {
@@ -83,8 +81,9 @@ impl Header {
         };
         let values = VALUES.map(|name| find(name).unwrap_or_default());
         let labels: Vec<Option<usize>> = LABELS.iter().map(|name| find(name)).collect();
-        let costs = COSTS.map(|name| names.iter().position(|field| *field == name.as_bytes()));
-        let header = Self { width: names.len(), label_spans: spans(&labels), labels, values, costs };
+        let place = |name: &str| names.iter().position(|field| *field == name.as_bytes());
+        let quantities = quantity_columns().map(place).collect();
+        let header = Self { width: names.len(), label_spans: spans(&labels), labels, values, quantities };
         if missing.is_empty() {
             return Ok((header, mark + cutter.at()));
         }
@@ -168,7 +167,7 @@ impl Rows {
                     .ok_or("ops_per_s is empty, and the status is ok")
                     .and_then(|value| if value > 0.0 { Ok(value) } else { Err("ops_per_s is 0") })?,
                 latency: row.latencies()?,
-                cost: row.cost()?,
+                quantities: row.quantities()?,
                 rtt_us: row.number("rtt_us")?,
                 flags,
                 doubts,
@@ -293,24 +292,20 @@ impl<'a> Row<'a> {
             .map_err(|_| format!("`{text}` in column {name} is no time as in RFC 3339"))
     }
 
-    /// What an operation cost, as far as the table tells.
-    fn cost(&self) -> Result<Cost, String> {
-        let mut values = [None; COSTS.len()];
-        for ((value, name), place) in values.iter_mut().zip(COSTS).zip(self.header.costs) {
-            *value = Self::number_in(place.map_or(b"", |place| self.fields.get(place)), name)?;
-        }
-        let [operations, client_cpu_s, server_cpu_s, client_peak_rss_bytes, network_bytes, server_calls] =
-            values;
-        let micros = |seconds: Option<f64>| {
-            let (seconds, operations) = seconds.zip(operations)?;
-            Some(seconds * 1e6 / operations).filter(|each| each.is_finite())
+    /// As far as the table tells.
+    fn quantities(&self) -> Result<Quantities, String> {
+        let value = |at: usize, name| {
+            let place = self.header.quantities[at];
+            Self::number_in(place.map_or(b"", |place| self.fields.get(place)), name)
         };
-        Ok(Cost {
-            client_cpu_us: micros(client_cpu_s),
-            server_cpu_us: micros(server_cpu_s),
-            network_bytes,
-            server_calls,
-            client_peak_rss_bytes,
+        let each_us = |at: usize| -> Result<Option<f64>, String> {
+            let (operations, seconds) = (value(0, OLDER[0])?, value(at, OLDER[at])?);
+            Ok(seconds.zip(operations).map(|(s, n)| s * 1e6 / n).filter(|each| each.is_finite()))
+        };
+        Quantities::try_from_each(|quantity| match quantity {
+            Quantity::ClientCpu => each_us(1),
+            Quantity::ServerCpu => each_us(2),
+            _ => value(OLDER.len() + quantity as usize, quantity.definition().column),
         })
     }
 
