@@ -16,16 +16,17 @@ use orchestrate::results::columns::{Column, Kind, cells, progress, trials};
 
 #[test]
 fn every_toml_block_is_an_experiment() {
-    let client = Source {
-        name: "included".to_owned(),
-        directory: PathBuf::new(),
-        bytes: b"[mode.included]\ncommand = [\"client\"]\n".to_vec(),
+    let made_up = b"[mode.included]\ncommand = [\"client\"]\n";
+    let included = |path: &Path| {
+        let bytes = std::fs::read(root().join("docs").join(path)).unwrap_or_else(|_| made_up.to_vec());
+        Source { name: "included".to_owned(), directory: PathBuf::new(), bytes }
     };
     for document in documents() {
         for block in blocks(&document, "toml") {
             let name = format!("{}:{}", document.path.display(), block.line);
             let main = Source { name, directory: PathBuf::new(), bytes: completed(&block.text).into_bytes() };
-            let included = vec![client.clone(); experiment::includes(&main).len()];
+            let included: Vec<Source> =
+                experiment::includes(&main).iter().map(|path| included(path)).collect();
             if let Err(diagnostics) = experiment::parse(&main, &included, &driver::BUILTIN) {
                 panic!("{diagnostics}");
             }

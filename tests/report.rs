@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use orchestrate::analysis::samples::{Failure, LABELS, Label, Sample, Samples, Trial};
+use orchestrate::analysis::samples::{Failure, LABELS, Label, Latencies, Sample, Samples, Trial};
 use orchestrate::record::{Flag, Status};
 use orchestrate::report::{self, draw, html, markdown, png};
 
@@ -62,6 +62,38 @@ fn a_winner_is_named_only_where_intervals_do_not_overlap() {
     assert!(close.starts_with("no single fastest"), "{close}");
     let peak = answer(vec![cell("sync", 1, &SLOW), cell("async", 1, &FAST), cell("async", 2, &ALIKE)]);
     assert!(peak.starts_with("async is the fastest: highest with 2 workers"), "{peak}");
+}
+
+#[test]
+fn at_a_rate_the_answer_is_a_latency() {
+    let at_rate = |mode: &str, medians: &[f64]| {
+        let mut cell = with(cell(mode, 1, &[20.0; 6]), &[("rate", "20"), ("workload", "tasks")]);
+        for (trial, p50_us) in cell.trials.iter_mut().zip(medians) {
+            trial.latency = Some(Latencies { p50_us: *p50_us, ..Latencies::default() });
+        }
+        cell
+    };
+    let clear = answer(vec![at_rate("polls", &FAST), at_rate("blocks", &SLOW)]);
+    assert_eq!(
+        clear,
+        "blocks with 1 worker has the lowest latency of 2 cells at this rate: median 1,011 µs, 95% interval 1,002–1,018."
+    );
+    let close = answer(vec![at_rate("one", &FAST), at_rate("other", &ALIKE)]);
+    assert!(close.starts_with("no single lowest latency at this rate. The lowest is that of one"), "{close}");
+    assert!(close.ends_with("other with 1 worker cannot be told apart from it."), "{close}");
+    let mut late = at_rate("late", &SLOW);
+    for trial in &mut late.trials {
+        trial.flags = vec![Flag::BehindSchedule];
+    }
+    let report = report::build(&samples(vec![late, at_rate("blocks", &FAST)]), &[]);
+    let answer = &report.sections[0].answer;
+    assert!(
+        answer.findings[0].contains("Left out: late with 1 worker (did not keep the rate)."),
+        "{answer:?}"
+    );
+    let table = answer.latencies.as_ref().unwrap();
+    assert_eq!((table.rows.len(), answer.peaks.is_none()), (2, true));
+    assert!(table.columns.iter().any(|column| column.0 == "Due, tasks/s"), "{table:?}");
 }
 
 #[test]

@@ -143,7 +143,9 @@ impl Progress {
         let what = self.name(&record.settings, record.repetition, record.control_of.is_some());
         let outcome = match (&record.measured, &record.error) {
             (Some(measured), _) => {
-                format!("ok  {:.0} ops/s{}", measured.ops_per_s(), flags(record))
+                let noun = record.settings.workload.kind.workload().noun;
+                let unit = if noun == "operations" { "ops" } else { noun };
+                format!("ok  {:.0} {unit}/s{}", measured.ops_per_s(), flags(record))
             }
             (None, error) => {
                 let error = error.as_deref().unwrap_or("no reason is known");

@@ -3,11 +3,13 @@
 use crate::analysis::doubt::{Doubt, Doubted};
 use crate::analysis::interval::MIN_TRIALS;
 use crate::analysis::metric::Metric;
+use crate::record::Quantity;
 use crate::report::against::against;
 use crate::report::cells::{Cell, Standing, nouns, range};
 use crate::report::facets::Layout;
 use crate::report::model::{Answer, DataTable};
 use crate::report::numbers::{grouped, list};
+use crate::report::open_loop;
 
 /// Sentences about so many groups of cells; more are left to the table.
 const FINDINGS: usize = 12;
@@ -35,7 +37,7 @@ pub fn answer(cells: &[Cell<'_>], layout: &Layout) -> Answer {
                  corrected by Holm for all cells of the picture, and an interval of the ratio that does not hold 1.";
         beside = Some(table);
     }
-    Answer { findings, peaks: peaks(&facets), beside, rule }
+    Answer { findings, peaks: peaks(&facets), latencies: open_loop::table(cells), beside, rule }
 }
 
 fn rule(cells: usize) -> String {
@@ -92,6 +94,9 @@ fn sentence(cells: &[Cell<'_>]) -> String {
     let with_trials: Vec<&Cell<'_>> = cells.iter().filter(|cell| !cell.values.is_empty()).collect();
     if with_trials.is_empty() {
         return "no trial ended well, so nothing can be said.".to_owned();
+    }
+    if let Some(said) = open_loop::sentence(&with_trials) {
+        return said;
     }
     let quotable = with_trials.iter().copied().filter(|cell| cell.median().is_some());
     let highest =
@@ -262,22 +267,31 @@ fn unranked(cells: &[&Cell<'_>], standings: &[Standing]) -> String {
 /// Where each series is highest, if the horizontal axis varies. Every series has a row, also one of which nothing is quoted.
 fn peaks(facets: &[&[Cell<'_>]]) -> Option<DataTable> {
     let heading = format!("Median, {}/s", nouns(facets.iter().copied().flatten()));
+    let place = [("Group", false), ("Series", false), ("Highest with", false)];
+    let height = [(heading.as_str(), true), ("95% interval", true)];
+    let others = [("Each costs", false), ("Not told apart", false), ("Left out", false)];
+    let columns: Vec<_> = place.into_iter().chain(height).chain(others).collect();
     let mut table = DataTable::new(
-        "Where each is highest, and what its intervals do not tell apart from that",
-        &[
-            ("Group", false),
-            ("Series", false),
-            ("Highest with", false),
-            (heading.as_str(), true),
-            ("95% interval", true),
-            ("Not told apart", false),
-            ("Left out", false),
-        ],
+        "Where each is highest, what that costs, and what its intervals do not tell apart from it",
+        &columns,
     );
-    let all = || facets.iter().flat_map(|facet| facet.chunk_by(|a, b| a.series == b.series));
+    // At a rate none is higher than another.
+    let closed = || facets.iter().filter(|facet| !open_loop::is_of(facet.iter()));
+    let all = || closed().flat_map(|facet| facet.chunk_by(|a, b| a.series == b.series));
     let varies = all().any(|series| series.len() > 1);
     table.rows.extend(all().map(peak));
     varies.then(|| table.without_empty_columns())
+}
+
+/// What an operation costs, as far as the trials tell: CPU time of client and server together, calls and bytes.
+pub(super) fn price(cell: &Cell<'_>) -> String {
+    let cpu = cell.median_told(Quantity::ClientCpu).zip(cell.median_told(Quantity::ServerCpu));
+    let told = [
+        cpu.map(|(client, server)| format!("{} µs CPU", grouped(client + server))),
+        cell.median_told(Quantity::ServerCalls).map(|calls| format!("{calls:.1} calls")),
+        cell.median_told(Quantity::NetworkBytes).map(|bytes| format!("{} bytes", grouped(bytes.round()))),
+    ];
+    told.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// The row of one series.
@@ -299,15 +313,9 @@ fn peak(series: &[Cell<'_>]) -> Vec<String> {
         .collect();
     let left_out = list(&left_out, 4);
     let Some(top) = top else {
-        return vec![
-            series[0].facet.clone(),
-            series[0].series.clone(),
-            none(),
-            none(),
-            none(),
-            none(),
-            left_out,
-        ];
+        // Of place, median, interval and what is not told apart; nothing is said of a price.
+        let [facet, name] = [series[0].facet.clone(), series[0].series.clone()];
+        return vec![facet, name, none(), none(), none(), String::new(), none(), left_out];
     };
     let close: Vec<String> = quotable
         .iter()
@@ -335,13 +343,7 @@ fn peak(series: &[Cell<'_>]) -> Vec<String> {
         }
         _ => "nothing: a clear peak".to_owned(),
     };
-    vec![
-        top.facet.clone(),
-        top.series.clone(),
-        top.x_words.clone(),
-        top.median().map_or_else(none, grouped),
-        top.interval.map_or_else(none, range),
-        close,
-        left_out,
-    ]
+    let height = [top.median().map_or_else(none, grouped), top.interval.map_or_else(none, range)];
+    let place = [top.facet.clone(), top.series.clone(), top.x_words.clone()];
+    place.into_iter().chain(height).chain([price(top), close, left_out]).collect()
 }

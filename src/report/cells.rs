@@ -7,11 +7,11 @@ use rayon::prelude::*;
 
 use crate::analysis::drift::drift;
 use crate::analysis::groups::{TwoGroups, two_groups};
-use crate::analysis::interval::{Interval, median_interval};
+use crate::analysis::interval::{Interval, median_interval, median_of};
 use crate::analysis::outliers::outlying_trials;
 use crate::analysis::samples::Sample;
 use crate::analysis::stats::Throughput;
-use crate::record::{Flag, flags_of_cell};
+use crate::record::{Flag, Quantity, flags_of_cell};
 use crate::report::facets::{Layout, natural};
 use crate::report::numbers::grouped;
 use crate::workload::{Kind, noun};
@@ -75,6 +75,18 @@ pub struct Cell<'a> {
 }
 
 impl Cell<'_> {
+    /// Of every trial that tells it.
+    #[must_use]
+    pub fn told(&self, quantity: Quantity) -> Vec<f64> {
+        self.sample.trials.iter().filter_map(|trial| trial.quantities.get(quantity)).collect()
+    }
+
+    /// The median of the same.
+    #[must_use]
+    pub fn median_told(&self, quantity: Quantity) -> Option<f64> {
+        Some(self.told(quantity)).filter(|told| !told.is_empty()).map(median_of)
+    }
+
     /// Series and place, such as `async with 50 workers`.
     #[must_use]
     pub fn name(&self) -> String {

@@ -7,7 +7,6 @@ use rayon::prelude::*;
 
 use crate::analysis::drift::{LEVEL, drift as theil_sen};
 use crate::analysis::interval::{Interval, median_interval, median_of};
-use crate::analysis::metric::Metric;
 use crate::record::Quantity;
 use crate::report::cells::{Cell, nouns, range};
 use crate::report::facets::Layout;
@@ -450,64 +449,38 @@ fn strips(id: &str, cells: &[Cell<'_>], drawn: &mut Drawn) {
     });
 }
 
-/// CPU time of client and server for each operation, and in the table what else it costs.
+/// CPU time of each side for each operation, and in the table what else it costs.
 fn costs(id: &str, cells: &[Cell<'_>], drawn: &mut Drawn) {
-    let values = |cell: &Cell<'_>, metric: Metric| {
-        cell.sample
-            .trials
-            .iter()
-            .filter_map(|trial| metric.of(trial))
-            .filter(|cost| cost.is_finite())
-            .collect::<Vec<_>>()
-    };
-    let median =
-        |cell: &Cell<'_>, metric| Some(values(cell, metric)).filter(|all| !all.is_empty()).map(median_of);
-    let sides =
-        [("client", Metric::Other(Quantity::ClientCpu)), ("server", Metric::Other(Quantity::ServerCpu))];
+    let client = [("client", Quantity::ClientCpu)];
+    let of_tasks = [("producers", Quantity::ProducerCpu), ("workers", Quantity::WorkerCpu)];
+    let is_told = cells.iter().any(|cell| !cell.told(Quantity::WorkerCpu).is_empty());
+    let sides: Vec<(&str, Quantity)> = if is_told { of_tasks.to_vec() } else { client.to_vec() }
+        .into_iter()
+        .chain([("server", Quantity::ServerCpu)])
+        .collect();
     let all: Vec<f64> =
-        sides.iter().flat_map(|(_, metric)| cells.iter().flat_map(|cell| values(cell, *metric))).collect();
+        sides.iter().flat_map(|(_, quantity)| cells.iter().flat_map(|cell| cell.told(*quantity))).collect();
     if all.is_empty() {
         return;
     }
-    let panels = sides.iter().flat_map(|&(side, metric)| {
+    let panels = sides.iter().flat_map(|&(side, quantity)| {
         let title =
             |facet: &str| if facet.is_empty() { side.to_owned() } else { format!("{side} · {facet}") };
         strip_panels(cells, &title, &|cell| {
-            let values = values(cell, metric);
-            let median = median(cell, metric);
+            let (values, median) = (cell.told(quantity), cell.median_told(quantity));
             let says = median
-                .map(|us| format!("{}: {us:.1} µs of the {side}'s CPU time per operation", cell.name()));
+                .map(|us| format!("{}: {us:.1} µs of CPU time of the {side} per operation", cell.name()));
             Strip { interval: median_interval(&values), values, median, says: says.unwrap_or_default() }
         })
     });
-    let columns = [
-        ("Group", false),
-        ("Series", false),
-        ("At", false),
-        ("Client CPU, µs", true),
-        ("Server CPU, µs", true),
-        ("Bytes on the wire", true),
-        ("Server calls", true),
-        ("Peak memory of the client, MiB", true),
-    ];
+    let names = [("Group", false), ("Series", false), ("At", false)];
+    let columns: Vec<_> = names.into_iter().chain(COSTS.iter().map(|cost| (cost.heading, true))).collect();
     let mut table = DataTable::new("Medians per operation, and of the memory of a trial", &columns);
     table.rows = cells
         .iter()
         .map(|cell| {
-            let said = |metric, factor: f64, digits: usize| {
-                median(cell, metric)
-                    .map_or_else(|| "–".to_owned(), |cost| format!("{:.digits$}", cost * factor))
-            };
-            vec![
-                cell.facet.clone(),
-                cell.series.clone(),
-                cell.x_words.clone(),
-                said(Metric::Other(Quantity::ClientCpu), 1.0, 1),
-                said(Metric::Other(Quantity::ServerCpu), 1.0, 1),
-                said(Metric::Other(Quantity::NetworkBytes), 1.0, 0),
-                said(Metric::Other(Quantity::ServerCalls), 1.0, 2),
-                said(Metric::Other(Quantity::ClientMemory), 1.0 / MIB, 1),
-            ]
+            let place = [cell.facet.clone(), cell.series.clone(), cell.x_words.clone()];
+            place.into_iter().chain(COSTS.iter().map(|cost| cost.said(cell))).collect()
         })
         .collect();
     drawn.figures.push(Figure {
@@ -524,6 +497,43 @@ fn costs(id: &str, cells: &[Cell<'_>], drawn: &mut Drawn) {
         table: table.without_empty_columns(),
     });
 }
+
+/// How a table has a quantity: its heading, by how much it is multiplied, and how many decimals it shows.
+struct Shown {
+    heading: &'static str,
+    quantity: Quantity,
+    factor: f64,
+    digits: usize,
+}
+
+impl Shown {
+    const fn new(heading: &'static str, quantity: Quantity, factor: f64, digits: usize) -> Self {
+        Self { heading, quantity, factor, digits }
+    }
+
+    /// The median of a cell, or a dash.
+    fn said(&self, cell: &Cell<'_>) -> String {
+        let Self { quantity, factor, digits, .. } = *self;
+        cell.median_told(quantity)
+            .map_or_else(|| "–".to_owned(), |median| format!("{:.digits$}", median * factor))
+    }
+}
+
+/// What an operation costs, in the table of the figure.
+const COSTS: [Shown; 12] = [
+    Shown::new("Client CPU, µs", Quantity::ClientCpu, 1.0, 1),
+    Shown::new("Server CPU, µs", Quantity::ServerCpu, 1.0, 1),
+    Shown::new("Bytes on the wire", Quantity::NetworkBytes, 1.0, 0),
+    Shown::new("Server calls", Quantity::ServerCalls, 1.0, 2),
+    Shown::new("Peak memory of the client, MiB", Quantity::ClientMemory, 1.0 / MIB, 1),
+    Shown::new("Producer CPU, µs", Quantity::ProducerCpu, 1.0, 1),
+    Shown::new("Worker CPU, µs", Quantity::WorkerCpu, 1.0, 1),
+    Shown::new("Peak memory of the workers, MiB", Quantity::WorkerMemory, 1.0 / MIB, 1),
+    Shown::new("Handed over, tasks/s", Quantity::Enqueued, 1.0, 0),
+    Shown::new("Until it began, median, ms", Quantity::StartP50, 1e-3, 2),
+    Shown::new("The same, p99, ms", Quantity::StartP99, 1e-3, 2),
+    Shown::new("Cold start, s", Quantity::ColdStart, 1.0, 2),
+];
 
 /// Bytes of a mebibyte.
 const MIB: f64 = 1_048_576.0;

@@ -104,7 +104,7 @@ fn write_section(out: &mut String, section: &Section) {
         "<details><summary>How this was judged</summary><p>{}</p></details></div>",
         escape(&section.answer.rule)
     );
-    for data in section.answer.peaks.iter().chain(&section.answer.beside) {
+    for data in section.answer.peaks.iter().chain(&section.answer.latencies).chain(&section.answer.beside) {
         table(out, data, true);
     }
     if !section.everywhere.is_empty() {

@@ -16,7 +16,7 @@ pub fn markdown(report: &Report) -> String {
         }
         text += &table(&section.table);
         text += &format!("\n{}\n\n", plain(&section.table.caption));
-        if let Some(beside) = &section.answer.beside {
+        for beside in section.answer.latencies.iter().chain(&section.answer.beside) {
             text += &format!("{}\n{}\n\n", table(beside), plain(&beside.caption));
         }
         if !section.everywhere.is_empty() {

@@ -18,6 +18,7 @@ pub mod markdown;
 pub mod model;
 pub mod notes;
 pub mod numbers;
+mod open_loop;
 pub mod palette;
 pub mod png;
 pub mod scale;

@@ -49,6 +49,9 @@ pub struct Answer {
     pub findings: Vec<String>,
     /// For each series, where it is highest.
     pub peaks: Option<DataTable>,
+    /// Of each cell whose operations were due at a rate, how long they took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latencies: Option<DataTable>,
     /// Where pictures differ in one setting, each cell beside the same one of the first picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beside: Option<DataTable>,

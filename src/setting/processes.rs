@@ -20,7 +20,7 @@ pub(super) const SETTING: Setting = Setting {
         ColumnKind::Integer,
         "Worker programs of the library that were started, each with its share of the workers.",
     )
-    .said("{} worker programs")
+    .said("worker programs: {}")
     .unsaid("no worker programs")
     .axis("worker programs")],
     heading: Heading::number("Processes"),
