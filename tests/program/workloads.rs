@@ -142,6 +142,8 @@ fn every_shipped_mode_carries_out_every_workload_that_it_announces() {
         file += match workload.as_str() {
             "commands" => "workload.commands = [['HSET', '{key}', 'f', '{value}'], ['HGET', '{key}', 'f']]\n",
             "queue" => "workload.structure = ['list', 'stream']\nworkload.acknowledge = true\n",
+            // Who polls begins two tasks a second for each worker.
+            "tasks" => "workload.operations = 20\n",
             _ => "",
         };
     }
@@ -604,4 +606,49 @@ fn what_tasks_cannot_be_is_refused_before_anything_runs() {
     let path = sandbox.write("refused.toml", &file.replace("'echo'", "'sleep'"));
     let said = stderr(&sandbox.output(&["check", path.to_str().unwrap()]));
     assert!(said.contains("`body` cannot be `sleep`; it may be `noop`, `sleep 10ms`"), "{said}");
+}
+
+#[test]
+fn a_library_of_a_few_lines_on_the_kit_passes_the_check() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_orchestrate"))
+        .args(["driver", "check", "--", "python3"])
+        .arg(format!("{root}/tests/python/double_tasks.py"))
+        .args([format!("--harness={root}/drivers/python/harness.py"), "honest".to_owned()])
+        .env("PYTHONPATH", format!("{root}/drivers/broker"))
+        .output()
+        .unwrap();
+    let said = stdout(&output);
+    assert!(output.status.success(), "{said}{}", stderr(&output));
+    for test in ["executes tasks in several programs", "waits for the result of a task", "gives a password"] {
+        assert!(said.contains(test), "{said}");
+    }
+    assert!(!said.contains("cannot"), "nothing is refused: {said}");
+}
+
+#[test]
+fn what_becomes_of_a_task_whose_worker_is_killed_stands_in_the_row_of_a_real_library() {
+    let sandbox = Sandbox::new();
+    let drivers = concat!(env!("CARGO_MANIFEST_DIR"), "/drivers");
+    sandbox.write(
+        "deadly.py",
+        "import os, signal\n\ndef at_three(number):\n    if number == 3:\n        os.kill(os.getpid(), signal.SIGKILL)\n",
+    );
+    let rows = rows(
+        &sandbox,
+        &format!(
+            "include = ['{drivers}/broker.toml']\n[workload]\nkind = 'tasks'\noperations = 20\n\
+             body = 'call deadly:at_three'\n[[matrix]]\nmodes = ['celery-prefork', 'huey']\n\
+             mode.env = {{ PYTHONPATH = '{}' }}\n",
+            sandbox.path().display()
+        ),
+    );
+    let of = |mode: &str| rows.iter().find(|row| row["mode"] == mode).unwrap();
+    // A child of its pool died and was replaced; the task had been acknowledged before it began.
+    let celery = &of("celery-prefork")["error"];
+    assert!(celery.contains("of 20 tasks some were not executed: 3; begun and not ended: 3"), "{celery}");
+    // Its workers are threads of one program.
+    let huey = &of("huey")["error"];
+    assert!(huey.contains("a worker program of Huey was ended by signal 9"), "{huey}");
+    sandbox.expect_nobody_left();
 }

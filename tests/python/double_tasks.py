@@ -6,6 +6,7 @@
 import os
 import signal
 import sys
+import threading
 
 import kit
 
@@ -52,51 +53,69 @@ QUEUE = "double"
 
 
 class Server(kit.Connection):
-    """The connection of the kit, and one command more."""
+    """The connection of the kit, and the commands that a queue needs."""
 
-    def take(self):
-        self._socket.sendall(b"*3\r\n$5\r\nBRPOP\r\n$6\r\ndouble\r\n$1\r\n0\r\n")
-        lines = []
-        replies = self._socket.makefile("rb")
-        while len(lines) < 5:
-            lines.append(replies.readline())
-        return lines[-1].decode().strip()
+    def __init__(self):
+        super().__init__()
+        self._replies = self._socket.makefile("rb")
+
+    def take(self, key):
+        """What stood longest in a list."""
+        self._socket.sendall(b"*3\r\n$5\r\nBRPOP\r\n$%d\r\n%b\r\n$1\r\n0\r\n" % (len(key), key.encode()))
+        *_, taken = [self._replies.readline() for _ in range(5)]
+        return taken.decode().strip()
 
 
-server = Server()
+server = threading.local()
 
 
-def hand_over(number, text=None):
-    server.call("LPUSH", QUEUE, number)
+def connected():
+    """A connection of one's own for each thread."""
+    if not hasattr(server, "connection"):
+        server.connection = Server()
+    return server.connection
+
+
+def hand_over(number, text=""):
+    connected().call("LPUSH", QUEUE, f"{number} {text}")
+    return number
+
+
+def result(number):
+    return connected().take(f"result:{number}")
 
 
 def worker(slots, number):
-    assert slots == 1, "one task at a time is all that the double can do"
-    return [sys.executable, "-c", "import double_tasks; double_tasks.work()"], {}
+    return [sys.executable, "-c", f"import double_tasks; double_tasks.work({slots})"], {}
 
 
 def left():
-    return int(server.call("LLEN", QUEUE))
+    return int(connected().call("LLEN", QUEUE))
 
 
-def work():
-    """A program that has a child execute tasks, and another one when that has died."""
+def work(slots):
+    """A program that has children execute tasks, and another one when one has died."""
+    if kit.variant() == "killed-program":
+        execute()
     while True:
-        child = 0 if kit.variant() == "killed-program" else os.fork()
-        if child == 0:
-            execute()
-        os.waitpid(child, 0)
+        for _ in range(slots):
+            if os.fork() == 0:
+                execute()
+        slots = 1
+        os.wait()
 
 
 def execute():
-    taker = Server()
     while True:
-        number = int(taker.take())
+        number, _, text = connected().take(QUEUE).partition(" ")
+        number = int(number)
         variant = kit.variant() if number == AT else "honest"
         if variant.startswith("killed"):
             begin_and_die(number)
         if not variant.startswith("drops"):
-            kit.run(number)
+            outcome = kit.run(number, text or None)
+            if kit.results():
+                connected().call("LPUSH", f"result:{number}", outcome)
         if variant.startswith("again"):
             kit.run(number)
 
