@@ -54,6 +54,36 @@ fn a_server_counts_from_its_reset_on() {
 }
 
 #[test]
+fn keys_of_a_library_stay_and_marks_are_counted_from_none_on() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let up = agent.call(&redis("redis")).unwrap();
+    let mut connection = connect(&up.endpoint);
+    let mark = |connection: &mut redis::Connection, number: u64| {
+        redis::cmd("SETBIT").arg("t:done").arg(number).arg(1).exec(connection).unwrap();
+    };
+    set(&mut connection, "registration");
+    mark(&mut connection, 2);
+    let keep = ServerReset { keys: Keys::Keep, marks: vec!["t:done".to_owned()], ..reset("redis") };
+    agent.call(&keep).unwrap();
+    assert_eq!(keys(&mut connection), 1, "what was marked before goes, what a library needs stays");
+    for number in [0, 1, 3, 3, 200_000] {
+        mark(&mut connection, number);
+    }
+    let space = |operations| MarkSpace { key: "t:done".to_owned(), operations };
+    let marks = |agent: &mut Agent, operations| {
+        let sample = ServerSample { marks: vec![space(operations)], ..sample("redis") };
+        let counts = agent.call(&sample).unwrap();
+        (counts.calls("setbit"), counts.marks.unwrap())
+    };
+    assert_eq!(marks(&mut agent, 2), (5, Marks { set: 2, missing: Vec::new() }));
+    assert_eq!(marks(&mut agent, 6), (5, Marks { set: 3, missing: vec![2, 4, 5] }));
+    let (_, many) = marks(&mut agent, 200_001);
+    assert_eq!((many.set, many.missing.len(), many.missing[0]), (4, 100, 2), "the first hundred are told");
+    assert_eq!(agent.call(&sample("redis")).unwrap().marks, None);
+}
+
+#[test]
 fn a_persistence_that_nobody_asked_for_is_a_failed_trial() {
     let tmp = tempfile::tempdir().unwrap();
     let mut agent = Agent::start(tmp.path());

@@ -216,7 +216,7 @@ pub struct MarkSpace {
 /// What such bitmaps say together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marks {
-    /// Bits that are set, by BITCOUNT.
+    /// How many of the operations have their bit set.
     pub set: u64,
     /// The first of the operations whose bits are not, by their numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

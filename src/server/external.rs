@@ -168,7 +168,7 @@ impl External {
             return Ok(None);
         }
         let marks = marks::read(&mut self.connection, spaces).await;
-        marks.map(Some).map_err(|error| self.failed("did not answer BITCOUNT and GETRANGE", &error))
+        marks.map(Some).map_err(|error| self.failed("did not answer GETRANGE", &error))
     }
 
     /// Everything counted until now, by whomever.

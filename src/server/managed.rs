@@ -350,7 +350,7 @@ impl Managed {
         }
         match marks::read(&mut self.connection, spaces).await {
             Ok(marks) => Ok(Some(marks)),
-            Err(error) => Err(self.explain("BITCOUNT and GETRANGE", &error).await),
+            Err(error) => Err(self.explain("GETRANGE", &error).await),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::protocol::{MarkSpace, Marks};
 /// So many numbers are told of those that are missing.
 const MOST_TOLD: usize = 100;
 /// Bytes of a bitmap that are looked through at once.
-const PIECE: u64 = 1 << 16;
+const PIECE: usize = 1 << 16;
 
 /// What all of them say together.
 ///
@@ -17,21 +17,21 @@ const PIECE: u64 = 1 << 16;
 pub(super) async fn read(connection: &mut MultiplexedConnection, spaces: &[MarkSpace]) -> RedisResult<Marks> {
     let mut marks = Marks::default();
     for space in spaces {
-        let set: u64 = redis::cmd("BITCOUNT").arg(&space.key).query_async(connection).await?;
-        marks.set += set;
-        let mut first = 0;
-        while set < space.operations && first * 8 < space.operations && marks.missing.len() < MOST_TOLD {
+        for first in (0..space.operations).step_by(PIECE * 8) {
+            let byte = first / 8;
             let piece: Vec<u8> = redis::cmd("GETRANGE")
                 .arg(&space.key)
-                .arg(first)
-                .arg(first + PIECE - 1)
+                .arg(byte)
+                .arg(byte + PIECE as u64 - 1)
                 .query_async(connection)
                 .await?;
-            marks.missing.extend(missing(&piece, first * 8, space.operations));
-            first += PIECE;
+            let stop = space.operations.min(first + PIECE as u64 * 8);
+            let before = marks.missing.len();
+            marks.missing.extend(missing(&piece, first, stop));
+            marks.set += stop - first - (marks.missing.len() - before) as u64;
+            marks.missing.truncate(MOST_TOLD);
         }
     }
-    marks.missing.truncate(MOST_TOLD);
     Ok(marks)
 }
 
@@ -43,11 +43,10 @@ pub(super) async fn clear(connection: &mut MultiplexedConnection, keys: &[String
     if keys.is_empty() { Ok(()) } else { redis::cmd("DEL").arg(keys).exec_async(connection).await }
 }
 
-/// The numbers whose bits are not set in a piece of a bitmap that begins with bit `first`, up to `operations`. SETBIT counts
-/// bits of a byte from the most significant one on; what lies behind the end of the bitmap is not set.
-fn missing(piece: &[u8], first: u64, operations: u64) -> impl Iterator<Item = u64> {
-    let last = operations.min(first + PIECE * 8);
-    (first..last).filter(move |number| {
+/// The numbers up to `stop` whose bits are not set in a piece of a bitmap that begins with bit `first`. SETBIT counts bits of a
+/// byte from the most significant one on; what lies behind the end of the bitmap is not set.
+fn missing(piece: &[u8], first: u64, stop: u64) -> impl Iterator<Item = u64> {
+    (first..stop).filter(move |number| {
         let bit = number - first;
         piece.get((bit / 8) as usize).is_none_or(|byte| byte & (0x80 >> (bit % 8)) == 0)
     })
