@@ -4,7 +4,7 @@ import { createRequire } from "node:module";
 
 import { Exchange, senders } from "./exchange.mjs";
 import { Phase } from "./phase.mjs";
-import { Failure, Input, checkGo, readJob, say } from "./protocol.mjs";
+import { Failure, Input, checkGo, checkOptions, readJob, say } from "./protocol.mjs";
 
 /** Long enough for hundreds of connections at once over a slow link; a server that is not there refuses sooner. */
 export const CONNECT_TIMEOUT = 30_000;
@@ -104,19 +104,6 @@ function connect(library, job) {
 function who(number, { workers, workload: { kind } }) {
   if (number < workers) return `worker ${number}`;
   return `${kind === "queue" ? "producer" : "publisher"} ${number - workers}`;
-}
-
-/** Refuses an option that the library does not have, or not with this value. */
-function checkOptions({ options = {} }, known) {
-  for (const [name, value] of Object.entries(options)) {
-    if (!(name in known)) {
-      const has = Object.keys(known).join(", ") || "none";
-      throw new Failure("unsupported", `this client knows no option \`${name}\`; it has ${has}`);
-    }
-    if (!known[name].includes(value)) {
-      throw new Failure("unsupported", `the option \`${name}\` is ${known[name].join(" or ")}, not ${value}`);
-    }
-  }
 }
 
 async function warmUp(library, phase, clients) {

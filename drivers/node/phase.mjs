@@ -215,7 +215,7 @@ class Worker {
 }
 
 /** Of `operations`, the first few workers do one more if they cannot be shared evenly. */
-function share(operations, workers, number) {
+export function share(operations, workers, number) {
   return Math.floor(operations / workers) + (number < operations % workers ? 1 : 0);
 }
 

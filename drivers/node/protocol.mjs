@@ -33,14 +33,19 @@ export function say(event) {
   }
 }
 
-/** The lines of standard input. Once the first one has come the process ends, at any moment, with its input. */
+/**
+ * The lines of standard input. Once the first one has come the process ends, at any moment, with its input; how it does
+ * may be handed in.
+ */
 export class Input {
   #lines = [];
   #partial = "";
   #started = false;
   #waiting = null;
+  #leave;
 
-  constructor() {
+  constructor(leave = () => process.exit(1)) {
+    this.#leave = leave;
     const reader = new Worker(new URL("./input.mjs", import.meta.url));
     reader.on("message", (text) => (text === null ? this.#end() : this.#receive(text)));
   }
@@ -75,7 +80,7 @@ export class Input {
   }
 
   #end() {
-    if (this.#started) process.exit(1);
+    if (this.#started) return this.#leave();
     this.#waiting?.reject(new Failure("protocol", "the input ended before a job came"));
   }
 }
@@ -84,19 +89,19 @@ export function checkGo(line) {
   if (parse(line)?.go !== true) throw new Failure("protocol", `expected {"go":true}, got ${line}`);
 }
 
-/** The job in a line, with `warmup` and `workload` known to be sound. */
-export function readJob(line) {
+/** The job in a line, with `warmup` and `workload` known to be sound, if it is of one of the workloads that a driver knows. */
+export function readJob(line, workloads = WORKLOADS) {
   const job = parse(line);
   check(job, { protocol: natural, workload: { kind: text } });
   if (!VERSIONS.includes(job.protocol)) {
     const versions = `version ${job.protocol}, this driver speaks versions ${VERSIONS.join(" and ")}`;
     throw new Failure("protocol", `the job is of protocol ${versions}`);
   }
-  if (!(job.workload.kind in WORKLOADS)) {
+  if (!(job.workload.kind in workloads)) {
     throw new Failure("unsupported", `this driver knows no workload of kind \`${job.workload.kind}\``);
   }
   check(job, JOB);
-  check(job.workload, WORKLOADS[job.workload.kind]);
+  check(job.workload, workloads[job.workload.kind]);
   const { workload, warmup, workers } = job;
   if (workers === 0 || workload.pipeline === 0 || workload.rate === 0) {
     throw new Failure("protocol", "workers, pipeline and rate must be at least 1");
@@ -106,10 +111,23 @@ export function readJob(line) {
   return job;
 }
 
+/** Refuses an option that the library does not have, or not with this value. */
+export function checkOptions({ options = {} }, known) {
+  for (const [name, value] of Object.entries(options)) {
+    if (!(name in known)) {
+      const has = Object.keys(known).join(", ") || "none";
+      throw new Failure("unsupported", `this client knows no option \`${name}\`; it has ${has}`);
+    }
+    if (!known[name].includes(value)) {
+      throw new Failure("unsupported", `the option \`${name}\` is ${known[name].join(" or ")}, not ${value}`);
+    }
+  }
+}
+
 const natural = { name: "a natural number", admits: (value) => Number.isInteger(value) && value >= 0 };
-const text = { name: "a string", admits: (value) => typeof value === "string" };
-const truth = { name: "a boolean", admits: (value) => typeof value === "boolean" };
-const optional = ({ name, admits }) => ({ name, admits: (value) => value == null || admits(value) });
+export const text = { name: "a string", admits: (value) => typeof value === "string" };
+export const truth = { name: "a boolean", admits: (value) => typeof value === "boolean" };
+export const optional = ({ name, admits }) => ({ name, admits: (value) => value == null || admits(value) });
 
 const JOB = {
   mode: text,
@@ -130,7 +148,7 @@ const JOB = {
 };
 
 const share = { name: "a number from 0 to 1", admits: (value) => value >= 0 && value <= 1 };
-const positive = { name: "a positive whole number", admits: (value) => Number.isInteger(value) && value > 0 };
+export const positive = { name: "a positive whole number", admits: (value) => Number.isInteger(value) && value > 0 };
 
 /** The settings that only some workloads have. */
 const WORKLOADS = {

@@ -67,7 +67,7 @@ WORKLOADS = {
     "pubsub": ("publishers", "channels", "backlog"),
 }
 # Of those in which something is pushed, the setting that says by how many.
-PUSHERS = {"queue": "producers", "pubsub": "publishers"}
+PUSHERS = {"queue": "producers", "pubsub": "publishers", "tasks": "producers"}
 # The group of a stream's consumers, and what tells a consumer that there are no more tasks.
 GROUP, END = "workers", "end"
 # How long before it is due a sleep ends, in nanoseconds; from then on others are let in again and again. A thread is
@@ -448,29 +448,49 @@ def main(make_crew):
     the ``command`` that its loop uses: ``lpush``, ``brpop``, ``blmove``, ``xadd``, ``xreadgroup``, ``publish`` or
     ``subscribe``. For streams a crew has ``make_group(key)``; its subscribers subscribe to ``channels(job)`` when they connect.
     """
+    serve(lambda job, lines: _carry_out(job, make_crew, lines))
+
+
+def serve(course, workloads=WORKLOADS):
+    """The same for a driver whose trials take another course: it is given the job, and the lines that come after it.
+
+    ``workloads`` are those that it knows, as in ``WORKLOADS``. What it leaves behind if the process just ends, it has
+    ``before_leaving`` clear away.
+    """
     lines = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(lines,), daemon=True).start()
     try:
-        _carry_out(_read_job(lines.get()), make_crew, lines)
+        course(_read_job(lines.get(), workloads), lines)
     except Refusal as refusal:
-        _give_up(refusal.kind, str(refusal))
+        give_up(refusal.kind, str(refusal))
     except OSError as error:
-        _give_up("connection", f"{type(error).__name__}: {error}")
+        give_up("connection", f"{type(error).__name__}: {error}")
     except Exception as error:  # Whatever a library raises is a failed trial, and this is its reason.
         connection = "Connection" in type(error).__name__
-        _give_up("connection" if connection else "other", f"{type(error).__name__}: {error}")
+        give_up("connection" if connection else "other", f"{type(error).__name__}: {error}")
     # The thread that listens ends the process when the input closes.
     threading.Event().wait()
 
 
 _done = threading.Event()
+_last_word, _leaving = threading.Lock(), threading.Lock()
+# What is called when the process ends, in whatever way it decides to.
+before_leaving = []
+
+
+def _leave(status):
+    """Ends the process at once, whatever it is doing, and for whichever thread comes first."""
+    _leaving.acquire()
+    for last in before_leaving:
+        last()
+    os._exit(status)
 
 
 def _listen(lines):
     """Hands on every line of the input. Its end is the end of the process, whatever that is doing."""
     for line in sys.stdin.buffer:
         lines.put(line)
-    os._exit(0 if _done.is_set() else 1)
+    _leave(0 if _done.is_set() else 1)
 
 
 def _say(**event):
@@ -478,12 +498,28 @@ def _say(**event):
     sys.stdout.flush()
 
 
-def _give_up(kind, error):
-    _say(event="failed", kind=kind, error=error)
-    os._exit(1)
+def say_ready(lines, **facts):
+    """Says what the driver is, and waits for its go."""
+    _say(event="ready", **facts)
+    if json.loads(lines.get()) != {"go": True}:
+        raise Refusal("protocol", "go was due")
 
 
-def _read_job(line):
+def say_done(**claim):
+    """The last word. From then on the end of the input is a good end."""
+    _last_word.acquire()
+    _done.set()
+    _say(event="done", **claim)
+
+
+def give_up(kind, error):
+    """The last word of a driver that gives up, and its end; unless another thread has said the last word."""
+    if _last_word.acquire(blocking=False):
+        _say(event="failed", kind=kind, error=error)
+        _leave(1)
+
+
+def _read_job(line, workloads):
     try:
         job = json.loads(line)
         version = job["protocol"]
@@ -497,12 +533,12 @@ def _read_job(line):
         job["server"], job["key_prefix"], job["warmup"], workload["value_bytes"], workload["verify"]
         pipeline, rate = workload["pipeline"], workload["rate"]
         kind = workload["kind"]
-        for name in WORKLOADS.get(kind, ()):
+        for name in workloads.get(kind, ()):
             workload[name]
         amounts = [workload[name] for name in ("operations", "duration_ns") if workload[name] is not None]
     except (KeyError, TypeError) as error:
         raise Refusal("protocol", f"the job lacks {error}") from error
-    if kind not in WORKLOADS:
+    if kind not in workloads:
         raise Refusal("unsupported", f"this driver knows no workload of kind `{kind}`")
     if rate is not None and kind not in PUSHERS:
         raise Refusal("unsupported", "this driver cannot keep to a rate")
@@ -518,25 +554,22 @@ def _carry_out(job, make_crew, lines):
     crew = make_crew(job)
     if workload["kind"] not in getattr(crew, "workloads", ("set-get",)):
         raise Refusal("unsupported", f"this driver knows no workload of kind `{workload['kind']}`")
-    options = _options(job, getattr(crew, "options", {}))
+    options = options_of(job, getattr(crew, "options", {}))
     if workload["pipeline"] > 1 and not crew.pipelines:
         raise Refusal("unsupported", f"this client does not pipeline (asked for {workload['pipeline']})")
     crew.connect()
     warmup = job["warmup"]
     if warmup.get("operations") or warmup.get("duration_ns"):
         _work(job, crew, "w", warmup.get("operations"), warmup.get("duration_ns"))
-    _say(event="ready", client=crew.client, runtime=crew.runtime, workers=job["workers"], **options)
-    if json.loads(lines.get()) != {"go": True}:
-        raise Refusal("protocol", "go was due")
+    say_ready(lines, client=crew.client, runtime=crew.runtime, workers=job["workers"], **options)
     start, workers = _work(job, crew, "", workload["operations"], workload["duration_ns"])
-    _done.set()
     elapsed = max([start] + [worker.ends[-1] for worker in workers if worker.ends]) - start
     done = dict(
         elapsed_ns=elapsed,
         operations=sum(len(worker.ends) for worker in workers),
         errors=0,
-        latency=_buckets(workers),
-        progress=_progress(start, elapsed, workers),
+        latency=buckets(worker.latencies for worker in workers),
+        progress=progress_of(start, elapsed, (worker.ends for worker in workers)),
     )
     if workload["kind"] == "read-write":
         reads = sum(worker.reads for worker in workers)
@@ -548,19 +581,24 @@ def _carry_out(job, make_crew, lines):
             done["delivered"] = _delivered(workload, workers[:job["workers"]])
         if workload["rate"] is not None:
             done["max_lag_ns"] = max(producer.max_lag for producer in workers[job["workers"]:])
-    _say(event="done", **done)
+    say_done(**done)
 
 
-def _options(job, known):
-    """The options of the job, for ``ready``; ``known`` are the values that each may have."""
+def options_of(job, known):
+    """The options of the job, for ``ready``; ``known`` are the values that each may have, or a range of numbers."""
     asked = job.get("options") or {}
     for name, value in asked.items():
         if name not in known:
             has = ", ".join(known) or "none"
             raise Refusal("unsupported", f"this client knows no option `{name}`; it has {has}")
         # True is no 1 here.
-        if not any(value is may_be or value == may_be and type(value) is type(may_be) for may_be in known[name]):
+        if isinstance(known[name], range):
+            first, last = known[name][0], known[name][-1]
+            fits, values = type(value) is int and value in known[name], f"a whole number from {first} to {last}"
+        else:
+            fits = any(value is may_be or value == may_be and type(value) is type(may_be) for may_be in known[name])
             values = " or ".join(json.dumps(may_be) for may_be in known[name])
+        if not fits:
             raise Refusal("unsupported", f"the option `{name}` is {values}, not {json.dumps(value)}")
     return {"options": asked} if asked else {}
 
@@ -621,19 +659,19 @@ def _delivered(workload, consumers):
     return first
 
 
-def _buckets(workers):
-    """Sorted pairs of lower bound and count, to three significant digits."""
-    buckets = collections.Counter()
-    for latency, count in collections.Counter(ns for worker in workers for ns in worker.latencies).items():
+def buckets(latencies):
+    """Sorted pairs of lower bound and count, to three significant digits, of several series together."""
+    counts = collections.Counter()
+    for latency, count in collections.Counter(itertools.chain.from_iterable(latencies)).items():
         step = 10 ** max(0, len(str(latency)) - 3)
-        buckets[latency // step * step] += count
-    return sorted(buckets.items())
+        counts[latency // step * step] += count
+    return sorted(counts.items())
 
 
-def _progress(start, elapsed, workers):
-    """Operations done by the end of each of a few equal parts of the time."""
+def progress_of(start, elapsed, ends):
+    """Operations done by the end of each of a few equal parts of the time; ``ends`` are several series of times."""
     width = elapsed // PARTS + 1
-    parts = collections.Counter((end - start) // width for worker in workers for end in worker.ends)
+    parts = collections.Counter((end - start) // width for end in itertools.chain.from_iterable(ends))
     done = itertools.accumulate(parts[part] for part in range(PARTS))
     return [[min((part + 1) * width, elapsed), operations] for part, operations in enumerate(done)]
 
