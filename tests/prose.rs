@@ -12,6 +12,9 @@
 //! - `rtt RUN`: the median of the round-trip times between hosts, in microseconds.
 //! - `medians RUN MODE:WORKERS…`: a row of medians in thousands of operations/s.
 //! - `micros RUN CELL…`: a row of the medians of the trials' median latencies, in whole microseconds.
+//! - `columns RUN MODE PLACE>COLUMN[/DIVISOR]…`: a row of medians of any columns, each in the cell of the mode with the rest of its
+//!   name, `WORKERS:COLUMN=VALUE…`.
+//! - `times RUN BASE CELL…`: a row of how many times longer each cell takes than the base for as many operations, by medians.
 //! - `best RUN BASE CELL…`: a row of the best trial of each cell over that of the base.
 //! - `spread RUN BASE CELL…`: a row of medians with the lowest and the highest trial, each with its ratio to the base.
 //! - `hosts RUN CELL`: a row of `orchestrate compare` between the hosts `a` and `a → b`, with its verdict.
@@ -171,6 +174,15 @@ fn evaluate(expression: &str) -> Found {
         }
         ["micros", run, ref cells @ ..] => {
             row(cells.iter().map(|cell| format!("{:.0}", median(&of_trials(run, cell, "latency_p50_us")))))
+        }
+        ["columns", run, mode, ref fields @ ..] => row(fields.iter().map(|field| {
+            let (place, column) = field.split_once('>').expect("a field is PLACE>COLUMN");
+            let (column, divisor) = column.split_once('/').unwrap_or((column, "1"));
+            let divisor: f64 = divisor.parse().expect("a divisor is a number");
+            grouped(median(&of_trials(run, &format!("{mode}:{place}"), column)) / divisor)
+        })),
+        ["times", run, base, ref cells @ ..] => {
+            row(cells.iter().map(|cell| format!("{:.1}", median_of(run, base) / median_of(run, cell))))
         }
         ["best", run, base, ref cells @ ..] => {
             let best = |cell: &str| speeds(run, cell).pop().expect("there is a trial");

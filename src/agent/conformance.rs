@@ -80,6 +80,16 @@ enum Stop {
     Wrong(String),
 }
 
+impl Stop {
+    /// Whether a driver has said that it cannot do what it was asked for, or does not speak that version of the protocol.
+    fn is_refusal(&self) -> bool {
+        match self {
+            Self::Refused(_) => true,
+            Self::Wrong(error) => error.contains(&format!("failed ({})", FailureKind::Protocol)),
+        }
+    }
+}
+
 type Outcome = Result<Option<String>, Stop>;
 
 impl From<AgentError> for Stop {
@@ -175,7 +185,8 @@ impl Bench<'_> {
             tell(name, &verdict);
         };
         let mut first = self.simplest().await;
-        if matches!(first, Err(Stop::Refused(_))) {
+        // That of a task-queue library says that it does not know the workload, or the version of the protocol.
+        if matches!(&first, Err(stop) if stop.is_refusal()) {
             self.base = &TASKS;
             first = self.simplest().await;
         }
@@ -334,7 +345,7 @@ impl Bench<'_> {
         ask_for(&mut job, kind);
         change(&mut job);
         match self.carry_out(job, OPEN).await {
-            Err(Stop::Wrong(error)) if error.contains(&format!("failed ({})", FailureKind::Protocol)) => {
+            Err(stop @ Stop::Wrong(_)) if stop.is_refusal() => {
                 Err(Stop::Refused("it speaks version 1 of the protocol, which has one workload".to_owned()))
             }
             trial => trial.map(|_| None),
