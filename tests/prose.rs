@@ -5,7 +5,7 @@
 //! - `thousands RUN WORKERS MODE…`: the lowest and the highest median of these modes, in thousands of operations/s.
 //! - `range RUN CELL…`: the lowest and the highest median of these cells, likewise.
 //! - `median RUN CELL`: its median in operations/s. A cell is `MODE:WORKERS`, and where more than that differs
-//!   `MODE:WORKERS:COLUMN=VALUE…`.
+//!   `MODE:WORKERS:COLUMN=VALUE…`, with `+` for a blank.
 //! - `ratio RUN CELL BASE`: its median over that of another cell.
 //! - `peak RUN MODE`: the number of workers with the highest median of a mode.
 //! - `load1 RUN…`: the highest load average.
@@ -15,6 +15,7 @@
 //! - `columns RUN MODE PLACE>COLUMN[/DIVISOR]…`: a row of medians of any columns, each in the cell of the mode with the rest of its
 //!   name, `WORKERS:COLUMN=VALUE…`.
 //! - `times RUN BASE CELL…`: a row of how many times longer each cell takes than the base for as many operations, by medians.
+//! - `ratios RUN CELL/BASE…`: a row of medians over those of other cells.
 //! - `best RUN BASE CELL…`: a row of the best trial of each cell over that of the base.
 //! - `spread RUN BASE CELL…`: a row of medians with the lowest and the highest trial, each with its ratio to the base.
 //! - `hosts RUN CELL`: a row of `orchestrate compare` between the hosts `a` and `a → b`, with its verdict.
@@ -184,6 +185,10 @@ fn evaluate(expression: &str) -> Found {
         ["times", run, base, ref cells @ ..] => {
             row(cells.iter().map(|cell| format!("{:.1}", median_of(run, base) / median_of(run, cell))))
         }
+        ["ratios", run, ref pairs @ ..] => row(pairs.iter().map(|pair| {
+            let (cell, base) = pair.split_once('/').expect("a pair is CELL/BASE");
+            format!("{:.2}", median_of(run, cell) / median_of(run, base))
+        })),
         ["best", run, base, ref cells @ ..] => {
             let best = |cell: &str| speeds(run, cell).pop().expect("there is a trial");
             row(cells.iter().map(|cell| format!("{:.2}", best(cell) / best(base))))
@@ -223,10 +228,11 @@ fn verdicts(run: &str, cells: &[&str], is_claimed: impl Fn(Verdict) -> bool) -> 
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("results").join(run);
     let read = samples(&[directory]).expect("the run can be read");
     let sample = |cell: &str| {
-        let (mode, workers) = cell.split_once(':').expect("a cell is MODE:WORKERS");
+        let (mode, workers, more) = parts(cell);
         let found = read.samples.iter().find(|sample| {
-            let is = |column, value| sample.label.get(column) == Some(value);
-            is("mode", mode) && is("workers_asked", workers) && !sample.is_control()
+            let is = |column: &str, value: &str| sample.label.get(column).unwrap_or_default() == value;
+            let is_all = more.iter().all(|(column, value)| is(column, value));
+            is("mode", mode) && is("workers_asked", workers) && is_all && !sample.is_control()
         });
         found.unwrap_or_else(|| panic!("{run} has no {cell}"))
     };
@@ -313,9 +319,7 @@ fn speeds(run: &str, cell: &str) -> Vec<f64> {
 
 /// What a column says of the trials of a cell that ended well, in ascending order.
 fn of_trials(run: &str, cell: &str, column: &str) -> Vec<f64> {
-    let mut parts = cell.split(':');
-    let (mode, workers) = parts.next().zip(parts.next()).expect("a cell is MODE:WORKERS");
-    let more: Vec<_> = parts.map(|part| part.split_once('=').expect("then COLUMN=VALUE")).collect();
+    let (mode, workers, more) = parts(cell);
     let is_of = |row: &dyn Fn(&str) -> String| {
         row("mode") == mode
             && row("workers_asked") == workers
@@ -331,6 +335,17 @@ fn of_trials(run: &str, cell: &str, column: &str) -> Vec<f64> {
     assert!(!speeds.is_empty(), "{run} has no trial of {cell}");
     speeds.sort_by(f64::total_cmp);
     speeds
+}
+
+/// Mode, workers, and the values of other columns of a cell, as a check names it.
+fn parts(cell: &str) -> (&str, &str, Vec<(&str, String)>) {
+    let mut parts = cell.split(':');
+    let (mode, workers) = parts.next().zip(parts.next()).expect("a cell is MODE:WORKERS");
+    let more = parts.map(|part| {
+        let (column, value) = part.split_once('=').expect("then COLUMN=VALUE");
+        (column, value.replace('+', " "))
+    });
+    (mode, workers, more.collect())
 }
 
 fn median(sorted: &[f64]) -> f64 {

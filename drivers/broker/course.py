@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -172,12 +173,26 @@ def _check(job):
 
 def _share(job):
     """Makes the files that driver and workers share, and tells where they are."""
-    parent = SHARED if os.path.isdir(SHARED) and os.access(SHARED, os.W_OK) else None
-    os.environ[kit.DIRECTORY] = tempfile.mkdtemp(prefix="orchestrate-", dir=parent)
+    parent = SHARED if os.path.isdir(SHARED) and os.access(SHARED, os.W_OK) else tempfile.gettempdir()
+    _sweep(parent)
+    os.environ[kit.DIRECTORY] = tempfile.mkdtemp(prefix=f"orchestrate-{os.getpid()}-", dir=parent)
     with open(kit.path(kit.JOB), "w", encoding="utf-8") as file:
         json.dump(job, file)
     for name in (kit.BEFORE, kit.MEASURED, kit.TWICE):
         open(kit.path(name), "xb").close()
+
+
+def _sweep(parent):
+    """Removes what drivers have left there that were killed."""
+    for name in os.listdir(parent):
+        found = re.match(r"orchestrate-(\d+)-", name)
+        if found:
+            try:
+                os.kill(int(found[1]), 0)
+            except ProcessLookupError:
+                shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
+            except PermissionError:
+                pass
 
 
 def _twice():
