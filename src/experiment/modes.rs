@@ -98,7 +98,8 @@ pub struct Absent {
 }
 
 /// The files in `drivers` that come with this program. Each table in them begins with a line of its own, `[mode.NAME]`.
-const SHIPPED: [(&str, &str); 7] = [
+const SHIPPED: [(&str, &str); 8] = [
+    ("broker.toml", include_str!("../../drivers/broker.toml")),
     ("c.toml", include_str!("../../drivers/c.toml")),
     ("go.toml", include_str!("../../drivers/go.toml")),
     ("load-generators.toml", include_str!("../../drivers/load-generators.toml")),
