@@ -108,7 +108,7 @@ fn wrong<T>(what: impl Into<String>) -> Result<T, Stop> {
 /// Carries out all tests, one after the other, and hands each verdict to `tell`. If a driver cannot carry out the
 /// simplest trial, nothing else is tried.
 ///
-/// Must run on a `LocalSet`. [`child::adopt_orphans`] should have been called, so that processes that leave the
+/// Must run on a `LocalSet`. [`adopt_orphans`](crate::host::child::adopt_orphans) should have been called, so that processes that leave the
 /// driver's session are found.
 ///
 /// # Errors
