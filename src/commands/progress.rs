@@ -82,7 +82,8 @@ impl Progress {
 
     /// What tells a trial from others: mode, workers, whatever else varies, the repetition, and whether it is the control's.
     fn name(&self, settings: &Settings, repetition: u32, control: bool) -> String {
-        let others = self.others.iter().map(|&factor| format!(" {}", factor.show(settings)));
+        // What is not set needs no word here.
+        let others = self.others.iter().filter_map(|factor| Some(format!(" {}", factor.get(settings)?)));
         let control = if control { " (control)" } else { "" };
         let others = others.collect::<String>();
         format!("{} ×{}{others} #{repetition}{control}", settings.mode, settings.workers)
