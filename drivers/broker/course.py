@@ -168,7 +168,7 @@ def _check(job):
     if not known:
         raise harness.Refusal("unsupported", f"this driver knows no body `{body}`")
     if kind == "call" and importlib.util.find_spec(rest.partition(":")[0]) is None:
-        raise harness.Refusal("other", f"there is no module of the body `{body}` on PYTHONPATH")
+        raise harness.Refusal("other", f"the module for the body `{body}` was not found on PYTHONPATH")
 
 
 def _share(job):

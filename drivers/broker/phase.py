@@ -38,7 +38,7 @@ class Trail:
 
 
 class Phase:
-    """A phase as producers and whoever waits for its end see it. A producer takes part until it has been told that there is no more.
+    """The state that producers share with whoever waits for the end of a phase. A producer counts as active until it runs out of tasks.
 
     Tasks that are ``silent`` are handed over one after the other whatever becomes of them.
     """

@@ -19,7 +19,7 @@ class Programs:
     def start(self, command, variables):
         # What a program that is killed leaves in its temporary directory goes with the files of the trial.
         environment = {**os.environ, "TMPDIR": os.environ[kit.DIRECTORY], **variables}
-        # What a program prints is no part of the protocol.
+        # Standard output belongs to the protocol, so a program's output goes elsewhere.
         with self._lock:
             program = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr)
         self.pids.append(program.pid)

@@ -3,7 +3,7 @@
 use crate::measure::cpu;
 
 /// The sum of the peaks of the resident memory of several processes and of their descendants, in bytes; what they share counts
-/// for each. `None` where there is no `/proc`.
+/// for each. `None` on systems without `/proc`.
 #[must_use]
 pub fn peaks(roots: &[u32]) -> Option<u64> {
     let all = roots.iter().flat_map(|&root| cpu::family(root));

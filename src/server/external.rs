@@ -164,11 +164,8 @@ impl External {
 
     /// What operations have marked, if some do.
     pub(super) async fn marks(&mut self, spaces: &[MarkSpace]) -> Result<Option<Marks>, AgentError> {
-        if spaces.is_empty() {
-            return Ok(None);
-        }
         let marks = marks::read(&mut self.connection, spaces).await;
-        marks.map(Some).map_err(|error| self.failed("did not answer GETRANGE", &error))
+        marks.map_err(|error| self.failed("did not answer GETRANGE", &error))
     }
 
     /// Everything counted until now, by whomever.

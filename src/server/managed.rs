@@ -345,11 +345,8 @@ impl Managed {
 
     /// What operations have marked, if some do.
     pub(super) async fn marks(&mut self, spaces: &[MarkSpace]) -> Result<Option<Marks>, AgentError> {
-        if spaces.is_empty() {
-            return Ok(None);
-        }
         match marks::read(&mut self.connection, spaces).await {
-            Ok(marks) => Ok(Some(marks)),
+            Ok(marks) => Ok(marks),
             Err(error) => Err(self.explain("GETRANGE", &error).await),
         }
     }

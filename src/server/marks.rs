@@ -10,11 +10,17 @@ const MOST_TOLD: usize = 100;
 /// Bytes of a bitmap that are looked through at once.
 const PIECE: usize = 1 << 16;
 
-/// What all of them say together.
+/// What all of them say together; `None` if there are none.
 ///
 /// # Errors
 /// When the server does not answer, or has something else under the name of one.
-pub(super) async fn read(connection: &mut MultiplexedConnection, spaces: &[MarkSpace]) -> RedisResult<Marks> {
+pub(super) async fn read(
+    connection: &mut MultiplexedConnection,
+    spaces: &[MarkSpace],
+) -> RedisResult<Option<Marks>> {
+    if spaces.is_empty() {
+        return Ok(None);
+    }
     let mut marks = Marks::default();
     for space in spaces {
         for first in (0..space.operations).step_by(PIECE * 8) {
@@ -32,7 +38,7 @@ pub(super) async fn read(connection: &mut MultiplexedConnection, spaces: &[MarkS
             marks.missing.truncate(MOST_TOLD);
         }
     }
-    Ok(marks)
+    Ok(Some(marks))
 }
 
 /// Removes them.

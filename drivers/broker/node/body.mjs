@@ -55,7 +55,7 @@ function locate(module, body) {
       if (error.code !== "MODULE_NOT_FOUND") throw error;
     }
   }
-  throw new Failure("other", `there is no module of the body \`${body}\` in ${process.cwd()} or on NODE_PATH`);
+  throw new Failure("other", `the module for the body \`${body}\` was found neither in ${process.cwd()} nor on NODE_PATH`);
 }
 
 async function load(file, name) {

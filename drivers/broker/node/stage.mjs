@@ -62,9 +62,9 @@ export class Stage {
   #progress = new Progress();
 
   /** Of tasks that leave their stamps in `trail`; `part` is what these are told if they are not the measured ones. */
-  constructor(job, library, trail, part) {
+  constructor(job, producer, trail, part) {
     const { body, value_bytes, producers } = job.workload;
-    this.library = library;
+    this.producer = producer;
     this.trail = trail;
     this.part = part;
     this.producers = producers;
@@ -192,7 +192,7 @@ export class Stage {
     this.#given += 1;
     const task = { number, ...(this.size !== null && { text: this.#text(number) }), ...(part && { part }) };
     const now = performance.now();
-    const handed = await this.library.handOver(task);
+    const handed = await this.producer.handOver(task);
     this.#enqueue += performance.now() - now;
     this.handed += 1;
     return handed;
@@ -201,7 +201,7 @@ export class Stage {
   async #receive(handed, number, since) {
     const expected = this.size === null ? String(number) : this.#text(number);
     this.#awaited.add(number);
-    const result = await this.library.result(handed).catch(({ message }) => {
+    const result = await this.producer.result(handed).catch(({ message }) => {
       throw new Failure("other", `task ${number} has failed: ${message}`);
     });
     this.#awaited.delete(number);
