@@ -16,6 +16,7 @@ A task leaves its traces in files that driver and workers share: they cost the s
 same monotonic clock. Tasks of the measured part have the numbers 0, 1, 2 …, those before it -1, -2, -3 …
 """
 
+import collections
 import functools
 import importlib
 import inspect
@@ -37,6 +38,7 @@ JOB, MEETING, TWICE, BEFORE, MEASURED = "job", "meeting", "twice", "before", "me
 # Of one task: start and end, which is negative if the body has raised an exception. 0 is not yet.
 TIMES = struct.Struct("<qq")
 TIME = struct.Struct("<q")
+CLOSED = "the server closed the connection"
 # How often is looked whether something has come about that nobody announces, in seconds.
 PAUSE = 0.001
 # In nanoseconds.
@@ -114,7 +116,7 @@ async def run_async(number, text=None):
     """The same in a worker that is an event loop."""
     import asyncio
 
-    with _Execution(number):
+    async with _Execution(number):
         while number < 0 and os.path.exists(path(MEETING)):
             await asyncio.sleep(PAUSE)
         outcome = _body(asyncio.sleep)(number, text)
@@ -181,22 +183,51 @@ class _Execution:
         self._file = _file(MEASURED if number >= 0 else BEFORE)
 
     def __enter__(self):
+        self._begin()
+
+    def __exit__(self, raised, *_):
+        if job()["workload"]["verify"]:
+            self._marked(_marks().call(*self._mark()))
+        self._end(raised)
+
+    async def __aenter__(self):
+        self._begin()
+
+    async def __aexit__(self, raised, *_):
+        if job()["workload"]["verify"]:
+            marks = await _async_marks()
+            self._marked(await marks.call(*self._mark()))
+        self._end(raised)
+
+    def _begin(self):
         self._began = not any(os.pread(self._file, TIME.size, TIMES.size * self._index + TIME.size))
         if self._began:
             os.pwrite(self._file, TIME.pack(time.monotonic_ns()), TIMES.size * self._index)
 
-    def __exit__(self, raised, *_):
-        if job()["workload"]["verify"]:
-            marked = _marks().call("SETBIT", _bitmap(self._number), self._index, 1)
-            if marked == b"1" and self._number >= 0:
-                os.write(_file(TWICE, os.O_WRONLY | os.O_APPEND), TIME.pack(self._number))
+    def _mark(self):
+        """The command that tells the server of this execution."""
+        return "SETBIT", job()["key_prefix"] + ("done" if self._number >= 0 else "wdone"), self._index, 1
+
+    def _marked(self, reply):
+        if reply == b"1" and self._number >= 0:
+            os.write(_file(TWICE, os.O_WRONLY | os.O_APPEND), TIME.pack(self._number))
+
+    def _end(self, raised):
         if self._began:
             now = time.monotonic_ns()
             os.pwrite(self._file, TIME.pack(-now if raised else now), TIMES.size * self._index + TIME.size)
 
 
-def _bitmap(number):
-    return job()["key_prefix"] + ("done" if number >= 0 else "wdone")
+def _request(words):
+    encoded = [str(word).encode() for word in words]
+    return b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in encoded)
+
+
+def _reply(line):
+    """What a reply of one line says."""
+    if line.startswith(b"-"):
+        raise ConnectionError(line[1:].decode())
+    return line[1:]
 
 
 class Connection:
@@ -215,20 +246,62 @@ class Connection:
 
     def call(self, *words):
         """The reply to a command that is answered by one line."""
-        request = b"*%d\r\n" % len(words)
-        for word in words:
-            word = str(word).encode()
-            request += b"$%d\r\n%b\r\n" % (len(word), word)
-        self._socket.sendall(request)
-        reply = b""
-        while not reply.endswith(b"\r\n"):
+        self._socket.sendall(_request(words))
+        line = b""
+        while not line.endswith(b"\r\n"):
             received = self._socket.recv(4096)
             if not received:
-                raise ConnectionError("the server closed the connection")
-            reply += received
-        if reply.startswith(b"-"):
-            raise ConnectionError(reply[1:-2].decode())
-        return reply[1:-2]
+                raise ConnectionError(CLOSED)
+            line += received
+        return _reply(line[:-2])
+
+
+class AsyncConnection:
+    """The same for an event loop. Calls do not wait for each other: the server answers them in order."""
+
+    @classmethod
+    async def open(cls):
+        import asyncio
+
+        server = job()["server"]
+        self = cls()
+        self._calls = collections.deque()
+        if server["unix_socket"]:
+            streams = asyncio.open_unix_connection(server["unix_socket"])
+        else:
+            streams = asyncio.open_connection(server["host"], server["port"])
+        self._reader, self._writer = await streams
+        self._reading = asyncio.create_task(self._read())
+        if server["password"]:
+            await self.call("AUTH", server["password"])
+        return self
+
+    def call(self, *words):
+        """A future of the reply to a command that is answered by one line."""
+        import asyncio
+
+        call = asyncio.get_running_loop().create_future()
+        if self._reading.done():
+            call.set_exception(ConnectionError(CLOSED))
+        else:
+            self._calls.append(call)
+            self._writer.write(_request(words))
+        return call
+
+    async def _read(self):
+        try:
+            while line := await self._reader.readline():
+                call = self._calls.popleft()
+                if call.done():
+                    continue
+                try:
+                    call.set_result(_reply(line[:-2]))
+                except ConnectionError as error:
+                    call.set_exception(error)
+        finally:
+            for call in self._calls:
+                if not call.done():
+                    call.set_exception(ConnectionError(CLOSED))
 
 
 def _marks():
@@ -239,6 +312,19 @@ def _marks():
 
 
 _here = threading.local()
+
+
+def _async_marks():
+    """The same for the event loop of this process. A task that is cancelled while it waits for it leaves it to the others."""
+    import asyncio
+
+    return asyncio.shield(_connecting(asyncio.get_running_loop()))
+
+
+@functools.lru_cache(maxsize=None)
+def _connecting(loop):
+    """Connects once."""
+    return loop.create_task(AsyncConnection.open())
 
 
 def path(name):
