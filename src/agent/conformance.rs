@@ -165,6 +165,8 @@ struct Base {
 const SET_GET: Base = Base { kind: Kind::SetGet, operations: 2_000, rate: 2_000 };
 /// … and those of a task-queue library, of which some start a process for each task.
 const TASKS: Base = Base { kind: Kind::Tasks, operations: 100, rate: 100 };
+/// Tasks whose results are waited for one by one: some libraries look for one only five times a second.
+const ECHOES: u64 = 20;
 
 /// A trial that went well.
 struct Trial {
@@ -238,6 +240,7 @@ impl Bench<'_> {
                 "waits for the result of a task" => self.body("echo", |job| {
                     job.workload.own.set(Factor::Results, Level::Flag(true));
                     job.workload.value_bytes = Some(VALUE_BYTES);
+                    job.workload.operations = Some(ECHOES);
                 });
             }
         } else {
