@@ -111,10 +111,12 @@ pub enum Flag {
     ClientBound,
     /// The same for the server's main thread.
     ServerBound,
-    /// Others used more than a tenth of one CPU on the client's host.
-    ForeignLoad,
+    /// Other programs used more than a tenth of one CPU on the client's host.
+    #[serde(alias = "foreign-load")]
+    BackgroundLoad,
     /// The hypervisor took more than a fiftieth of the host's CPU time.
-    Throttled,
+    #[serde(alias = "throttled")]
+    CpuSteal,
     /// Open loop: the client fell behind its schedule.
     BehindSchedule,
     /// The agent's clock and the driver's disagree about the elapsed time by more than 3% and 5 ms.
@@ -142,8 +144,8 @@ impl Flag {
         match self {
             Self::ClientBound => "client-bound",
             Self::ServerBound => "server-bound",
-            Self::ForeignLoad => "foreign-load",
-            Self::Throttled => "throttled",
+            Self::BackgroundLoad => "background-load",
+            Self::CpuSteal => "cpu-steal",
             Self::BehindSchedule => "behind-schedule",
             Self::ClockDisagrees => "clock-disagrees",
             Self::Persistence => "persistence",
@@ -332,8 +334,8 @@ mod tests {
     #[test]
     fn a_cell_begins_otherwise_if_half_of_its_trials_do() {
         let of =
-            |unsteady, n| flags_of_cell([(Flag::UnsteadyStart, unsteady), (Flag::Throttled, 1)].into(), n);
-        assert_eq!(of(2, 5), [(Flag::Throttled, 1)].into());
+            |unsteady, n| flags_of_cell([(Flag::UnsteadyStart, unsteady), (Flag::CpuSteal, 1)].into(), n);
+        assert_eq!(of(2, 5), [(Flag::CpuSteal, 1)].into());
         assert_eq!(of(3, 6).len(), 2);
         assert_eq!(of(1, 1).len(), 2);
     }

@@ -1,10 +1,10 @@
 //! Which flags say that a trial was disturbed, and from which share of a side on that takes a verdict away.
 //!
-//! Flags are words in a table, and a table may come from a version that knows more of them. These here are the ones that
-//! a comparison has to know.
+//! These are the flags that a comparison has to know.
 
 use crate::analysis::metric::Metric;
 use crate::analysis::samples::Trial;
+use crate::record::Flag;
 
 /// More than this share of a side's trials is too much.
 pub const TOLERATED: f64 = 0.2;
@@ -13,9 +13,9 @@ pub const TOLERATED: f64 = 0.2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Doubt {
     /// Other programs used the client's machine.
-    ForeignLoad,
+    BackgroundLoad,
     /// The hypervisor took CPU time.
-    Throttled,
+    CpuSteal,
     /// Open loop: the client fell behind its schedule.
     BehindSchedule,
     /// Two clocks disagree about the elapsed time.
@@ -33,8 +33,8 @@ pub enum Doubt {
 impl Doubt {
     /// All of them.
     pub const ALL: [Self; 8] = [
-        Self::ForeignLoad,
-        Self::Throttled,
+        Self::BackgroundLoad,
+        Self::CpuSteal,
         Self::BehindSchedule,
         Self::ClockDisagrees,
         Self::NotPlaced,
@@ -43,25 +43,31 @@ impl Doubt {
         Self::OtherClients,
     ];
 
-    /// The word in the column `flags`.
+    /// The flag that raises it.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn flag(self) -> Flag {
         match self {
-            Self::ForeignLoad => "foreign-load",
-            Self::Throttled => "throttled",
-            Self::BehindSchedule => "behind-schedule",
-            Self::ClockDisagrees => "clock-disagrees",
-            Self::NotPlaced => "not-placed",
-            Self::UnevenClients => "uneven-clients",
-            Self::LatencyDoubtful => "latency-doubtful",
-            Self::OtherClients => "other-clients",
+            Self::BackgroundLoad => Flag::BackgroundLoad,
+            Self::CpuSteal => Flag::CpuSteal,
+            Self::BehindSchedule => Flag::BehindSchedule,
+            Self::ClockDisagrees => Flag::ClockDisagrees,
+            Self::NotPlaced => Flag::NotPlaced,
+            Self::UnevenClients => Flag::UnevenClients,
+            Self::LatencyDoubtful => Flag::LatencyDoubtful,
+            Self::OtherClients => Flag::OtherClients,
         }
     }
 
-    /// The doubt with this word, if a flag is one.
+    /// The word in the column `flags`.
     #[must_use]
-    pub fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|doubt| doubt.word() == word)
+    pub const fn word(self) -> &'static str {
+        self.flag().word()
+    }
+
+    /// The doubt that a flag raises, if any.
+    #[must_use]
+    pub fn of(flag: Flag) -> Option<Self> {
+        Self::ALL.into_iter().find(|doubt| doubt.flag() == flag)
     }
 
     /// Whether it says something about this metric.
@@ -174,8 +180,9 @@ mod tests {
 
     #[test]
     fn more_than_a_fifth_of_the_trials_is_too_much() {
-        let is_disturbed =
-            |doubted| Doubted::of(&trials(10, doubted, Doubt::ForeignLoad), Metric::OpsPerS).is_disturbed();
+        let is_disturbed = |doubted| {
+            Doubted::of(&trials(10, doubted, Doubt::BackgroundLoad), Metric::OpsPerS).is_disturbed()
+        };
         assert_eq!([0, 1, 2, 3, 10].map(is_disturbed), [false, false, false, true, true]);
         assert!(!Doubted::of(&[], Metric::OpsPerS).is_disturbed());
     }
@@ -188,14 +195,14 @@ mod tests {
     }
 
     #[test]
-    fn each_doubt_is_found_by_its_word_and_kept_apart_from_the_others() {
+    fn each_doubt_is_found_by_its_flag_and_kept_apart_from_the_others() {
         for doubt in Doubt::ALL {
-            assert_eq!(Doubt::of(doubt.word()), Some(doubt));
+            assert_eq!(Doubt::of(doubt.flag()), Some(doubt));
             let mut doubts = Doubts::default();
             doubts.insert(doubt);
             assert_eq!(Doubt::ALL.into_iter().filter(|other| doubts.contains(*other)).count(), 1);
             assert!(doubts.contains(doubt));
         }
-        assert_eq!(Doubt::of("client-bound"), None);
+        assert_eq!(Doubt::of(Flag::ClientBound), None);
     }
 }

@@ -33,7 +33,7 @@ pub struct Pairs<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PairError {
     /// Not a setting.
-    #[error("`{factor}` is no factor: it must be one of {}", SETTINGS.join(", "))]
+    #[error("`{factor}` is not a factor: it must be one of {}", SETTINGS.join(", "))]
     Factor {
         /// As it was given.
         factor: String,
@@ -83,6 +83,7 @@ pub fn by_factor<'a>(
         return Err(PairError::Factor { factor: factor.to_owned() });
     };
     let with = |level: &str| -> Result<Vec<&'a Sample>, PairError> {
+        let level = &*Factor::current(factor, level);
         let candidates = candidates(samples.iter().copied());
         let of: Vec<_> = candidates.filter(|sample| has_level(sample, factor, level)).collect();
         if of.is_empty() {
@@ -146,7 +147,7 @@ fn key(sample: &Sample, columns: &[&str]) -> Vec<String> {
 fn setting(sample: &Sample, column: &str) -> String {
     let value = sample.label.get(column).unwrap_or_default();
     let first = value.split(' ').next().unwrap_or_default();
-    let is_word = column == "placement" && ["free", "same-core", "split"].contains(&first);
+    let is_word = column == "placement" && ["free", "same-core", "separate-cpus"].contains(&first);
     if is_word { first.to_owned() } else { value.to_owned() }
 }
 

@@ -315,7 +315,7 @@ pub(super) fn placement(form: &PlacementForm) -> Result<Placement, String> {
     match form {
         PlacementForm::Word(PlacementWord::Free) => Ok(Placement::Free),
         PlacementForm::Word(PlacementWord::SameCore) => Ok(Placement::SameCore),
-        PlacementForm::Word(PlacementWord::Split) => Ok(Placement::Split),
+        PlacementForm::Word(PlacementWord::SeparateCpus) => Ok(Placement::SeparateCpus),
         PlacementForm::Cpus(Cpus { server, client })
             if server.value.is_empty() || client.value.is_empty() =>
         {

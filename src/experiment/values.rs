@@ -302,7 +302,7 @@ pub(super) enum PlacementWord {
     /// Both on one CPU.
     SameCore,
     /// The server on one CPU, the client on the others.
-    Split,
+    SeparateCpus,
 }
 
 /// A placement by the numbers of CPUs.
@@ -323,10 +323,12 @@ impl<'de> Deserialize<'de> for PlacementForm {
             type Value = PlacementForm;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("\"free\", \"same-core\", \"split\" or { server = [0], client = [1] }")
+                f.write_str("\"free\", \"same-core\", \"separate-cpus\" or { server = [0], client = [1] }")
             }
 
             fn visit_str<E: Error>(self, word: &str) -> Result<PlacementForm, E> {
+                // The word of earlier versions, which is not among the words that are suggested.
+                let word = if word == "split" { "separate-cpus" } else { word };
                 PlacementWord::deserialize(word.into_deserializer()).map(PlacementForm::Word)
             }
 

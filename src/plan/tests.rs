@@ -240,7 +240,7 @@ fn identity_ignores_what_is_not_measured_and_sees_what_is() {
         },
     );
     assert_ne!(id(&server, &base()), first);
-    assert_ne!(id(&before, &Settings { placement: Placement::Split, ..base() }), first);
+    assert_ne!(id(&before, &Settings { placement: Placement::SeparateCpus, ..base() }), first);
     assert_ne!(id(&before, &Settings { warmup: Warmup::Operations(1), ..base() }), first);
 }
 

@@ -116,8 +116,8 @@ fn marks(cell: &Compared) -> Vec<&'static str> {
 /// What a doubt says of a trial.
 const fn meaning(doubt: Doubt) -> &'static str {
     match doubt {
-        Doubt::ForeignLoad => "other programs used the client's machine",
-        Doubt::Throttled => "the hypervisor took CPU time from the machine",
+        Doubt::BackgroundLoad => "other programs used the client's machine",
+        Doubt::CpuSteal => "the hypervisor took CPU time from the machine",
         Doubt::BehindSchedule => "the client fell behind the rate that it was to keep",
         Doubt::ClockDisagrees => "two clocks disagree about the elapsed time",
         Doubt::NotPlaced => "client and server could not be bound to the CPUs asked for",

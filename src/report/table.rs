@@ -300,8 +300,8 @@ pub(super) const fn meaning(flag: Flag) -> &'static str {
         Flag::ServerBound => {
             "the server's main thread used over 90% of a CPU; the number is about the server"
         }
-        Flag::ForeignLoad => "other programs used more than a tenth of a CPU on the client's machine",
-        Flag::Throttled => "the hypervisor took more than a fiftieth of the machine's CPU time",
+        Flag::BackgroundLoad => "other programs used more than a tenth of a CPU on the client's machine",
+        Flag::CpuSteal => "the hypervisor took more than a fiftieth of the machine's CPU time",
         Flag::BehindSchedule => "the client fell behind the rate that it was to keep",
         Flag::ClockDisagrees => "two clocks disagree about the elapsed time by more than 3% and 5 ms",
         Flag::Persistence => "the server wrote to disk, as its arguments asked",

@@ -49,8 +49,8 @@ pub(super) fn flags(
     flag(Flag::ClientBound, any(&|part, facts| is_bound(part, facts, threads, pushers)));
     let server = measured.server.main_thread_cpu_ns;
     flag(Flag::ServerBound, server.is_some_and(|time| time.as_secs_f64() / wall > SATURATED));
-    flag(Flag::ForeignLoad, any(&has_foreign_load));
-    flag(Flag::Throttled, any(&is_throttled));
+    flag(Flag::BackgroundLoad, any(&has_background_load));
+    flag(Flag::CpuSteal, any(&has_cpu_steal));
     let workload = &record.settings.workload;
     let is_doubtful = |(part, _): &(Part, _)| has_doubtful_latency(part, workload.pipeline);
     let applies = workload.rate.is_none() && workload.kind.workload().is_back_to_back;
@@ -107,7 +107,7 @@ fn is_bound(part: &Part, facts: &HostFacts, threads: Option<Threads>, pushers: u
         || share(part, part.result.busiest_thread_ns) > SATURATED
 }
 
-fn has_foreign_load(part: &Part, _: &HostFacts) -> bool {
+fn has_background_load(part: &Part, _: &HostFacts) -> bool {
     let foreign = part.result.foreign_cpu_ns;
     share(part, foreign) > FOREIGN && ticks(foreign)
 }
@@ -118,7 +118,7 @@ fn has_another_clock(part: &Part, apart: f64) -> bool {
     wall - elapsed > apart * wall + MESSAGES
 }
 
-fn is_throttled(part: &Part, facts: &HostFacts) -> bool {
+fn has_cpu_steal(part: &Part, facts: &HostFacts) -> bool {
     let stolen = part.result.steal_ns;
     share(part, stolen) > STOLEN * f64::from(facts.cpus) && ticks(stolen)
 }

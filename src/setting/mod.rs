@@ -49,6 +49,7 @@ mod workload;
 
 use crate::units::Nanos;
 use crate::workload::Kind;
+use std::borrow::Cow;
 
 pub use amount::Amount;
 pub(crate) use amount::MOST_EXACT;
@@ -269,6 +270,8 @@ pub struct Column {
     pub absent: &'static str,
     /// What a horizontal axis of it shows, if it can have one.
     pub axis: Option<&'static str>,
+    /// The first word of a value in tables of earlier versions, and the word that replaces it.
+    pub former: Option<(&'static str, &'static str)>,
 }
 
 /// The type of a column's values.
@@ -333,6 +336,7 @@ impl Column {
             phrase: "{}",
             absent: "",
             axis: None,
+            former: None,
         }
     }
 
@@ -366,15 +370,38 @@ impl Column {
         Self { axis: Some(axis), ..self }
     }
 
+    const fn formerly(self, old: &'static str, new: &'static str) -> Self {
+        Self { former: Some((old, new)), ..self }
+    }
+
+    /// A value as this version writes it.
+    #[must_use]
+    pub fn current<'a>(&self, value: &'a str) -> Cow<'a, str> {
+        let rest = self.former.and_then(|(old, new)| Some((new, value.strip_prefix(old)?)));
+        match rest {
+            Some((new, rest)) if rest.is_empty() || rest.starts_with(' ') => format!("{new}{rest}").into(),
+            _ => value.into(),
+        }
+    }
+
     /// What a figure says of a value of this column.
     #[must_use]
     pub fn words(&self, value: Option<&str>) -> String {
         match value {
+            Some("1") => singular(self.phrase).replace("{}", "1"),
             Some(value) => self.phrase.replace("{}", value),
             None if self.absent.is_empty() => format!("no {}", self.name.replace('_', " ")),
             None => self.absent.to_owned(),
         }
     }
+}
+
+/// A phrase in which the word after the number is no plural: `{} workers` becomes `{} worker`.
+fn singular(phrase: &str) -> String {
+    let Some((before, after)) = phrase.split_once("{} ") else { return phrase.to_owned() };
+    let (noun, rest) = after.split_at(after.find(' ').unwrap_or(after.len()));
+    let one = if noun.len() > 1 { noun.strip_suffix('s').unwrap_or(noun) } else { noun };
+    format!("{before}{{}} {one}{rest}")
 }
 
 impl Heading {
@@ -407,6 +434,13 @@ impl Factor {
     /// The factors of a table, in the order of the list.
     pub fn in_table(table: Option<&str>) -> impl Iterator<Item = Self> {
         Self::ALL.iter().copied().filter(move |factor| factor.table() == table)
+    }
+
+    /// A value of a column as this version writes it; earlier ones had other words for some.
+    #[must_use]
+    pub fn current<'a>(column: &str, value: &'a str) -> Cow<'a, str> {
+        let setting = Self::columns().find(|(_, setting)| setting.name == column);
+        setting.map_or(Cow::Borrowed(value), |(_, setting)| setting.current(value))
     }
 
     /// Its level; `None` if it is not set.

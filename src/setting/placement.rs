@@ -26,7 +26,8 @@ pub(super) const SETTING: Setting = Setting {
     )
     .required()
     .from(ValueFrom::Record)
-    .said("placement {}")],
+    .said("placement {}")
+    .formerly("split", "separate-cpus")],
     heading: Heading::text("Placement"),
     measures: true,
 };
@@ -40,7 +41,9 @@ pub enum Placement {
     /// Both on one CPU.
     SameCore,
     /// The server on one CPU, the client on the others.
-    Split,
+    // The word of earlier versions: identities of cells are hashes of what is serialized.
+    #[serde(rename = "split", alias = "separate-cpus")]
+    SeparateCpus,
     /// On these CPUs, by their numbers.
     Cpus {
         /// The server's CPUs.
@@ -55,7 +58,7 @@ impl fmt::Display for Placement {
         match self {
             Self::Free => f.write_str("free"),
             Self::SameCore => f.write_str("same-core"),
-            Self::Split => f.write_str("split"),
+            Self::SeparateCpus => f.write_str("separate-cpus"),
             Self::Cpus { server, client } => write!(f, "cpus server={server:?} client={client:?}"),
         }
     }

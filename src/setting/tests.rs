@@ -46,7 +46,7 @@ fn two_levels(factor: Factor) -> [Level; 2] {
         Shape::Weights => [1, 2].map(|weight| Level::Weights(vec![weight, 1])),
         Shape::Options => [1, 2]
             .map(|n| Level::Named(Named([("pool".to_owned(), Scalar::Number(n))].into_iter().collect()))),
-        Shape::Placement => [Placement::SameCore, Placement::Split].map(Level::Placement),
+        Shape::Placement => [Placement::SameCore, Placement::SeparateCpus].map(Level::Placement),
         Shape::Warmup => [1, 2].map(|n| Level::Warmup(Warmup::Operations(n))),
     }
 }

@@ -28,9 +28,9 @@ fn foreign_load_in_one_of_two_runs_is_no_slower_client() {
     let said = place.compare(&["base.csv", "new.csv"]);
     let row =
         |mode: &str| said.out.lines().find(|line| line.trim_start().starts_with(mode)).unwrap().to_owned();
-    assert!(row("async").ends_with("undecided (disturbed)   foreign-load 0%/90%"), "{}", said.out);
-    assert!(row("sync").contains("slower") && row("sync").ends_with("throttled 0%/10%"), "{}", said.out);
-    assert!(said.out.contains("\nforeign-load: other programs used the client's machine"), "{}", said.out);
+    assert!(row("async").ends_with("undecided (disturbed)   background-load 0%/90%"), "{}", said.out);
+    assert!(row("sync").contains("slower") && row("sync").ends_with("cpu-steal 0%/10%"), "{}", said.out);
+    assert!(said.out.contains("\nbackground-load: other programs used the client's machine"), "{}", said.out);
     assert!(
         said.out.contains("\ndisturbed: more than 20% of the trials of a side are in doubt"),
         "{}",
@@ -38,18 +38,18 @@ fn foreign_load_in_one_of_two_runs_is_no_slower_client() {
     );
 
     let markdown = place.compare(&["base.csv", "new.csv", "--markdown"]).out;
-    assert!(markdown.contains("| undecided (disturbed) | foreign-load 0%/90% |"), "{markdown}");
+    assert!(markdown.contains("| undecided (disturbed) | background-load 0%/90% |"), "{markdown}");
     let csv = place.compare(&["base.csv", "new.csv", "--csv"]).out;
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
     let header = reader.headers().unwrap().clone();
     let row = reader.records().next().unwrap().unwrap();
     let field = |name: &str| &row[header.iter().position(|column| column == name).unwrap()];
-    assert_eq!([field("verdict"), field("warnings")], ["disturbed", "foreign-load"]);
+    assert_eq!([field("verdict"), field("warnings")], ["disturbed", "background-load"]);
     assert_eq!([field("disturbed_base"), field("disturbed_new")], ["0", "9"]);
     let cell = place.compare(&["base.csv", "new.csv", "--json"]).json()["cells"][0].clone();
-    assert_eq!(cell["warnings"], serde_json::json!(["foreign-load"]));
+    assert_eq!(cell["warnings"], serde_json::json!(["background-load"]));
     assert_eq!(cell["new"]["disturbed"], 9);
-    assert_eq!(cell["new"]["doubts"], serde_json::json!({ "foreign-load": 9 }));
+    assert_eq!(cell["new"]["doubts"], serde_json::json!({ "background-load": 9 }));
     // The disturbed side may as well be the base.
     assert_eq!(place.compare(&["new.csv", "base.csv", "--json"]).verdicts(), ["disturbed", "faster"]);
 }
@@ -57,7 +57,7 @@ fn foreign_load_in_one_of_two_runs_is_no_slower_client() {
 #[test]
 fn what_disturbs_takes_a_verdict_away_and_no_other_flag_does() {
     for flag in
-        ["foreign-load", "throttled", "clock-disagrees", "not-placed", "uneven-clients", "other-clients"]
+        ["background-load", "cpu-steal", "clock-disagrees", "not-placed", "uneven-clients", "other-clients"]
     {
         assert_eq!(verdict_with(3, flag, &[]), "disturbed", "{flag}");
         // A fifth of the trials does not move a median.
@@ -91,12 +91,12 @@ fn within(table: &Table, levels: &str) -> Vec<String> {
 fn within_a_run_a_verdict_stands_beside_its_warning() {
     let mut table = one_run();
     table.flag(0, 2, 10, "foreign-load");
-    table.flag(1, 2, 10, "foreign-load");
+    table.flag(1, 2, 10, "background-load");
     assert_eq!(within(&table, "mode=async,sync"), ["faster"]);
     let place = Place::new();
     place.write("run.csv", &table.text());
     let said = place.compare(&["run.csv", "--factor", "mode=async,sync"]).out;
-    assert!(said.contains("faster    foreign-load 100%/100%"), "{said}");
+    assert!(said.contains("faster    background-load 100%/100%"), "{said}");
     // Two levels from two runs are as far apart as two runs.
     (0..10).for_each(|trial| table.set(2 * trial, "run_id", "another"));
     assert_eq!(within(&table, "mode=async,sync"), ["disturbed"]);
@@ -126,10 +126,10 @@ fn answer(table: &Table) -> String {
 fn the_answer_of_a_report_warns_of_disturbed_trials() {
     let mut table = one_run();
     assert!(!answer(&table).contains("Warning"));
-    table.flag(0, 2, 4, "foreign-load");
+    table.flag(0, 2, 4, "background-load");
     let said = answer(&table);
     assert!(said.contains("sync with 50 workers is the fastest of 2 cells"), "{said}");
-    let warning = "Warning: disturbed were 4 of 10 trials of async with 50 workers (foreign-load).";
+    let warning = "Warning: disturbed were 4 of 10 trials of async with 50 workers (background-load).";
     assert!(said.contains(warning), "{said}");
 }
 

@@ -53,7 +53,7 @@ fn a_mode_that_is_gone_does_not_pass_and_one_that_is_new_does() {
 #[test]
 fn disturbed_trials_neither_fail_the_gate_nor_pass_it() {
     let (base, mut new) = (Table::of("base", &MODES, 10, 1.0), Table::of("new", &MODES, 10, 0.5));
-    (0..3).for_each(|mode| new.flag(mode, 3, 9, "foreign-load"));
+    (0..3).for_each(|mode| new.flag(mode, 3, 9, "background-load"));
     let said = gate(&base, &new, &[]);
     assert_eq!(said.code, 4);
     assert!(said.err.contains("\n  mode sync, workers 50: undecided (disturbed)\n"), "{}", said.err);

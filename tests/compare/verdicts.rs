@@ -93,7 +93,7 @@ fn two_levels_of_a_factor_are_compared_where_all_else_is_the_same() {
         (2, "error: no trial has mode `asink`; there are async, sync\n")
     );
     let said = place.compare(&["run.csv", "--factor", "colour=red,blue"]);
-    assert!(said.code == 2 && said.err.starts_with("error: `colour` is no factor"), "{}", said.err);
+    assert!(said.code == 2 && said.err.starts_with("error: `colour` is not a factor"), "{}", said.err);
 }
 
 #[test]

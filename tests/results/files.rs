@@ -70,7 +70,7 @@ fn no_two_columns_of_a_table_have_the_same_name() {
 #[test]
 fn a_trial_is_a_row_with_everything_that_is_known_about_it() {
     let mut record = ok(&settings("async", 100), 3, 16_403.31);
-    record.flags = vec![Flag::ClientBound, Flag::ForeignLoad];
+    record.flags = vec![Flag::ClientBound, Flag::BackgroundLoad];
     let run = Run::of(&[record]);
     rebuild(&run.path).unwrap();
     let text = fs::read_to_string(run.path.join("trials.csv")).unwrap();
@@ -183,14 +183,14 @@ fn a_trial_far_from_the_others_of_its_cell_is_marked_and_kept() {
     let speeds = [8_600.0, 8_610.0, 7_000.0, 8_590.0, 8_605.0];
     let mut records: Vec<_> = speeds.into_iter().zip(1..).map(|(speed, i)| ok(&settings, i, speed)).collect();
     records.insert(1, failed(&settings, 9, "a row that is no observation"));
-    records[3].flags = vec![Flag::ForeignLoad];
+    records[3].flags = vec![Flag::BackgroundLoad];
     let run = Run::of(&records);
     let flags: Vec<String> =
         trial_rows(&run).into_iter().map(|mut row| row.remove("flags").unwrap()).collect();
-    assert_eq!(flags, ["", "", "", "foreign-load outlier", "", ""]);
+    assert_eq!(flags, ["", "", "", "background-load outlier", "", ""]);
     let cell = summary(&run);
     assert_eq!((cell.n, cell.flags[&Flag::Outlier], cell.throughput.unwrap().worst.round()), (5, 1, 7_000.0));
-    assert_eq!(rows(&run.path.join("summary.csv"))[0]["flags"], "foreign-load outlier");
+    assert_eq!(rows(&run.path.join("summary.csv"))[0]["flags"], "background-load outlier");
 }
 
 #[test]

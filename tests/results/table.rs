@@ -184,7 +184,7 @@ fn a_control_without_a_good_trial_shows_no_number() {
 #[test]
 fn every_sign_has_a_note_and_every_note_a_row_with_its_sign() {
     let flags =
-        [Flag::ClientBound, Flag::Throttled, Flag::ForeignLoad, Flag::UnsteadyStart, Flag::OtherClients];
+        [Flag::ClientBound, Flag::CpuSteal, Flag::BackgroundLoad, Flag::UnsteadyStart, Flag::OtherClients];
     let mut records: Vec<TrialRecord> = Vec::new();
     for (mode, count) in [("sync", 0), ("async", 1), ("multiplexed", 3)] {
         let settings = settings(mode, 1);

@@ -32,14 +32,14 @@ pub fn plan(placement: &Placement, topology: &Topology) -> Result<Sides, String>
     match placement {
         Placement::Free => Ok(Sides { server: allowed.clone(), client: allowed.clone() }),
         Placement::SameCore => Ok(Sides { server: vec![last], client: vec![last] }),
-        Placement::Split => {
+        Placement::SeparateCpus => {
             let shares_core = |cpu: u32| cores.iter().any(|core| core.contains(&cpu) && core.contains(&last));
             let others: Vec<u32> = allowed.iter().copied().filter(|&cpu| cpu != last).collect();
             let apart: Vec<u32> = others.iter().copied().filter(|&cpu| !shares_core(cpu)).collect();
             let client = if apart.is_empty() { others } else { apart };
             if client.is_empty() {
                 return Err(format!(
-                    "placement \"split\" needs two CPUs, and only CPU {last} is allowed to this process"
+                    "placement \"separate-cpus\" needs two CPUs, and only CPU {last} is allowed to this process"
                 ));
             }
             Ok(Sides { server: vec![last], client })
@@ -82,7 +82,7 @@ mod tests {
     }
 
     fn split(allowed: &[u32], cores: &[&[u32]]) -> Result<Sides, String> {
-        plan(&Placement::Split, &topology(allowed, cores))
+        plan(&Placement::SeparateCpus, &topology(allowed, cores))
     }
 
     #[test]
@@ -103,7 +103,7 @@ mod tests {
     fn a_machine_with_one_cpu_cannot_split() {
         insta::assert_snapshot!(
             split(&[4], &[&[4]]).unwrap_err(),
-            @r#"placement "split" needs two CPUs, and only CPU 4 is allowed to this process"#
+            @r#"placement "separate-cpus" needs two CPUs, and only CPU 4 is allowed to this process"#
         );
     }
 

@@ -88,7 +88,7 @@ pub fn summary_columns() -> Vec<SummaryColumn> {
             "Mean of the trials' littles_law: near 1 if the latencies are honest; closed loop only.",
             |_, row| row.littles_law.into(),
         ),
-        SummaryColumn::text("flags", "What to mind about this cell: words separated by spaces.", |_, row| {
+        SummaryColumn::text("flags", "Warnings about this cell: words separated by spaces.", |_, row| {
             flags(row).into()
         }),
         SummaryColumn::number(

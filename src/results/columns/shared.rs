@@ -152,7 +152,7 @@ fn placed(asked: &Placement, applied: Option<&AppliedPlacement>) -> String {
         // The file says it of a host and not of the cell.
         Placement::Free => "pinned",
         Placement::SameCore => "same-core",
-        Placement::Split => "split",
+        Placement::SeparateCpus => "separate-cpus",
         Placement::Cpus { .. } => "cpus",
     };
     match applied {
@@ -262,7 +262,7 @@ mod tests {
         let cpus = Placement::Cpus { server: vec![1], client: vec![0, 2] };
         assert_eq!(placed(&Placement::Free, Some(&AppliedPlacement::Free)), "free");
         assert_eq!(placed(&Placement::Free, None), "free");
-        assert_eq!(placed(&Placement::Split, Some(&pinned)), "split server=1 client=0+2");
+        assert_eq!(placed(&Placement::SeparateCpus, Some(&pinned)), "separate-cpus server=1 client=0+2");
         assert_eq!(placed(&cpus, Some(&pinned)), "cpus server=1 client=0+2");
         assert_eq!(placed(&Placement::Free, Some(&pinned)), "pinned server=1 client=0+2");
         assert_eq!(placed(&Placement::Free, Some(&refused)), "pinned (not applied)");

@@ -95,7 +95,7 @@ fn attempt() -> Vec<TrialColumn> {
         TrialColumn::text("error", "Why, where it did not end well.", |_, row| {
             row.error.as_deref().map(one_line).into()
         }),
-        TrialColumn::text("flags", "What to mind about this row: words separated by spaces.", |_, row| {
+        TrialColumn::text("flags", "Warnings about this row: words separated by spaces.", |_, row| {
             let words: Vec<&str> = row.flags.iter().map(|flag| flag.word()).collect();
             (!words.is_empty()).then(|| words.join(" ")).into()
         }),

@@ -12,6 +12,7 @@ use serde::de::value::Error;
 
 use crate::analysis::doubt::{Doubt, Doubts};
 use crate::analysis::samples::{Failure, LABELS, Label, Latencies, Trial, is_younger};
+use crate::experiment::Factor;
 use crate::record::{Flag, Quantities, Quantity, Status};
 use crate::results::read::rows::{Cutter, Fields};
 use crate::results::read::{ReadError, newlines};
@@ -154,7 +155,7 @@ impl Rows {
         let run = names.run(row.bytes("run_id"), &mut self.runs)?;
         let repetition = row.integer("repetition")?;
         let status = word::<Status>(row.text("status")?)
-            .ok_or_else(|| format!("`{}` is no status", row.bytes("status").escape_ascii()))?;
+            .ok_or_else(|| format!("`{}` is not a status", row.bytes("status").escape_ascii()))?;
         if status == Status::Ok {
             let (flags, doubts) = self.flags(row)?;
             let trial = Trial {
@@ -180,15 +181,15 @@ impl Rows {
         Ok(())
     }
 
-    /// All flags, and which of them are doubts. A table of another version may have doubts that are no flags here.
+    /// All flags, and the doubts that they raise. Words that earlier versions used for a flag are read as that flag.
     fn flags(&mut self, row: &Row<'_>) -> Result<(Vec<Flag>, Doubts), String> {
         let (mut flags, mut doubts) = (Vec::new(), Doubts::default());
         for text in row.text("flags")?.split_ascii_whitespace() {
-            let doubt = Doubt::of(text);
-            doubt.into_iter().for_each(|doubt| doubts.insert(doubt));
             match word(text) {
-                Some(flag) => flags.push(flag),
-                None if doubt.is_some() => {}
+                Some(flag) => {
+                    flags.push(flag);
+                    Doubt::of(flag).into_iter().for_each(|doubt| doubts.insert(doubt));
+                }
                 None if self.unknown_flags.iter().any(|known| known == text) => {}
                 None => self.unknown_flags.push(text.to_owned()),
             }
@@ -223,7 +224,9 @@ impl Names {
         if let Some(&known) = self.labels.get(self.key.as_slice()) {
             return Ok(known);
         }
-        let text = |(&place, name): (&Option<usize>, &str)| text(row.label(place), name).map(str::to_owned);
+        let text = |(&place, name): (&Option<usize>, &str)| {
+            text(row.label(place), name).map(|value| Factor::current(name, value).into_owned())
+        };
         let values =
             row.header.labels.iter().zip(LABELS.iter().copied()).map(text).collect::<Result<_, _>>()?;
         let label = u32::try_from(labels.len()).map_err(|_| "there are too many cells")?;
@@ -266,7 +269,7 @@ impl<'a> Row<'a> {
 
     fn integer<T: std::str::FromStr>(&self, name: &str) -> Result<T, String> {
         let text = self.text(name)?;
-        text.parse().map_err(|_| format!("`{text}` in column {name} is no whole number from 0 on"))
+        text.parse().map_err(|_| format!("`{text}` in column {name} is not a whole number of 0 or more"))
     }
 
     /// A number that can be one of an amount or a time; `None` where it is missing.
@@ -281,7 +284,7 @@ impl<'a> Row<'a> {
         }
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() && number >= 0.0 => Ok(Some(number)),
-            _ => Err(format!("`{text}` in column {name} is no number from 0 on")),
+            _ => Err(format!("`{text}` in column {name} is not a number of 0 or more")),
         }
     }
 
@@ -289,7 +292,7 @@ impl<'a> Row<'a> {
         let text = self.text(name)?;
         let time: Result<Timestamp, _> = text.parse();
         time.map(Timestamp::as_microsecond)
-            .map_err(|_| format!("`{text}` in column {name} is no time as in RFC 3339"))
+            .map_err(|_| format!("`{text}` in column {name} is not an RFC 3339 timestamp"))
     }
 
     /// As far as the table tells.
@@ -330,7 +333,7 @@ impl<'a> Row<'a> {
 }
 
 fn text<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str, String> {
-    std::str::from_utf8(bytes).map_err(|_| format!("column {name} is no UTF-8"))
+    std::str::from_utf8(bytes).map_err(|_| format!("column {name} is not UTF-8"))
 }
 
 /// A word of a closed list, as the journal has it too.
