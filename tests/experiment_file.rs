@@ -238,7 +238,7 @@ workload.split = "even"
 workload.link = "tcp"
 server.args = ["--save", ""]
 server.lifetime = ["run", "trial"]
-run.placement = ["free", "same-core", "split", { server = [0], client = [2, 1] }]
+run.placement = ["free", "same-core", "separate-cpus", { server = [0], client = [2, 1] }]
 run.warmup = ["0s", 100]
 exclude = [{ workers = [1, 5], run.warmup = 100 }, { hosts = { client = "far", server = "node" }, servers = "mine" }]
 [run]

@@ -22,6 +22,13 @@ pub(super) struct CellChecks<'a> {
     pub(super) budget: Budget,
 }
 
+/// Who can do a thing.
+struct Able {
+    builtin: fn(&BuiltinMode) -> bool,
+    /// Whether all load generators can.
+    load_generators: bool,
+}
+
 /// Two factors of which some levels do not go together.
 pub(super) struct Conflict<'a> {
     /// A finding for each level of this factor; it is where the caret stands.
@@ -82,18 +89,34 @@ impl CellChecks<'_> {
         )
     }
 
-    /// What a built-in mode cannot do. A mode with a driver of its own says so itself, before it measures.
+    /// What built-in modes and load generators cannot do. A driver of somebody else says so itself, when it gets its job.
     fn abilities(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
         let asks_pipeline = |level: &Level| matches!(level, Level::Number(2..));
         let asks_rate = |level: &Level| matches!(level, Level::PerSecond(_));
-        self.ability(
-            draft,
-            Factor::Pipeline,
-            &asks_pipeline,
-            |mode| mode.can_pipeline,
-            "put more than one operation into a round trip",
-        )?;
-        self.ability(draft, Factor::Rate, &asks_rate, |mode| mode.can_rate, "keep to a rate")
+        let asks_time = |level: &Level| matches!(level, Level::Amount(Amount::Duration(_)));
+        for (factor, asks, can, what) in [
+            (
+                Factor::Pipeline,
+                &asks_pipeline as &dyn Fn(&Level) -> bool,
+                Able { builtin: |mode| mode.can_pipeline, load_generators: true },
+                "put more than one operation into a round trip",
+            ),
+            (
+                Factor::Rate,
+                &asks_rate,
+                Able { builtin: |mode| mode.can_rate, load_generators: false },
+                "keep to a rate",
+            ),
+            (
+                Factor::Amount,
+                &asks_time,
+                Able { builtin: |_| true, load_generators: false },
+                "work for a given time",
+            ),
+        ] {
+            self.ability(draft, factor, asks, &can, what)?;
+        }
+        Ok(())
     }
 
     fn ability(
@@ -101,13 +124,21 @@ impl CellChecks<'_> {
         draft: &Draft<'_>,
         factor: Factor,
         asks: &dyn Fn(&Level) -> bool,
-        can: fn(&BuiltinMode) -> bool,
+        can: &Able,
         what: &str,
     ) -> Result<(), TooTangled> {
-        let builtin = self.names.builtin.modes;
-        let cannot = |level: &Level| matches!(level, Level::Name(name) if builtin.iter().any(|mode| mode.name == name && !can(mode)));
-        let able: Vec<_> =
-            builtin.iter().filter(|mode| can(mode)).map(|mode| format!("`{}`", mode.name)).collect();
+        let (builtin, own) = (self.names.builtin.modes, &self.names.modes);
+        let is_load_generator = |name: &str| own.get(name).is_some_and(|mode| mode.load_generator.is_some());
+        let cannot = |level: &Level| {
+            let Level::Name(name) = level else { return false };
+            builtin.iter().any(|mode| mode.name == name && !(can.builtin)(mode))
+                || !can.load_generators && is_load_generator(name)
+        };
+        let able: Vec<_> = builtin
+            .iter()
+            .filter(|mode| (can.builtin)(mode))
+            .map(|mode| format!("`{}`", mode.name))
+            .collect();
         let help = match able.as_slice() {
             [] => "no built-in mode can".to_owned(),
             able => format!("built-in modes that can: {}", able.join(", ")),

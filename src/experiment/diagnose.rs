@@ -110,6 +110,12 @@ impl Findings {
         self.texts[source].secrets = secrets;
     }
 
+    /// Whether a place has bytes that are never shown.
+    pub(super) fn hides(&self, place: &Place) -> bool {
+        let secrets = &self.texts[place.source].secrets;
+        secrets.iter().any(|secret| secret.start < place.span.end && place.span.start < secret.end)
+    }
+
     /// Says that not everything has been looked at, because too much was wrong.
     pub(super) const fn stop(&mut self) {
         self.cut_short = true;

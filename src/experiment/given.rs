@@ -98,6 +98,12 @@ static KEYS: LazyLock<BTreeMap<Option<&'static str>, Keys>> = LazyLock::new(|| {
 const INNER: [&str; 4] = ["workload", "server", "mode", "run"];
 const EXCLUDE: &str = "exclude";
 
+/// Whether a setting is written so in this table; `None` is a matrix itself.
+pub(super) fn has_key(table: Option<&str>, key: &str) -> bool {
+    let settings = KEYS.iter().find(|(known, _)| **known == table).map(|(_, keys)| &keys.settings);
+    settings.is_some_and(|settings| settings.iter().any(|(_, known)| known.name == key))
+}
+
 fn keys(table: Option<&'static str>) -> &'static Keys {
     &KEYS[&table]
 }

@@ -1,6 +1,6 @@
 //! TOML text becomes an [`Experiment`]. Opens no file and starts nothing: parsing touches nothing but its input.
 //!
-//! `source` is the text, `read` turns it into the plain structs of `file` (whose settings are in `given`, by the list in
+//! `source` is the text, `syntax` makes a TOML tree of it and `read` turns that into the plain structs of `file` (whose settings are in `given`, by the list in
 //! [`crate::setting`], and whose richer values are in `forms`, `values` and `sweep`), `parse` says what they mean, with the help of `tables` (servers, hosts, modes), `axes`
 //! (levels) and `matrix`; `cells` and `grid` check what must hold of combinations. All of them note what is wrong in
 //! `diagnose` and go on. The types that everybody else uses are below.
@@ -21,14 +21,17 @@ mod given;
 pub(crate) mod grid;
 mod hosts;
 mod matrix;
+mod misplaced;
 mod modes;
 mod parse;
 mod read;
 mod schema;
+mod secrets;
 mod server_args;
 mod servers;
 mod source;
 mod sweep;
+mod syntax;
 mod tables;
 mod values;
 mod workloads;
@@ -42,11 +45,11 @@ pub use diagnose::{Diagnostics, Finding, Location};
 pub use hosts::{Address, HostSpec, Transport};
 pub use modes::{Absent, Builtin, BuiltinMode, BuiltinOption, LoadGenerator, ModeSpec, Threads};
 pub use parse::parse;
-pub use read::MOST_BYTES as MAX_FILE;
 pub use schema::schema;
 pub use server_args::data_directory;
 pub use servers::ServerSpec;
 pub use source::{Source, includes, resolved_text};
+pub use syntax::MOST_BYTES as MAX_FILE;
 
 /// One experiment, checked and resolved: every name in it exists, every default is filled in.
 #[derive(Clone, Debug, PartialEq)]

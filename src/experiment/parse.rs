@@ -15,7 +15,7 @@ use super::grid::Budget;
 use super::matrix::{Base, Draft};
 use super::read::{Document, read};
 use super::source::{Source, resolved_text};
-use super::tables::{Names, TablesOf, is_safe_name};
+use super::tables::{Names, TablesOf, is_safe_name, rule_for};
 use super::values::{RepetitionsForm, Until};
 use super::{
     Amount, Builtin, Experiment, Factor, HostPair, Link, Order, Own, Placement, Repetitions, RunSpec,
@@ -134,9 +134,9 @@ fn name(findings: &mut Findings, name: Option<&At<String>>, damaged: bool) -> Op
     };
     if !is_safe_name(&name.value) {
         findings
-            .error(&place(&name.span), "this is no name of an experiment")
+            .error(&place(&name.span), "not a valid name for an experiment")
             .label("results go to a directory of this name")
-            .help("a name begins with a letter or a digit and goes on with letters, digits, `.`, `_` or `-`");
+            .help(rule_for(&name.value));
         return None;
     }
     Some(name.value.clone())

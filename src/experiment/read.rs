@@ -3,7 +3,6 @@
 //! Serde stops at its first error. So what it complains about is cut out of the TOML tree and the tree is read again,
 //! until nothing is left to complain about: every error is found, and the structs stay plain.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -11,16 +10,11 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::diagnose::{Findings, MOST_FINDINGS, Place, suggest};
+use super::diagnose::{self, Findings, MOST_FINDINGS, Place};
+use super::misplaced;
 use super::source::{FAMILIES, Source};
+use super::syntax::{self, Parsed, retain};
 use super::values::LITERAL_SECRET;
-
-/// A larger file is not an experiment written by a person.
-pub const MOST_BYTES: usize = 1024 * 1024;
-
-/// Deeper than any key of an experiment, and shallow enough to walk by recursion. TOML's own limits multiply: dotted
-/// keys in nested inline tables reach a depth of thousands, which overflows the stack when such a tree is cloned.
-const DEEPEST: usize = 24;
 
 /// A file as far as it could be read.
 #[derive(Debug, Default)]
@@ -37,6 +31,15 @@ pub(super) struct Damage {
     everything: bool,
     /// Dotted paths, in which the elements of lists are numbers.
     parts: BTreeSet<String>,
+    /// What was cut out, exactly.
+    cuts: Vec<Cut>,
+}
+
+/// A key or an element of a list that was cut out of the tree.
+#[derive(Debug)]
+struct Cut {
+    path: String,
+    span: Range<usize>,
 }
 
 impl Damage {
@@ -71,8 +74,7 @@ impl Damage {
         {
             path = &path[..2];
         }
-        let names: Vec<_> = path.iter().map(Step::to_string).collect();
-        self.parts.insert(names.join("."));
+        self.parts.insert(with_indices(path));
     }
 }
 
@@ -92,6 +94,10 @@ impl std::fmt::Display for Step {
     }
 }
 
+fn with_indices(path: &[Step]) -> String {
+    path.iter().map(Step::to_string).collect::<Vec<_>>().join(".")
+}
+
 /// The dotted key as a person would write it.
 fn dotted(path: &[Step]) -> String {
     let keys = path.iter().filter_map(|step| match step {
@@ -108,12 +114,16 @@ pub(super) fn read<T: DeserializeOwned + Default>(
     source: &Source,
 ) -> Document<T> {
     let before = findings.len();
-    let Some((mut tree, mut damage)) = parse(findings, index, source) else {
+    let Some(Parsed { mut tree, is_whole }) = syntax::parse(findings, index, source) else {
         return Document { content: T::default(), damage: Damage { everything: true, ..Damage::default() } };
     };
+    let mut damage = Damage { everything: !is_whole, ..Damage::default() };
     loop {
         let error = match T::deserialize(toml::de::Deserializer::from(tree.clone())) {
-            Ok(content) => return Document { content, damage },
+            Ok(content) if !cut_fragments(&mut tree, &source.bytes, &mut damage) => {
+                return Document { content, damage };
+            }
+            Ok(_) => continue,
             Err(error) => error,
         };
         let cut = cut(findings, index, &mut tree, &error, &mut damage);
@@ -124,172 +134,6 @@ pub(super) fn read<T: DeserializeOwned + Default>(
             return Document { content: T::default(), damage };
         }
     }
-}
-
-/// The tree of a text, without what stands on lines that are no TOML.
-fn parse<'a>(
-    findings: &mut Findings,
-    index: usize,
-    source: &'a Source,
-) -> Option<(Spanned<DeTable<'a>>, Damage)> {
-    if source.bytes.len() > MOST_BYTES {
-        let size = source.bytes.len();
-        findings.error_in(
-            index,
-            format!("the file has {size} bytes; an experiment file has at most {MOST_BYTES} (1 MiB)"),
-        );
-        return None;
-    }
-    let text = match std::str::from_utf8(&source.bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            let at = error.valid_up_to();
-            findings
-                .error(&Place { source: index, span: at..at + 1 }, "the file is not UTF-8")
-                .label("the first byte that is not");
-            return None;
-        }
-    };
-    let (mut tree, errors) = DeTable::parse_recoverable(text);
-    let mut secrets = Vec::new();
-    find_secrets(tree.get_ref(), &mut secrets, 0);
-    findings.hide(index, secrets);
-    let damage = Damage { everything: !errors.is_empty(), parts: BTreeSet::new() };
-    let mut lines = Lines::new(text);
-    for error in &errors {
-        let span = error.span().unwrap_or(0..0);
-        // One slip can make many errors on its line; the first is the one to mend.
-        if lines.broken.insert(lines.line(span.start)) {
-            findings.error(&Place { source: index, span }, error.message());
-        }
-    }
-    if !errors.is_empty() {
-        drop_broken(tree.get_mut(), &lines, 0);
-    }
-    let mut deep = Vec::new();
-    prune(tree.get_mut(), 0, &mut deep);
-    if deep.is_empty() {
-        return Some((tree, damage));
-    }
-    for span in deep.into_iter().take(MOST_FINDINGS) {
-        findings.error(&Place { source: index, span }, "nested deeper than anything in an experiment file");
-    }
-    None
-}
-
-/// Where lines begin, and which of them are no TOML.
-struct Lines {
-    starts: Vec<usize>,
-    broken: BTreeSet<usize>,
-}
-
-impl Lines {
-    fn new(text: &str) -> Self {
-        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { starts, broken: BTreeSet::new() }
-    }
-
-    fn line(&self, offset: usize) -> usize {
-        self.starts.partition_point(|&start| start <= offset) - 1
-    }
-}
-
-/// Removes the keys whose lines hold a syntax error: what was recovered there is a guess.
-fn drop_broken(table: &mut DeTable<'_>, lines: &Lines, depth: usize) {
-    if depth > DEEPEST {
-        return;
-    }
-    retain(table, |key, value| {
-        let (key, value) = (key.span(), value.span());
-        let touched = lines.line(key.start.min(value.start))..=lines.line(key.end.max(value.end));
-        lines.broken.range(touched).next().is_none()
-    });
-    for (_, value) in table.iter_mut() {
-        match value.get_mut() {
-            DeValue::Table(inner) => drop_broken(inner, lines, depth + 1),
-            DeValue::Array(list) => {
-                for element in list.iter_mut() {
-                    if let DeValue::Table(inner) = element.get_mut() {
-                        drop_broken(inner, lines, depth + 1);
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Keeps the keys of a table for which `keep` says so. (The table's own `retain` shows keys without their spans.)
-fn retain<'i>(
-    table: &mut DeTable<'i>,
-    mut keep: impl FnMut(&Spanned<Cow<'i, str>>, &Spanned<DeValue<'i>>) -> bool,
-) {
-    let all = std::mem::take(table);
-    *table = all.into_iter().filter(|(key, value)| keep(key, value)).collect();
-}
-
-/// Empties what lies too deep.
-fn prune(table: &mut DeTable<'_>, depth: usize, deep: &mut Vec<Range<usize>>) {
-    for (_, value) in table.iter_mut() {
-        prune_value(value, depth, deep);
-    }
-}
-
-fn prune_value(value: &mut Spanned<DeValue<'_>>, depth: usize, deep: &mut Vec<Range<usize>>) {
-    let span = value.span();
-    let inner = value.get_mut();
-    if !inner.is_table() && !inner.is_array() {
-        return;
-    }
-    if depth >= DEEPEST {
-        *inner = DeValue::Boolean(false);
-        deep.push(span);
-        return;
-    }
-    match inner {
-        DeValue::Table(table) => prune(table, depth + 1, deep),
-        DeValue::Array(list) => list.iter_mut().for_each(|element| prune_value(element, depth + 1, deep)),
-        _ => {}
-    }
-}
-
-/// Strings that must not be shown, even where something else is wrong on their line.
-fn find_secrets(table: &DeTable<'_>, secrets: &mut Vec<Range<usize>>, depth: usize) {
-    for (key, value) in table {
-        match (key.get_ref().as_ref(), value.get_ref()) {
-            (_, inner @ (DeValue::Table(_) | DeValue::Array(_))) => {
-                find_secrets_in(inner, secrets, depth + 1);
-            }
-            ("password", _) => secrets.push(value.span()),
-            ("address", DeValue::String(text)) if text.contains('@') => secrets.push(value.span()),
-            _ => {}
-        }
-    }
-}
-
-fn find_secrets_in(value: &DeValue<'_>, secrets: &mut Vec<Range<usize>>, depth: usize) {
-    match value {
-        _ if depth > DEEPEST => {}
-        DeValue::Table(table) => find_secrets(table, secrets, depth),
-        DeValue::Array(list) => {
-            let mut before = "";
-            for element in list {
-                let text = element.get_ref().as_str().unwrap_or_default();
-                if is_secret_option(before) || is_secret_option(text) {
-                    secrets.push(element.span());
-                }
-                find_secrets_in(element.get_ref(), secrets, depth + 1);
-                before = text;
-            }
-        }
-        _ => {}
-    }
-}
-
-/// Whether an argument of redis-server is, or begins with, an option whose value is a secret.
-pub(super) fn is_secret_option(arg: &str) -> bool {
-    let option = arg.split_whitespace().next().unwrap_or_default();
-    ["--requirepass", "--masterauth"].iter().any(|secret| option.eq_ignore_ascii_case(secret))
 }
 
 /// Notes an error of serde and cuts what it is about out of the tree. False if that cannot be found.
@@ -322,10 +166,49 @@ fn cut(
         return !cut.is_empty();
     }
     let found = cut_value(tree.get_mut(), &span, &mut path);
+    let lacking = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+    if let Some(field) = lacking
+        && damage.cuts.iter().any(|cut| cut.path == format!("{}.{field}", with_indices(&path)))
+    {
+        // It was there, and what was wrong with it is said.
+        damage.add(&path);
+        return found.is_some();
+    }
+    damage.cuts.push(Cut { path: with_indices(&path), span: span.clone() });
     let is_date = matches!(&found, Some(DeValue::Datetime(_)));
     wrong_value(findings, &Place { source: index, span }, &dotted(&path), message, is_date);
     damage.add(&path);
     found.is_some()
+}
+
+/// Cuts every inline table that has lost a part: what is left of a value means something else. False if there is none.
+fn cut_fragments(tree: &mut Spanned<DeTable<'_>>, text: &[u8], damage: &mut Damage) -> bool {
+    let mut any = false;
+    for cut in std::mem::take(&mut damage.cuts) {
+        let mut path = Vec::new();
+        if let Some(span) = inline_around(tree.get_ref(), text, &cut.span) {
+            any |= cut_value(tree.get_mut(), &span, &mut path).is_some();
+            damage.add(&path);
+        }
+    }
+    any
+}
+
+/// Where the outermost inline table is that holds a place.
+fn inline_around(table: &DeTable<'_>, text: &[u8], place: &Range<usize>) -> Option<Range<usize>> {
+    table.iter().find_map(|(_, value)| inline_in(value, text, place))
+}
+
+fn inline_in(value: &Spanned<DeValue<'_>>, text: &[u8], place: &Range<usize>) -> Option<Range<usize>> {
+    let span = value.span();
+    match value.get_ref() {
+        DeValue::Table(_) if text.get(span.start) == Some(&b'{') => {
+            (span.start <= place.start && place.end <= span.end).then_some(span)
+        }
+        DeValue::Table(inner) => inline_around(inner, text, place),
+        DeValue::Array(list) => list.iter().find_map(|element| inline_in(element, text, place)),
+        _ => None,
+    }
 }
 
 /// Cuts every unknown key of the table that holds the key at `span`. All at once: reading the tree again for each of
@@ -434,10 +317,11 @@ fn unknown_key(findings: &mut Findings, place: &Place, path: &[Step], key: &str,
             .help("an included file may hold only [mode.*], [server.*] and [host.*] tables");
         return;
     }
-    findings.error(place, format!("unknown key `{}`", dotted(path))).help(suggest(
+    let table = &path[..path.len() - 1];
+    findings.error(place, format!("unknown key `{}`", dotted(path))).help(misplaced::help(
+        &dotted(table),
         key,
-        "the keys here are",
-        known.iter().copied(),
+        known,
     ));
 }
 
@@ -452,7 +336,7 @@ fn wrong_value(findings: &mut Findings, place: &Place, key: &str, message: &str,
             .help("name an environment variable that holds it: password = { env = \"NAME\" }");
     } else if let Some(variant) = message.strip_prefix("unknown variant `") {
         let (value, known) = variant.rsplit_once("`, expected ").unwrap_or((variant, ""));
-        findings.error(place, format!("`{key}` cannot be `{value}`")).help(suggest(
+        findings.error(place, format!("`{key}` cannot be `{value}`")).help(diagnose::suggest(
             value,
             "it may be",
             quoted(known).iter().copied(),
@@ -481,8 +365,8 @@ fn wrong_value(findings: &mut Findings, place: &Place, key: &str, message: &str,
         };
         let finding = findings.error(place, format!("`{key}` has the wrong type"));
         finding.label(format!("expected {expected}, found {found}"));
-        if key == "matrix" {
-            finding.help("a matrix begins with [[matrix]], in double brackets");
+        if let Some(help) = misplaced::help_with_type(key) {
+            finding.help(help);
         }
     } else if is_date {
         findings.error(place, format!("`{key}` has the wrong type")).label("found a date");

@@ -1,5 +1,6 @@
 //! The JSON Schema of the experiment file, for editors: `#:schema` in the first line of a file names it.
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
@@ -14,6 +15,13 @@ pub fn schema() -> String {
     let mut text = serde_json::to_string_pretty(&value).expect("a JSON value can be written as JSON");
     text.push('\n');
     text
+}
+
+/// The keys of one table of the file.
+pub(super) fn keys<T: JsonSchema>() -> Vec<String> {
+    let schema = SchemaSettings::draft07().into_generator().into_root_schema_for::<T>();
+    let properties = schema.get("properties").and_then(Value::as_object);
+    properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
 }
 
 /// TOML has no null: a key that may be absent is absent. Takes out what says otherwise, and the defaults, which

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::diagnose::{Findings, Place};
 use super::forms::At;
-use super::read::is_secret_option;
+use super::secrets::is_secret_option;
 
 /// Options that are not up to the file, and what to do instead.
 const NOT_UP_TO_THE_FILE: &[(&[&str], &str)] = &[

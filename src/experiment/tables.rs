@@ -17,7 +17,20 @@ use crate::workload::Kind;
 pub(super) fn is_safe_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
-        && name.len() <= 100
+        && name.len() <= MOST_LETTERS
+}
+
+const MOST_LETTERS: usize = 100;
+
+/// What [`is_safe_name`] demands of a name, and of this one in particular.
+pub(super) fn rule_for(name: &str) -> String {
+    if name.chars().count() > MOST_LETTERS {
+        return format!(
+            "a name has at most {MOST_LETTERS} characters, and this one has {}",
+            name.chars().count()
+        );
+    }
+    "a name begins with a letter or a digit and goes on with letters, digits, `.`, `_` or `-`".to_owned()
 }
 
 /// The tables of one file.
@@ -129,9 +142,7 @@ impl<'a> Names<'a> {
             return false;
         }
         if !is_safe_name(name) {
-            findings.error(place, format!("`{name}` is no name for a {what}")).help(
-                "a name begins with a letter or a digit and goes on with letters, digits, `.`, `_` or `-`",
-            );
+            findings.error(place, format!("`{name}` is not a valid name for a {what}")).help(rule_for(name));
         } else if family == Family::Host && name == "local" {
             findings
                 .error(place, "the host `local` always exists and cannot be redefined")
@@ -266,14 +277,17 @@ fn server(findings: &mut Findings, source: usize, table: &file::Server) -> Optio
     let endpoint = host_and_port(&address.value);
     if endpoint.is_none() {
         findings
-            .error(&at(&address.span), "this is no address")
+            .error(&at(&address.span), "this is not a valid address")
             .help("write HOST:PORT, such as \"10.0.0.5:6379\"");
     }
     let password_env = table.password.as_ref().map(|password| &password.value.0.env);
     if let Some(env) = password_env
         && !is_variable(&env.value)
     {
-        findings.error(&at(&env.span), format!("`{}` is no name of an environment variable", env.value));
+        findings.error(
+            &at(&env.span),
+            format!("`{}` is not a valid name for an environment variable", env.value),
+        );
     }
     let (host, port) = endpoint?;
     let external = ServerSpec::External {
@@ -370,7 +384,7 @@ fn host(findings: &mut Findings, source: usize, place: &Place, table: &file::Hos
                 // ssh would take it for an option, and some of its options run programs.
                 Some(at) if at.value.is_empty() || at.value.starts_with('-') => {
                     let here = Place { source, span: at.span.clone() };
-                    findings.error(&here, "this is no destination for ssh");
+                    findings.error(&here, "this is not a destination for ssh");
                 }
                 Some(_) => {}
             }
@@ -394,10 +408,7 @@ fn host(findings: &mut Findings, source: usize, place: &Place, table: &file::Hos
         let address = at.value.parse::<Address>();
         if address.is_err() {
             findings
-                .error(
-                    &Place { source, span: at.span.clone() },
-                    "this is no address where a server could listen",
-                )
+                .error(&Place { source, span: at.span.clone() }, "a server cannot listen on this address")
                 .help("such as \"10.0.7.11\", or with the ports that it may have: \"10.0.7.11:7001-7010\"");
         }
         address.ok()
