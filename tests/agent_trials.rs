@@ -124,7 +124,7 @@ fn a_driver_that_hangs_after_go_is_killed() {
 fn garbage_is_shown() {
     insta::assert_snapshot!(
         failed("echo Traceback; sleep 1000"),
-        @"driver `sh` printed what is no event of the protocol (expected value at line 1 column 1): Traceback"
+        @"driver `sh` printed a line that is not an event of the protocol (standard output belongs to the protocol, all other text to standard error): Traceback"
     );
 }
 

@@ -592,7 +592,7 @@ impl Bench<'_> {
         let note = match driver.event().await? {
             Some(DriverEvent::Failed { kind: FailureKind::Connection, .. }) => None,
             Some(DriverEvent::Failed { kind, .. }) => Some(format!("but calls it \"{kind}\"")),
-            Some(_) => return wrong("is ready although nobody listens where the server should be"),
+            Some(_) => return wrong("is ready although nothing listens where the server should be"),
             None => Some("but ends without a word".to_owned()),
         };
         driver.end().await.map(|()| note)

@@ -12,6 +12,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::event::event;
 use super::lines::Lines;
 use super::outbox::Outbox;
 use super::stderr::Stderr;
@@ -149,8 +150,9 @@ impl Driver {
                     self.family = cpu::family(self.child.pid());
                 }
                 if let Some(stranger) = ready.processes.iter().find(|pid| !self.family.contains(pid)) {
-                    let what =
-                        format!("says that process {stranger} executes its tasks, which is none of its own");
+                    let what = format!(
+                        "says that process {stranger} executes its tasks, which is not one of its own"
+                    );
                     return Err(self.end_with(Fault::new(what)).await);
                 }
                 self.workers.clone_from(&ready.processes);
@@ -281,13 +283,10 @@ impl Driver {
         };
         self.heard = Instant::now();
         match line {
-            Ok(Some(line)) => match serde_json::from_str(&line) {
+            Ok(Some(line)) => match event(&line) {
                 Ok(DriverEvent::Failed { kind, error }) => Err(gave_up(kind, &error)),
                 Ok(event) => Ok(event),
-                Err(error) => Err(Fault::new(format!(
-                    "printed what is no event of the protocol ({error}): {}",
-                    excerpt(&line)
-                ))),
+                Err(wrong) => Err(Fault::new(format!("printed {wrong}"))),
             },
             Ok(None) if timeout(STATUS_WITHIN, self.child.exited()).await.is_ok() => {
                 Err(Fault::new(format!("ended before it was {awaited}")))

@@ -72,7 +72,7 @@ fn open(path: &Path) -> io::Result<File> {
         }
         opened => opened?,
     };
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no regular file")) }
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
 }
 
 /// Another user may have written anything there: it is cut short and cleaned before it is shown.

@@ -6,6 +6,7 @@
 pub mod conformance;
 mod driver;
 mod driver_files;
+mod event;
 mod lines;
 mod lock;
 mod outbox;
@@ -174,7 +175,7 @@ impl Agent {
                         Err(bad) => return Err(protocol(format!("the coordinator sent {bad}"))),
                     };
                     let request = serde_json::from_str(&line)
-                        .map_err(|error| protocol(format!("the coordinator sent what is no request: {error}")))?;
+                        .map_err(|error| protocol(format!("the coordinator sent something that is not a request: {error}")))?;
                     calls.spawn_local(Rc::clone(self).answer(request));
                 }
                 Some(call) = calls.join_next() => {

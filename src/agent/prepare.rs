@@ -1,6 +1,7 @@
 //! Before anything is measured: what a mode needs is prepared, and its program is looked for.
 
 use std::ffi::OsStr;
+use std::path::Path;
 use std::process::Stdio;
 
 use tokio::process::{ChildStderr, ChildStdout};
@@ -64,13 +65,15 @@ pub(super) async fn prepare(
     }
     let (name, located) = in_directory(argv, directory)?;
     match programs::find(located.get_program(), path) {
-        Some(_) => Ok(Some(driver_files(argv, directory, path))),
-        None if name.contains('/') => Err(AgentError::new(
-            AgentErrorKind::Unsupported,
-            format!("there is no program {}", located.get_program().display()),
-        )),
+        Some(found) => match programs::obstacle(&found) {
+            Some(obstacle) => Err(AgentError::new(AgentErrorKind::Unsupported, obstacle)),
+            None => Ok(Some(driver_files(argv, directory, path))),
+        },
         None => {
-            Err(AgentError::new(AgentErrorKind::Unsupported, format!("there is no program `{name}` on PATH")))
+            let located = Path::new(located.get_program());
+            let obstacle = programs::obstacle(located).filter(|_| name.contains('/'));
+            let what = obstacle.unwrap_or_else(|| format!("there is no program `{name}` on PATH"));
+            Err(AgentError::new(AgentErrorKind::Unsupported, what))
         }
     }
 }

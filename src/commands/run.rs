@@ -27,6 +27,7 @@ use crate::host::upload::Builds;
 use crate::plan::{CellId, Plan};
 use crate::protocol::{HostFacts, REVISION};
 use crate::record::Status;
+use crate::report::numbers::count;
 use crate::report::{first_block, table};
 use crate::results::differences::{Difference, changed_drivers, changed_servers, differences};
 use crate::results::journal::{self, Journal, Reader};
@@ -475,17 +476,25 @@ fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Res
     if let Ok(run::End::Complete { skipped, .. }) = end
         && skipped > 0
     {
-        let trials = if skipped == 1 { "1 trial was" } else { &format!("{skipped} trials were") };
+        let trials = count(skipped as usize, "trial");
         say(
             keeper.talk,
-            &format!("{trials} skipped; once their modes are available, the same command adds them"),
+            &format!("{trials} skipped: once their modes are available, the same command adds them"),
         );
     }
     match end {
         Ok(run::End::Complete { failed: 0, .. }) => Ok(Exit::Complete),
-        Ok(run::End::Complete { failed, .. }) => {
-            let trials = if failed == 1 { "1 trial" } else { &format!("{failed} trials") };
-            say(keeper.talk, &format!("{trials} failed; the same command tries again"));
+        Ok(run::End::Complete { failed, refused, .. }) => {
+            if failed > refused {
+                let trials = count((failed - refused) as usize, "trial");
+                say(keeper.talk, &format!("{trials} failed; the same command tries again"));
+            }
+            if refused > 0 {
+                let trials = count(refused as usize, "trial");
+                let how =
+                    "their modes cannot do what the file asks for: leave these cells out with `exclude`";
+                say(keeper.talk, &format!("{trials} failed because {how}"));
+            }
             Ok(Exit::TrialsFailed)
         }
         Ok(run::End::Interrupted) => {

@@ -30,10 +30,21 @@ use crate::verify::{self, Circumstances, Disagreement, traffic};
 /// How an attempt ended, and what follows for the run.
 pub(super) struct Ended {
     pub(super) record: TrialRecord,
-    /// Whether another attempt at the same trial may end better.
-    pub(super) may_succeed_again: bool,
+    /// What another attempt at the same cell may bring.
+    pub(super) prospect: Prospect,
     /// Why the whole run cannot go on.
     pub(super) fatal: Option<RunError>,
+}
+
+/// What another attempt may bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Prospect {
+    /// It may end well.
+    Better,
+    /// This trial would end in the same way.
+    SameAgain,
+    /// Every trial of the cell would: the mode cannot do what is asked for.
+    Refused,
 }
 
 /// An attempt that ended well.
@@ -49,14 +60,14 @@ struct Outcome {
 struct Failure {
     status: Status,
     error: String,
-    may_succeed_again: bool,
+    prospect: Prospect,
     fatal: Option<Box<RunError>>,
 }
 
 impl Failure {
     /// The trial failed, and would again.
     fn for_good(error: String) -> Self {
-        Self { status: Status::Failed, error, may_succeed_again: false, fatal: None }
+        Self { status: Status::Failed, error, prospect: Prospect::SameAgain, fatal: None }
     }
 }
 
@@ -72,14 +83,18 @@ impl From<CallError> for Failure {
             AgentErrorKind::Aborted => Status::Interrupted,
             _ => Status::Failed,
         };
-        let may_succeed_again = !matches!(kind, AgentErrorKind::Unsupported | AgentErrorKind::Protocol);
-        Self { status, error: error.to_string(), may_succeed_again, fatal: None }
+        let prospect = match kind {
+            AgentErrorKind::Unsupported => Prospect::Refused,
+            AgentErrorKind::Protocol => Prospect::SameAgain,
+            _ => Prospect::Better,
+        };
+        Self { status, error: error.to_string(), prospect, fatal: None }
     }
 }
 
 impl From<Disagreement> for Failure {
     fn from(disagreement: Disagreement) -> Self {
-        Self { may_succeed_again: true, ..Self::for_good(disagreement.to_string()) }
+        Self { prospect: Prospect::Better, ..Self::for_good(disagreement.to_string()) }
     }
 }
 
@@ -106,7 +121,7 @@ pub(super) async fn attempt(
         () = stop_requested(stop) => Err(Failure {
             status: Status::Interrupted,
             error: "the run was stopped".to_owned(),
-            may_succeed_again: false,
+            prospect: Prospect::SameAgain,
             fatal: None,
         }),
         outcome = carry_out(fleet, trial, &name, &mut record, &mut keys_at_risk) => outcome,
@@ -136,7 +151,7 @@ pub(super) async fn attempt(
             if clients.len() > 1 {
                 record.parts = clients.into_iter().map(|(part, _)| part).collect();
             }
-            Ended { record, may_succeed_again: false, fatal: None }
+            Ended { record, prospect: Prospect::SameAgain, fatal: None }
         }
         Err(failure) => {
             record.status = failure.status;
@@ -146,13 +161,18 @@ pub(super) async fn attempt(
                     format!("{}; keys that begin with `{prefix}` may be left on the server", failure.error)
                 }
             });
-            Ended {
-                record,
-                may_succeed_again: failure.may_succeed_again,
-                fatal: failure.fatal.map(|error| *error),
-            }
+            Ended { record, prospect: failure.prospect, fatal: failure.fatal.map(|error| *error) }
         }
     }
+}
+
+/// An attempt that is not made, since an earlier trial of the cell was refused with these words.
+pub(super) fn not_made(fleet: &Fleet<'_>, trial: &PlannedTrial, attempt: u32, refusal: &str) -> Ended {
+    let mut record = blank(fleet, trial, attempt);
+    record.status = Status::Failed;
+    record.error =
+        Some(format!("{refusal} (not attempted again: an earlier trial of this cell was refused)"));
+    Ended { record, prospect: Prospect::Refused, fatal: None }
 }
 
 /// Whatever went wrong, and wherever: a driver that waits for its `go` must not be in the way of the next trial. To abort
@@ -175,7 +195,8 @@ async fn blame(fleet: &Fleet<'_>, hosts: &HostPair, failure: Failure) -> Failure
     let lost = CallError::Lost { host: hosts.server.clone() }.to_string();
     let error =
         if failure.error.contains(&lost) { failure.error } else { format!("{lost}; {}", failure.error) };
-    Failure { error, may_succeed_again: failure.fatal.is_none(), ..failure }
+    let prospect = if failure.fatal.is_none() { Prospect::Better } else { Prospect::SameAgain };
+    Failure { error, prospect, ..failure }
 }
 
 /// The steps of a trial. What becomes known on the way is put into `record`; and into `keys_at_risk` what the keys
@@ -203,7 +224,7 @@ async fn carry_out(
             // It was there when the run began, and may be again.
             Err(error) if fleet.is_elsewhere(host) => {
                 let failure = Failure::for_good(error.to_string());
-                return Err(Failure { may_succeed_again: true, ..failure });
+                return Err(Failure { prospect: Prospect::Better, ..failure });
             }
             reached => reached?,
         }
@@ -235,7 +256,7 @@ async fn carry_out(
     if freedom.of_keys() && !up.flushes {
         let kind = settings.workload.kind;
         let error = format!(
-            "nobody knows which keys the workload `{kind}` leaves behind, and this server may not be flushed"
+            "it is unknown which keys the workload `{kind}` leaves behind, and this server must not be flushed"
         );
         return Err(Failure::for_good(error + " (`allow_flush`)"));
     }

@@ -10,6 +10,7 @@ mod survey;
 mod team;
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::io;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::plan::{CellId, NeededServer, Plan, PlannedTrial};
 use crate::protocol::{DriverFiles, HostFacts, ServerDescription, ServerIdentity};
 use crate::record::{Status, TrialRecord};
 
+use attempt::Prospect;
 pub use fleet::Equipment;
 use fleet::Fleet;
 use schedule::{Next, Schedule, Task};
@@ -135,6 +137,8 @@ pub enum End {
     Complete {
         /// Trials of this session that failed in every attempt.
         failed: u64,
+        /// Those among them whose mode cannot do what the file asks for.
+        refused: u64,
         /// Trials that were left out.
         skipped: u64,
     },
@@ -248,7 +252,9 @@ async fn execute(
     // What stops the attempts that run: somebody who asks for an end, or an error that ends the run.
     let (halt, halted) = watch::channel(false);
     let mut end: Option<Result<End, RunError>> = None;
-    let mut failed = 0;
+    let (mut failed, mut refused) = (0, 0);
+    // What the first trial of a cell was told that its mode cannot do.
+    let mut refusals: HashMap<CellId, String> = HashMap::new();
     loop {
         let mut wake = None;
         while end.is_none() {
@@ -261,8 +267,12 @@ async fn execute(
                         break;
                     }
                     let halted = halted.clone();
+                    let refusal = refusals.get(&task.trial.cell.id).cloned();
                     running.push(async move {
-                        let ended = attempt::attempt(fleet, &task.trial, task.attempt, halted).await;
+                        let ended = match refusal {
+                            Some(refusal) => attempt::not_made(fleet, &task.trial, task.attempt, &refusal),
+                            None => attempt::attempt(fleet, &task.trial, task.attempt, halted).await,
+                        };
                         (task, ended)
                     });
                 }
@@ -288,9 +298,14 @@ async fn execute(
             () = stop_requested(stop.clone()), if end.is_none() => end = Some(Ok(End::Interrupted)),
             Some((task, ended)) = running.next(), if !running.is_empty() => {
                 let ok = ended.record.status == Status::Ok;
-                let again = !ok && ended.may_succeed_again && task.attempt < task.last;
+                let again = !ok && ended.prospect == Prospect::Better && task.attempt < task.last;
                 let kept = observer.on(Event::AttemptEnded { record: &ended.record, again });
                 failed += u64::from(!ok && !again);
+                if ended.prospect == Prospect::Refused {
+                    refused += 1;
+                    let refusal = ended.record.error.clone().unwrap_or_default();
+                    refusals.entry(task.trial.cell.id).or_insert(refusal);
+                }
                 let not_before = Some(Instant::now() + pause(task.attempt, task.last, retries));
                 let Task { trial, attempt, last, .. } = *task;
                 schedule.ended(&trial.clone(), again.then_some(Task { trial, attempt: attempt + 1, last, not_before }));
@@ -302,7 +317,7 @@ async fn execute(
             () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {}
         }
     }
-    end.unwrap_or(Ok(End::Complete { failed, skipped: skipped.get() }))
+    end.unwrap_or(Ok(End::Complete { failed, refused, skipped: skipped.get() }))
 }
 
 /// Lets a server or a host come to itself before the next attempt: a tenth of a second, and twice as long each time up

@@ -176,7 +176,10 @@ impl Managed {
             })?;
         // The socket lies in a directory that is ours alone, so this is a check of our own work.
         if info::field(&info, "process_id") != Some(child.pid().to_string().as_str()) {
-            return Err(failed(format!("{name} is not the process that was started: {}", child.pid())));
+            return Err(failed(format!(
+                "{name} is not the process that was started ({}): a script in its place must end with `exec redis-server \"$@\"`",
+                child.pid()
+            )));
         }
         let endpoint = Endpoint {
             host: Ipv4Addr::LOCALHOST.to_string(),

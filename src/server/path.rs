@@ -15,7 +15,7 @@ use crate::units::Nanos;
 pub async fn round_trip(probe: PathProbe) -> Result<Nanos, AgentError> {
     let Endpoint { host, port, password, .. } = probe.endpoint;
     let unreachable = |error: &redis::RedisError| {
-        let message = format!("nobody answers at {host}:{port} from here: {}", said(error));
+        let message = format!("nothing answers at {host}:{port} from here: {}", said(error));
         AgentError::new(AgentErrorKind::Unavailable, message)
     };
     let address = ConnectionAddr::Tcp(host.clone(), port);

@@ -44,7 +44,7 @@ pub(super) fn none_left(address: Option<&Address>) -> AgentError {
 pub(super) fn cannot_listen(address: Option<&Address>, error: &io::Error) -> AgentError {
     let message = match address {
         Some(Address { host, .. }) if error.kind() == io::ErrorKind::AddrNotAvailable => {
-            format!("no server can listen on {host}: it is no address of this host")
+            format!("no server can listen on {host}: it is not an address of this host")
         }
         Some(Address { host, .. }) => format!("no server can listen on {host}: {error}"),
         None => format!("no free port on 127.0.0.1: {error}"),

@@ -30,7 +30,7 @@ const BAD: &[(&str, &str, &str)] = &[
     (
         "prints-garbage",
         "read -r job; echo 'hello there'; read -r go",
-        "printed what is no event of the protocol",
+        "printed a line that is not an event of the protocol",
     ),
     (
         "prints-100-MB",
@@ -240,7 +240,7 @@ fn an_optional_mode_is_skipped_and_added_by_the_same_command_once_it_is_there() 
     );
     let output = sandbox.output(&[file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-    assert!(text(&output).contains("2 trials were skipped"), "{}", text(&output));
+    assert!(text(&output).contains("2 trials skipped"), "{}", text(&output));
     assert_eq!(sandbox.rows("optional", "trials.csv").len(), 2);
     let run = sandbox.runs("optional").pop().unwrap();
     let provenance = fs::read_to_string(run.join("run.json")).unwrap();
@@ -253,6 +253,36 @@ fn an_optional_mode_is_skipped_and_added_by_the_same_command_once_it_is_there() 
     let rows = sandbox.rows("optional", "trials.csv");
     assert_eq!(rows.iter().filter(|row| row["mode"] == "late" && row["status"] == "ok").count(), 2);
     assert_eq!(rows.len(), 4);
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn what_a_mode_refuses_is_asked_of_it_once() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "refuses.sh",
+        "echo start >> starts\nread -r job\necho '{\"event\":\"failed\",\"kind\":\"unsupported\",\"error\":\"no rate\"}'\n",
+    );
+    let file = sandbox.write(
+        "refused.toml",
+        "name = 'refused'\n[workload]\noperations = 50\n[mode.shy]\ncommand = ['sh', 'refuses.sh']\n\
+         [[matrix]]\nmodes = ['sync', 'shy']\n[run]\nrepetitions = 3\nwarmup = 0\n",
+    );
+    let output = sandbox.output(&[file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    let said = text(&output);
+    assert!(said.contains("3 trials failed because their modes cannot do what the file asks for"), "{said}");
+    assert!(!said.contains("the same command tries again"), "{said}");
+    let starts = fs::read_to_string(file.with_file_name("starts")).unwrap();
+    assert_eq!(starts.lines().count(), 1);
+    let rows = sandbox.rows("refused", "trials.csv");
+    let errors: Vec<&String> =
+        rows.iter().filter(|row| row["mode"] == "shy").map(|row| &row["error"]).collect();
+    assert_eq!(errors.len(), 3, "a row for every trial");
+    assert!(
+        errors.iter().all(|error| error.starts_with("driver `sh` cannot do this: no rate")),
+        "{errors:?}"
+    );
     sandbox.expect_nobody_left();
 }
 

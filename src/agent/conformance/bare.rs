@@ -9,7 +9,8 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Options, POLL, Stop, wrong};
-use crate::agent::driver::{command, excerpt};
+use crate::agent::driver::command;
+use crate::agent::event::event;
 use crate::agent::lines::Lines;
 use crate::agent::outbox::Outbox;
 use crate::agent::stderr::Stderr;
@@ -78,12 +79,10 @@ impl Bare {
                 Ok(None) => return Ok(None),
                 Err(bad) => return wrong(format!("printed {bad}")),
             };
-            match serde_json::from_str(&line) {
+            match event(&line) {
                 Ok(DriverEvent::Progress { .. }) => {}
                 Ok(event) => return Ok(Some(event)),
-                Err(error) => {
-                    return wrong(format!("printed what is no event ({error}): {}", excerpt(&line)));
-                }
+                Err(bad) => return wrong(format!("printed {bad}")),
             }
         }
     }

@@ -1,0 +1,44 @@
+//! A line that a driver printed, as an event of the protocol. What is not one is explained to whoever wrote the driver, in
+//! words of the protocol and not of the library that reads it.
+
+use serde_json::Value;
+
+use super::driver::excerpt;
+use crate::protocol::DriverEvent;
+
+/// The event, or what is wrong with the line: it follows "printed".
+pub(super) fn event(line: &str) -> Result<DriverEvent, String> {
+    let parsed = serde_json::from_str(line);
+    parsed.map_err(|error: serde_json::Error| format!("{}: {}", explained(line, &error), excerpt(line)))
+}
+
+fn explained(line: &str, error: &serde_json::Error) -> String {
+    match serde_json::from_str(line) {
+        Ok(Value::Object(fields)) => match fields.get("event") {
+            Some(Value::String(name)) => format!("the event `{name}` with a mistake ({error})"),
+            Some(_) => "an object whose `event` is not a string".to_owned(),
+            None => "an object without `event`".to_owned(),
+        },
+        _ => "a line that is not an event of the protocol (standard output belongs to the protocol, all other text to standard error)"
+            .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_not_an_event_is_explained_in_the_words_of_the_protocol() {
+        let said = |line| event(line).unwrap_err();
+        let stray = "a line that is not an event of the protocol (standard output belongs to the protocol, all other text to \
+                     standard error)";
+        assert_eq!(said("connected"), format!("{stray}: connected"));
+        assert_eq!(said("42"), format!("{stray}: 42"));
+        assert_eq!(said("{\"done\":1}"), "an object without `event`: {\"done\":1}");
+        assert!(
+            said("{\"event\":\"progress\"}")
+                .starts_with("the event `progress` with a mistake (missing field")
+        );
+    }
+}
