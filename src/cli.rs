@@ -71,7 +71,7 @@ pub enum Command {
 }
 
 /// How to talk.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct TalkArgs {
     /// Say nothing but errors and the result
     #[arg(short, long, global = true, conflicts_with = "verbose")]
@@ -201,7 +201,7 @@ pub struct CompareArgs {
 fn metric() -> impl TypedValueParser<Value = Metric> {
     let named = |column: String| Metric::all().find(|metric| metric.column() == column);
     let columns = PossibleValuesParser::new(Metric::all().map(Metric::column));
-    columns.try_map(move |column| named(column).ok_or("it is no metric"))
+    columns.try_map(move |column| named(column).ok_or("it is not a metric"))
 }
 
 /// Two levels of a factor.

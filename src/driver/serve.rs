@@ -88,7 +88,7 @@ fn read_job(input: &mut impl BufRead) -> Result<Job, Failure> {
     let protocol = |error: String| Failure::new(FailureKind::Protocol, error);
     let line = read_line(input)?.ok_or_else(|| protocol("the input ended before a job came".to_owned()))?;
     let any: AnyJob =
-        serde_json::from_str(&line).map_err(|error| protocol(format!("this is no job: {error}")))?;
+        serde_json::from_str(&line).map_err(|error| protocol(format!("this is not a job: {error}")))?;
     if !DRIVER_PROTOCOLS.contains(&any.protocol) {
         return Err(protocol(format!(
             "the job is of protocol version {}, this driver ({}) speaks versions {} to {}",
@@ -101,7 +101,7 @@ fn read_job(input: &mut impl BufRead) -> Result<Job, Failure> {
     serde_json::from_str(&line).map_err(|error| {
         let kind = Kind::deserialize(serde_json::Value::from(any.workload.kind.as_str()));
         match kind {
-            Ok(_) => protocol(format!("this is no job: {error}")),
+            Ok(_) => protocol(format!("this is not a job: {error}")),
             Err(_) => Failure::new(
                 FailureKind::Unsupported,
                 format!("this driver knows no workload of kind `{}`", any.workload.kind),
@@ -115,7 +115,11 @@ fn choose(job: &Job) -> Result<&'static Driver, Failure> {
     let unsupported = |error: String| Failure::new(FailureKind::Unsupported, error);
     let driver = DRIVERS.iter().find(|driver| driver.mode.name == job.mode).ok_or_else(|| {
         let names: Vec<_> = DRIVERS.iter().map(|driver| driver.mode.name).collect();
-        unsupported(format!("`{}` is no built-in mode; there are {}", job.mode, names.join(", ")))
+        unsupported(format!(
+            "`{}` is not a built-in mode; the built-in modes are {}",
+            job.mode,
+            names.join(", ")
+        ))
     })?;
     let workload = &job.workload;
     if job.workers == 0 || workload.pipeline == 0 || workload.rate == Some(0) {

@@ -272,13 +272,13 @@ async fn hear(
                 match waiting {
                     // Whoever asked may have stopped waiting: an aborted trial.
                     Some(waiting) => drop(waiting.send(response.result)),
-                    None => warn!(host, id = response.id, "the agent answered what nobody asked"),
+                    None => warn!(host, id = response.id, "the agent answered a request that was not made"),
                 }
             }
             // Nobody may be listening any more, at the end of a run.
             Ok(AgentLine::Notice(notice)) => drop(notices.send(notice)),
             Err(error) => {
-                warn!(host, %error, "the agent printed something that is no answer");
+                warn!(host, %error, "the agent printed something that is not an answer");
                 break;
             }
         }

@@ -102,7 +102,7 @@ fn curves(path: &Path) -> Result<Vec<Curve>, String> {
         let number = |at: usize| -> Result<f64, String> {
             let text = row.get(at).unwrap_or_default();
             let value = text.parse().ok().filter(|value: &f64| value.is_finite() && *value >= 0.0);
-            value.ok_or_else(|| format!("line {line}: {text:?} is no number"))
+            value.ok_or_else(|| format!("line {line}: {text:?} is not a number"))
         };
         let key = keys.map(|at| row.get(at).unwrap_or_default().to_owned());
         let place =

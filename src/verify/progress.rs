@@ -159,7 +159,7 @@ mod tests {
         assert!(!starts_otherwise_at([75, 75, 75, 85, 85, 85, 100, 100, 100, 115, 115, 115]));
         assert!(
             !starts_otherwise_at([100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 30, 0]),
-            "workers that are done one after the other are no start"
+            "workers that finish one after the other do not start at once"
         );
     }
 }

@@ -29,7 +29,7 @@ fn what_a_mode_cannot_do_is_refused_before_anything_is_connected() {
     let names: Vec<_> = MODES.iter().map(|mode| mode.name).collect();
     assert_eq!(
         refusal(|job| job["mode"] = "sink".into()),
-        format!("unsupported: `sink` is no built-in mode; there are {}", names.join(", "))
+        format!("unsupported: `sink` is not a built-in mode; the built-in modes are {}", names.join(", "))
     );
     insta::assert_snapshot!(refusal(|job| job["workload"]["pipeline"] = 2.into()), @"unsupported: `sync` cannot pipeline (asked for 2)");
     insta::assert_snapshot!(refusal(|job| job["workload"]["kind"] = "incr".into()), @"unsupported: this driver knows no workload of kind `incr`");
@@ -53,8 +53,8 @@ fn what_is_no_job_is_refused_with_its_reason() {
     insta::assert_snapshot!(refusal(|job| job["workload"]["operations"] = serde_json::Value::Null), @"protocol: the job must name either operations or a duration");
     insta::assert_snapshot!(refusal(|job| job["workers"] = 0.into()), @"protocol: workers, pipeline and rate must be at least 1");
     insta::assert_snapshot!(refusal(|job| job["workload"]["rate"] = 0.into()), @"protocol: workers, pipeline and rate must be at least 1");
-    insta::assert_snapshot!(refusal(|job| job["seed"] = "x".into()), @r#"protocol: this is no job: invalid type: string "x", expected u64 at line 1 column 299"#);
-    insta::assert_snapshot!(refusal(|job| *job = "hello".into()), @r#"protocol: this is no job: invalid type: string "hello", expected a job at line 1 column 7"#);
+    insta::assert_snapshot!(refusal(|job| job["seed"] = "x".into()), @r#"protocol: this is not a job: invalid type: string "x", expected u64 at line 1 column 299"#);
+    insta::assert_snapshot!(refusal(|job| *job = "hello".into()), @r#"protocol: this is not a job: invalid type: string "hello", expected a job at line 1 column 7"#);
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn a_host_that_cannot_be_had_is_told_before_anything_runs() {
         ),
         (
             "name = 'x'\n[host.h]\ntransport = 'local'\n[[matrix]]\nhosts = { client = 'h', server = 'h2' }\nmodes = 'sync'\n[host.h2]\ntransport = 'command'\naddress = '192.0.2.1'\nprefix = ['env', 'TMPDIR=.']\nagent = 'AGENT'".replace("AGENT", AGENT),
-            "no server can listen on 192.0.2.1: it is no address of this host",
+            "no server can listen on 192.0.2.1: it is not an address of this host",
         ),
         (
             ssh(&format!("transport = 'command'\nprefix = ['env', 'PATH=/no/such/directory']\nagent = '{AGENT}'")),

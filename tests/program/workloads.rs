@@ -561,7 +561,7 @@ fn a_library_that_executes_twice_or_dies_and_a_driver_that_lies_fail_by_name() {
         ("again", "tasks that were executed more than once: 3"),
         ("again-and-lies", "by the marks on the server 10 tasks were executed 11 times"),
         ("silent", "`enqueue_ns` is missing"),
-        ("stranger", "says that process 1 executes its tasks, which is none of its own"),
+        ("stranger", "says that process 1 executes its tasks, which is not one of its own"),
         ("instant", "none that ended later than 1000 ns"),
     ]);
 }

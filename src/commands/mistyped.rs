@@ -1,0 +1,62 @@
+//! A word in place of a subcommand or a file that is neither. The command line takes any word as a file, and would complain
+//! about what follows it.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::Path;
+
+use clap::CommandFactory;
+
+use crate::cli::Cli;
+
+/// What is wrong with the first word of the command line, if it is a slip.
+pub(super) fn mistyped() -> Option<anyhow::Error> {
+    let mut words = env::args_os().skip(1).skip_while(|word| word.to_string_lossy().starts_with('-'));
+    explained(&words.next()?)
+}
+
+fn explained(word: &OsString) -> Option<anyhow::Error> {
+    let text = word.to_str()?;
+    let is_path = Path::new(word).exists() || text.contains(['/', '\\', '.', '*']);
+    let command = Cli::command();
+    let names = || command.get_subcommands().map(clap::Command::get_name);
+    if is_path || text == "help" || names().any(|name| name == text) {
+        return None;
+    }
+    let near = names().map(|name| (strsim::damerau_levenshtein(name, text), name)).min()?;
+    let help = match near {
+        (distance, name) if distance <= 2 && distance < text.chars().count() => {
+            format!("did you mean `{name}`?")
+        }
+        _ => {
+            "`orchestrate --help` lists the commands; an experiment is a file such as experiments/sweep.toml"
+                .to_owned()
+        }
+    };
+    Some(anyhow::anyhow!("there is no command or file `{text}`: {help}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(word: &str) -> String {
+        explained(&word.into()).map_or_else(String::new, |error| error.to_string())
+    }
+
+    #[test]
+    fn a_mistyped_command_is_named_before_what_follows_it() {
+        assert_eq!(said("chek"), "there is no command or file `chek`: did you mean `check`?");
+        assert_eq!(said("compair"), "there is no command or file `compair`: did you mean `compare`?");
+        assert!(
+            said("sweeep").starts_with("there is no command or file `sweeep`: `orchestrate --help` lists")
+        );
+    }
+
+    #[test]
+    fn what_may_be_a_file_or_is_a_command_is_left_alone() {
+        for word in ["sweep.toml", "experiments/sweep", "check", "help", "src"] {
+            assert_eq!(said(word), "", "{word}");
+        }
+    }
+}
