@@ -36,7 +36,7 @@ fn every_toml_block_is_an_experiment() {
 
 #[test]
 fn every_experiment_that_ships_passes_the_check() {
-    let mut files: Vec<PathBuf> = list("experiments", "toml");
+    let mut files = [list("experiments", "toml"), list("lab", "toml")].concat();
     files.sort();
     assert!(files.len() >= 2, "the experiments were not found");
     let checked = orchestrate().arg("check").args(&files).output().expect("orchestrate can be started");
@@ -222,7 +222,7 @@ fn document(path: &str) -> Document {
 }
 
 fn documents() -> Vec<Document> {
-    let all = [list("", "md"), list("docs", "md")].concat();
+    let all = [list("", "md"), list("docs", "md"), list("lab", "md"), list("results", "md")].concat();
     assert!(all.len() >= 7, "the documents were not found");
     all.iter().map(|path| document(path.to_str().expect("the path is text"))).collect()
 }
