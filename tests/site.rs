@@ -13,7 +13,8 @@ const REPOSITORY: &str = "https://example.org/orchestrate";
 
 #[test]
 fn every_document_has_a_page() {
-    let listed: BTreeSet<PathBuf> = listed().iter().map(|path| normal(&Path::new("docs").join(path))).collect();
+    let listed: BTreeSet<PathBuf> =
+        listed().iter().map(|path| normal(&Path::new("docs").join(path))).collect();
     let mut documents: BTreeSet<PathBuf> =
         ["", "docs", "lab", "results"].iter().flat_map(|directory| markdown_in(directory)).collect();
     documents.remove(Path::new("docs/SUMMARY.md"));
@@ -37,7 +38,8 @@ fn every_link_of_the_site_leads_to_a_page_a_report_or_a_file_of_the_repository()
                 elsewhere += 1;
             } else if !target.contains("://") {
                 let beside = page.place.parent().expect("a page is in a directory");
-                let target = if target.is_empty() { page.place.clone() } else { normal(&beside.join(target)) };
+                let target =
+                    if target.is_empty() { page.place.clone() } else { normal(&beside.join(target)) };
                 let is_report = || {
                     let name = target.file_stem().expect("a file has a name");
                     target.starts_with("reports") && root().join("results").join(name).is_dir()
