@@ -31,9 +31,13 @@ lint: ## check formatting, lints and scripts
 	$(ENV) cargo fmt --check
 	$(ENV) cargo clippy --all-targets --locked -- -D warnings
 	$(ENV) scripts/lint-shell
+	$(ENV) scripts/lint-github
 
 doc: ## build the documentation of the code
 	$(ENV) RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+
+site: ## build the documentation and the reports of results/ into target/site (needs mdbook)
+	$(ENV) scripts/site
 
 install: ## install orchestrate for this user
 	$(ENV) cargo install --path . --locked
@@ -41,4 +45,4 @@ install: ## install orchestrate for this user
 agents: ## build static programs that are brought to Linux hosts without orchestrate
 	$(ENV) scripts/agents
 
-.PHONY: help setup clients run test bench fmt lint doc install agents
+.PHONY: help setup clients run test bench fmt lint doc site install agents

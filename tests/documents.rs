@@ -36,7 +36,7 @@ fn every_toml_block_is_an_experiment() {
 
 #[test]
 fn every_experiment_that_ships_passes_the_check() {
-    let mut files: Vec<PathBuf> = list("experiments", "toml");
+    let mut files = [list("experiments", "toml"), list("lab", "toml")].concat();
     files.sort();
     assert!(files.len() >= 2, "the experiments were not found");
     let checked = orchestrate().arg("check").args(&files).output().expect("orchestrate can be started");
@@ -84,6 +84,56 @@ fn every_command_that_is_named_exists() {
         }
     }
     assert!(named > 0);
+}
+
+#[test]
+fn commands_in_documents_print_what_stands_below_them() {
+    let mut wrong = Vec::new();
+    let mut commands = 0;
+    for document in documents() {
+        let mut text = document.text.clone();
+        for block in blocks(&document, "console") {
+            let renewed: String = block
+                .text
+                .lines()
+                .filter_map(|line| line.strip_prefix("$ "))
+                .map(|command| {
+                    commands += 1;
+                    format!("$ {command}\n{}", printed_by(command))
+                })
+                .collect();
+            if renewed != block.text {
+                let fenced = |block: &str| format!("```console\n{block}```");
+                text = text.replace(&fenced(&block.text), &fenced(&renewed));
+                wrong.push(format!("{}:{}:\n{renewed}", document.path.display(), block.line));
+            }
+        }
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            fs::write(&document.path, text).expect("the document can be written");
+        }
+    }
+    assert!(commands > 0, "no command was found");
+    assert!(
+        wrong.is_empty() || std::env::var_os("UPDATE_DOCS").is_some(),
+        "UPDATE_DOCS=1 cargo test --test documents renews the output:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn a_quoted_experiment_plans_the_trials_of_the_one_that_ships() {
+    let planned = |file: &Path| {
+        let output = orchestrate().args(["plan", "--json"]).arg(file).output().expect("it can be started");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("a plan is text")
+    };
+    let directory = tempfile::tempdir().expect("a directory can be made");
+    for (quoted, shipped) in [("README.md", "quickstart.toml"), ("docs/tutorial.md", "versions.toml")] {
+        let copy = directory.path().join(shipped);
+        fs::write(&copy, &blocks(&document(quoted), "toml")[0].text).expect("it can be written");
+        let shipped = root().join("experiments").join(shipped);
+        assert_eq!(planned(&copy), planned(&shipped), "{quoted} quotes another experiment");
+    }
 }
 
 #[test]
@@ -222,7 +272,7 @@ fn document(path: &str) -> Document {
 }
 
 fn documents() -> Vec<Document> {
-    let all = [list("", "md"), list("docs", "md")].concat();
+    let all = [list("", "md"), list("docs", "md"), list("lab", "md"), list("results", "md")].concat();
     assert!(all.len() >= 7, "the documents were not found");
     all.iter().map(|path| document(path.to_str().expect("the path is text"))).collect()
 }
@@ -240,6 +290,22 @@ fn blocks(document: &Document, language: &str) -> Vec<Block> {
         }
     }
     found
+}
+
+/// What a command line prints on both of its streams, without blanks at the ends of lines.
+fn printed_by(command: &str) -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_orchestrate"));
+    let mut path = program.parent().expect("a program is in a directory").as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let output = Command::new("sh")
+        .args(["-c", &format!("({command}) 2>&1")])
+        .current_dir(root())
+        .env("PATH", path)
+        .output()
+        .expect("a shell can be started");
+    let printed = String::from_utf8(output.stdout).expect("it is text");
+    printed.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
 /// An example need not be a whole file: it may leave out the name and the matrix.

@@ -128,7 +128,7 @@ fn verdicts_are_counted_family_by_family() {
     writer.flush().expect("it can be written");
 
     let arguments = ["--orchestrate", env!("CARGO_BIN_EXE_orchestrate"), "--run"].map(Path::new);
-    let output = uv(Path::new("scripts/false_alarms.py"), &[&arguments[..], &[directory.path()]].concat());
+    let output = uv(Path::new("lab/false_alarms.py"), &[&arguments[..], &[directory.path()]].concat());
     assert!(output.status.success(), "{}", said(&output));
     let table = fs::read_to_string(directory.path().join("false_alarms.csv")).expect("it was written");
     let rows: Vec<Vec<&str>> = table.lines().skip(1).map(|row| row.split(',').collect()).collect();

@@ -1,6 +1,6 @@
-//! Sentences and tables of README.md and results/README.md that name numbers of the committed runs hold. A comment under
-//! them, such as `<!-- check "32 to 39": thousands clients 50 sync async -->`, says how the quoted words, which stand once in
-//! its section, follow from the trials:
+//! Sentences and tables in documents that name numbers of the committed runs are true. A comment below them, such as
+//! `<!-- check "32 to 39": thousands clients 50 sync async -->`, says how the quoted words, which occur once in its section,
+//! follow from the trials:
 //!
 //! - `thousands RUN WORKERS MODE…`: the lowest and the highest median of these modes, in thousands of operations/s.
 //! - `range RUN CELL…`: the lowest and the highest median of these cells, likewise.
@@ -50,7 +50,7 @@ enum Found {
 #[test]
 fn every_number_that_names_its_source_follows_from_the_committed_runs() {
     let mut wrong = Vec::new();
-    for (document, least) in [("results/README.md", 40), ("README.md", 1)] {
+    for (document, least) in [("results/README.md", 40), ("README.md", 1), ("docs/tutorial.md", 1)] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
         let mut text = fs::read_to_string(&path).expect("it is kept here");
         let checks = checks(&text);
@@ -94,26 +94,34 @@ fn every_number_that_names_its_source_follows_from_the_committed_runs() {
 }
 
 #[test]
-fn the_table_of_the_readme_is_that_of_the_committed_quickstart() {
+fn the_tables_in_documents_are_those_of_the_committed_runs() {
+    for (document, run) in [("README.md", "quickstart"), ("docs/tutorial.md", "versions")] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+        let text = fs::read_to_string(&path).expect("it is kept here");
+        let mark = format!("<!-- {run} table -->\n");
+        let (before, rest) = text.split_once(&mark).expect("the table has a begin");
+        let (_, after) = rest.split_once("<!-- end -->").expect("and an end");
+        let table = table_of(run);
+        let renewed = format!("{before}{mark}{}\n<!-- end -->{after}", table.trim_end());
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            fs::write(&path, renewed).expect("the document can be written");
+        } else {
+            assert!(text == renewed, "UPDATE_DOCS=1 renews the table of {document}:\n{table}");
+        }
+    }
+}
+
+/// The table of a committed run, as Markdown.
+fn table_of(run: &str) -> String {
     let directory = tempfile::tempdir().expect("a directory can be made");
-    let journal = run_of("quickstart").join("journal.jsonl");
+    let journal = run_of(run).join("journal.jsonl");
     fs::copy(journal, directory.path().join("journal.jsonl")).expect("a run has a journal");
     let output = Command::new(env!("CARGO_BIN_EXE_orchestrate"))
         .args(["export", "--markdown", "."])
         .current_dir(&directory)
         .output()
         .expect("orchestrate can be started");
-    let table = String::from_utf8(output.stdout).expect("it is text");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let text = fs::read_to_string(&path).expect("it is kept here");
-    let (before, rest) = text.split_once("<!-- quickstart table -->\n").expect("the table has a begin");
-    let (_, after) = rest.split_once("<!-- end -->").expect("and an end");
-    let renewed = format!("{before}<!-- quickstart table -->\n{}\n<!-- end -->{after}", table.trim_end());
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, renewed).expect("the document can be written");
-    } else {
-        assert!(text == renewed, "UPDATE_DOCS=1 renews the table of README.md:\n{table}");
-    }
+    String::from_utf8(output.stdout).expect("it is text")
 }
 
 /// The words and the expression of each check.

@@ -2,18 +2,18 @@
 # requires-python = ">=3.9"
 # dependencies = []
 # ///
-"""How often `orchestrate compare` sees a difference where there is none, and how often it sees one of exactly 5%.
+"""How often `orchestrate compare` reports a difference where there is none, and how often it detects one of exactly 5%.
 
-    uv run --script scripts/false_alarms.py                      measures, 10 to 20 minutes on a quiet machine, then counts
-    uv run --script scripts/false_alarms.py --run DIRECTORY      counts again in what has been measured
+    uv run --script lab/false_alarms.py                      measures, 10 to 20 minutes on a quiet machine, then counts
+    uv run --script lab/false_alarms.py --run DIRECTORY      counts again in what has been measured
 
-Carries out experiments/false-alarms.toml, once and with many repetitions: a client, the same client under another name, and
-one that is slowed by exactly 5%, in four cells each, in shuffled blocks. The blocks are cut into families that share no
-trial, as if each were a run of its own, and `orchestrate compare` judges every one of them.
+Runs lab/false-alarms.toml once, with many repetitions: a client, the same client under another name, and one that is
+slowed by exactly 5%, in four cells each, in shuffled blocks. The blocks are then cut into families that share no trial, as
+if each family were a run of its own, and `orchestrate compare` judges every one of them.
 
-- False alarms: client against itself. A family has one if any of its four cells has a verdict. At most 5% may.
-- Power: client against the slowed one. Told is the share of the cells in which it is found. With 30 repetitions it shall be
-  90%; where it is not, the script looks for the number of repetitions with which it is.
+- False alarms: the client against itself. A family has one if any of its four cells has a verdict. The limit is 5%.
+- Power: the client against the slowed one, as the share of cells in which the slowdown is detected. The target is 90% with
+  30 repetitions; where it is missed, the script looks for the number of repetitions that reaches it.
 
 Prints a table, and writes it to false_alarms.csv in the directory of the run.
 """
@@ -30,8 +30,9 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-EXPERIMENT = ROOT / "experiments/false-alarms.toml"
+LAB = pathlib.Path(__file__).resolve().parent
+ROOT = LAB.parent
+EXPERIMENT = LAB / "false-alarms.toml"
 REPETITIONS = [5, 10, 20, 30]
 MORE_REPETITIONS = [40, 50, 60, 80, 100, 150, 200]
 LIMIT, POWER, AT = 0.05, 0.90, 30
@@ -50,7 +51,8 @@ def measured(orchestrate, results, blocks):
     """The directory of a new run of the experiment with so many blocks."""
     text = EXPERIMENT.read_text(encoding="utf-8")
     # This very interpreter: one that is looked up on PATH may be a script that takes ten times as long to start.
-    text = text.replace('"python3", "../drivers', f'{json.dumps(sys.executable)}, "{ROOT.as_posix()}/drivers')
+    text = text.replace('"python3", "slowed.py"', f'{json.dumps(sys.executable)}, "{LAB.as_posix()}/slowed.py"')
+    text = text.replace("--harness=..", f"--harness={ROOT.as_posix()}")
     text = text.replace("repetitions = 1000", f"repetitions = {blocks}")
     before = set(results.glob("false-alarms/*"))
     with tempfile.TemporaryDirectory() as directory:

@@ -1,18 +1,20 @@
-"""A client over a plain socket that is slower than it need be, by a known share: ``slowed.py SHARE``.
+"""A client over a plain socket that is slower than it need be by a known share: ``slowed.py SHARE --harness=PATH``.
 
-After each operation it computes nothing until ``SHARE`` of the time that the operation took has passed once more. With a
-share of 0 it does the same work and waits for nothing, so two of them differ in the share alone. Where other programs want
-the same CPU the difference is larger: the scheduler takes the CPU away sooner from whoever uses it up. It is there to find out
-which differences a comparison finds: scripts/false_alarms.py. One worker, no library.
+After each operation it spins for ``SHARE`` of the time that the operation took. With a share of 0 it does the same work
+and does not wait, so two such clients differ in the share alone. Where other programs compete for the same CPU the
+difference is larger, because the scheduler preempts sooner whoever uses the CPU up. It exists to find out which differences
+a comparison detects: see false_alarms.py. One worker, no library.
 """
 
+import pathlib
 import socket
 import sys
 import time
 
-import harness
-
 SHARE = float(sys.argv[1])
+# The path is a word of the command line because a driver is identified by the files that its command names.
+sys.path.insert(0, str(pathlib.Path(sys.argv[2].partition("=")[2]).parent))
+import harness
 
 
 class Plain:
@@ -51,7 +53,7 @@ class Plain:
     def work(self, workers):
         (worker,) = workers
         clock = time.perf_counter_ns
-        # From the end of the last operation: what the loop itself takes is slowed as well, or the share would be smaller.
+        # From the end of the last operation: the loop's own time is slowed as well, or the share would be smaller.
         began = clock()
         for i in worker.operations():
             key, value = worker.pair(i)

@@ -9,7 +9,7 @@
 # ///
 """What the drivers cost: the article's own loops, bare, against the same loops in a driver.
 
-    uv run --script drivers/python/harness_tax.py [PAIRS]
+    uv run --script lab/python_harness_tax.py [PAIRS]
 
 Both sides of a pair are fresh processes on one CPU (where the system can bind them), with the same interpreter, the same
 library, the same redis-server and the same warm-up; they take turns in going first. Printed is the median over the pairs
@@ -30,7 +30,8 @@ import tempfile
 import time
 
 OPERATIONS, WARMUP = 10_000, 1_000
-HERE = pathlib.Path(__file__).parent
+BARE = pathlib.Path(__file__).resolve()
+DRIVER = BARE.parents[1] / "drivers/python/redis_py.py"
 UV = ["uv", "run", "--quiet", "--offline", "--script"]
 CASES = {"py-sync x1": (["sync"], 1), "py-uvloop x100": (["asyncio", "--uvloop"], 100)}
 
@@ -91,7 +92,7 @@ def bare_uvloop(port, workers):
 
 def bare(case, port):
     name = "sync" if CASES[case][0] == ["sync"] else "uvloop"
-    command = [*UV, str(HERE / "harness_tax.py"), "--bare", name, str(port), str(CASES[case][1])]
+    command = [*UV, str(BARE), "--bare", name, str(port), str(CASES[case][1])]
     return OPERATIONS / float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -111,7 +112,7 @@ def driver(case, port):
         "seed": 1,
         "delete_keys": False,
     }
-    command = [*UV, str(HERE / "redis_py.py"), *arguments]
+    command = [*UV, str(DRIVER), *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         print(json.dumps(job), file=process.stdin, flush=True)
         ready = json.loads(process.stdout.readline())
@@ -124,8 +125,8 @@ def driver(case, port):
 
 
 def main(pairs):
-    for script in ("harness_tax.py", "redis_py.py"):
-        subprocess.run(["uv", "sync", "--quiet", "--script", str(HERE / script)], check=True)
+    for script in (BARE, DRIVER):
+        subprocess.run(["uv", "sync", "--quiet", "--script", str(script)], check=True)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     directory = tempfile.mkdtemp()
