@@ -79,7 +79,7 @@ fn summary(facets: &[&[Cell<'_>]], layout: &Layout) -> Vec<Sentence> {
             format!("({}).", quoted(&undecided)),
         ));
     }
-    sentences.extend(open.iter().take(FINDINGS).filter_map(|facet| named(facet, layout)));
+    sentences.extend(open.iter().take(2).filter_map(|facet| named(facet, layout)));
     sentences
 }
 

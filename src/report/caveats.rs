@@ -6,7 +6,7 @@ use crate::analysis::control::{Difference, difference};
 use crate::analysis::interval::MIN_TRIALS;
 use crate::analysis::samples::Sample;
 use crate::analysis::stats::Throughput;
-use crate::record::Flag;
+use crate::record::{Flag, Status};
 use crate::report::cells::{BIMODAL, Cell, DIFFERS, DRIFTS, FAILED, MIXED};
 use crate::report::model::Note;
 use crate::report::numbers::{count, grouped, list, percent};
@@ -35,7 +35,8 @@ pub fn notes(cells: &[Cell<'_>]) -> Vec<Note> {
         });
     }
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
-    for failure in cells.iter().flat_map(|cell| &cell.sample.failures) {
+    let failures = cells.iter().flat_map(|cell| &cell.sample.failures);
+    for failure in failures.filter(|failure| failure.status != Status::Interrupted) {
         *reasons.entry(format!("{}: {}", failure.status, failure.error)).or_default() += 1;
     }
     if !reasons.is_empty() {
@@ -46,7 +47,7 @@ pub fn notes(cells: &[Cell<'_>]) -> Vec<Note> {
         notes.push(Note {
             word: FAILED.to_owned(),
             meaning: format!("{} did not end well. {}.", count(total, "attempt"), list(&told, REASONS)),
-            cells: where_(&|cell| !cell.sample.failures.is_empty()),
+            cells: where_(&|cell| cell.failed() > 0),
             is_of_run: false,
         });
     }

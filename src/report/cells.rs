@@ -11,7 +11,7 @@ use crate::analysis::judged::Judged;
 use crate::analysis::outliers::outlying_trials;
 use crate::analysis::samples::Sample;
 use crate::analysis::stats::Throughput;
-use crate::record::{Flag, Quantity, flags_of_cell};
+use crate::record::{Flag, Quantity, Status, flags_of_cell};
 use crate::report::facets::{Layout, natural};
 use crate::report::measure::{Measure, Stat};
 use crate::report::model::Warning;
@@ -137,6 +137,12 @@ impl Cell<'_> {
         }
     }
 
+    /// Attempts that failed or timed out. One that was interrupted says nothing of the cell.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.sample.failures.iter().filter(|failure| failure.status != Status::Interrupted).count()
+    }
+
     /// What its client does differently from what was asked for, in the words of the driver. Such a cell is not ranked with
     /// the others.
     #[must_use]
@@ -163,10 +169,12 @@ impl Cell<'_> {
         let n = self.sample.trials.len();
         let mut warnings = Vec::new();
         warnings.extend(self.groups.map(|_| of_cell(BIMODAL)));
-        warnings.extend((!self.sample.failures.is_empty()).then(|| Warning {
-            word: FAILED.to_owned(),
-            trials: Some((self.sample.failures.len(), n + self.sample.failures.len())),
-        }));
+        warnings.extend(
+            (self.failed() > 0).then(|| Warning {
+                word: FAILED.to_owned(),
+                trials: Some((self.failed(), n + self.failed())),
+            }),
+        );
         warnings.extend((!self.sample.mixed.is_empty()).then(|| of_cell(MIXED)));
         warnings.extend(self.comparability().map(|_| of_cell(DIFFERS)));
         let of_flag = |(flag, trials): (&Flag, &usize)| Warning {

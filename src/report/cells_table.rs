@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::report::answer::range_or_none;
 use crate::report::cells::{Cell, nouns};
-use crate::report::facets::{Layout, absent, heading};
+use crate::report::facets::{Layout, absent, heading, level};
 use crate::report::glance::{dots_of_a_cell, thinned};
 use crate::report::looks::Looks;
 use crate::report::measure::Measure;
@@ -41,7 +41,7 @@ pub fn cells_table(cells: &[Cell<'_>], layout: &Layout, looks: &Looks) -> CellsT
     let none = || NONE.to_owned();
     let of = |value: Option<f64>| value.map_or_else(none, grouped);
     let row = |cell: &Cell<'_>| {
-        let label = |column: &str| cell.sample.label.get(column).unwrap_or_else(|| absent(column)).to_owned();
+        let label = |column: &str| level(cell.sample, column).unwrap_or_else(|| absent(column)).to_owned();
         let mut fields: Vec<String> = layout.facets.iter().map(|facet| label(facet)).collect();
         fields.push(cell.series.clone());
         fields.push(if is_workers || cell.sample.label.get(layout.x).is_some() { at(cell) } else { none() });

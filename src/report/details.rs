@@ -1,7 +1,7 @@
 //! What is folded away: quantiles of latency, what an operation costs, what clients do differently, whether the machine
 //! changed during the run. Decides; draws nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::f64::consts::LOG10_2;
 
 use rayon::prelude::*;
@@ -11,7 +11,7 @@ use crate::analysis::interval::median_of;
 use crate::record::Quantity;
 use crate::report::cells::Cell;
 use crate::report::judge::highest;
-use crate::report::looks::Looks;
+use crate::report::looks::{By, Looks};
 use crate::report::model::{DataTable, Figure, Kind, Mark, Panel, Series};
 use crate::report::numbers::{count, grouped};
 use crate::report::open_loop;
@@ -56,27 +56,16 @@ pub fn latency(id: &str, cells: &[Cell<'_>], curves: &[&Curve], looks: &Looks) -
     };
     let mut panels = Vec::new();
     for facet in cells.chunk_by(|a, b| a.facet == b.facet).take(PANELS) {
-        let mut series = Vec::new();
-        for own in facet.chunk_by(|a, b| a.series == b.series) {
-            let is_open = open_loop::is_of(own);
-            let best = if is_open { own.last() } else { highest(own.iter()).or_else(|| own.first()) };
-            let Some(best) = best else { continue };
+        let mut series: Vec<Series> = Vec::new();
+        for best in best_of_series(facet, looks) {
             let pieces: Vec<Vec<Mark>> = curves_of(best)
                 .iter()
                 .map(|curve| quantile_marks(best, curve))
                 .filter(|piece| !piece.is_empty())
                 .collect();
             if !pieces.is_empty() {
-                let look = looks.look(&best.series);
-                let name = best.name();
-                series.push(Series {
-                    name,
-                    look,
-                    hollow: false,
-                    is_named: look != GREY,
-                    pieces,
-                    dots: Vec::new(),
-                });
+                let (name, look) = (best.name(), looks.look(&best.series));
+                series.push(Series { name, look, hollow: false, is_named: true, pieces, dots: Vec::new() });
             }
         }
         if !series.is_empty() {
@@ -99,8 +88,8 @@ pub fn latency(id: &str, cells: &[Cell<'_>], curves: &[&Curve], looks: &Looks) -
         id: format!("{id}-latency"),
         title: "Percentiles of latency".to_owned(),
         unit: format!("µs, {}", y.words()),
-        caption: "Of each series the cell with the highest median throughput, over all operations of all its trials (one merged \
-                  histogram for each run). The axis stretches the slow end. Percentiles with fewer than ten operations beyond \
+        caption: "Of each series, or of the best of each colour, the cell with the highest median throughput, over all operations of all \
+                  its trials (one merged histogram for each run). The axis stretches the slow end. Percentiles with fewer than ten operations beyond \
                   them are not drawn."
             .to_owned(),
         kind: Kind::Curves,
@@ -109,6 +98,24 @@ pub fn latency(id: &str, cells: &[Cell<'_>], curves: &[&Curve], looks: &Looks) -
         reference: None,
         panels,
     })
+}
+
+/// The best cell of each series; where several share a look, of the best of them only.
+fn best_of_series<'c, 'a>(facet: &'c [Cell<'a>], looks: &Looks) -> Vec<&'c Cell<'a>> {
+    let mut chosen: Vec<&Cell<'_>> = facet
+        .chunk_by(|a, b| a.series == b.series)
+        .filter_map(|own| {
+            let is_open = open_loop::is_of(own);
+            if is_open { own.last() } else { highest(own.iter()).or_else(|| own.first()) }
+        })
+        .collect();
+    if looks.by != By::Series {
+        let median = |cell: &Cell<'_>| cell.median().unwrap_or(0.0);
+        chosen.sort_by(|a, b| median(b).total_cmp(&median(a)));
+        let mut seen = HashSet::new();
+        chosen.retain(|cell| looks.look(&cell.series) != GREY && seen.insert(looks.look(&cell.series)));
+    }
+    chosen
 }
 
 fn quantile_marks(cell: &Cell<'_>, curve: &Curve) -> Vec<Mark> {

@@ -10,11 +10,15 @@ use crate::setting::Column;
 /// Columns that somebody may have varied, in the order in which they head pictures. Series are mostly modes and the horizontal
 /// axis mostly workers; and a longer warm-up is mostly a consequence.
 fn settings() -> impl Iterator<Item = &'static str> {
-    let others =
-        |factor: &Factor| !matches!(factor, Factor::Hosts | Factor::Warmup | Factor::Mode | Factor::Workers);
+    let others = |factor: &Factor| {
+        !matches!(factor, Factor::Hosts | Factor::Warmup | Factor::Mode | Factor::Workers | Factor::Amount)
+    };
     let others = Factor::columns().filter(move |(factor, _)| others(factor)).map(|(_, column)| column.name);
-    ["hosts", "client_host", "server_host"].into_iter().chain(others).chain(["workers_asked"])
+    ["hosts", "client_host", "server_host"].into_iter().chain(others).chain(["workers_asked"]).chain(AMOUNTS)
 }
+
+/// How long a trial takes, which mostly follows from something else, such as a rate.
+const AMOUNTS: [&str; 2] = ["operations_asked", "duration_asked_s"];
 
 /// What a mode is given besides its job: it makes another variant of the mode, and no picture of its own.
 const VARIANTS: [&str; 2] = ["mode_options", "mode_env"];
@@ -58,7 +62,7 @@ impl Layout {
     /// For the samples of one experiment.
     #[must_use]
     pub fn of(samples: &[&Sample]) -> Self {
-        let levels = |column: &str| samples.iter().map(|s| s.label.get(column)).collect::<HashSet<_>>().len();
+        let levels = |column: &str| samples.iter().map(|s| level(s, column)).collect::<HashSet<_>>().len();
         let is_number = |column: &str| samples.iter().all(|s| number(s, column).is_some());
         let axes =
             Factor::columns().filter(|(_, column)| column.axis.is_some()).map(|(_, column)| column.name);
@@ -110,7 +114,9 @@ impl Layout {
     /// The picture that a sample belongs to, as its title.
     #[must_use]
     pub fn facet(&self, sample: &Sample) -> String {
-        let parts = self.facets.iter().map(|column| named(column, sample.label.get(column)));
+        // A setting that the workload does not have says nothing.
+        let is_told = |column: &&&'static str| level(sample, column).is_some() || !is_own(column);
+        let parts = self.facets.iter().filter(is_told).map(|column| named(column, level(sample, column)));
         parts.collect::<Vec<_>>().join(" · ")
     }
 
@@ -119,7 +125,7 @@ impl Layout {
     pub fn name(&self, sample: &Sample) -> String {
         let name = match self.series {
             "mode" => sample.label.get("mode").unwrap_or("no mode").to_owned(),
-            column => named(column, sample.label.get(column)),
+            column => named(column, level(sample, column)),
         };
         let variants: Vec<&str> =
             self.variants.iter().filter_map(|column| sample.label.get(column)).collect();
@@ -181,6 +187,21 @@ pub fn absent(column: &str) -> &'static str {
     own.map_or("–", |(factor, _)| factor.setting().heading.absent)
 }
 
+/// The value of a column by which cells are grouped; of a placement only what was asked for, where that is a word, since an
+/// attempt that failed early cannot say what was applied.
+#[must_use]
+pub fn level<'s>(sample: &'s Sample, column: &str) -> Option<&'s str> {
+    let value = sample.label.get(column)?;
+    let first = value.split(' ').next().unwrap_or(value);
+    let is_word = column == "placement" && ["free", "same-core", "split", "separate-cpus"].contains(&first);
+    Some(if is_word { first } else { value })
+}
+
+/// Whether a column is that of a setting that only some workloads have.
+fn is_own(column: &str) -> bool {
+    Factor::columns().any(|(factor, own)| factor.is_own() && own.name == column)
+}
+
 /// Numbers in texts before others, as a person would sort them: `pipeline 2` stands before `pipeline 16`.
 #[must_use]
 pub fn natural(text: &str) -> Vec<(u64, String)> {
@@ -208,18 +229,16 @@ fn number(sample: &Sample, column: &str) -> Option<f64> {
 fn follows(samples: &[&Sample], column: &str, from: &[&'static str]) -> bool {
     let mut seen: HashMap<Vec<Option<&str>>, Option<&str>> = HashMap::new();
     samples.iter().all(|sample| {
-        let key = from.iter().map(|column| sample.label.get(column)).collect();
-        let value = sample.label.get(column);
+        let key = from.iter().map(|column| level(sample, column)).collect();
+        let value = level(sample, column);
         *seen.entry(key).or_insert(value) == value
     })
 }
 
 /// Whether two samples have the same values in all of these columns.
 fn is_ambiguous(samples: &[&Sample], columns: &[&'static str]) -> bool {
-    let keys: BTreeSet<Vec<Option<&str>>> = samples
-        .iter()
-        .map(|sample| columns.iter().map(|column| sample.label.get(column)).collect())
-        .collect();
+    let keys: BTreeSet<Vec<Option<&str>>> =
+        samples.iter().map(|sample| columns.iter().map(|column| level(sample, column)).collect()).collect();
     keys.len() < samples.len()
 }
 

@@ -29,7 +29,7 @@ pub fn facts(cells: &[Cell<'_>], layout: &Layout, about: &[&Beside]) -> Vec<(Str
 
 fn what(cells: &[Cell<'_>]) -> String {
     let trials: usize = cells.iter().map(|cell| cell.sample.trials.len()).sum();
-    let failed: usize = cells.iter().map(|cell| cell.sample.failures.len()).sum();
+    let failed: usize = cells.iter().map(Cell::failed).sum();
     let sizes: BTreeSet<usize> = cells.iter().map(|cell| cell.sample.trials.len()).collect();
     let blocks = match (sizes.first(), sizes.last()) {
         (Some(least), Some(most)) if least == most && *most > 0 => {
@@ -47,7 +47,7 @@ fn what(cells: &[Cell<'_>]) -> String {
     };
     let failed = match failed {
         0 => "none failed".to_owned(),
-        some => format!("{} did not end well", count(some, "attempt")),
+        some => format!("{} failed", count(some, "attempt")),
     };
     format!("{}: {}{blocks}{each}; {failed}", count(trials, "trial"), count(cells.len(), "cell"))
 }
@@ -117,7 +117,7 @@ fn places(cells: &[Cell<'_>], layout: &Layout, about: &[&Beside]) -> String {
         (is_shared && !layout.facets.contains(&"placement")).then(|| placed(placement))
     };
     let placement = placement().map(|placement| format!("; {placement}")).unwrap_or_default();
-    list(&machines, 3) + &placement
+    machines.join("; ") + &placement
 }
 
 /// `split server=1 client=0` in words.
@@ -152,7 +152,17 @@ fn programs(cells: &[Cell<'_>]) -> Vec<String> {
 }
 
 fn with(cells: &[Cell<'_>]) -> String {
-    let programs = programs(cells);
+    let mut programs = programs(cells);
+    if programs.len() < PROGRAMS {
+        // What few libraries run on, without its kind.
+        for runtime in cells.iter().filter_map(|cell| cell.sample.label.get("client_runtime")) {
+            let short: String = runtime.split(' ').take(2).collect::<Vec<_>>().join(" ");
+            let short = short.trim_end_matches(',').to_owned();
+            if !programs.contains(&short) && short.contains(|c: char| c.is_ascii_digit()) {
+                programs.push(short);
+            }
+        }
+    }
     if programs.len() <= PROGRAMS + 1 {
         return programs.join(", ");
     }

@@ -333,10 +333,14 @@ impl Painter<'_> {
                 for cell in cells {
                     let row = rows.iter().position(|row| *row == row_of(cell)).unwrap_or_default() as f64;
                     let is_first = is_lanes && cell.x.total_cmp(&self.layout.x_levels[0]).is_eq();
-                    let lane = match (is_lanes, is_first) {
-                        (false, _) => 0.0,
-                        (true, true) => -0.2,
-                        (true, false) => 0.2,
+                    // Of rows that hold several series the upper part is for a name.
+                    let lane = match (is_lanes, is_first, is_kin) {
+                        (false, _, false) => 0.0,
+                        (true, true, false) => -0.2,
+                        (true, false, false) => 0.2,
+                        (false, _, true) => 0.15,
+                        (true, true, true) => 0.04,
+                        (true, false, true) => 0.3,
                     };
                     let mut mark = self.mark(cell, |x| (x, row + lane));
                     if let Some(mark) = &mut mark

@@ -70,7 +70,7 @@ impl Measure {
         match self {
             Self::Throughput => format!("{noun}/s"),
             Self::LatencyP50 | Self::LatencyP99 => "µs".to_owned(),
-            Self::ClientCpu | Self::ServerCpu => "µs per operation".to_owned(),
+            Self::ClientCpu | Self::ServerCpu => "µs/op".to_owned(),
             Self::Memory => "MiB".to_owned(),
         }
     }

@@ -333,7 +333,7 @@ impl Warning {
     #[must_use]
     pub fn text(&self) -> String {
         match self.trials {
-            Some((some, all)) if some < all => format!("{}: {some} of {all} trials", self.word),
+            Some((some, all)) if some < all => format!("{}: {some} of {all}", self.word),
             _ => self.word.clone(),
         }
     }

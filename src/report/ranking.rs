@@ -69,7 +69,14 @@ fn ranking(facet: &[Cell<'_>], layout: &Layout, looks: &Looks, several: bool, al
         }
     }
     ranked.sort_by(|a, b| b.value.total_cmp(&a.value));
-    let painter = Painter { layout, looks, by, first: ranked.first().map(|entry| entry.best), all };
+    let painter = Painter {
+        layout,
+        looks,
+        by,
+        first: ranked.first().map(|entry| entry.best),
+        all,
+        about: about(facet),
+    };
     let mut groups = groups(&ranked, by, &painter);
     let rows = |series: Vec<(&[Cell<'_>], Option<&Cell<'_>>)>| -> Vec<RankRow> {
         let mut series = series;
@@ -191,6 +198,8 @@ struct Painter<'p, 'a> {
     first: Option<&'p Cell<'a>>,
     /// Cells of the whole experiment.
     all: usize,
+    /// The column that tells series apart best, of library and runtime.
+    about: &'static str,
 }
 
 impl Painter<'_, '_> {
@@ -209,12 +218,11 @@ impl Painter<'_, '_> {
         {
             last.is_best = true;
         }
-        let label = |column: &str| series[0].sample.label.get(column);
-        let about: Vec<&str> = [label("client"), label("client_runtime")].into_iter().flatten().collect();
+        let about = series[0].sample.label.get(self.about).unwrap_or_default();
         RankRow {
             place,
             name: series[0].series.clone(),
-            about: about.join(" · "),
+            about: about.to_owned(),
             look: self.looks.look(&series[0].series),
             lanes,
         }
@@ -272,7 +280,8 @@ impl Painter<'_, '_> {
 
     /// Where the series is as high, or whether it may be higher beyond what was measured.
     fn tied(&self, top: &Cell<'_>, series: &[Cell<'_>]) -> String {
-        if self.by != By::Throughput || self.layout.x_levels.len() < 3 || series.len() < 2 {
+        let is_quoted = top.median().is_some() && series.len() > 1;
+        if self.by != By::Throughput || self.layout.x_levels.len() < 3 || !is_quoted {
             return String::new();
         }
         let all: Vec<&Cell<'_>> = series.iter().collect();
@@ -297,6 +306,14 @@ impl Painter<'_, '_> {
             }
         }
     }
+}
+
+/// Of library and runtime the column that tells series apart better.
+fn about(facet: &[Cell<'_>]) -> &'static str {
+    let levels = |column: &str| {
+        facet.iter().map(|cell| cell.sample.label.get(column)).collect::<std::collections::HashSet<_>>().len()
+    };
+    if levels("client") > levels("client_runtime") { "client" } else { "client_runtime" }
 }
 
 /// The warnings of a cell, those of both CPUs in one.

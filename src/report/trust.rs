@@ -130,26 +130,27 @@ fn disturbed_blocks(blocks: &Blocks, cells: &[Cell<'_>]) -> Sentence {
         those.fold((0, 0), |(low, n), (_, (a, b))| (low + a, n + b))
     };
     let ((low, n), (low_others, n_others)) = (sum(true), sum(false));
+    if n_others == 0 {
+        return Sentence::new(
+            "Trials scatter widely:",
+            format!(
+                "in every block more than a tenth of them, {low} of {n}, lie more than 10% below the median of their cell."
+            ),
+        );
+    }
     let lead = format!("The machine was disturbed in {} of {of} blocks.", numbers.len());
     let named = if numbers.len() == 1 { "block" } else { "blocks" };
-    let mut rest = format!(
-        "In {named} {} {low} of {n} trials lie more than 10% below the median of their cell; in the others {low_others} of \
-         {n_others}.",
-        list(&numbers, 6)
+    let rest = format!(
+        "In {named} {}, {low} of {n} trials lie more than 10% below the median of their cell; in the others, {low_others} of \
+         {n_others}. {}",
+        list(&numbers, 6),
+        without(blocks, cells)
     );
-    rest += match is_order_kept(blocks, cells) {
-        Some(true) => " The other blocks alone give the same order.",
-        Some(false) => " The other blocks alone give another order.",
-        None => "",
-    };
     Sentence::new(lead, rest)
 }
 
 /// Whether the series stand in the same order, by their highest medians, without the disturbed blocks.
-fn is_order_kept(blocks: &Blocks, cells: &[Cell<'_>]) -> Option<bool> {
-    if blocks.disturbed.len() >= blocks.low.len() {
-        return None;
-    }
+fn without(blocks: &Blocks, cells: &[Cell<'_>]) -> &'static str {
     let order = |median: &dyn Fn(&Cell<'_>) -> Option<f64>| {
         let facets = cells.chunk_by(|a, b| a.facet == b.facet);
         let of_facet = facets.map(|facet| {
@@ -162,13 +163,34 @@ fn is_order_kept(blocks: &Blocks, cells: &[Cell<'_>]) -> Option<bool> {
         });
         of_facet.collect::<Vec<_>>()
     };
-    let without = |cell: &Cell<'_>| {
+    let rest = |cell: &Cell<'_>| {
         let kept = cell.sample.trials.iter().filter(|trial| !blocks.disturbed.contains(&trial.repetition));
         let values: Vec<f64> = kept.map(|trial| trial.ops_per_s).collect();
         cell.median()?;
         (!values.is_empty()).then(|| median_of(values))
     };
-    Some(order(&|cell: &Cell<'_>| cell.median()) == order(&without))
+    let (all, rest) = (order(&|cell: &Cell<'_>| cell.median()), order(&rest));
+    if all == rest {
+        return "The other blocks alone give the same order.";
+    }
+    // Whatever is tied may change its order; a winner must not.
+    let facets = cells.chunk_by(|a, b| a.facet == b.facet);
+    let winners = facets.zip(all.iter().zip(&rest)).filter(|(facet, _)| has_winner(facet));
+    let kept: Vec<bool> = winners.map(|(_, (all, rest))| all.first() == rest.first()).collect();
+    match kept.as_slice() {
+        [] => "The other blocks alone give another order.",
+        [true] => "The other blocks alone have the same winner, and others in another order.",
+        kept if kept.iter().all(|kept| *kept) => {
+            "The other blocks alone have the same winners, and others in another order."
+        }
+        _ => "The other blocks alone have another winner.",
+    }
+}
+
+/// Whether a series of this group is called the fastest.
+fn has_winner(facet: &[Cell<'_>]) -> bool {
+    let comparable: Vec<&Cell<'_>> = facet.iter().filter(|cell| cell.comparability().is_none()).collect();
+    matches!(judge(&comparable), Finding::Compared(found) if found.is_clear())
 }
 
 /// Too few trials, which is the heaviest of all.
@@ -207,8 +229,7 @@ fn of_the_winner(cells: &[Cell<'_>]) -> Option<Sentence> {
         return None;
     }
     let of_top = facets().find(|facet| facet[0].facet == top.facet)?;
-    let comparable: Vec<&Cell<'_>> = of_top.iter().filter(|cell| cell.comparability().is_none()).collect();
-    let is_winner = matches!(judge(&comparable), Finding::Compared(found) if found.is_clear());
+    let is_winner = has_winner(of_top);
     let lead = if is_winner { "Warnings of the winner" } else { "Warnings of the highest" };
     let bound = |flag| top.flags.contains_key(&flag);
     let what = match (bound(Flag::ClientBound), bound(Flag::ServerBound)) {
@@ -220,8 +241,8 @@ fn of_the_winner(cells: &[Cell<'_>]) -> Option<Sentence> {
 }
 
 fn failed(cells: &[Cell<'_>]) -> Option<Sentence> {
-    let failed: usize = cells.iter().map(|cell| cell.sample.failures.len()).sum();
-    let of = cells.iter().filter(|cell| !cell.sample.failures.is_empty()).count();
+    let failed: usize = cells.iter().map(Cell::failed).sum();
+    let of = cells.iter().filter(|cell| cell.failed() > 0).count();
     let rest = format!("in {}; the reasons are below, under the warnings.", count(of, "cell"));
     (failed > 0).then(|| Sentence::new(format!("{} failed", count(failed, "attempt")), rest))
 }
@@ -335,7 +356,7 @@ fn order(id: &str, placed: &[Placed<'_>], blocks: Option<&Blocks>) -> Option<Fig
             name: String::new(),
         };
         marks.push(vec![mark(begin), mark(end)]);
-        names.push(((begin + end) as f64 / 2.0, format!("block {block}")));
+        names.push(((begin + end) as f64 / 2.0, block.to_string()));
         begin = end + 1;
     }
     // Names of many blocks would be illegible, and those of several runs ambiguous.
@@ -347,7 +368,8 @@ fn order(id: &str, placed: &[Placed<'_>], blocks: Option<&Blocks>) -> Option<Fig
         marks.clear();
     }
     let all = || quiet.iter().chain(&loud).map(|dot: &(f64, f64)| dot.1);
-    let mut x = Axis::linear("", [0.0, (placed.len() - 1) as f64].into_iter());
+    let label = if names.is_empty() { "" } else { "block" };
+    let mut x = Axis::linear(label, [0.0, (placed.len() - 1) as f64].into_iter());
     x.names = if names.is_empty() {
         vec![(0.0, "first".to_owned()), ((placed.len() - 1) as f64, "last".to_owned())]
     } else {

@@ -111,7 +111,8 @@ pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
     quantiles.finish()?;
     write_json(&run.join("datapackage.json"), &datapackage::describe(&context))?;
     write_json(&run.join("run.json"), &provenance)?;
-    let samples = sampler.finish(&context).map_err(|error| failed("read", &journal)(std::io::Error::other(error)))?;
+    let samples =
+        sampler.finish(&context).map_err(|error| failed("read", &journal)(std::io::Error::other(error)))?;
     let curves = curves(&context, &cells);
     Ok(Rebuilt { cells, samples, curves, attempts, provenance, torn: reader.torn() })
 }

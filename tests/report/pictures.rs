@@ -1,6 +1,6 @@
 //! Which pictures there are, and what is in them.
 
-use orchestrate::analysis::samples::{Failure, Sample};
+use orchestrate::analysis::samples::Failure;
 use orchestrate::record::Status;
 use orchestrate::report::html;
 

@@ -32,8 +32,8 @@ fn a_disturbed_block_is_told_with_whether_the_order_holds_without_it() {
     let trust = section(cells(true)).trust;
     assert!(
         trust.points[0].text().starts_with(
-            "The machine was disturbed in 1 of 6 blocks. In block 2 3 of 10 trials lie more than 10% below the median of their \
-             cell; in the others 0 of 50. The other blocks alone give the same order."
+            "The machine was disturbed in 1 of 6 blocks. In block 2, 3 of 10 trials lie more than 10% below the median of their \
+             cell; in the others, 0 of 50. The other blocks alone give the same order."
         ),
         "{:?}",
         trust.points[0]

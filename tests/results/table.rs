@@ -89,7 +89,7 @@ fn an_outlier_and_a_drift_are_marked_and_said() {
         .collect();
     records.extend((1..=8).map(|i| ok(&drifting, i, 5_000.0 - 100.0 * f64::from(i))));
     let rows = fields(&section(&records).cells);
-    assert!(rows[1].ends_with("| outlier: 1 of 6 trials") && rows[2].ends_with("| drifts"), "{rows:?}");
+    assert!(rows[1].ends_with("| outlier: 1 of 6") && rows[2].ends_with("| drifts"), "{rows:?}");
     let text = tables(&records).0;
     assert!(text.contains("drifts: Throughput changed steadily"), "{text}");
 }

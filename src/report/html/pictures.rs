@@ -41,7 +41,7 @@ pub(super) fn glance(out: &mut String, section: &Section, level: Level<'_>) {
     }
     out.push_str("</div>");
     if !glance.more.is_empty() {
-        let names: Vec<String> = glance.more.iter().map(|figure| figure.title.to_lowercase()).collect();
+        let names: Vec<String> = glance.more.iter().map(|figure| figure.title.clone()).collect();
         let _ = write!(
             out,
             "<details><summary>More pictures <span class=\"quiet\">{}</span></summary><div class=\"pictures\">",

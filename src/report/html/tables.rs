@@ -65,6 +65,8 @@ struct Shown {
     ratio: bool,
     measures: Vec<usize>,
     warnings: bool,
+    /// Whether rows have a line for each of two cells, where intervals stand in a column of their own.
+    two: bool,
 }
 
 impl Shown {
@@ -78,11 +80,13 @@ impl Shown {
                 .filter(|at| lanes.iter().any(|lane| lane.measures[*at] != "–"))
                 .collect(),
             warnings: lanes.iter().any(|lane| !lane.warnings.is_empty()),
+            two: groups.iter().flat_map(|group| &group.rows).any(|row| row.lanes.len() > 1),
         }
     }
 
     fn columns(&self) -> usize {
-        3 + usize::from(self.at) + usize::from(self.ratio) + self.measures.len() + usize::from(self.warnings)
+        let optional = [self.at, self.ratio, self.warnings, self.two];
+        3 + optional.into_iter().filter(|is_shown| *is_shown).count() + self.measures.len()
     }
 }
 
@@ -104,9 +108,13 @@ fn table(out: &mut String, ranking: &Ranking, groups: &[&Group]) {
         head("n", &ranking.at, "");
     }
     head("pic", &format!("each trial, {}", ranking.axis.words()), &strip_axis(&ranking.axis));
-    head("n", &ranking.result, "<small>95% CI</small>");
+    let ci = if shown.two { "" } else { "<small>95% CI</small>" };
+    head("n", &ranking.result, ci);
+    if shown.two {
+        head("n", "95% CI", "");
+    }
     if shown.ratio {
-        head("n", "ratio to the first", "<small>95% CI</small>");
+        head("n", "ratio to the first", ci);
     }
     for at in &shown.measures {
         head("n", MEASURES[*at], "");
@@ -160,15 +168,15 @@ fn row(out: &mut String, row: &RankRow, ranking: &Ranking, shown: &Shown) {
     let _ = write!(out, "<td role=\"cell\" class=\"pic\">{picture}</td>");
     fields(out, row, ("n result", ranking.result.as_str()), &|lane| {
         let median = escape(&lane.median);
-        if lane.is_best {
-            format!("<b>{median}</b>{}", small(&lane.interval))
-        } else {
-            median + &small(&lane.interval)
-        }
+        let median = if lane.is_best { format!("<b>{median}</b>") } else { median };
+        if shown.two { median } else { median + &small(&lane.interval) }
     });
+    if shown.two {
+        fields(out, row, ("n ci", "95% CI"), &|lane| escape(&lane.interval));
+    }
     if shown.ratio {
         fields(out, row, ("n", "ratio to the first"), &|lane| {
-            escape(&lane.ratio) + &small(&lane.ratio_interval)
+            escape(&lane.ratio) + &if shown.two { String::new() } else { small(&lane.ratio_interval) }
         });
     }
     for at in &shown.measures {
@@ -190,23 +198,32 @@ fn fields(out: &mut String, row: &RankRow, (class, label): (&str, &str), of: &dy
     let _ = write!(out, "<td role=\"cell\" class=\"{class}\" data-l=\"{}\">{lines}</td>", escape(label));
 }
 
-/// The warnings of a row; of two cells each is said where it is true of one only.
+/// The warnings of a row; of two cells each is said once, with where it is true.
 fn warnings(row: &RankRow) -> String {
-    let mut said: Vec<String> = Vec::new();
+    let mut said: Vec<(&str, Vec<String>)> = Vec::new();
     for lane in &row.lanes {
         for warning in &lane.warnings {
-            let is_of_all = row.lanes.iter().all(|other| other.warnings.contains(warning));
-            let text = if is_of_all || lane.at.is_empty() {
-                warning.clone()
-            } else {
-                format!("{warning} (at {})", lane.at)
+            let (word, trials) = warning.split_once(": ").unwrap_or((warning, ""));
+            let told = match (trials, row.lanes.len() > 1) {
+                (trials, false) => trials.to_owned(),
+                ("", true) => format!("at {}", lane.at),
+                (trials, true) => format!("{trials} at {}", lane.at),
             };
-            if !said.contains(&text) {
-                said.push(text);
+            match said.iter_mut().find(|(known, _)| *known == word) {
+                Some((_, places)) => places.push(told),
+                None => said.push((word, vec![told])),
             }
         }
     }
-    said.iter().map(|text| format!("<span class=\"chip\">{}</span>", escape(text))).collect()
+    let chip = |(word, places): &(&str, Vec<String>)| {
+        let is_everywhere = row.lanes.len() > 1
+            && places.len() == row.lanes.len()
+            && places.iter().all(|place| place.starts_with("at "));
+        let places = if is_everywhere { String::new() } else { places.join(", ") };
+        let more = if places.is_empty() { String::new() } else { format!(": {places}") };
+        format!("<span class=\"chip\">{}</span>", escape(&format!("{word}{more}")))
+    };
+    said.iter().map(chip).collect()
 }
 
 /// Every cell with its trials.

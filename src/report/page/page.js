@@ -91,7 +91,7 @@ const number = (row, key) => {
 };
 for (const table of document.querySelectorAll(".rank")) {
   const rows = [...table.querySelectorAll("tbody tr:not(.group)")];
-  if (rows.length < 5) continue;
+  if (rows.length < 6) continue;
   const bodies = [...table.tBodies];
   const headings = [...table.querySelectorAll("thead th")].map((th) => th.firstChild.textContent);
   const names = ["result", ...headings.filter((name) => /^(p50|p99|client|server|memory)/.test(name))];

@@ -52,7 +52,7 @@ impl Frame {
             }
             Kind::Strips => {
                 let widest = panel.rows.iter().map(|row| width(row, TEXT)).fold(0.0, f64::max);
-                let left = (widest + 14.0).min(full * 0.42);
+                let left = (widest + 14.0).min(full * 0.46);
                 let has_names = panel
                     .series
                     .iter()
@@ -63,7 +63,7 @@ impl Frame {
                     .flat_map(|series| series.pieces.iter().flatten())
                     .any(|mark| mark.y.fract().abs() > 0.01);
                 let row = match (has_names, has_lanes) {
-                    (true, _) => 34.0,
+                    (true, _) => 38.0,
                     (false, true) => 24.0,
                     (false, false) => 18.0,
                 };

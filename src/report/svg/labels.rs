@@ -12,6 +12,9 @@ use crate::report::palette::{colour, shape};
 /// From one name to the next.
 const GAP: f64 = 13.5;
 
+/// More than this is not needed between a name and what is drawn.
+const ROOM: f64 = 7.0;
+
 /// A named line: its last place, and all places between which others must not put their names.
 struct Line<'p> {
     series: &'p Series,
@@ -48,21 +51,26 @@ pub(super) fn labels(out: &mut String, figure: &Figure, panel: &Panel, frame: &F
     }
     let mut taken: Vec<Field> = Vec::new();
     for (at, line) in lines.iter().enumerate().filter(|(_, line)| !is_last(line)) {
-        let others: Vec<(f64, f64)> = lines
-            .iter()
-            .enumerate()
-            .filter(|(other, _)| *other != at)
-            .flat_map(|(_, other)| other.points.iter().copied())
-            .collect();
+        // Whatever a name may hide: the other lines, and its own but for its end.
+        let is_seen = |point: &(f64, f64)| (point.0 - line.end.0).hypot(point.1 - line.end.1) > 10.0;
+        let own = line.points.iter().copied().filter(is_seen);
+        let others = lines.iter().enumerate().filter(|(other, _)| *other != at);
+        let others = others.flat_map(|(_, other)| other.points.iter().copied());
+        let drawn: Vec<(f64, f64)> = own.chain(others).collect();
         let long = width(&line.series.name, TEXT) + 12.0;
         let candidates = places(line, long).into_iter().filter(|place| place.is_within(frame));
         let free = candidates.filter(|place| taken.iter().all(|other| !place.touches(other)));
-        let room =
-            |place: &Field| others.iter().map(|point| place.distance(*point)).fold(f64::INFINITY, f64::min);
-        let Some(best) = free.max_by(|a, b| room(a).min(24.0).total_cmp(&room(b).min(24.0))) else {
-            continue;
+        // Far enough from what is drawn, and as near to the end of its own line as that allows.
+        let merit = |place: &Field| {
+            let room = drawn.iter().map(|point| place.distance(*point)).fold(f64::INFINITY, f64::min);
+            2.5 * room.min(ROOM) - 0.25 * place.distance(line.end)
         };
-        name(out, line.series, (best.left + 5.0, best.middle()), None, f64::INFINITY, dress);
+        let Some(best) = free.max_by(|a, b| merit(a).total_cmp(&merit(b))) else { continue };
+        let mark = (best.left + 5.0, best.middle());
+        let is_far = best.distance(line.end) > 9.0;
+        let to = if best.left > line.end.0 { best.left } else { best.right.min(line.end.0).max(best.left) };
+        let leader = format!("M{} {}L{} {}", round(line.end.0), round(line.end.1), round(to), round(mark.1));
+        name(out, line.series, mark, is_far.then_some(leader.as_str()), f64::INFINITY, dress);
         taken.push(best);
     }
 }
@@ -152,7 +160,10 @@ impl Field {
     }
 
     fn is_within(&self, frame: &Frame) -> bool {
-        self.left >= frame.left && self.right <= frame.width && self.top >= 0.0 && self.bottom <= frame.bottom
+        self.left >= frame.left
+            && self.right <= frame.right + 4.0
+            && self.top >= 0.0
+            && self.bottom <= frame.bottom
     }
 
     fn touches(&self, other: &Self) -> bool {
@@ -169,22 +180,20 @@ impl Field {
     }
 }
 
-/// Behind the end of a line, above and below it, and above and below a place halfway.
+/// Places around the end of a line, the nearest of them right behind it.
 fn places(line: &Line<'_>, long: f64) -> Vec<Field> {
     let half = GAP / 2.0;
-    let around = |(x, y): (f64, f64), left: f64, rise: f64| Field {
+    let (x, y) = line.end;
+    let lefts =
+        [6.0].into_iter().chain((0..=12).map(|step| -long - 24.0 + f64::from(step) * (long + 60.0) / 12.0));
+    let rises = || (-10..=10).map(|step| f64::from(step) * 6.0);
+    let around = |left: f64, rise: f64| Field {
         left: x + left,
         right: x + left + long,
         top: y + rise - half,
         bottom: y + rise + half,
     };
-    let mut places = vec![around(line.end, 6.0, 0.0)];
-    for rise in [-11.0, 11.0, -18.0, 18.0] {
-        places.push(around(line.end, -long / 2.0, rise));
-        places.push(around(line.end, -long, rise));
-        places.push(around(line.end, 4.0, rise));
-    }
-    places
+    lefts.flat_map(|left| rises().map(move |rise| around(left, rise))).collect()
 }
 
 #[cfg(test)]

@@ -69,11 +69,9 @@ pub fn picture(figure: &Figure, panel: &Panel, form: Form) -> String {
 /// The mark and the line of a look, for a key.
 #[must_use]
 pub fn swatch(look: usize) -> String {
-    let dashes = dashes(look);
-    let dashes = if dashes.is_empty() { String::new() } else { format!(" stroke-dasharray=\"{dashes}\"") };
     format!(
         "<svg class=\"swatch s c{look}\" aria-hidden=\"true\" viewBox=\"0 0 26 12\" width=\"26\" height=\"12\"><path class=\"ln\" \
-         d=\"M1 6H25\"{dashes}/><path d=\"{}\" transform=\"translate(13 6)\"/></svg>",
+         d=\"M1 6H25\"/><path d=\"{}\" transform=\"translate(13 6)\"/></svg>",
         shape(look),
     )
 }
@@ -145,7 +143,8 @@ fn curve(out: &mut String, figure: &Figure, look: usize, piece: &[Mark], frame: 
         let _ = write!(out, "<path d=\"M{}Z\"{dressed}/>", corners.join("L"));
     }
     let line: Vec<String> = piece.iter().map(|mark| place(mark.x, mark.y)).collect();
-    let dashes = dashes(look);
+    // On a page names stand at the lines; an article may be printed in grey.
+    let dashes = if dress == Dress::Page { "" } else { dashes(look) };
     let dashes = if dashes.is_empty() { String::new() } else { format!(" stroke-dasharray=\"{dashes}\"") };
     let dressed = dress.or("ln", "fill=\"none\" stroke-width=\"1.8\" stroke-linejoin=\"round\"");
     let _ = write!(out, "<path d=\"M{}\"{dressed}{dashes}/>", line.join("L"));
@@ -196,7 +195,8 @@ fn strip_names(out: &mut String, figure: &Figure, panel: &Panel, frame: &Frame, 
     for series in &panel.series {
         for mark in series.pieces.iter().flatten().filter(|mark| !mark.name.is_empty()) {
             let x = frame.x(&figure.x, mark.x);
-            let y = frame.y(figure, mark.y) - 6.0;
+            // Above both lanes of the row.
+            let y = frame.y(figure, mark.y.floor() - 0.22);
             let half = text::width(&mark.name, 10.0) / 2.0;
             let at = x.clamp(frame.left + half, (frame.width - half).max(frame.left + half));
             let name = shortened(&mark.name, frame.width - frame.left, 10.0);
