@@ -2,6 +2,7 @@
 //!
 //! The unit is the trial, never the request: five trials of 20,000 operations are five observations.
 
+pub mod blocks;
 pub mod bootstrap;
 pub mod compare;
 pub mod control;
@@ -12,6 +13,7 @@ pub mod first_block;
 pub mod groups;
 pub mod holm;
 pub mod interval;
+pub mod judged;
 pub mod metric;
 pub mod order;
 pub mod outliers;

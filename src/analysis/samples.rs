@@ -66,6 +66,9 @@ pub struct Sample {
     /// Columns of [`LABELS`] in which trials that ended well differ, such as `client` after an update: their numbers may
     /// not belong together.
     pub mixed: Vec<&'static str>,
+    /// The labels of runs that differ from [`Sample::label`], each of the first trial of that run: what tells two machines
+    /// apart that have one name.
+    pub others: Vec<(u32, Label)>,
 }
 
 impl Sample {

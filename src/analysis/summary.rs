@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use hdrhistogram::Histogram;
 
-use crate::analysis::drift::{Drift, drift};
-use crate::analysis::groups::{TwoGroups, two_groups};
-use crate::analysis::interval::{Interval, median_interval, median_of};
+use crate::analysis::drift::Drift;
+use crate::analysis::groups::TwoGroups;
+use crate::analysis::interval::{Interval, median_of};
+use crate::analysis::judged::Judged;
 use crate::analysis::stats::Throughput;
 use crate::experiment::Settings;
 use crate::latency;
@@ -172,8 +173,6 @@ pub struct CellAttempts {
     label: CellLabel,
     /// Position and throughput of each attempt that ended well.
     good: Vec<(f64, f64)>,
-    /// Repetition and throughput of the same.
-    blocks: Vec<(u32, f64)>,
     littles: Vec<f64>,
     quantities: Vec<Quantities>,
     failed: usize,
@@ -188,7 +187,6 @@ impl CellAttempts {
             control_of: record.control_of.clone(),
             label: CellLabel::of(record),
             good: Vec::new(),
-            blocks: Vec::new(),
             littles: Vec::new(),
             quantities: Vec::new(),
             failed: 0,
@@ -208,7 +206,6 @@ impl CellAttempts {
                     self.label.driver_sha256.clone_from(&record.driver_sha256);
                 }
                 self.good.push((record.position as f64, measured.ops_per_s()));
-                self.blocks.push((record.repetition, measured.ops_per_s()));
                 self.littles.extend(littles_law(record));
                 self.quantities.push(Quantities::of(measured));
                 for &flag in &record.flags {
@@ -220,45 +217,20 @@ impl CellAttempts {
         }
     }
 
-    /// The identity of the cell.
-    #[must_use]
-    pub fn cell(&self) -> &str {
-        &self.cell
-    }
-
-    /// The cell that this one repeats, if it is the control of the experiment.
-    #[must_use]
-    pub fn control_of(&self) -> Option<&str> {
-        self.control_of.as_deref()
-    }
-
-    /// Operations per second of each attempt that ended well, in the order in which they were added.
-    #[must_use]
-    pub fn throughputs(&self) -> Vec<f64> {
-        self.good.iter().map(|(_, ops_per_s)| *ops_per_s).collect()
-    }
-
-    /// Repetition and operations per second of each attempt that ended well.
-    #[must_use]
-    pub fn blocks(&self) -> &[(u32, f64)] {
-        &self.blocks
-    }
-
     /// The summary; `latencies` is the merged histogram of the attempts that ended well.
     #[must_use]
     pub fn summarise(self, latencies: Option<&Histogram<u64>>) -> CellSummary {
-        let throughputs = self.throughputs();
-        let groups = two_groups(&throughputs);
+        let Judged { throughput, interval, groups, drift } = Judged::of(&self.good, true);
         CellSummary {
-            n: throughputs.len(),
+            n: self.good.len(),
             failed: self.failed,
-            throughput: Throughput::of(&throughputs),
-            median_interval: median_interval(&throughputs),
+            throughput,
+            median_interval: interval,
             littles_law: Throughput::of(&self.littles).map(|littles| littles.mean),
             groups,
-            drift: drift(&self.good).filter(|drift| drift.matters() && groups.is_none()),
+            drift,
             mixed: self.mixed,
-            flags: flags_of_cell(self.flags, throughputs.len()),
+            flags: flags_of_cell(self.flags, self.good.len()),
             latency: latencies.and_then(LatencyProfile::of),
             quantities: Quantities::over(&self.quantities, median_of),
             cell: self.cell,

@@ -20,6 +20,13 @@ pub(super) fn colour() -> bool {
     anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
 }
 
+/// Columns of text that standard output shows: those of the terminal, or those of a wide one where it is none.
+pub(super) fn width() -> usize {
+    const ELSEWHERE: usize = 120;
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+    size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(ELSEWHERE)
+}
+
 /// `error: …`, with all causes. Many of our errors tell their cause themselves: it is not told twice.
 pub(super) fn error(error: &anyhow::Error) -> String {
     let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();

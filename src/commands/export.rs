@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::cli::ExportArgs;
 use crate::commands::{Exit, Failure};
-use crate::report::table;
+use crate::report::{markdown, of_run};
 use crate::results::rebuild::rebuild;
 
 pub(super) fn export(args: &ExportArgs) -> Result<Exit, Failure> {
@@ -12,7 +12,9 @@ pub(super) fn export(args: &ExportArgs) -> Result<Exit, Failure> {
         let rebuilt = rebuild(run)?;
         let mut out = anstream::stdout();
         if args.markdown {
-            writeln!(out, "{}", table::markdown(&rebuilt.cells, &rebuilt.controls))?;
+            for section in of_run(&rebuilt, None).sections {
+                writeln!(out, "{}", markdown::cells(&section.cells, &section.details.notes))?;
+            }
         } else {
             writeln!(out, "{}: {} rows, {} cells", run.display(), rebuilt.attempts, rebuilt.cells.len())?;
         }

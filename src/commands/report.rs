@@ -4,14 +4,15 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use atomic_write_file::AtomicWriteFile;
 use rayon::prelude::*;
 
 use crate::cli::ReportArgs;
 use crate::commands::{Exit, Failure};
-use crate::report::model::Report;
-use crate::report::{self, draw, html, markdown, png};
+use crate::report::model::{Figure, Report, Section};
+use crate::report::svg::article;
+use crate::report::{self, html, markdown, png};
 use crate::results::beside::beside;
 use crate::results::read;
 
@@ -42,15 +43,6 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     Ok(Exit::Complete)
 }
 
-/// Writes the page of a run into its directory.
-pub(super) fn of_run(directory: &Path) -> anyhow::Result<()> {
-    let report = built(&[directory.to_owned()]).map_err(|failure| match failure {
-        Failure::Wrong(error) | Failure::Unavailable(error) => error,
-        Failure::File(diagnostics) => anyhow!("{diagnostics}"),
-    })?;
-    write_page(&report, &directory.join(REPORT))
-}
-
 fn built(results: &[PathBuf]) -> Result<Report, Failure> {
     let tables = read::tables(results).map_err(|error| Failure::Unavailable(error.into()))?;
     let samples = read::samples(results).map_err(|error| Failure::Unavailable(error.into()))?;
@@ -66,15 +58,19 @@ fn place(results: &[PathBuf]) -> PathBuf {
     }
 }
 
-fn write_page(report: &Report, path: &Path) -> anyhow::Result<()> {
+pub(super) fn write_page(report: &Report, path: &Path) -> anyhow::Result<()> {
     write_whole(path, html::html(report).as_bytes())
 }
 
 fn write_figures(report: &Report, directory: &Path) -> anyhow::Result<usize> {
     fs::create_dir_all(directory).with_context(|| format!("failed to create {}", directory.display()))?;
-    let figures: Vec<_> = report.sections.iter().flat_map(|section| &section.figures).collect();
-    figures.par_iter().try_for_each(|figure| {
-        let svg = draw::article(figure);
+    let figures: Vec<(&Figure, &Section)> = report
+        .sections
+        .iter()
+        .flat_map(|section| section.figures().map(move |figure| (figure, section)))
+        .collect();
+    figures.par_iter().try_for_each(|(figure, section)| {
+        let svg = article(figure, &section.glance.key, &section.footer);
         let name = figure.id.strip_prefix("e-").unwrap_or(&figure.id);
         write_whole(&directory.join(format!("{name}.svg")), svg.as_bytes())?;
         let picture = png::png(&svg).with_context(|| format!("failed to draw {name}.png"))?;

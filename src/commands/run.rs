@@ -18,7 +18,7 @@ use crate::commands::console::{self, RunLog, say};
 use crate::commands::load::{Loaded, load, reload};
 use crate::commands::plan::trials;
 use crate::commands::progress::{Bar, Progress};
-use crate::commands::report::of_run;
+use crate::commands::report::{REPORT, write_page};
 use crate::commands::stop::Rule;
 use crate::commands::{Exit, Failure, signals};
 use crate::driver::MODES;
@@ -27,13 +27,14 @@ use crate::host::upload::Builds;
 use crate::plan::{CellId, Plan};
 use crate::protocol::{HostFacts, REVISION};
 use crate::record::Status;
+use crate::report::model::Report;
 use crate::report::numbers::count;
-use crate::report::{first_block, table};
+use crate::report::{of_run, terminal};
 use crate::results::differences::{Difference, changed_drivers, changed_servers, differences};
 use crate::results::journal::{self, Journal, Reader};
 use crate::results::progress::RunState;
 use crate::results::provenance::{Drivers, End, EndReason, ServerDescribed, Session, StopReason};
-use crate::results::rebuild::{Rebuilt, rebuild};
+use crate::results::rebuild::rebuild;
 use crate::results::run_dir::{JOURNAL, Resumed, RunDir, runs};
 use crate::results::{ResultsError, progress as done};
 use crate::run::{self, Equipment, Event, MissingMode, Observer, Past};
@@ -460,12 +461,13 @@ fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Res
         .and_then(|()| rebuild(directory.path()));
     match (&end, kept) {
         (_, Ok(rebuilt)) => {
-            // The page is made of the tables and can be made again: it is no part of what must be kept.
-            if let Err(error) = of_run(directory.path()) {
+            let report = of_run(&rebuilt, keeper.plan.experiment().question.clone());
+            // The page can be made again from the tables, so a run is kept without it as well.
+            if let Err(error) = write_page(&report, &directory.path().join(REPORT)) {
                 info!(error = format!("{error:#}"), "the report could not be written");
             }
             // How the run went does not depend on whether anybody can still read the table.
-            if let Err(error) = show(&keeper, directory.path(), &rebuilt) {
+            if let Err(error) = show(&keeper, directory.path(), &report) {
                 info!(%error, "the table could not be printed");
             }
         }
@@ -505,11 +507,11 @@ fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Res
     }
 }
 
-/// The table of the article, and where the files are.
-fn show(keeper: &Keeper<'_>, directory: &Path, rebuilt: &Rebuilt) -> io::Result<()> {
+/// The answer and the table, and where the files are.
+fn show(keeper: &Keeper<'_>, directory: &Path, report: &Report) -> io::Result<()> {
     let experiment = keeper.plan.experiment();
     let mut out = anstream::stdout();
-    let kinds: BTreeSet<Kind> = rebuilt.cells.iter().map(|cell| cell.label.settings.workload.kind).collect();
+    let kinds: BTreeSet<Kind> = keeper.plan.cells().map(|cell| cell.settings.workload.kind).collect();
     let each: Vec<&str> = kinds.iter().map(|kind| kind.workload().operation).collect();
     let each = if each.is_empty() { String::new() } else { format!(", each {}", each.join(", or ")) };
     let noun = noun(kinds.iter().copied());
@@ -517,12 +519,11 @@ fn show(keeper: &Keeper<'_>, directory: &Path, rebuilt: &Rebuilt) -> io::Result<
     if let Some(question) = &experiment.question {
         writeln!(out, "{question}")?;
     }
-    writeln!(out, "\n{}", table::text(&rebuilt.cells, &rebuilt.controls))?;
-    if let Some(said) = first_block::sentence(rebuilt.first_block.as_ref()) {
-        writeln!(out, "{said}\n")?;
+    for section in &report.sections {
+        writeln!(out, "\n{}", terminal::text(section, console::width()))?;
     }
     writeln!(out, "{}/", directory.display())?;
-    writeln!(out, "  trials.csv   a row for every attempt      summary.csv  a row for every cell")?;
-    writeln!(out, "  latency.csv  quantiles of every cell      run.json     where the numbers come from")?;
-    writeln!(out, "  report.html  figures and answers, for a browser")
+    writeln!(out, "  report.html  answer, pictures, ranking    trials.csv   a row for every attempt")?;
+    writeln!(out, "  summary.csv  a row for every cell         latency.csv  quantiles of every cell")?;
+    writeln!(out, "  run.json     where the numbers come from")
 }

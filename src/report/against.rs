@@ -1,5 +1,5 @@
-//! What the setting does by which pictures differ: the cells of each picture beside the same cells of the first one, judged
-//! as `orchestrate compare` judges them.
+//! What the setting does by which pictures differ, such as the server: the cells of each picture against the same cells of the
+//! first one, judged as `orchestrate compare` judges them.
 
 use std::collections::HashMap;
 
@@ -10,60 +10,146 @@ use crate::analysis::samples::Sample;
 use crate::report::cells::{Cell, nouns};
 use crate::report::compare::{verdict, warnings_with_shares};
 use crate::report::facets::Layout;
-use crate::report::model::DataTable;
+use crate::report::looks::Looks;
+use crate::report::model::{DataTable, Figure, Kind, Mark, Panel, Sentence, Series};
 use crate::report::numbers::{count, grouped, list};
+use crate::report::scale::Axis;
 
 /// Of more levels the pictures tell more than a table.
 const LEVELS: usize = 4;
 
-/// A sentence for each level but the first one, and the pairs. Nothing where pictures differ in several settings, or in
-/// what is no setting.
+/// The cells of each picture beside the same ones of the first.
+#[derive(Clone, Debug)]
+pub struct Against {
+    /// The first picture.
+    first: String,
+    /// What the other pictures are called, and their cells: the number of each, and how it compares.
+    others: Vec<(String, Vec<(usize, Compared)>)>,
+}
+
+/// Compares pictures that differ in one setting. Nothing where they differ in several settings, or in what is no setting, or
+/// where operations were due at a rate, so that all have the same throughput.
 #[must_use]
-pub fn against(cells: &[Cell<'_>], layout: &Layout) -> Option<(Vec<String>, DataTable)> {
+pub fn against(cells: &[Cell<'_>], layout: &Layout) -> Option<Against> {
     let [column] = layout.facets[..] else { return None };
+    if cells.iter().any(|cell| cell.rate.is_some()) {
+        return None;
+    }
     let mut levels = cells.chunk_by(|a, b| a.facet == b.facet).map(|picture| &picture[0]);
     let first = levels.next()?;
     let others: Vec<&Cell<'_>> = levels.collect();
-    if others.len() >= LEVELS {
+    if others.is_empty() || others.len() >= LEVELS {
         return None;
     }
-    let columns = [
-        ("Group", false),
-        ("Series", false),
-        ("At", false),
-        (first.facet.as_str(), true),
-        ("Here", true),
-        ("Ratio", true),
-        ("95% interval", true),
-        ("Verdict", false),
-    ];
-    let caption = format!("Beside {}: medians in {}/s, and their ratio", first.facet, nouns(cells));
-    let (mut findings, mut table) = (Vec::new(), DataTable::new(&caption, &columns));
     let samples: Vec<&Sample> = cells.iter().map(|cell| cell.sample).collect();
     // Pairs come in an order of their own.
     let places: HashMap<*const Sample, usize> =
         samples.iter().enumerate().map(|(place, sample)| (std::ptr::from_ref(*sample), place)).collect();
     let level = |cell: &Cell<'_>| cell.sample.label.get(column).unwrap_or_default().to_owned();
-    for other in others {
-        let Ok(pairs) = by_factor(&samples, column, &level(first), &level(other)) else { continue };
-        let compared = compare(&pairs, Metric::OpsPerS).cells;
+    let compared = |other: &Cell<'_>| {
+        let pairs = by_factor(&samples, column, &level(first), &level(other)).ok()?;
         let place = |sample: &Sample| places.get(&std::ptr::from_ref(sample)).copied();
-        let new = pairs.pairs.iter().map(|(_, new)| place(new));
-        let mut rows: Vec<(usize, &Compared)> =
-            new.zip(&compared).filter_map(|(place, compared)| Some((place?, compared))).collect();
+        let new: Vec<Option<usize>> = pairs.pairs.iter().map(|(_, new)| place(new)).collect();
+        let compared = compare(&pairs, Metric::OpsPerS).cells;
+        let mut rows: Vec<(usize, Compared)> =
+            new.into_iter().zip(compared).filter_map(|(place, compared)| Some((place?, compared))).collect();
         rows.sort_by_key(|(place, _)| *place);
-        if let Some(said) = finding(&compared) {
-            findings.push(format!("{} beside {}: {said}.", other.facet, first.facet));
-        }
-        table.rows.extend(rows.into_iter().map(|(place, compared)| row(&cells[place], compared)));
-    }
-    (!table.rows.is_empty()).then_some((findings, table))
+        Some((other.facet.clone(), rows))
+    };
+    let others: Vec<_> =
+        others.into_iter().filter_map(compared).filter(|(_, rows)| !rows.is_empty()).collect();
+    (!others.is_empty()).then(|| Against { first: first.facet.clone(), others })
 }
 
-/// How many cells are told apart, of those that may be quoted.
-fn finding(compared: &[Compared]) -> Option<String> {
+impl Against {
+    /// A sentence for each picture but the first one.
+    #[must_use]
+    pub fn sentences(&self) -> Vec<Sentence> {
+        let sentence = |(facet, rows): &(String, Vec<(usize, Compared)>)| {
+            let compared: Vec<&Compared> = rows.iter().map(|(_, compared)| compared).collect();
+            let said = finding(&compared)?;
+            Some(Sentence::plain(format!("{} against {}: {said}.", capital(facet), self.first)))
+        };
+        self.others.iter().filter_map(sentence).collect()
+    }
+
+    /// Every pair in numbers.
+    #[must_use]
+    pub fn table(&self, cells: &[Cell<'_>]) -> DataTable {
+        let columns = [
+            ("Group", false),
+            ("Series", false),
+            ("At", false),
+            (self.first.as_str(), true),
+            ("Here", true),
+            ("Ratio", true),
+            ("95% CI of the ratio", true),
+            ("Verdict", false),
+        ];
+        let caption = format!("Against {}: medians in {}/s, and their ratio", self.first, nouns(cells));
+        let mut table = DataTable::new(&caption, &columns);
+        let rows = self.others.iter().flat_map(|(_, rows)| rows);
+        table.rows = rows.map(|(place, compared)| row(&cells[*place], compared)).collect();
+        table.without_empty_columns()
+    }
+
+    /// The ratios as a picture, a row for each cell.
+    #[must_use]
+    pub fn figure(&self, id: &str, cells: &[Cell<'_>], looks: &Looks) -> Option<Figure> {
+        let mut ends: Vec<f64> = vec![1.0];
+        let mut panels = Vec::new();
+        for (facet, compared) in &self.others {
+            let mut panel = Panel { title: facet.clone(), rows: Vec::new(), series: Vec::new() };
+            for (place, compared) in compared.iter().filter(|(_, compared)| !compared.is_bimodal()) {
+                let Some(ratio) = compared.ratio else { continue };
+                let cell = &cells[*place];
+                let y = panel.rows.len() as f64;
+                panel.rows.push(cell.name());
+                let interval = compared.interval.map(|ends| (ends.low, ends.high));
+                ends.extend([ratio]);
+                ends.extend(interval.into_iter().flat_map(|(low, high)| [low, high]));
+                let said = verdict(compared.verdict, Metric::OpsPerS);
+                let ci =
+                    interval.map(|(low, high)| format!(", 95% CI {low:.3}–{high:.3}")).unwrap_or_default();
+                let says = format!("{}: {ratio:.3} times {}{ci}, {said}", cell.name(), self.first);
+                panel.series.push(Series {
+                    name: cell.name(),
+                    look: looks.look(&cell.series),
+                    hollow: false,
+                    is_named: false,
+                    pieces: vec![vec![Mark { x: ratio, y, interval, says, name: String::new() }]],
+                    dots: Vec::new(),
+                });
+            }
+            panels.push(panel);
+        }
+        panels.retain(|panel| !panel.rows.is_empty());
+        (!panels.is_empty()).then(|| {
+            let x = Axis::of("times", ends.into_iter());
+            Figure {
+                id: format!("{id}-ratios"),
+                title: format!("Throughput against {}", self.first),
+                unit: format!("ratio of medians, {}", x.words()),
+                caption: "Mark: ratio of the medians; bar: its 95% confidence interval; at 1 there is no difference.".to_owned(),
+                kind: Kind::Strips,
+                x,
+                y: Axis::linear("", std::iter::empty()),
+                reference: Some(1.0),
+                panels,
+            }
+        })
+    }
+}
+
+fn capital(facet: &str) -> String {
+    let mut letters = facet.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// How many cells differ, of those that may be quoted.
+fn finding(compared: &[&Compared]) -> Option<String> {
     let quotable: Vec<&Compared> =
-        compared.iter().filter(|cell| cell.ratio.is_some() && !cell.is_bimodal()).collect();
+        compared.iter().copied().filter(|cell| cell.ratio.is_some() && !cell.is_bimodal()).collect();
     let all = count(quotable.len(), "cell");
     let bimodal = compared.iter().filter(|cell| cell.is_bimodal()).count();
     let left_out = match bimodal {
@@ -89,9 +175,9 @@ fn finding(compared: &[Compared]) -> Option<String> {
     });
     match needs.collect::<Option<Vec<usize>>>().as_deref() {
         Some([]) => (bimodal > 0).then(|| format!("nothing to quote{left_out}")),
-        Some([need, ..]) => Some(format!(
-            "too few trials to tell any of {all} apart, which takes {need} of each or more{left_out}"
-        )),
+        Some([need, ..]) => {
+            Some(format!("too few trials to judge any of {all}: it takes {need} of each or more{left_out}"))
+        }
         None => {
             let alike = quotable.iter().filter(|cell| cell.verdict == Verdict::NoDifferenceSeen).count();
             Some(if alike == quotable.len() {

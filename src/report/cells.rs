@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use crate::analysis::drift::drift;
-use crate::analysis::groups::{TwoGroups, two_groups};
-use crate::analysis::interval::{Interval, median_interval, median_of};
+use crate::analysis::groups::TwoGroups;
+use crate::analysis::interval::{Interval, median_of};
+use crate::analysis::judged::Judged;
 use crate::analysis::outliers::outlying_trials;
 use crate::analysis::samples::Sample;
 use crate::analysis::stats::Throughput;
-use crate::record::{Flag, Quantity, flags_of_cell};
+use crate::record::{Flag, Quantity, Status, flags_of_cell};
 use crate::report::facets::{Layout, natural};
+use crate::report::measure::{Measure, Stat};
+use crate::report::model::Warning;
 use crate::report::numbers::grouped;
+use crate::report::words::said;
 use crate::workload::{Kind, noun};
 
 /// What may be said of a cell.
@@ -37,7 +40,7 @@ impl Standing {
     pub const fn reason(self) -> Option<&'static str> {
         match self {
             Self::NothingMeasured => Some("no trial ended well"),
-            Self::Bimodal => Some("bimodal, not to be quoted"),
+            Self::Bimodal => Some("bimodal, not quoted"),
             Self::TooFewTrials => Some("too few trials to tell"),
             Self::Mixed => Some("mixed trials"),
             Self::Quotable => None,
@@ -56,7 +59,7 @@ pub struct Cell<'a> {
     pub series: String,
     /// Where it stands on the horizontal axis.
     pub x: f64,
-    /// In the words of the horizontal axis.
+    /// In the words of the horizontal axis; empty if all cells stand at the same place.
     pub x_words: String,
     /// Operations per second of each trial, in the order of the table.
     pub values: Vec<f64>,
@@ -72,25 +75,35 @@ pub struct Cell<'a> {
     pub is_drifting: bool,
     /// How many trials have which flag. That of an outlier is not among them: the trials of several runs are judged anew.
     pub flags: BTreeMap<Flag, usize>,
+    /// The rate at which its operations were due, if they were.
+    pub rate: Option<f64>,
+    /// As many as there are measures, in their order.
+    stats: [Option<Stat>; Measure::ALL.len()],
 }
 
 impl Cell<'_> {
-    /// Of every trial that tells it.
+    /// What its trials say of a measure together.
     #[must_use]
-    pub fn told(&self, quantity: Quantity) -> Vec<f64> {
-        self.sample.trials.iter().filter_map(|trial| trial.quantities.get(quantity)).collect()
+    pub const fn stat(&self, measure: Measure) -> Option<&Stat> {
+        self.stats[measure as usize].as_ref()
     }
 
-    /// The median of the same.
+    /// The median of every trial that tells a quantity.
     #[must_use]
     pub fn median_told(&self, quantity: Quantity) -> Option<f64> {
-        Some(self.told(quantity)).filter(|told| !told.is_empty()).map(median_of)
+        let told: Vec<f64> =
+            self.sample.trials.iter().filter_map(|trial| trial.quantities.get(quantity)).collect();
+        Some(told).filter(|told| !told.is_empty()).map(median_of)
     }
 
     /// Series and place, such as `async with 50 workers`.
     #[must_use]
     pub fn name(&self) -> String {
-        format!("{} with {}", self.series, self.x_words)
+        if self.x_words.is_empty() {
+            self.series.clone()
+        } else {
+            format!("{} with {}", self.series, self.x_words)
+        }
     }
 
     /// The same with its picture, such as `hosts a → b: async with 50 workers`, for where no picture is around it.
@@ -124,6 +137,12 @@ impl Cell<'_> {
         }
     }
 
+    /// Attempts that failed or timed out. One that was interrupted says nothing of the cell.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.sample.failures.iter().filter(|failure| failure.status != Status::Interrupted).count()
+    }
+
     /// What its client does differently from what was asked for, in the words of the driver. Such a cell is not ranked with
     /// the others.
     #[must_use]
@@ -137,29 +156,71 @@ impl Cell<'_> {
         nouns([self])
     }
 
-    /// Everything in a sentence.
+    /// Whether more than half of its trials fell behind their schedule.
     #[must_use]
-    pub fn says(&self) -> String {
-        let mut text = format!("{}: ", self.name());
-        match (&self.throughput, self.median()) {
-            (Some(t), Some(median)) => {
-                text += &format!("median {} {}/s", grouped(median), self.noun());
-                if let Some(interval) = self.interval {
-                    text += &format!(", 95% interval {}", range(interval));
-                }
-                text += &format!(
-                    ", best {}, worst {}, n = {}",
-                    grouped(t.best),
-                    grouped(t.worst),
-                    self.values.len()
-                );
+    pub fn fell_behind(&self) -> bool {
+        self.flags.get(&Flag::BehindSchedule).is_some_and(|late| late * 2 > self.sample.trials.len())
+    }
+
+    /// What a reader must know before quoting it, the heaviest first.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<Warning> {
+        let of_cell = |word: &str| Warning { word: word.to_owned(), trials: None };
+        let n = self.sample.trials.len();
+        let mut warnings = Vec::new();
+        warnings.extend(self.groups.map(|_| of_cell(BIMODAL)));
+        warnings.extend(
+            (self.failed() > 0).then(|| Warning {
+                word: FAILED.to_owned(),
+                trials: Some((self.failed(), n + self.failed())),
+            }),
+        );
+        warnings.extend((!self.sample.mixed.is_empty()).then(|| of_cell(MIXED)));
+        warnings.extend(self.comparability().map(|_| of_cell(DIFFERS)));
+        let of_flag = |(flag, trials): (&Flag, &usize)| Warning {
+            word: said(*flag).to_owned(),
+            trials: Some((*trials, n)),
+        };
+        warnings.extend(self.flags.iter().map(of_flag));
+        warnings.extend(
+            (self.outliers > 0)
+                .then(|| Warning { word: said(Flag::Outlier).to_owned(), trials: Some((self.outliers, n)) }),
+        );
+        warnings.extend(self.is_drifting.then(|| of_cell(DRIFTS)));
+        warnings
+    }
+
+    /// A measure of it in a sentence.
+    #[must_use]
+    pub fn says(&self, measure: Measure) -> String {
+        let unit = measure.unit(self.noun());
+        let text = format!("{}: ", self.name());
+        match (self.stat(measure), self.standing()) {
+            (None, _) => text + "no trial ended well",
+            (_, Standing::Bimodal) => text + "two groups of trials far apart, no median",
+            (Some(stat), _) => {
+                let interval =
+                    stat.interval.map(|ends| format!(", 95% CI {}", range(ends))).unwrap_or_default();
+                format!(
+                    "{text}median {} {unit}{interval}, {} trials",
+                    grouped(stat.median),
+                    stat.values.len()
+                )
             }
-            (Some(_), None) => text += "two groups of trials far apart, no median",
-            _ => text += "no trial ended well",
         }
-        text
     }
 }
+
+/// The words of warnings that are no flags.
+pub const BIMODAL: &str = "bimodal: two groups of trials, not quoted";
+/// Attempts failed.
+pub const FAILED: &str = "failed";
+/// Trials that may not belong together.
+pub const MIXED: &str = "mixed trials";
+/// The client does something else.
+pub const DIFFERS: &str = "not like for like";
+/// It changed while the run went on.
+pub const DRIFTS: &str = "drifts";
 
 /// `low–high`.
 #[must_use]
@@ -187,12 +248,12 @@ pub fn cells<'a>(samples: &[&'a Sample], layout: &Layout, modes: &[String]) -> V
 }
 
 fn cell<'a>(sample: &'a Sample, layout: &Layout) -> Cell<'a> {
-    let values: Vec<f64> =
-        sample.trials.iter().map(|t| t.ops_per_s).filter(|v| v.is_finite() && *v > 0.0).collect();
-    let groups = two_groups(&values);
+    let is_value = |value: &f64| value.is_finite() && *value > 0.0;
+    let trials = || sample.trials.iter().filter(|trial| is_value(&trial.ops_per_s));
+    let values: Vec<f64> = trials().map(|trial| trial.ops_per_s).collect();
+    let points: Vec<(f64, f64)> = trials().map(|trial| (trial.position as f64, trial.ops_per_s)).collect();
     let is_one_run = sample.trials.windows(2).all(|pair| pair[0].run == pair[1].run);
-    let points =
-        || sample.trials.iter().map(|trial| (trial.position as f64, trial.ops_per_s)).collect::<Vec<_>>();
+    let judged = Judged::of(&points, is_one_run);
     let mut flags = BTreeMap::new();
     for flag in sample.trials.iter().flat_map(|trial| &trial.flags).filter(|flag| **flag != Flag::Outlier) {
         *flags.entry(*flag).or_default() += 1;
@@ -203,17 +264,20 @@ fn cell<'a>(sample: &'a Sample, layout: &Layout) -> Cell<'a> {
         facet: layout.facet(sample),
         series: layout.name(sample),
         x,
-        x_words: layout.x_words(x),
-        throughput: Throughput::of(&values),
-        interval: if groups.is_some() { None } else { median_interval(&values) },
+        x_words: if layout.has_x() { layout.x_words(x) } else { String::new() },
+        throughput: judged.throughput,
+        interval: judged.quoted_interval(),
+        groups: judged.groups,
         outliers: outlying_trials(&values).into_iter().filter(|odd| *odd).count(),
-        is_drifting: groups.is_none() && is_one_run && drift(&points()).is_some_and(|drift| drift.matters()),
+        is_drifting: judged.drift.is_some(),
         flags,
-        groups,
+        rate: sample.label.get("rate").and_then(|rate| rate.parse().ok()),
+        stats: Measure::ALL.map(|measure| Stat::of(measure, &sample.trials)),
         values,
         sample,
     }
 }
+
 /// What the operations of cells are called together.
 pub(super) fn nouns<'a, 'b: 'a>(cells: impl IntoIterator<Item = &'a Cell<'b>>) -> &'static str {
     let kinds = cells.into_iter().map(|cell| cell.sample.label.get("workload").and_then(Kind::of));

@@ -10,11 +10,18 @@ use crate::setting::Column;
 /// Columns that somebody may have varied, in the order in which they head pictures. Series are mostly modes and the horizontal
 /// axis mostly workers; and a longer warm-up is mostly a consequence.
 fn settings() -> impl Iterator<Item = &'static str> {
-    let others =
-        |factor: &Factor| !matches!(factor, Factor::Hosts | Factor::Warmup | Factor::Mode | Factor::Workers);
+    let others = |factor: &Factor| {
+        !matches!(factor, Factor::Hosts | Factor::Warmup | Factor::Mode | Factor::Workers | Factor::Amount)
+    };
     let others = Factor::columns().filter(move |(factor, _)| others(factor)).map(|(_, column)| column.name);
-    ["hosts", "client_host", "server_host"].into_iter().chain(others)
+    ["hosts", "client_host", "server_host"].into_iter().chain(others).chain(["workers_asked"]).chain(AMOUNTS)
 }
+
+/// How long a trial takes, which mostly follows from something else, such as a rate.
+const AMOUNTS: [&str; 2] = ["operations_asked", "duration_asked_s"];
+
+/// What a mode is given besides its job: it makes another variant of the mode, and no picture of its own.
+const VARIANTS: [&str; 2] = ["mode_options", "mode_env"];
 
 /// Columns that follow from others, and make pictures of their own only where they do not.
 const CONSEQUENCES: [&str; 14] = [
@@ -35,14 +42,18 @@ const CONSEQUENCES: [&str; 14] = [
 ];
 
 /// What goes where in the figures of an experiment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Layout {
     /// The column whose values are series.
     pub series: &'static str,
     /// The column on the horizontal axis.
     pub x: &'static str,
+    /// Columns that vary and are named together with the series.
+    pub variants: Vec<&'static str>,
     /// The columns whose combinations are pictures.
     pub facets: Vec<&'static str>,
+    /// The places on the horizontal axis, ascending.
+    pub x_levels: Vec<f64>,
     /// What every sample shares, in words.
     pub everywhere: String,
 }
@@ -51,60 +62,80 @@ impl Layout {
     /// For the samples of one experiment.
     #[must_use]
     pub fn of(samples: &[&Sample]) -> Self {
-        let levels = |column: &str| samples.iter().map(|s| s.label.get(column)).collect::<HashSet<_>>().len();
+        let levels = |column: &str| samples.iter().map(|s| level(s, column)).collect::<HashSet<_>>().len();
         let is_number = |column: &str| samples.iter().all(|s| number(s, column).is_some());
-        let mut axes =
+        let axes =
             Factor::columns().filter(|(_, column)| column.axis.is_some()).map(|(_, column)| column.name);
-        let x = if levels("workers_asked") > 1 {
-            "workers_asked"
-        } else {
-            axes.find(|c| levels(c) > 1 && is_number(c)).unwrap_or("workers_asked")
-        };
+        // Workers unless another number has more levels, and the first of those with as many.
+        let x = ["workers_asked"]
+            .into_iter()
+            .chain(axes)
+            .filter(|column| levels(column) > 1 && is_number(column))
+            .reduce(|first, next| if levels(next) > levels(first) { next } else { first })
+            .unwrap_or("workers_asked");
         let series = if levels("mode") > 1 {
             "mode"
         } else {
             let other = settings().find(|c| *c != x && (2..=8).contains(&levels(c)));
             other.unwrap_or("mode")
         };
+        let varies = |column: &&'static str| series == "mode" && levels("mode") > 1 && levels(column) > 1;
+        let variants: Vec<&'static str> = VARIANTS.into_iter().filter(varies).collect();
         let mut facets: Vec<&'static str> = Vec::new();
         for column in settings() {
             let mut known = facets.clone();
             known.push(x);
+            known.extend(&variants);
             if series != "mode" {
                 known.push(series);
             }
-            if column != x && column != series && !follows(samples, column, &known) {
+            let is_placed = column == x || column == series || variants.contains(&column);
+            if !is_placed && !follows(samples, column, &known) {
                 facets.push(column);
             }
         }
         for column in CONSEQUENCES {
-            let known = [&facets[..], &[x, series]].concat();
+            let known = [&facets[..], &variants, &[x, series]].concat();
             if is_ambiguous(samples, &known) && !follows(samples, column, &known) {
                 facets.push(column);
             }
         }
+        let mut x_levels: Vec<f64> = samples.iter().filter_map(|sample| number(sample, x)).collect();
+        x_levels.sort_by(f64::total_cmp);
+        x_levels.dedup();
         let shared = settings().chain(["server_version"]).filter(|c| levels(c) == 1);
         let said = shared.filter(|c| !matches!(*c, "hosts" | "workload" | "server" | "verify" | "split"));
         let everywhere: Vec<String> = said
             .filter_map(|column| samples.first()?.label.get(column).map(|value| named(column, Some(value))))
             .collect();
-        Self { series, x, facets, everywhere: everywhere.join(" · ") }
+        Self { series, x, variants, facets, x_levels, everywhere: everywhere.join(" · ") }
     }
 
     /// The picture that a sample belongs to, as its title.
     #[must_use]
     pub fn facet(&self, sample: &Sample) -> String {
-        let parts = self.facets.iter().map(|column| named(column, sample.label.get(column)));
+        // A setting that the workload does not have says nothing.
+        let is_told = |column: &&&'static str| level(sample, column).is_some() || !is_own(column);
+        let parts = self.facets.iter().filter(is_told).map(|column| named(column, level(sample, column)));
         parts.collect::<Vec<_>>().join(" · ")
     }
 
     /// The series that a sample belongs to.
     #[must_use]
     pub fn name(&self, sample: &Sample) -> String {
-        match self.series {
+        let name = match self.series {
             "mode" => sample.label.get("mode").unwrap_or("no mode").to_owned(),
-            column => named(column, sample.label.get(column)),
-        }
+            column => named(column, level(sample, column)),
+        };
+        let variants: Vec<&str> =
+            self.variants.iter().filter_map(|column| sample.label.get(column)).collect();
+        if variants.is_empty() { name } else { format!("{name} ({})", variants.join(", ")) }
+    }
+
+    /// Whether there is more than one place on the horizontal axis.
+    #[must_use]
+    pub const fn has_x(&self) -> bool {
+        self.x_levels.len() > 1
     }
 
     /// Where a sample stands on the horizontal axis.
@@ -127,11 +158,48 @@ impl Layout {
         } else {
             x.to_string()
         };
-        match self.x {
-            "workers_asked" if x == 1.0 => "1 worker".to_owned(),
-            column => named(column, Some(&number)),
+        named(self.x, Some(&number))
+    }
+}
+
+/// The heading of a column in a table for readers, and whether its values are numbers.
+#[must_use]
+pub fn heading(column: &str) -> (String, bool) {
+    let own = Factor::columns().find(|(_, own)| own.name == column);
+    match own.map(|(factor, _)| factor.setting()) {
+        Some(setting) if setting.columns.len() == 1 => {
+            (setting.heading.name.to_owned(), setting.heading.numeric)
+        }
+        _ => {
+            let mut words = column.replace('_', " ");
+            if let Some(first) = words.get_mut(..1) {
+                first.make_ascii_uppercase();
+            }
+            (words, false)
         }
     }
+}
+
+/// What a table for readers has in place of a missing value of this column.
+#[must_use]
+pub fn absent(column: &str) -> &'static str {
+    let own = Factor::columns().find(|(_, own)| own.name == column);
+    own.map_or("–", |(factor, _)| factor.setting().heading.absent)
+}
+
+/// The value of a column by which cells are grouped; of a placement only what was asked for, where that is a word, since an
+/// attempt that failed early cannot say what was applied.
+#[must_use]
+pub fn level<'s>(sample: &'s Sample, column: &str) -> Option<&'s str> {
+    let value = sample.label.get(column)?;
+    let first = value.split(' ').next().unwrap_or(value);
+    let is_word = column == "placement" && ["free", "same-core", "split", "separate-cpus"].contains(&first);
+    Some(if is_word { first } else { value })
+}
+
+/// Whether a column is that of a setting that only some workloads have.
+fn is_own(column: &str) -> bool {
+    Factor::columns().any(|(factor, own)| factor.is_own() && own.name == column)
 }
 
 /// Numbers in texts before others, as a person would sort them: `pipeline 2` stands before `pipeline 16`.
@@ -161,18 +229,16 @@ fn number(sample: &Sample, column: &str) -> Option<f64> {
 fn follows(samples: &[&Sample], column: &str, from: &[&'static str]) -> bool {
     let mut seen: HashMap<Vec<Option<&str>>, Option<&str>> = HashMap::new();
     samples.iter().all(|sample| {
-        let key = from.iter().map(|column| sample.label.get(column)).collect();
-        let value = sample.label.get(column);
+        let key = from.iter().map(|column| level(sample, column)).collect();
+        let value = level(sample, column);
         *seen.entry(key).or_insert(value) == value
     })
 }
 
 /// Whether two samples have the same values in all of these columns.
 fn is_ambiguous(samples: &[&Sample], columns: &[&'static str]) -> bool {
-    let keys: BTreeSet<Vec<Option<&str>>> = samples
-        .iter()
-        .map(|sample| columns.iter().map(|column| sample.label.get(column)).collect())
-        .collect();
+    let keys: BTreeSet<Vec<Option<&str>>> =
+        samples.iter().map(|sample| columns.iter().map(|column| level(sample, column)).collect()).collect();
     keys.len() < samples.len()
 }
 
@@ -182,6 +248,9 @@ fn setting(name: &str) -> Option<&'static Column> {
 }
 
 fn named(column: &str, value: Option<&str>) -> String {
+    if column == "workers_asked" && value == Some("1") {
+        return "1 worker".to_owned();
+    }
     if let Some(setting) = setting(column) {
         return setting.words(value);
     }

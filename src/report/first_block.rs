@@ -33,7 +33,7 @@ pub(super) fn notes(here: &[&Sample], samples: &Samples) -> Vec<Note> {
         let cells: Vec<Vec<(u32, f64)>> = here.iter().map(of_sample).collect();
         let said = sentence(first_block(cells.iter().map(Vec::as_slice)).as_ref())?;
         let meaning = format!("In run {name} {said}. Do not quote differences of that size from it.");
-        Some(Note { word: "first block".to_owned(), meaning, cells: String::new() })
+        Some(Note { word: "first block".to_owned(), meaning, cells: String::new(), is_of_run: true })
     };
     samples.runs.iter().enumerate().filter_map(of_run).collect()
 }

@@ -1,36 +1,49 @@
 //! What was found becomes text for readers. Does no I/O: whoever asks for a text decides where it goes.
 //!
-//! [`build`] decides what a report says; [`html`], [`markdown`], [`draw`] and [`png`] show it.
+//! [`build`] decides what a report says; [`terminal`], [`markdown`], [`html`], [`svg`] and [`png`] show it.
 
 pub mod against;
+pub mod answer;
+pub mod caveats;
+pub mod cells;
+pub mod cells_table;
 pub mod compare;
 pub mod compare_data;
-pub mod answer;
-pub mod cells;
-pub mod draw;
+pub mod details;
 pub mod environment;
 pub mod facets;
-pub mod figures;
-pub mod gate;
+pub mod facts;
 pub mod first_block;
+pub mod gate;
+pub mod glance;
+pub mod heat;
 pub mod html;
+pub mod judge;
+pub mod looks;
+pub mod machines;
 pub mod markdown;
+pub mod measure;
 pub mod model;
-pub mod notes;
 pub mod numbers;
 mod open_loop;
 pub mod palette;
 pub mod png;
+pub mod ranking;
 pub mod scale;
-pub mod table;
+pub mod svg;
+pub mod terminal;
+pub mod trust;
+pub mod words;
 
 use std::collections::HashSet;
 
 use crate::analysis::samples::{Sample, Samples};
 use crate::report::facets::Layout;
-use crate::report::model::{Report, Section};
+use crate::report::looks::Looks;
+use crate::report::model::{Details, Note, Report, Section};
 use crate::report::numbers::{count, list};
 use crate::results::beside::{Beside, Curve};
+use crate::results::rebuild::Rebuilt;
 
 /// Decides what a report on these trials says.
 #[must_use]
@@ -66,42 +79,84 @@ pub fn build(samples: &Samples, beside: &[Beside]) -> Report {
     Report { title, made_of, sections, environment: environment::environment(samples, beside), remarks }
 }
 
+/// The same of a run whose tables were just made. Its attempts are in memory, so no table is read back.
+#[must_use]
+pub fn of_run(rebuilt: &Rebuilt, question: Option<String>) -> Report {
+    let beside = Beside {
+        experiment: Some(rebuilt.provenance.experiment.clone()),
+        question,
+        provenance: Some(rebuilt.provenance.clone()),
+        curves: rebuilt.curves.clone(),
+        remarks: Vec::new(),
+    };
+    build(&rebuilt.samples, &[beside])
+}
+
 fn section(name: &str, id: String, samples: &Samples, beside: &[Beside]) -> Section {
     let is_of = |sample: &&Sample| sample.label.get("experiment").unwrap_or("no experiment") == name;
-    // A control repeats another cell: it is no rival of it, and would make a panel of its own.
-    let (controls, samples_here): (Vec<&Sample>, Vec<&Sample>) =
+    // A control repeats another cell and does not compete with it; it would also make a picture of its own.
+    let (controls, here): (Vec<&Sample>, Vec<&Sample>) =
         samples.samples.iter().filter(is_of).partition(|sample| sample.is_control());
-    let layout = Layout::of(&samples_here);
+    let one = machines::one_machine(&here, samples);
+    let here: Vec<&Sample> = one.as_ref().map_or(here, |(kept, _)| kept.iter().collect());
+    let layout = Layout::of(&here);
     let about: Vec<&Beside> =
         beside.iter().filter(|beside| beside.experiment.as_deref() == Some(name)).collect();
     let session = about.iter().filter_map(|beside| beside.provenance.as_ref()?.sessions.last()).next_back();
     let modes = session.map(|session| session.modes.clone()).unwrap_or_default();
     let curves: Vec<&Curve> =
         beside.iter().flat_map(|b| &b.curves).filter(|curve| curve.experiment == name).collect();
-    let cells = cells::cells(&samples_here, &layout, &modes);
-    let drawn = figures::figures(&id, &cells, &layout, &samples.runs, &curves);
-    let mut notes = notes::notes(&cells);
-    notes.extend(first_block::notes(&samples_here, samples));
-    notes.extend(controls.iter().filter_map(|control| notes::control(control, &cells)));
-    for skipped in
-        about.iter().filter_map(|b| b.provenance.as_ref()).flat_map(|p| &p.sessions).flat_map(|s| &s.skipped)
-    {
-        let note = model::Note { word: "skipped".to_owned(), meaning: skipped.clone(), cells: String::new() };
+    let cells = cells::cells(&here, &layout, &modes);
+    let looks = Looks::of(&cells, glance::is_lines(&cells, &layout));
+    let against = against::against(&cells, &layout);
+    let mut notes = caveats::notes(&cells);
+    let first_block = first_block::notes(&here, samples);
+    notes.extend(first_block.clone());
+    notes.extend(controls.iter().filter_map(|control| caveats::control(control, &cells)));
+    notes.extend(skipped(&about));
+    let beforehand = one.iter().map(|(_, said)| said.clone()).collect();
+    let intervals = cells.iter().filter(|cell| cell.interval.is_some()).count();
+    Section {
+        experiment: name.to_owned(),
+        question: about.iter().find_map(|beside| beside.question.clone()),
+        answer: answer::answer(&cells, &layout, against.as_ref()),
+        trust: trust::trust(&id, &cells, beforehand, first_block.first().map(|note| note.meaning.clone())),
+        facts: facts::facts(&cells, &layout, &about),
+        glance: glance::glance(&id, &cells, &layout, &looks, against.as_ref()),
+        rankings: ranking::rankings(&cells, &layout, &looks),
+        cells: cells_table::cells_table(&cells, &layout, &looks),
+        details: Details {
+            heat: heat::heat(&cells, &layout, &looks),
+            latency: details::latency(&id, &cells, &curves, &looks),
+            costs: details::costs(&cells),
+            beside: against.as_ref().map(|against| against.table(&cells)),
+            differs: details::differs(&cells),
+            drift: details::drift(&id, &cells, &samples.runs),
+            rule: answer::rule(intervals, against.is_some()),
+            notes,
+            everywhere: layout.everywhere.clone(),
+        },
+        footer: facts::footer(name, &cells, &about),
+        id,
+    }
+}
+
+/// Modes whose trials were left out, each once.
+fn skipped(about: &[&Beside]) -> Vec<Note> {
+    let sessions = about.iter().filter_map(|beside| beside.provenance.as_ref()).flat_map(|p| &p.sessions);
+    let mut notes: Vec<Note> = Vec::new();
+    for skipped in sessions.flat_map(|session| &session.skipped) {
+        let note = Note {
+            word: "skipped".to_owned(),
+            meaning: skipped.clone(),
+            cells: String::new(),
+            is_of_run: true,
+        };
         if !notes.contains(&note) {
             notes.push(note);
         }
     }
-    Section {
-        id,
-        experiment: name.to_owned(),
-        question: about.iter().find_map(|beside| beside.question.clone()),
-        answer: answer::answer(&cells, &layout),
-        figures: drawn.figures,
-        not_drawn: drawn.not_drawn,
-        table: notes::table(&cells, if layout.x == "workers_asked" { "Workers" } else { layout.x_label() }),
-        notes,
-        everywhere: layout.everywhere,
-    }
+    notes
 }
 
 /// An anchor that no other section has.

@@ -1,4 +1,5 @@
-//! What a report says, decided before anything is drawn: sections, sentences, figures, tables. Only values.
+//! What a report says, decided before anything is shown: sentences, doubts, pictures, rankings, tables. Only values; the
+//! terminal, Markdown, HTML and SVG are views of them.
 
 use serde::Serialize;
 
@@ -28,46 +29,314 @@ pub struct Section {
     pub experiment: String,
     /// What it was to find out.
     pub question: Option<String>,
-    /// The settings that all its cells share.
-    pub everywhere: String,
     /// What was found.
     pub answer: Answer,
-    /// What is drawn.
-    pub figures: Vec<Figure>,
-    /// What could not be drawn, and why.
-    pub not_drawn: Vec<String>,
-    /// The table of the article, with intervals.
-    pub table: DataTable,
-    /// What a reader must know before quoting anything.
-    pub notes: Vec<Note>,
+    /// What speaks against it.
+    pub trust: Trust,
+    /// What was run, where, with what and when: a word and a few more.
+    pub facts: Vec<(String, String)>,
+    /// What a glance takes in.
+    pub glance: Glance,
+    /// The cells sorted by their result, one ranking for each group of cells that can be compared.
+    pub rankings: Vec<Ranking>,
+    /// Every cell with all that is known of its throughput.
+    pub cells: CellsTable,
+    /// What is folded away.
+    pub details: Details,
+    /// Where the numbers come from, in a line, for the foot of a figure.
+    pub footer: String,
 }
 
-/// What was found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+impl Section {
+    /// Every picture, whether it is folded away or not.
+    pub fn figures(&self) -> impl Iterator<Item = &Figure> {
+        let glance = self.glance.figures.iter().chain(&self.glance.ratios).chain(&self.glance.more);
+        glance.chain(&self.details.latency).chain(&self.details.drift).chain(&self.trust.order)
+    }
+}
+
+/// What was found: two to four sentences, or one for each group of cells.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Answer {
-    /// A sentence for each group of cells that can be compared.
-    pub findings: Vec<String>,
-    /// For each series, where it is highest.
-    pub peaks: Option<DataTable>,
-    /// Of each cell whose operations were due at a rate, how long they took.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub latencies: Option<DataTable>,
-    /// Where pictures differ in one setting, each cell beside the same one of the first picture.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The first one says it.
+    pub sentences: Vec<Sentence>,
+}
+
+impl Answer {
+    /// The sentences, one after the other.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.sentences.iter().map(Sentence::text).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A sentence, or a point of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Sentence {
+    /// What it comes down to, which is shown in bold; may be empty.
+    pub lead: String,
+    /// The rest.
+    pub rest: String,
+}
+
+impl Sentence {
+    /// A sentence without a bold beginning.
+    #[must_use]
+    pub fn plain(rest: impl Into<String>) -> Self {
+        Self { lead: String::new(), rest: rest.into() }
+    }
+
+    /// A sentence with one.
+    #[must_use]
+    pub fn new(lead: impl Into<String>, rest: impl Into<String>) -> Self {
+        Self { lead: lead.into(), rest: rest.into() }
+    }
+
+    /// As running text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match (self.lead.as_str(), self.rest.as_str()) {
+            ("", rest) => rest.to_owned(),
+            (lead, "") => lead.to_owned(),
+            (lead, rest) if rest.starts_with([',', '.', ';', ':']) => format!("{lead}{rest}"),
+            (lead, rest) => format!("{lead} {rest}"),
+        }
+    }
+}
+
+/// How far the numbers can be trusted.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Trust {
+    /// The heaviest first, and no more than a reader takes in.
+    pub points: Vec<Sentence>,
+    /// What is said where there is no point.
+    pub otherwise: String,
+    /// Each trial in the order of the run, beside the median of its own cell.
+    pub order: Option<Figure>,
+}
+
+/// What a glance takes in.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Glance {
+    /// Which colour and mark is whose, for all pictures of the section.
+    pub key: Vec<Key>,
+    /// How all of them are read.
+    pub hint: String,
+    /// Throughput, latency, CPU time, memory, as far as they are known.
+    pub figures: Vec<Figure>,
+    /// More of the same, which are folded away where there are several groups of cells.
+    pub more: Vec<Figure>,
+    /// Where pictures differ in one setting: the ratio of each cell to the same one of the first picture.
+    pub ratios: Option<Figure>,
+    /// What could not be drawn, and why.
+    pub not_drawn: Vec<String>,
+}
+
+/// An entry of the key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Key {
+    /// Whose it is.
+    pub name: String,
+    /// Which colour, shape and dashes.
+    pub look: usize,
+}
+
+/// All series at all places on the horizontal axis.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Heat {
+    /// What its cells have in common; empty if there is one group only.
+    pub title: String,
+    /// What the numbers are.
+    pub caption: String,
+    /// The places on the axis.
+    pub columns: Vec<String>,
+    /// The highest first.
+    pub rows: Vec<HeatRow>,
+}
+
+/// A series of a [`Heat`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeatRow {
+    /// The series.
+    pub name: String,
+    /// As many as columns: the number, and how dark it is; absent where nothing is quoted.
+    pub fields: Vec<Option<(String, usize)>>,
+}
+
+/// What is folded away.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Details {
+    /// Of more series than can have a colour.
+    pub heat: Vec<Heat>,
+    /// Quantiles of latency.
+    pub latency: Option<Figure>,
+    /// What an operation costs.
+    pub costs: Option<DataTable>,
+    /// The same cells on different machines or servers, side by side.
     pub beside: Option<DataTable>,
+    /// What clients do differently from what was asked for.
+    pub differs: Option<DataTable>,
+    /// Throughput against the position in the plan.
+    pub drift: Option<Figure>,
     /// How it was judged.
     pub rule: String,
+    /// All warnings with their meaning.
+    pub notes: Vec<Note>,
+    /// The settings that all its cells share.
+    pub everywhere: String,
 }
 
 /// What a reader must know.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Note {
-    /// The word in the table, such as `client-bound`.
+    /// The words in the tables, such as `client CPU saturated`.
     pub word: String,
     /// What it means, and how often it was seen.
     pub meaning: String,
     /// Where.
     pub cells: String,
+    /// Whether it is about the run as a whole, and so has no mark in a row.
+    pub is_of_run: bool,
+}
+
+/// The series of a group of cells, best first.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Ranking {
+    /// What its cells have in common; empty if there is one group only.
+    pub title: String,
+    /// What was found in it, where there are several.
+    pub finding: String,
+    /// How it is sorted and read.
+    pub caption: String,
+    /// What heads the column of results, with its unit.
+    pub result: String,
+    /// What heads the column of places on the horizontal axis; empty if they are all the same.
+    pub at: String,
+    /// The axis of the dots.
+    pub axis: Axis,
+    /// Rows that are tied stand together.
+    pub groups: Vec<Group>,
+}
+
+/// Rows of a ranking that belong together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Group {
+    /// Such as `Places 2 and 3: statistically tied`; empty for a row that stands for itself.
+    pub heading: String,
+    /// At least one.
+    pub rows: Vec<RankRow>,
+}
+
+/// A series in a ranking.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RankRow {
+    /// Such as `2–3`; empty for what is not ranked.
+    pub place: String,
+    /// The series.
+    pub name: String,
+    /// What it runs on.
+    pub about: String,
+    /// Its colour.
+    pub look: usize,
+    /// A line for each place on the horizontal axis that is shown.
+    pub lanes: Vec<Lane>,
+}
+
+/// One cell in a row of a ranking. What is not known is `–`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Lane {
+    /// Where on the horizontal axis.
+    pub at: String,
+    /// What is statistically tied with that, in the same series.
+    pub tied: String,
+    /// Whether the series is ranked by this one.
+    pub is_best: bool,
+    /// The median of the result.
+    pub median: String,
+    /// Its interval.
+    pub interval: String,
+    /// The median over that of the first in the ranking.
+    pub ratio: String,
+    /// The interval of that.
+    pub ratio_interval: String,
+    /// Latencies, CPU times and memory: as many as [`MEASURES`].
+    pub measures: Vec<String>,
+    /// By which columns can be sorted: the result and the measures.
+    pub keys: Vec<Option<f64>>,
+    /// Each trial, thinned.
+    pub dots: Vec<f64>,
+    /// Median and interval as numbers.
+    pub mark: Spot,
+    /// In words, with how many trials.
+    pub warnings: Vec<String>,
+}
+
+/// What heads the columns of [`Lane::measures`], with their units.
+pub const MEASURES: [&str; 5] =
+    ["p50, µs", "p99, µs", "client CPU, µs/op", "server CPU, µs/op", "memory, MiB"];
+
+/// Every cell, in the order of the file.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CellsTable {
+    /// What the numbers are.
+    pub caption: String,
+    /// Names of the columns, whether they hold numbers, and how soon a narrow view may leave them out.
+    pub columns: Vec<CellsColumn>,
+    /// As many fields as columns, and what to be warned of.
+    pub rows: Vec<CellsRow>,
+    /// The numbers of the rows, best first; a view that has no room for all shows the first ones of these.
+    pub best_first: Vec<usize>,
+    /// The axis of the trials.
+    pub axis: Axis,
+}
+
+/// A column of [`CellsTable`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CellsColumn {
+    /// What heads it.
+    pub name: String,
+    /// Whether its fields stand on the right.
+    pub number: bool,
+    /// From 1, the first to go; 0 for what is never left out.
+    pub spare: u8,
+}
+
+/// A row of [`CellsTable`].
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CellsRow {
+    /// As many as there are columns.
+    pub fields: Vec<String>,
+    /// The words of its [`Note`]s, each with the trials it is true of.
+    pub warnings: Vec<Warning>,
+    /// Its colour.
+    pub look: usize,
+    /// Throughput of each trial, thinned.
+    pub dots: Vec<f64>,
+    /// Median and interval as numbers.
+    pub mark: Spot,
+}
+
+/// A median and its interval, where they may be quoted.
+pub type Spot = Option<(f64, Option<(f64, f64)>)>;
+
+/// Something to know of a cell before it is quoted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// The words of its note.
+    pub word: String,
+    /// Of how many trials of how many it is true; absent where it is said of the cell.
+    pub trials: Option<(usize, usize)>,
+}
+
+impl Warning {
+    /// In words, with how many trials; all of them go without saying.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self.trials {
+            Some((some, all)) if some < all => format!("{}: {some} of {all}", self.word),
+            _ => self.word.clone(),
+        }
+    }
 }
 
 /// A table for people.
@@ -93,7 +362,7 @@ impl DataTable {
     #[must_use]
     pub fn without_empty_columns(mut self) -> Self {
         for column in (0..self.columns.len()).rev() {
-            if self.rows.iter().all(|row| row[column].is_empty()) {
+            if self.rows.iter().all(|row| row[column].is_empty() || row[column] == "–") {
                 self.columns.remove(column);
                 for row in &mut self.rows {
                     row.remove(column);
@@ -110,7 +379,7 @@ impl DataTable {
 pub enum Kind {
     /// A number: curves.
     Curves,
-    /// A row for each cell.
+    /// A row for each series or cell.
     Strips,
 }
 
@@ -121,18 +390,20 @@ pub struct Figure {
     pub id: String,
     /// What it shows.
     pub title: String,
-    /// How to read it.
+    /// Its unit and its scale.
+    pub unit: String,
+    /// How to read it, for whom it stands alone.
     pub caption: String,
     /// Curves or strips.
     pub kind: Kind,
     /// The horizontal axis.
     pub x: Axis,
-    /// The vertical axis; of strips only its label is used.
+    /// The vertical axis; of strips nothing of it is used.
     pub y: Axis,
+    /// A value that is drawn across: of strips along y, of curves along x.
+    pub reference: Option<f64>,
     /// Side by side.
     pub panels: Vec<Panel>,
-    /// The same in numbers.
-    pub table: DataTable,
 }
 
 /// One picture of a figure.
@@ -143,17 +414,21 @@ pub struct Panel {
     /// Names of the rows of strips, from the top; empty for curves.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<String>,
-    /// At most [`LOOKS`](crate::report::palette::LOOKS).
+    /// What has a colour each.
     pub series: Vec<Series>,
 }
 
 /// What has one colour.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Series {
-    /// What the legend calls it.
+    /// What the picture calls it.
     pub name: String,
     /// Which colour, shape and dashes.
     pub look: usize,
+    /// Drawn hollow: the first of two levels, or what is not quoted.
+    pub hollow: bool,
+    /// Whether the name stands at the end of the line.
+    pub is_named: bool,
     /// Marks; each piece is joined by a line of its own. The marks of strips are not joined.
     pub pieces: Vec<Vec<Mark>>,
     /// Single observations: x and y.
@@ -171,4 +446,7 @@ pub struct Mark {
     pub interval: Option<(f64, f64)>,
     /// What it says when it is pointed at or focused.
     pub says: String,
+    /// A name beside the mark.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
 }

@@ -45,13 +45,37 @@ pub fn short(value: f64) -> String {
     format!("{rounded}{suffix}").replace('-', "−")
 }
 
+/// A ratio: as many digits as say something.
+#[must_use]
+pub fn times(ratio: f64) -> String {
+    match ratio {
+        ratio if ratio >= 99.95 => format!("{ratio:.0}"),
+        ratio if ratio >= 1.995 => format!("{ratio:.1}"),
+        ratio => format!("{ratio:.2}"),
+    }
+}
+
+/// A share as a percentage with one decimal and a true minus; never −0.0%.
+#[must_use]
+pub fn percent(share: f64) -> String {
+    let tenths = (share * 1e3).round();
+    let minus = if tenths < 0.0 { "−" } else { "" };
+    format!("{minus}{:.1}%", tenths.abs() / 10.0)
+}
+
 /// `1 trial`, `2 trials`.
 #[must_use]
 pub fn count(number: usize, what: &str) -> String {
+    counted(number, what, &format!("{what}s"))
+}
+
+/// The same of a word whose plural has another form.
+#[must_use]
+pub fn counted(number: usize, one: &str, many: &str) -> String {
     if number == 1 {
-        format!("1 {what}")
+        format!("1 {one}")
     } else {
-        format!("{} {what}s", grouped(number as f64).replace(".00", "").replace(".0", ""))
+        format!("{} {many}", grouped(number as f64).replace(".00", "").replace(".0", ""))
     }
 }
 

@@ -1,150 +1,161 @@
-//! The answer of cells whose operations were due at a rate. All that keep it have the same throughput, so what there is to
-//! tell is how long an operation took.
+//! Cells whose operations were due at a rate. All that keep it have the same throughput, so what there is to tell is how
+//! long an operation took, and, where the rate varies, up to which one a series keeps it.
 
 use crate::analysis::groups::two_groups;
-use crate::analysis::interval::{Interval, median_interval, median_of};
-use crate::record::{Flag, Quantity};
-use crate::report::answer::price;
-use crate::report::cells::{Cell, Standing, nouns, range};
-use crate::report::model::DataTable;
-use crate::report::numbers::{grouped, list};
-
-/// The rate at which the operations of a cell were due, if they were.
-fn rate(cell: &Cell<'_>) -> Option<f64> {
-    cell.sample.label.get("rate")?.parse().ok()
-}
+use crate::analysis::interval::Interval;
+use crate::report::answer::ci;
+use crate::report::cells::{Cell, Standing};
+use crate::report::facets::Layout;
+use crate::report::judge::ratio;
+use crate::report::measure::{Measure, Stat};
+use crate::report::model::Sentence;
+use crate::report::numbers::{grouped, list, times};
 
 /// Whether operations of all these cells were due at some rate.
-pub(super) fn is_of<'a>(cells: impl IntoIterator<Item = &'a Cell<'a>>) -> bool {
+pub(super) fn is_of<'a, 'b: 'a>(cells: impl IntoIterator<Item = &'a Cell<'b>>) -> bool {
     let mut cells = cells.into_iter().peekable();
-    cells.peek().is_some() && cells.all(|cell| rate(cell).is_some())
+    cells.peek().is_some() && cells.all(|cell| cell.rate.is_some())
 }
 
-/// The median latencies of the trials of a cell.
-struct Medians<'a> {
-    cell: &'a Cell<'a>,
-    /// The median of them, in microseconds.
-    median: f64,
-    /// Of that median; `None` if there are too few trials.
-    interval: Option<Interval>,
-}
-
-/// What is known of a cell, or why it cannot be compared.
-fn medians<'a>(cell: &'a Cell<'a>) -> Result<Medians<'a>, &'static str> {
-    let values: Vec<f64> =
-        cell.sample.trials.iter().filter_map(|trial| Some(trial.latency?.p50_us)).collect();
-    if values.is_empty() {
-        return Err("tells no latency");
-    }
+/// The median latencies of the trials of a cell, or why they cannot be compared.
+pub(super) fn latency<'c>(cell: &'c Cell<'_>) -> Result<&'c Stat, &'static str> {
+    let stat = cell.stat(Measure::LatencyP50).ok_or("tells no latency")?;
     if cell.standing() == Standing::Mixed {
-        return Err("trials that ran with different software, machines or CPUs");
+        return Err("mixed trials");
     }
     if cell.comparability().is_some() {
-        return Err("does something other than what was asked for");
+        return Err("not like for like");
     }
-    if cell.flags.get(&Flag::BehindSchedule).is_some_and(|late| late * 2 > values.len()) {
+    if cell.fell_behind() {
         return Err("did not keep the rate");
     }
-    if two_groups(&values).is_some() {
-        return Err("trials in two groups far apart");
+    if two_groups(&stat.values).is_some() {
+        return Err("bimodal, not quoted");
     }
-    Ok(Medians { cell, interval: median_interval(&values), median: median_of(values) })
+    Ok(stat)
 }
 
-/// Which cell has the lowest latency, if the intervals tell; `None` if nothing was due at a rate.
-pub(super) fn sentence(cells: &[&Cell<'_>]) -> Option<String> {
-    if !is_of(cells.iter().copied()) {
-        return None;
+/// Whether `lower` is told from `higher` by their intervals.
+pub(super) const fn is_apart(lower: Option<Interval>, higher: Option<Interval>) -> bool {
+    matches!((lower, higher), (Some(a), Some(b)) if a.high < b.low)
+}
+
+/// The highest rate that a series keeps, with its cell: no cell at this rate or a lower one fell behind.
+pub(super) fn kept<'c, 'a>(series: &[&'c Cell<'a>]) -> Option<&'c Cell<'a>> {
+    let mut by_rate = series.to_vec();
+    by_rate.sort_by(|a, b| a.rate.unwrap_or_default().total_cmp(&b.rate.unwrap_or_default()));
+    let keeps = |cell: &&&Cell<'_>| !cell.values.is_empty() && !cell.fell_behind();
+    by_rate.iter().take_while(keeps).last().copied()
+}
+
+/// What cells of an open loop say.
+pub(super) fn sentences(cells: &[&Cell<'_>], layout: &Layout) -> Vec<Sentence> {
+    let measured: Vec<&Cell<'_>> = cells.iter().copied().filter(|cell| !cell.values.is_empty()).collect();
+    if measured.is_empty() {
+        return vec![Sentence::new("Nothing can be said:", "no trial ended well.")];
     }
+    if layout.x == "rate" { rates(&measured) } else { latencies(&measured) }
+}
+
+/// Who keeps which rate.
+fn rates(cells: &[&Cell<'_>]) -> Vec<Sentence> {
+    let noun = cells[0].noun();
+    let series: Vec<&[&Cell<'_>]> = cells.chunk_by(|a, b| a.series == b.series).collect();
+    let mut known: Vec<&Cell<'_>> = series.iter().filter_map(|series| kept(series)).collect();
+    known.sort_by(|a, b| b.rate.unwrap_or_default().total_cmp(&a.rate.unwrap_or_default()));
+    let Some(best) = known.first().and_then(|cell| cell.rate) else {
+        return vec![Sentence::new("No rate was kept:", "every cell fell behind at the lowest one.")];
+    };
+    let (first, rest): (Vec<&Cell<'_>>, Vec<&Cell<'_>>) =
+        known.iter().copied().partition(|cell| cell.rate.is_some_and(|rate| rate >= best));
+    let names: Vec<String> = first.iter().map(|cell| cell.series.clone()).collect();
+    let keeps = if names.len() == 1 { "keeps" } else { "keep" };
+    let highest = cells.iter().filter_map(|cell| cell.rate).fold(0.0, f64::max);
+    let edge =
+        if best >= highest { " This is the highest that was asked for: they may keep more." } else { "" };
+    let mut said = vec![Sentence::new(
+        format!("{} {keeps} the highest rate: {} {noun}/s.", list(&names, 4), grouped(best)),
+        edge.trim_start(),
+    )];
+    if let Some(next) = rest.first().and_then(|cell| cell.rate) {
+        let of = rest.iter().filter(|cell| cell.rate.is_some_and(|rate| rate >= next));
+        let names: Vec<String> = of.map(|cell| cell.series.clone()).collect();
+        let verb = if names.len() == 1 { "keeps" } else { "keep" };
+        said.push(Sentence::plain(format!("Next, {} {verb} {} {noun}/s.", list(&names, 4), grouped(next))));
+    }
+    if let Some(lowest) = latencies(&first).into_iter().next() {
+        said.push(Sentence::plain(format!("At the highest rate kept: {}", lowest.text())));
+    }
+    said
+}
+
+/// Who has the lowest latency.
+fn latencies(cells: &[&Cell<'_>]) -> Vec<Sentence> {
     let mut left_out = Vec::new();
-    let mut known = Vec::new();
+    let mut known: Vec<(&Cell<'_>, &Stat)> = Vec::new();
     for cell in cells {
-        match medians(cell) {
-            Ok(medians) => known.push(medians),
+        match latency(cell) {
+            Ok(stat) => known.push((cell, stat)),
             Err(why) => left_out.push(format!("{} ({why})", cell.name())),
         }
     }
-    known.sort_by(|a, b| a.median.total_cmp(&b.median));
+    known.sort_by(|a, b| a.1.median.total_cmp(&b.1.median));
     let mut said = match known.as_slice() {
-        [] => "no cell tells a latency that can be compared.".to_owned(),
-        [lowest, others @ ..] => {
-            let lowest_said = format!("median {} µs{}", grouped(lowest.median), interval(lowest));
-            let name = lowest.cell.name();
-            let close: Vec<String> = others
+        [] => vec![Sentence::new(
+            "Nothing is called the fastest:",
+            "no cell tells a latency that can be compared.",
+        )],
+        [(lowest, stat), others @ ..] => {
+            let interval = stat.interval.map(|interval| format!("({})", ci(interval))).unwrap_or_default();
+            let (name, median) = (lowest.name(), format!("{} µs", grouped(stat.median)));
+            let tied: Vec<String> = others
                 .iter()
-                .filter(|other| !matches!((lowest.interval, other.interval), (Some(a), Some(b)) if a.high < b.low))
-                .map(|other| other.cell.name())
+                .filter(|(_, other)| !is_apart(stat.interval, other.interval))
+                .map(|(other, _)| other.name())
                 .collect();
-            let all = known.len();
-            match (others, close.as_slice()) {
-                ([], _) => format!(
-                    "{name} has a latency of {lowest_said}. There is no other cell to compare it with."
-                ),
-                (_, []) => {
-                    format!("{name} has the lowest latency of {all} cells at this rate: {lowest_said}.")
+            match (others, tied.as_slice()) {
+                ([], _) => vec![
+                    Sentence::new(format!("{name} has a median latency of {median}"), format!("{interval}.")),
+                    Sentence::plain("There is no other cell to compare it with."),
+                ],
+                ([(next, next_stat), ..], []) => {
+                    let mut said = vec![Sentence::new(
+                        format!("{name} has the lowest median latency at this rate: {median}"),
+                        format!("{interval}."),
+                    )];
+                    said.extend(next_lowest(next, next_stat, stat));
+                    said
                 }
-                _ => format!(
-                    "no single lowest latency at this rate. The lowest is that of {name} ({lowest_said}); {} cannot be told \
-                     apart from it.",
-                    list(&close, 6)
-                ),
+                _ => vec![
+                    Sentence::new(
+                        format!(
+                            "No single lowest latency at this rate. The lowest is that of {name}: {median}"
+                        ),
+                        format!("{interval}."),
+                    ),
+                    Sentence::plain(format!("Statistically tied with it: {}.", list(&tied, 6))),
+                ],
             }
         }
     };
     if !left_out.is_empty() {
-        said += &format!(" Left out: {}.", list(&left_out, 6));
+        said.push(Sentence::plain(format!("Left out: {}.", list(&left_out, 6))));
     }
-    Some(said)
+    said
 }
 
-/// The latencies of all cells of an open loop; `None` if there are none.
-pub(super) fn table(cells: &[Cell<'_>]) -> Option<DataTable> {
-    let cells: Vec<&Cell<'_>> = cells.iter().filter(|cell| rate(cell).is_some()).collect();
-    let due = format!("Due, {}/s", nouns(cells.iter().copied()));
-    let columns = [
-        ("Group", false),
-        ("Series", false),
-        ("At", false),
-        (due.as_str(), true),
-        ("Median latency, µs", true),
-        ("95% interval", true),
-        ("p99, µs", true),
-        ("Until it began, µs", true),
-        ("Each costs", false),
-        ("Not compared", false),
-    ];
-    let mut table =
-        DataTable::new("How long each took at the rate that was asked for: medians of the trials", &columns);
-    let none = || "–".to_owned();
-    table.rows = cells
-        .iter()
-        .map(|cell| {
-            let p99: Vec<f64> =
-                cell.sample.trials.iter().filter_map(|trial| Some(trial.latency?.p99_us)).collect();
-            let p99 = Some(p99).filter(|all| !all.is_empty()).map(median_of);
-            let (median, interval, why) = match medians(cell) {
-                Ok(medians) => {
-                    (grouped(medians.median), medians.interval.map_or_else(none, range), String::new())
-                }
-                Err(why) => (none(), none(), why.to_owned()),
-            };
-            vec![
-                cell.facet.clone(),
-                cell.series.clone(),
-                cell.x_words.clone(),
-                rate(cell).map_or_else(none, grouped),
-                median,
-                interval,
-                p99.map_or_else(none, grouped),
-                cell.median_told(Quantity::StartP50).map_or_else(String::new, grouped),
-                price(cell),
-                why,
-            ]
-        })
-        .collect();
-    (!table.rows.is_empty()).then(|| table.without_empty_columns())
-}
-
-fn interval(medians: &Medians<'_>) -> String {
-    medians.interval.map(|interval| format!(", 95% interval {}", range(interval))).unwrap_or_default()
+fn next_lowest(next: &Cell<'_>, of: &Stat, lowest: &Stat) -> Option<Sentence> {
+    let medians = (of.median, lowest.median);
+    let (factor, interval) = ratio(&of.values, &lowest.values, medians, (of.interval, lowest.interval));
+    let said = times(factor);
+    let interval = interval.map(|ends| {
+        format!(" (95% confidence interval of the ratio {} to {})", times(ends.low), times(ends.high))
+    });
+    (said != "1.00").then(|| {
+        Sentence::plain(format!(
+            "The next, {}, takes {said} times as long{}.",
+            next.name(),
+            interval.unwrap_or_default()
+        ))
+    })
 }

@@ -4,6 +4,49 @@
 /// Series in one picture; more of them are spread over several.
 pub const LOOKS: usize = 8;
 
+/// The look of what has no colour of its own.
+pub const GREY: usize = LOOKS;
+
+/// The look of what is about all series.
+pub const INK: usize = LOOKS + 1;
+
+/// The look of what to be warned of; never without words.
+pub const WARNING: usize = LOOKS + 2;
+
+/// Those that are no series, on white.
+const OTHERS_LIGHT: [&str; 3] = ["#767b80", "#1b1f23", "#a33b00"];
+
+/// The same on a dark page.
+const OTHERS_DARK: [&str; 3] = ["#8a9096", "#e8eaed", "#ffa869"];
+
+/// All looks on white.
+pub fn light() -> impl Iterator<Item = &'static str> {
+    LIGHT.into_iter().chain(OTHERS_LIGHT)
+}
+
+/// All looks on a dark page.
+pub fn dark() -> impl Iterator<Item = &'static str> {
+    DARK.into_iter().chain(OTHERS_DARK)
+}
+
+/// The colour of a look on white.
+#[must_use]
+pub fn colour(look: usize) -> &'static str {
+    light().nth(look).unwrap_or(OTHERS_LIGHT[0])
+}
+
+/// The mark of a look, as an SVG path around the origin.
+#[must_use]
+pub fn shape(look: usize) -> &'static str {
+    SHAPES.get(look).copied().unwrap_or(SHAPES[0])
+}
+
+/// The dashes of the lines of a look; empty for none.
+#[must_use]
+pub fn dashes(look: usize) -> &'static str {
+    DASHES.get(look).copied().unwrap_or_default()
+}
+
 /// On white. Blue and vermilion are of Okabe and Ito, "Color Universal Design" (2008); the others were searched for at a given
 /// hue, so that any two stay as far apart as can be for every kind of colour blindness.
 pub const LIGHT: [&str; LOOKS] =

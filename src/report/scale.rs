@@ -12,58 +12,98 @@ pub enum Scale {
     Log,
 }
 
+/// Values that span more than this factor are drawn logarithmic.
+pub const LOG_FROM: f64 = 5.0;
+
+/// Values that span less than this factor are not drawn from zero, where only places and no lengths are read.
+const CLOSE: f64 = 2.0;
+
 /// An axis.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Axis {
-    /// What it shows, with its unit.
+    /// What it shows.
     pub label: String,
-    /// How it is drawn at first.
+    /// How it is drawn.
     pub scale: Scale,
-    /// Its ends when linear.
-    pub linear: (f64, f64),
-    /// Its ends when logarithmic; absent where that makes no sense.
-    pub log: Option<(f64, f64)>,
+    /// Its ends.
+    pub ends: (f64, f64),
+    /// Behind the number of each tick.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub suffix: &'static str,
     /// Ticks with names of their own, in place of round numbers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<(f64, String)>,
 }
 
 impl Axis {
-    /// An axis for positive numbers that begins at 0 when it is linear. Logarithmic at first if the largest is more
-    /// than `log_from` times the smallest.
+    /// An axis for positive numbers: logarithmic once they span a factor of five, from zero if they span one of two.
     #[must_use]
-    pub fn of(label: &str, values: impl Iterator<Item = f64>, log_from: f64) -> Self {
+    pub fn of(label: &str, values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = ends(values.filter(|value| *value > 0.0)).unwrap_or((1.0, 10.0));
-        let margin = (high / low).powf(0.04).max(1.08);
-        let scale = if high / low > log_from { Scale::Log } else { Scale::Linear };
-        let log = Some((low / margin, high * margin));
-        Self { label: label.to_owned(), scale, linear: (0.0, high * 1.05), log, names: Vec::new() }
+        if high / low >= LOG_FROM {
+            let margin = (high / low).powf(0.04).max(1.08);
+            return Self::with(label, Scale::Log, (low / margin, high * margin));
+        }
+        if high / low >= CLOSE {
+            return Self::with(label, Scale::Linear, (0.0, high * 1.05));
+        }
+        let margin = ((high - low) * 0.08).max(high * 0.004);
+        Self::with(label, Scale::Linear, (low - margin, high + margin))
+    }
+
+    /// An axis for positive numbers that begins at zero, whatever they span.
+    #[must_use]
+    pub fn from_zero(label: &str, values: impl Iterator<Item = f64>) -> Self {
+        let (_, high) = ends(values).unwrap_or((0.0, 1.0));
+        Self::with(label, Scale::Linear, (0.0, high.max(f64::MIN_POSITIVE) * 1.05))
     }
 
     /// An axis that is never logarithmic, with a margin at both ends.
     #[must_use]
     pub fn linear(label: &str, values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = ends(values).unwrap_or((0.0, 1.0));
-        let margin = ((high - low) * 0.05).max(f64::MIN_POSITIVE);
-        let linear = if high > low { (low - margin, high + margin) } else { (low - 1.0, high + 1.0) };
-        Self { label: label.to_owned(), scale: Scale::Linear, linear, log: None, names: Vec::new() }
+        let margin = ((high - low) * 0.03).max(f64::MIN_POSITIVE);
+        let ends = if high > low { (low - margin, high + margin) } else { (low - 1.0, high + 1.0) };
+        Self::with(label, Scale::Linear, ends)
+    }
+
+    /// An axis whose ticks are the numbers that were measured, and whose ends are the first and the last of them.
+    #[must_use]
+    pub fn of_levels(label: &str, levels: &[f64]) -> Self {
+        let (low, high) = ends(levels.iter().copied()).unwrap_or((1.0, 2.0));
+        let is_log = low > 0.0 && high / low >= LOG_FROM;
+        let ends = match (is_log, high > low) {
+            (true, _) => (low / (high / low).powf(0.015), high * (high / low).powf(0.015)),
+            (false, true) => (low - (high - low) * 0.015, high + (high - low) * 0.015),
+            (false, false) => (low - 1.0, high + 1.0),
+        };
+        let scale = if is_log { Scale::Log } else { Scale::Linear };
+        let names = levels.iter().map(|level| (*level, super::numbers::short(*level))).collect();
+        Self { names, ..Self::with(label, scale, ends) }
+    }
+
+    fn with(label: &str, scale: Scale, ends: (f64, f64)) -> Self {
+        Self { label: label.to_owned(), scale, ends, suffix: "", names: Vec::new() }
+    }
+
+    /// How it is scaled, in words for a caption.
+    #[must_use]
+    pub fn words(&self) -> &'static str {
+        match self.scale {
+            Scale::Log => "log scale",
+            Scale::Linear if self.ends.0.total_cmp(&0.0).is_eq() => "from zero",
+            Scale::Linear => "not from zero",
+        }
     }
 
     /// How far along the axis a value lies, from 0 to 1.
     #[must_use]
     pub fn fraction(&self, value: f64) -> f64 {
-        match (self.scale, self.log) {
-            (Scale::Log, Some((low, high))) => (value / low).ln() / (high / low).ln(),
-            _ => (value - self.linear.0) / (self.linear.1 - self.linear.0),
+        let (low, high) = self.ends;
+        match self.scale {
+            Scale::Log => (value / low).ln() / (high / low).ln(),
+            Scale::Linear => (value - low) / (high - low),
         }
-    }
-
-    /// The same axis drawn the other way; `None` where it has no other.
-    #[must_use]
-    pub fn switched(&self) -> Option<Self> {
-        self.log?;
-        let scale = if self.scale == Scale::Log { Scale::Linear } else { Scale::Log };
-        Some(Self { scale, ..self.clone() })
     }
 
     /// At most about `most` ticks with their labels.
@@ -72,11 +112,11 @@ impl Axis {
         if !self.names.is_empty() {
             return self.names.clone();
         }
-        let values = match (self.scale, self.log) {
-            (Scale::Log, Some(ends)) => log_ticks(ends, most),
-            _ => linear_ticks(self.linear, most),
+        let values = match self.scale {
+            Scale::Log => log_ticks(self.ends, most),
+            Scale::Linear => linear_ticks(self.ends, most),
         };
-        values.into_iter().map(|value| (value, super::numbers::short(value))).collect()
+        values.into_iter().map(|value| (value, super::numbers::short(value) + self.suffix)).collect()
     }
 }
 
@@ -115,20 +155,38 @@ fn log_ticks((low, high): (f64, f64), most: usize) -> Vec<f64> {
 mod tests {
     use super::*;
 
+    fn labels(axis: &Axis) -> String {
+        axis.ticks(9).into_iter().map(|tick| tick.1).collect::<Vec<_>>().join(" ")
+    }
+
     #[test]
     fn ticks_are_round_numbers_within_the_axis() {
-        let axis = Axis::of("x", [1.0, 200.0].into_iter(), 8.0);
-        let labels = |axis: &Axis| axis.ticks(9).into_iter().map(|tick| tick.1).collect::<Vec<_>>().join(" ");
-        assert_eq!(labels(&axis), "1 2 5 10 20 50 100 200");
-        assert_eq!(labels(&axis.switched().unwrap()), "0 50 100 150 200");
+        assert_eq!(labels(&Axis::of("x", [1.0, 200.0].into_iter())), "1 2 5 10 20 50 100 200");
+        assert_eq!(labels(&Axis::from_zero("x", [1.0, 200.0].into_iter())), "0 50 100 150 200");
+        assert_eq!(labels(&Axis::of_levels("workers", &[1.0, 7.0, 2000.0])), "1 7 2k");
+    }
+
+    #[test]
+    fn values_that_span_little_are_not_drawn_from_zero_and_the_axis_says_so() {
+        let words = |values: [f64; 2]| Axis::of("x", values.into_iter()).words();
+        assert_eq!(
+            [words([10.0, 11.0]), words([10.0, 30.0]), words([10.0, 50.0])],
+            ["not from zero", "from zero", "log scale"]
+        );
     }
 
     #[test]
     fn an_axis_of_nothing_or_of_one_value_can_be_drawn() {
         for values in [vec![], vec![5.0], vec![f64::NAN, 0.0]] {
-            let axis = Axis::of("x", values.clone().into_iter(), 8.0);
-            assert!(axis.fraction(5.0).is_finite() && axis.ticks(5).len() < 20, "{axis:?}");
-            assert!(Axis::linear("x", values.into_iter()).fraction(0.0).is_finite());
+            let axes = [
+                Axis::of("x", values.clone().into_iter()),
+                Axis::from_zero("x", values.clone().into_iter()),
+                Axis::linear("x", values.clone().into_iter()),
+                Axis::of_levels("x", &values),
+            ];
+            for axis in axes {
+                assert!(axis.fraction(5.0).is_finite() && axis.ticks(5).len() < 20, "{axis:?}");
+            }
         }
     }
 }

@@ -47,7 +47,7 @@ impl<'c, W: Write, Row> Table<'c, W, Row> {
 }
 
 /// Numbers in the shortest form that reads back as the same number: what [`f64`]'s own `Display` does.
-fn print(value: &Value<'_>, field: &mut String) {
+pub(super) fn print(value: &Value<'_>, field: &mut String) {
     use std::fmt::Write as _;
     let printed = match value {
         Value::Missing => Ok(()),

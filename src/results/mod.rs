@@ -18,5 +18,6 @@ pub mod provenance;
 pub mod read;
 pub mod rebuild;
 pub mod run_dir;
+mod sampled;
 
 pub use error::ResultsError;

@@ -12,12 +12,12 @@ use hdrhistogram::Histogram;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::analysis::control::{Control, controls};
-use crate::analysis::first_block::{FirstBlock, first_block};
 use crate::analysis::order;
+use crate::analysis::samples::Samples;
 use crate::analysis::summary::{CellAttempts, CellSummary, Cells};
 use crate::latency;
 use crate::record::{Flag, Status};
+use crate::results::beside::Curve;
 use crate::results::columns::cells::{QuantileRow, latency_columns, summary_columns};
 use crate::results::columns::progress::PartRow;
 use crate::results::columns::{Column, Context, progress, trials};
@@ -28,16 +28,17 @@ use crate::results::journal::{Event, Lookup, Reader, Span, Torn};
 use crate::results::outlying::outlying;
 use crate::results::provenance::Provenance;
 use crate::results::run_dir::{JOURNAL, write_whole};
+use crate::results::sampled::{Sampler, curves};
 
 /// What was found on the way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rebuilt {
     /// Every cell, in the order of the file, and a control behind the cell that it repeats.
     pub cells: Vec<CellSummary>,
-    /// What the controls say.
-    pub controls: Vec<Control>,
-    /// How the first block compares with the others, if there are cells enough to tell.
-    pub first_block: Option<FirstBlock>,
+    /// The attempts as whoever reads `trials.csv` would find them: what a report is made of.
+    pub samples: Samples,
+    /// The quantiles of latency as whoever reads `latency.csv` would find them.
+    pub curves: Vec<Curve>,
     /// Rows of `trials.csv`.
     pub attempts: u64,
     /// Where everything comes from.
@@ -63,6 +64,7 @@ pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
     let mut cells = Cells::default();
     let mut spans: Vec<Vec<Span>> = Vec::new();
     let mut attempts = 0;
+    let mut sampler = Sampler::new();
     let mut trials = Output::open(run.join("trials.csv"), trials::columns(), &context)?;
     let mut parts = Output::open(run.join("progress.csv"), progress::columns(), &context)?;
     for entry in &mut reader {
@@ -83,6 +85,7 @@ pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
             record.flags.push(Flag::Outlier);
         }
         trials.write(&record)?;
+        sampler.add(&context, &record);
         PartRow::of(&record).try_for_each(|row| parts.write(&row))?;
         attempts += 1;
         let cell = cells.add(&record);
@@ -96,8 +99,6 @@ pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
 
     context.stop_reason = stop_reason;
     let cells = cells.into_cells();
-    let controls = controls(&cells);
-    let first_block = first_block(cells.iter().map(CellAttempts::blocks));
     let mut cells = summaries(&journal, cells, spans)?;
     if let Some(session) = provenance.sessions.last() {
         order::sort(&mut cells, &session.modes);
@@ -110,7 +111,10 @@ pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
     quantiles.finish()?;
     write_json(&run.join("datapackage.json"), &datapackage::describe(&context))?;
     write_json(&run.join("run.json"), &provenance)?;
-    Ok(Rebuilt { cells, controls, first_block, attempts, provenance, torn: reader.torn() })
+    let samples =
+        sampler.finish(&context).map_err(|error| failed("read", &journal)(std::io::Error::other(error)))?;
+    let curves = curves(&context, &cells);
+    Ok(Rebuilt { cells, samples, curves, attempts, provenance, torn: reader.torn() })
 }
 
 /// The third pass.

@@ -102,7 +102,7 @@ fn a_run_leaves_tidy_files_a_table_and_nobody_behind() {
     assert_eq!(summary.len(), 4);
     assert!(summary.iter().all(|row| row["n"] == "10"));
     let table = stdout(&output);
-    for word in ["Mode", "Workers", "Best", "Worst", "Stdev", "trials.csv"] {
+    for word in ["Mode", "Workers", "Median", "95% CI", "operations/s", "trials.csv"] {
         assert!(table.contains(word), "no {word} in:\n{table}");
     }
 }

@@ -19,7 +19,7 @@ fn of(run: &str) -> (FirstBlock, String) {
     let notes: Vec<String> = report
         .sections
         .into_iter()
-        .flat_map(|section| section.notes)
+        .flat_map(|section| section.details.notes)
         .filter(|note| note.word == "first block")
         .map(|note| note.meaning)
         .collect();

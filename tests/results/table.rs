@@ -1,12 +1,29 @@
+//! The table at the end of a run, in a terminal and in Markdown.
+
 use orchestrate::record::{Flag, TrialRecord};
-use orchestrate::report::table;
+use orchestrate::report::model::{CellsTable, Section};
+use orchestrate::report::{markdown, of_run, terminal};
 use orchestrate::results::rebuild::rebuild;
 
 use crate::records::{Run, failed, ok, settings};
 
+fn section(records: &[TrialRecord]) -> Section {
+    of_run(&rebuild(&Run::of(records).path).unwrap(), None).sections.remove(0)
+}
+
 fn tables(records: &[TrialRecord]) -> (String, String) {
-    let rebuilt = rebuild(&Run::of(records).path).unwrap();
-    (table::text(&rebuilt.cells, &rebuilt.controls), table::markdown(&rebuilt.cells, &rebuilt.controls))
+    let Section { cells, details, .. } = section(records);
+    (terminal::table(&cells, &details.notes, 100), markdown::cells(&cells, &details.notes))
+}
+
+/// The names of the columns, and the fields of each row with its warnings.
+fn fields(table: &CellsTable) -> Vec<String> {
+    let names = table.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>().join(" ");
+    let row = |row: &orchestrate::report::model::CellsRow| {
+        let warnings: Vec<String> = row.warnings.iter().map(|warning| warning.text()).collect();
+        format!("{} | {}", row.fields.join(" "), warnings.join("; "))
+    };
+    std::iter::once(names).chain(table.rows.iter().map(row)).collect()
 }
 
 /// Best, worst and standard deviation are the article's; what was in between is chosen so that they come out.
@@ -26,28 +43,12 @@ fn article() -> Vec<TrialRecord> {
 #[test]
 fn the_articles_table() {
     let (text, markdown) = tables(&article());
-    insta::assert_snapshot!(text, @r"
-     Mode    Workers    Best   Worst   Stdev
-    ─────────────────────────────────────────
-     sync          1    8655    8565    35.9
-     async         1    5393    5352    14.7
-     async       100   10770   10086   283.7
-
-    operations/s; best, worst and sample standard deviation of 5 trials in each row
-    ");
-    insta::assert_snapshot!(markdown, @r"
-    | Mode | Workers | Best | Worst | Stdev |
-    | --- | ---: | ---: | ---: | ---: |
-    | sync | 1 | 8655 | 8565 | 35.9 |
-    | async | 1 | 5393 | 5352 | 14.7 |
-    | async | 100 | 10770 | 10086 | 283.7 |
-
-    operations/s; best, worst and sample standard deviation of 5 trials in each row
-    ");
+    insta::assert_snapshot!("the_articles_table", text);
+    insta::assert_snapshot!("the_articles_table_in_markdown", markdown);
 }
 
 #[test]
-fn what_varies_gets_a_column_and_what_to_mind_a_mark() {
+fn what_varies_gets_a_column_and_what_to_be_warned_of_a_mark() {
     let mut records = article();
     let mut large = settings("sync", 1);
     large.workload.value_bytes = Some(1024);
@@ -60,41 +61,9 @@ fn what_varies_gets_a_column_and_what_to_mind_a_mark() {
     let mut divided = ok(&settings("async", 3), 1, 12.345);
     divided.client.as_mut().unwrap().workers = 4;
     records.push(divided);
-
     let (text, markdown) = tables(&records);
-    insta::assert_snapshot!(text, @r"
-     Value bytes   Mode    Workers      Best     Worst     Stdev
-    ───────────────────────────────────────────────────────────────────
-           index   a|b           3         –         –         –   ‡
-              16   sync          1    8655.1    8565.2      35.9   §
-              16   async         1    5392.6    5352.4      14.7
-              16   async     3 → 4      12.3      12.3         –
-              16   async       100   10770.3   10086.0     283.7
-            1024   sync          1   70000.0    8000.0   34698.7   † ‡
-
-    operations/s; best, worst and sample standard deviation of 0 to 5 trials in each row
-    † bimodal: the trials fall into two groups far apart (up to 8.8 to 1); do not quote this row
-    ‡ 2 attempts failed; trials.csv says why
-    § client-bound, in 1 trial: the client, or one thread of it, used over 90% of the CPU it can have; the number is about the client
-    ");
-    insta::assert_snapshot!(markdown, @r"
-    | Value bytes | Mode | Workers | Best | Worst | Stdev |  |
-    | ---: | --- | ---: | ---: | ---: | ---: | --- |
-    | index | a\|b | 3 | – | – | – | ‡ |
-    | 16 | sync | 1 | 8655.1 | 8565.2 | 35.9 | § |
-    | 16 | async | 1 | 5392.6 | 5352.4 | 14.7 |  |
-    | 16 | async | 3 → 4 | 12.3 | 12.3 | – |  |
-    | 16 | async | 100 | 10770.3 | 10086.0 | 283.7 |  |
-    | 1024 | sync | 1 | 70000.0 | 8000.0 | 34698.7 | † ‡ |
-
-    operations/s; best, worst and sample standard deviation of 0 to 5 trials in each row
-
-    † bimodal: the trials fall into two groups far apart (up to 8.8 to 1); do not quote this row
-
-    ‡ 2 attempts failed; trials.csv says why
-
-    § client-bound, in 1 trial: the client, or one thread of it, used over 90% of the CPU it can have; the number is about the client
-    ");
+    insta::assert_snapshot!("what_varies_gets_a_column", text);
+    insta::assert_snapshot!("what_varies_gets_a_column_in_markdown", markdown);
 }
 
 #[test]
@@ -102,22 +71,12 @@ fn a_client_that_does_something_else_is_marked_and_its_words_are_said() {
     let mut other = ok(&settings("loader", 1), 1, 9000.0);
     other.client.as_mut().unwrap().comparability = Some("one key only".to_owned());
     let (text, markdown) = tables(&[ok(&settings("sync", 1), 1, 8000.0), other]);
+    let row = text.lines().find(|line| line.contains("loader") && line.contains("9,000")).unwrap();
+    let plain = text.lines().find(|line| line.contains("8,000")).unwrap();
+    assert!(row.contains('†') && !plain.contains('†'), "{text}");
     for table in [text, markdown] {
-        let row = table.lines().find(|line| line.contains("loader") && line.contains("9000")).unwrap();
-        let plain = table.lines().find(|line| line.contains("8000")).unwrap();
-        assert!(row.contains('†') && !plain.contains('†'), "{table}");
-        assert!(table.contains("† differs: ") && table.contains("(loader: one key only)"), "{table}");
+        assert!(table.contains("not like for like") && table.contains("(loader: one key only)"), "{table}");
     }
-}
-
-#[test]
-fn no_cells_make_an_empty_table() {
-    insta::assert_snapshot!(table::text(&[], &[]), @r"
-     Mode   Workers   Best   Worst   Stdev
-    ───────────────────────────────────────
-
-    operations/s; best, worst and sample standard deviation of 0 trials in each row
-    ");
 }
 
 #[test]
@@ -129,19 +88,13 @@ fn an_outlier_and_a_drift_are_marked_and_said() {
         .map(|(speed, repetition)| ok(&steady, repetition, speed))
         .collect();
     records.extend((1..=8).map(|i| ok(&drifting, i, 5_000.0 - 100.0 * f64::from(i))));
-    insta::assert_snapshot!(tables(&records).0, @r"
-     Mode    Workers   Best   Worst   Stdev
-    ────────────────────────────────────────────
-     sync          1   8610    7900     286   ‡
-     async         1   4900    4200     245   †
-
-    operations/s; best, worst and sample standard deviation of 6 to 8 trials in each row
-    † drift: throughput changed steadily while the run went on (−14.3% at most); early and late trials are not alike
-    ‡ outlier, in 1 trial: far from the other trials of the row (modified z-score above 3.5); kept all the same
-    ");
+    let rows = fields(&section(&records).cells);
+    assert!(rows[1].ends_with("| outlier: 1 of 6") && rows[2].ends_with("| drifts"), "{rows:?}");
+    let text = tables(&records).0;
+    assert!(text.contains("drifts: Throughput changed steadily"), "{text}");
 }
 
-/// A cell, its control, and the table.
+/// What is said of a cell and its control.
 fn with_control(cell: &[f64], control: &[f64]) -> String {
     let settings = settings("sync", 1);
     let of = |speeds: &[f64]| -> Vec<TrialRecord> {
@@ -153,32 +106,20 @@ fn with_control(cell: &[f64], control: &[f64]) -> String {
     }
     // Whichever came first.
     records.splice(0..0, twins);
-    tables(&records).0
+    let section = section(&records);
+    assert_eq!(section.cells.rows.len(), 1, "a control has no row");
+    section.details.notes.into_iter().map(|note| note.meaning).collect()
 }
 
 #[test]
-fn a_control_is_no_row_but_a_sentence() {
+fn a_control_has_no_row_but_a_sentence() {
     let cell = [8_600.0, 8_700.0, 8_500.0, 8_650.0, 8_550.0];
-    insta::assert_snapshot!(with_control(&cell, &cell.map(|speed| speed * 0.993)), @r"
-     Mode   Workers   Best   Worst   Stdev
-    ───────────────────────────────────────
-     sync         1   8700    8500    79.1
-
-    operations/s; best, worst and sample standard deviation of 5 trials in each row
-    control: two cells that are the same (sync, 1 worker) differed by −0.7% [−2.4%, 1.0%]
-    ");
-    let differed = |control: &[f64]| with_control(&cell, control).lines().last().unwrap().to_owned();
-    insta::assert_snapshot!(differed(&cell), @"control: two cells that are the same (sync, 1 worker) differed by 0.0% [−1.7%, 1.8%]");
-    insta::assert_snapshot!(differed(&[8_800.0, 8_900.0]), @"control: two cells that are the same (sync, 1 worker) differed by 2.9%; for an interval of 95% each needs 5 trials");
-}
-
-#[test]
-fn a_control_without_a_good_trial_shows_no_number() {
-    let settings = settings("sync", 1);
-    let mut twin = failed(&settings, 1, "no");
-    twin.control_of = Some(std::mem::replace(&mut twin.cell, "00000000000000aa".to_owned()));
-    let (text, _) = tables(&[twin, ok(&settings, 1, 8_600.0)]);
-    insta::assert_snapshot!(text.lines().last().unwrap(), @"control: nothing is known of two cells that are the same (sync, 1 worker); trials.csv says why");
+    let told = with_control(&cell, &cell.map(|speed| speed * 0.993));
+    assert!(told.contains("a difference of −0.7%, 95% interval −2.4% to 1.0%"), "{told}");
+    let told = with_control(&cell, &cell);
+    assert!(told.contains("a difference of 0.0%, 95% interval −1.7% to 1.8%"), "{told}");
+    let told = with_control(&cell, &[8_800.0, 8_900.0]);
+    assert!(told.contains("a difference of 2.9%, without an interval"), "{told}");
 }
 
 #[test]
@@ -200,17 +141,17 @@ fn every_sign_has_a_note_and_every_note_a_row_with_its_sign() {
     twin.control_of = Some(std::mem::replace(&mut twin.cell, "00000000000000aa".to_owned()));
     twin.flags = vec![Flag::OtherClients];
     records.push(twin);
-    let (_, markdown) = tables(&records);
-    let rows = markdown.lines().filter(|line| line.starts_with("| ")).skip(2);
-    let signs = rows.filter_map(|row| row.split(" | ").nth(5));
-    let mut signs: Vec<&str> =
-        signs.flat_map(|field| field.trim_end_matches(" |").split_whitespace()).collect();
+    let (text, _) = tables(&records);
+    let rows = text
+        .lines()
+        .filter(|line| ["sync", "async", "multiplexed"].iter().any(|mode| line.starts_with(mode)));
+    let is_sign = |word: &&str| !word.is_empty() && word.chars().all(|c| "†‡§¶‖#".contains(c));
+    let mut signs: Vec<&str> = rows.flat_map(str::split_whitespace).filter(is_sign).collect();
     signs.sort_unstable();
     signs.dedup();
-    let first_words = markdown.lines().filter_map(|line| line.split(' ').next());
-    let is_sign = |word: &&str| !word.is_empty() && word.chars().all(|c| "†‡§¶‖#".contains(c));
-    let mut told: Vec<&str> = first_words.filter(is_sign).collect();
+    let mut told: Vec<&str> =
+        text.lines().filter_map(|line| line.split(' ').next()).filter(is_sign).collect();
     told.sort_unstable();
-    assert_eq!((signs.len(), &signs), (3, &told), "{markdown}");
-    assert!(!markdown.contains("unsteady-start") && !markdown.contains("other-clients"), "{markdown}");
+    assert_eq!((signs.len(), &signs), (3, &told), "{text}");
+    assert!(!text.contains("unsteady start") && !text.contains("other clients"), "{text}");
 }

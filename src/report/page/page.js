@@ -1,72 +1,29 @@
 "use strict";
-// What a reader can do with the figures: switch axes, hide series, point at marks and walk through them with the arrow
-// keys. Everything is already drawn when this runs, and stays readable if it does not.
+// What a reader can do beyond reading: bring a series out in all pictures and tables, point at a picture or walk through its
+// marks with the arrow keys, and sort a ranking. Everything is drawn when this runs, and can be read if it does not.
 
 const began = performance.now();
 const tip = document.getElementById("tip");
-const numbers = (text) => text.split(" ").map(Number);
+for (const hint of document.querySelectorAll(".scripted")) hint.hidden = false;
 
-// From a value to a place, on the scale that the plot has now.
-function placer(plot, axis) {
-  const kind = plot.getAttribute(`data-${axis}`);
-  if (!kind) return null;
-  const [low, high] = numbers(plot.getAttribute(`data-${axis}-${kind}`));
-  const [from, to] = numbers(plot.getAttribute(`data-${axis}-px`));
-  const fraction = kind === "log" ? (v) => Math.log(v / low) / Math.log(high / low) : (v) => (v - low) / (high - low);
-  return (v) => Math.round((from + fraction(v) * (to - from)) * 10) / 10;
-}
-
-// The rows of strips are where they were drawn: 19 pixels each, after 8.
-const row = (v) => 8 + 19 * (v + 0.5);
-
-function groups(text, size) {
-  const all = numbers(text);
-  return Array.from({ length: all.length / size }, (_, i) => all.slice(i * size, i * size + size));
-}
-
-function place(plot) {
-  const x = placer(plot, "x");
-  const y = placer(plot, "y") || row;
-  for (const [name, size, path] of [
-    ["dots", 2, (all) => all.map(([a, b]) => `M${x(a)} ${y(b)}h0`).join("")],
-    ["line", 2, (all) => "M" + all.map(([a, b]) => `${x(a)} ${y(b)}`).join("L")],
-    ["bar", 3, ([[low, high, at]]) => `M${x(low)} ${y(at)}H${x(high)}`],
-    ["band", 3, (all) => {
-      const upper = all.map(([a, , high]) => `${x(a)} ${y(high)}`);
-      const lower = all.map(([a, low]) => `${x(a)} ${y(low)}`).reverse();
-      return `M${upper.concat(lower).join("L")}Z`;
-    }],
-  ]) {
-    for (const shape of plot.querySelectorAll(`[data-${name}]`)) {
-      shape.setAttribute("d", path(groups(shape.getAttribute(`data-${name}`), size)));
+// The key: pointing at a name brings it out, pressing it keeps it.
+let kept = "";
+const bringOut = (look) => { if (look) document.body.dataset.hl = look; else delete document.body.dataset.hl; };
+for (const item of document.querySelectorAll(".key li")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.setAttribute("aria-pressed", "false");
+  button.append(...item.childNodes);
+  item.append(button);
+  button.addEventListener("click", () => {
+    kept = kept === item.dataset.k ? "" : item.dataset.k;
+    for (const other of document.querySelectorAll(".key button")) {
+      other.setAttribute("aria-pressed", String(kept !== "" && other.parentNode.dataset.k === kept));
     }
-  }
-  for (const mark of plot.querySelectorAll("[data-mark]")) {
-    const [a, b] = numbers(mark.getAttribute("data-mark"));
-    mark.setAttribute("transform", `translate(${x(a)} ${y(b)})`);
-  }
-}
-
-function switchAxis(button) {
-  const axis = button.dataset.axis;
-  const log = button.getAttribute("aria-pressed") !== "true";
-  button.setAttribute("aria-pressed", String(log));
-  for (const plot of button.closest("figure").querySelectorAll(".plot")) {
-    plot.setAttribute(`data-${axis}`, log ? "log" : "lin");
-    for (const ticks of plot.querySelectorAll(`[data-ticks^="${axis}-"]`)) {
-      const on = ticks.dataset.ticks === `${axis}-${log ? "log" : "lin"}`;
-      if (on) ticks.removeAttribute("display"); else ticks.setAttribute("display", "none");
-    }
-    place(plot);
-  }
-}
-
-function toggle(button) {
-  const on = button.getAttribute("aria-pressed") !== "true";
-  button.setAttribute("aria-pressed", String(on));
-  for (const series of button.closest(".panel").querySelectorAll(`[data-series="${button.dataset.toggles}"]`)) {
-    if (on) series.removeAttribute("display"); else series.setAttribute("display", "none");
-  }
+    bringOut(kept);
+  });
+  item.addEventListener("pointerenter", () => bringOut(item.dataset.k));
+  item.addEventListener("pointerleave", () => bringOut(kept));
 }
 
 function say(text, x, y) {
@@ -77,68 +34,94 @@ function say(text, x, y) {
   tip.style.top = `${y + 18 + box.height > innerHeight ? Math.max(4, y - box.height - 12) : y + 18}px`;
 }
 
-const hush = () => { tip.hidden = true; };
-const shown = (mark) => !mark.closest("[display=none]");
-const marksOf = (plot) => [...plot.querySelectorAll(".mark")].filter(shown);
-
-// What the mark says that is nearest to the pointer, if one is nearer than so many pixels.
-function nearestMark(plot, event, least) {
-  let best = null;
-  for (const mark of marksOf(plot)) {
-    const box = mark.getBoundingClientRect();
-    const distance = Math.hypot(box.x + box.width / 2 - event.clientX, box.y + box.height / 2 - event.clientY);
-    if (distance < least) { least = distance; best = mark; }
-  }
-  return best?.getAttribute("aria-label");
+function hush(plot) {
+  tip.hidden = true;
+  for (const mark of plot.querySelectorAll(".near")) mark.classList.remove("near");
 }
 
-// The same of a single trial.
-function nearestTrial(plot, event, least) {
-  const x = placer(plot, "x");
-  const y = placer(plot, "y");
-  const number = (v) => v.toLocaleString("en", { maximumSignificantDigits: 5 });
-  const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(plot.getScreenCTM().inverse());
-  let says = null;
-  for (const dots of [...plot.querySelectorAll("[data-dots]")].filter(shown)) {
-    for (const [a, b] of groups(dots.dataset.dots, 2)) {
-      const distance = Math.hypot(x(a) - at.x, (y || row)(b) - at.y);
-      if (distance >= least) continue;
-      least = distance;
-      const vertical = y ? ` · ${plot.dataset.yLabel}: ${number(b)}` : "";
-      says = `${dots.parentNode.dataset.name} · a trial · ${plot.dataset.xLabel}: ${number(a)}${vertical}`;
-    }
+const middle = (mark) => {
+  const box = mark.getBoundingClientRect();
+  return [box.x + box.width / 2, box.y + box.height / 2];
+};
+
+// The mark nearest to the pointer, and all that stand above or below it: in a picture of lines those at the same place.
+function pointAt(plot, event) {
+  let [best, least] = [null, 60];
+  const places = [...plot.querySelectorAll(".m")].map((mark) => [mark, ...middle(mark)]);
+  for (const place of places) {
+    const distance = Math.hypot(place[1] - event.clientX, (place[2] - event.clientY) / 2);
+    if (distance < least) [best, least] = [place, distance];
   }
-  return says;
+  hush(plot);
+  if (!best) return;
+  const isLines = plot.querySelector(".ln") !== null;
+  const here = isLines ? places.filter((place) => Math.abs(place[1] - best[1]) < 0.8) : [best];
+  here.sort((a, b) => a[2] - b[2]);
+  for (const [mark] of here) mark.classList.add("near");
+  say([...new Set(here.map(([mark]) => mark.getAttribute("aria-label")))].slice(0, 14).join("\n"), event.clientX, event.clientY);
 }
 
-function walk(plot, event) {
-  const marks = marksOf(plot);
+function walk(marks, event) {
   const at = marks.indexOf(document.activeElement);
   const to = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: marks.length - 1 }[event.key];
-  if (event.key === "Escape") { hush(); return; }
+  if (event.key === "Escape") { tip.hidden = true; return; }
   if (at < 0 || to === undefined) return;
   event.preventDefault();
   marks[Math.max(0, Math.min(to, marks.length - 1))].focus();
 }
 
-for (const button of document.querySelectorAll("[data-axis]")) button.addEventListener("click", () => switchAxis(button));
-for (const button of document.querySelectorAll("[data-toggles]")) button.addEventListener("click", () => toggle(button));
-for (const tools of document.querySelectorAll(".tools")) tools.hidden = tools.children.length === 0;
 for (const plot of document.querySelectorAll(".plot")) {
-  const marks = plot.querySelectorAll(".mark");
-  // One stop of the tab key for each plot; the arrow keys walk on from there.
+  const marks = [...plot.querySelectorAll(".m")];
+  // One stop of the tab key for each picture; the arrow keys walk on from there.
   for (const mark of marks) mark.setAttribute("tabindex", mark === marks[0] ? "0" : "-1");
-  plot.addEventListener("pointermove", (event) => {
-    const says = nearestMark(plot, event, 8) || nearestTrial(plot, event, 8) || nearestMark(plot, event, 22);
-    if (says) say(says, event.clientX, event.clientY); else hush();
-  });
-  plot.addEventListener("pointerleave", hush);
+  plot.addEventListener("pointermove", (event) => pointAt(plot, event));
+  plot.addEventListener("pointerleave", () => hush(plot));
   plot.addEventListener("focusin", (event) => {
-    const box = event.target.getBoundingClientRect();
-    say(event.target.getAttribute("aria-label"), box.x + box.width / 2, box.y + box.height / 2);
+    say(event.target.getAttribute("aria-label"), ...middle(event.target));
     for (const mark of marks) mark.setAttribute("tabindex", mark === event.target ? "0" : "-1");
   });
-  plot.addEventListener("focusout", hush);
-  plot.addEventListener("keydown", (event) => walk(plot, event));
+  plot.addEventListener("focusout", () => hush(plot));
+  plot.addEventListener("keydown", (event) => walk(marks, event));
+}
+
+// Rankings: sorted by another column, the groups have no meaning, and are not shown.
+const number = (row, key) => {
+  const text = row.dataset.keys.split(" ")[key];
+  return text === "" || text === undefined ? null : Number(text);
+};
+for (const table of document.querySelectorAll(".rank")) {
+  const rows = [...table.querySelectorAll("tbody tr:not(.group)")];
+  if (rows.length < 6) continue;
+  const bodies = [...table.tBodies];
+  const headings = [...table.querySelectorAll("thead th")].map((th) => th.firstChild.textContent);
+  const names = ["result", ...headings.filter((name) => /^(p50|p99|client|server|memory)/.test(name))];
+  const all = ["result", "p50", "p99", "client", "server", "memory"];
+  const bar = document.createElement("div");
+  bar.className = "sort";
+  bar.append("Sort by ");
+  const sort = (name) => {
+    for (const button of bar.children) button.setAttribute("aria-pressed", String(button.dataset.by === name));
+    if (name === "result") {
+      for (const body of bodies) { body.append(...body.rowsAsRanked); table.append(body); }
+      return;
+    }
+    const key = all.findIndex((begin) => name.startsWith(begin));
+    const sorted = name === "name"
+      ? [...rows].sort((a, b) => a.querySelector("b").textContent.localeCompare(b.querySelector("b").textContent))
+      : [...rows].sort((a, b) => (number(a, key) ?? Infinity) - (number(b, key) ?? Infinity));
+    for (const body of bodies.slice(1)) body.remove();
+    bodies[0].replaceChildren(...sorted);
+  };
+  for (const body of bodies) body.rowsAsRanked = [...body.rows];
+  for (const name of [...names, "name"]) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.dataset.by = name;
+    button.textContent = name.replace(/,.*/, "");
+    button.setAttribute("aria-pressed", String(name === "result"));
+    button.addEventListener("click", () => sort(name));
+    bar.append(button);
+  }
+  table.before(bar);
 }
 document.documentElement.dataset.readyMs = String(Math.round(performance.now() - began));

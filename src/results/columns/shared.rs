@@ -246,7 +246,7 @@ pub(super) fn control<Row: AboutCell>() -> Column<Row> {
 }
 
 /// Nanoseconds as microseconds.
-pub(super) fn micros(nanos: u64) -> f64 {
+pub(in crate::results) fn micros(nanos: u64) -> f64 {
     Nanos(nanos).as_micros_f64()
 }
 

@@ -227,7 +227,7 @@ fn server<'a, T: Into<Value<'a>>>(row: &'a TrialRecord, value: impl Fn(&'a Serve
 }
 
 /// Errors quote what other programs printed; a row stays one line for whoever reads it with `grep`.
-fn one_line(error: &str) -> String {
+pub(in crate::results) fn one_line(error: &str) -> String {
     let lines: Vec<&str> =
         error.split(|c: char| c.is_control()).map(str::trim).filter(|line| !line.is_empty()).collect();
     lines.join("; ")

@@ -13,7 +13,7 @@ const IDENTITY: [&str; 4] = ["experiment", "cell", "client_host", "server_host"]
 
 /// What was gathered so far.
 #[derive(Default)]
-pub(super) struct Gathered {
+pub(in crate::results) struct Gathered {
     runs: Vec<String>,
     runs_by_name: HashMap<String, u32>,
     samples: Vec<Growing>,
@@ -40,7 +40,7 @@ impl Gathered {
     }
 
     /// Adds the rows of a piece. Pieces are added in the order of the table.
-    pub(super) fn add(&mut self, rows: Rows) {
+    pub(in crate::results) fn add(&mut self, rows: Rows) {
         self.rows += rows.trials.len() + rows.failures.len();
         let runs: Vec<u32> = rows.runs.into_iter().map(|run| self.run(run)).collect();
         let samples: Vec<usize> = rows.labels.iter().map(|label| self.sample(label)).collect();
@@ -49,7 +49,7 @@ impl Gathered {
             let growing = &mut self.samples[samples[label as usize]];
             if !is_known[label as usize] {
                 is_known[label as usize] = true;
-                growing.met(&rows.labels[label as usize]);
+                growing.met(&rows.labels[label as usize], runs[trial.run as usize]);
             }
             trial.run = runs[trial.run as usize];
             growing.sample.trials.push(trial);
@@ -68,7 +68,7 @@ impl Gathered {
     }
 
     /// Everything, with each trial once.
-    pub(super) fn finish(mut self) -> Result<Samples, ReadError> {
+    pub(in crate::results) fn finish(mut self) -> Result<Samples, ReadError> {
         let runs = &self.runs;
         let doubled: Vec<Vec<u32>> =
             self.samples.par_iter_mut().map(|growing| growing.once(runs)).collect::<Result<_, _>>()?;
@@ -113,9 +113,12 @@ impl Gathered {
 
 impl Growing {
     /// A trial with this label is about to be added.
-    fn met(&mut self, label: &Label) {
+    fn met(&mut self, label: &Label, run: u32) {
         if self.sample.trials.is_empty() {
             self.sample.label = label.clone();
+        }
+        if self.sample.label != *label && self.sample.others.iter().all(|(known, _)| *known != run) {
+            self.sample.others.push((run, label.clone()));
         }
         for (index, column) in LABELS.iter().copied().enumerate() {
             if self.sample.label.differs(label, column) && !self.sample.mixed.contains(&column) {

@@ -4,11 +4,11 @@
 //! A table may be far larger than memory should be: it is read piece by piece, pieces are parsed side by side, and what
 //! stays of a row is its numbers and where its label stands.
 
-mod gather;
+pub(super) mod gather;
 mod paths;
 mod pieces;
 mod rows;
-mod table;
+pub(super) mod table;
 
 use std::fs::File;
 use std::io;

@@ -117,16 +117,16 @@ pub(super) struct Bad {
 
 /// The rows of a piece. Runs and labels are counted within it.
 #[derive(Default)]
-pub(super) struct Rows {
-    pub(super) runs: Vec<String>,
+pub(in crate::results) struct Rows {
+    pub(in crate::results) runs: Vec<String>,
     /// In the order of their first rows.
-    pub(super) labels: Vec<Label>,
+    pub(in crate::results) labels: Vec<Label>,
     /// The label of each, and what was measured.
-    pub(super) trials: Vec<(u32, Trial)>,
+    pub(in crate::results) trials: Vec<(u32, Trial)>,
     /// The label of each, which attempt it was, and why there is nothing.
-    pub(super) failures: Vec<(u32, u32, Failure)>,
+    pub(in crate::results) failures: Vec<(u32, u32, Failure)>,
     /// Words among the flags that this version does not know.
-    pub(super) unknown_flags: Vec<String>,
+    pub(in crate::results) unknown_flags: Vec<String>,
 }
 
 impl Rows {

@@ -1,4 +1,4 @@
-//! What a reader must know before quoting a cell: flags, failures, groups, mixtures. And the table with their words.
+//! What a reader must know before quoting a cell: failures, groups, mixtures, flags. Each word of a table with its meaning.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use crate::analysis::control::{Difference, difference};
 use crate::analysis::interval::MIN_TRIALS;
 use crate::analysis::samples::Sample;
 use crate::analysis::stats::Throughput;
-use crate::record::Flag;
-use crate::report::cells::{Cell, range};
-use crate::report::model::{DataTable, Note};
-use crate::report::numbers::{count, grouped, list};
-use crate::report::table::{meaning, percent};
+use crate::record::{Flag, Status};
+use crate::report::cells::{BIMODAL, Cell, DIFFERS, DRIFTS, FAILED, MIXED};
+use crate::report::model::Note;
+use crate::report::numbers::{count, grouped, list, percent};
+use crate::report::words::{meaning, said};
 
 /// Reasons of failures that are told one by one.
 const REASONS: usize = 5;
 
-/// Everything to mind about these cells.
+/// Every warning about these cells, with its meaning.
 #[must_use]
 pub fn notes(cells: &[Cell<'_>]) -> Vec<Note> {
     let mut notes = Vec::new();
@@ -25,16 +25,18 @@ pub fn notes(cells: &[Cell<'_>]) -> Vec<Note> {
     let widest = cells.iter().filter_map(|cell| cell.groups).map(|groups| groups.factor).fold(0.0, f64::max);
     if widest > 0.0 {
         notes.push(Note {
-            word: "bimodal".to_owned(),
+            word: BIMODAL.to_owned(),
             meaning: format!(
                 "The trials fall into two groups far apart (up to {widest:.1} to 1), mostly because the scheduler put \
-                 processes on one CPU in one trial and on two in another. No statistic of such a cell is to be quoted."
+                 processes on one CPU in one trial and on two in another. Do not quote such a cell."
             ),
             cells: where_(&|cell| cell.groups.is_some()),
+            is_of_run: false,
         });
     }
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
-    for failure in cells.iter().flat_map(|cell| &cell.sample.failures) {
+    let failures = cells.iter().flat_map(|cell| &cell.sample.failures);
+    for failure in failures.filter(|failure| failure.status != Status::Interrupted) {
         *reasons.entry(format!("{}: {}", failure.status, failure.error)).or_default() += 1;
     }
     if !reasons.is_empty() {
@@ -43,9 +45,10 @@ pub fn notes(cells: &[Cell<'_>]) -> Vec<Note> {
         often.sort_by_key(|reason| std::cmp::Reverse(reason.1));
         let told: Vec<String> = often.iter().map(|(reason, times)| format!("{reason} ({times} ×)")).collect();
         notes.push(Note {
-            word: "failed".to_owned(),
+            word: FAILED.to_owned(),
             meaning: format!("{} did not end well. {}.", count(total, "attempt"), list(&told, REASONS)),
-            cells: where_(&|cell| !cell.sample.failures.is_empty()),
+            cells: where_(&|cell| cell.failed() > 0),
+            is_of_run: false,
         });
     }
     if cells.iter().any(|cell| !cell.sample.mixed.is_empty()) {
@@ -54,41 +57,51 @@ pub fn notes(cells: &[Cell<'_>]) -> Vec<Note> {
         columns.sort();
         columns.dedup();
         notes.push(Note {
-            word: "mixed".to_owned(),
+            word: MIXED.to_owned(),
             meaning: format!(
                 "Trials of the same cell differ in {}: their numbers may not belong together.",
                 list(&columns, 8)
             ),
             cells: where_(&|cell| !cell.sample.mixed.is_empty()),
+            is_of_run: false,
         });
     }
-    let mut differing: Vec<&str> = cells.iter().filter_map(Cell::comparability).collect();
-    differing.sort_unstable();
-    differing.dedup();
-    notes.extend(differing.into_iter().map(|words| Note {
-        word: "differs".to_owned(),
-        meaning: format!(
-            "The client does something other than what was asked for ({words}): it is not ranked with the others."
-        ),
-        cells: where_(&|cell| cell.comparability() == Some(words)),
-    }));
+    let differing: Vec<&Cell<'_>> = cells.iter().filter(|cell| cell.comparability().is_some()).collect();
+    if !differing.is_empty() {
+        let mut words: Vec<String> = differing
+            .iter()
+            .filter_map(|cell| Some(format!("{}: {}", cell.series, cell.comparability()?)))
+            .collect();
+        words.dedup();
+        notes.push(Note {
+            word: DIFFERS.to_owned(),
+            meaning: format!(
+                "The client does something other than what was asked for, and is not ranked with the others ({}).",
+                words.join(" | ")
+            ),
+            cells: where_(&|cell| cell.comparability().is_some()),
+            is_of_run: false,
+        });
+    }
     let outlying: usize = cells.iter().map(|cell| cell.outliers).sum();
     if outlying > 0 {
         notes.push(Note {
-            word: "outlier".to_owned(),
+            word: said(Flag::Outlier).to_owned(),
             meaning: format!(
-                "{} far from the median of the cell (modified z-score above 3.5). Kept: the median hardly minds.",
+                "{} far from the median of the cell (modified z-score above 3.5). Kept: a median is robust against them.",
                 if outlying == 1 { "1 trial lies".to_owned() } else { format!("{} lie", count(outlying, "trial")) }
             ),
             cells: where_(&|cell| cell.outliers > 0),
+            is_of_run: false,
         });
     }
     if cells.iter().any(|cell| cell.is_drifting) {
         notes.push(Note {
-            word: "drift".to_owned(),
+            word: DRIFTS.to_owned(),
             meaning: "Throughput changed steadily with the position in the plan: the machine was not the same throughout."
                 .to_owned(),
             cells: where_(&|cell| cell.is_drifting),
+            is_of_run: false,
         });
     }
     let mut flags: BTreeMap<Flag, usize> = BTreeMap::new();
@@ -97,9 +110,10 @@ pub fn notes(cells: &[Cell<'_>]) -> Vec<Note> {
     }
     for (flag, times) in flags {
         notes.push(Note {
-            word: flag.word().to_owned(),
+            word: said(flag).to_owned(),
             meaning: format!("In {}: {}.", count(times, "trial"), meaning(flag)),
             cells: where_(&|cell| cell.flags.contains_key(&flag)),
+            is_of_run: false,
         });
     }
     notes
@@ -134,66 +148,6 @@ pub fn control(control: &Sample, cells: &[Cell<'_>]) -> Option<Note> {
             percent(ratio - 1.0)
         ),
         cells: twin.whole_name(),
+        is_of_run: true,
     })
-}
-
-/// The table of the article: best, worst, standard deviation; and what it lacked.
-#[must_use]
-pub fn table(cells: &[Cell<'_>], x: &str) -> DataTable {
-    let columns = [
-        ("Group", false),
-        ("Series", false),
-        (x, true),
-        ("Best", true),
-        ("Worst", true),
-        ("Stdev", true),
-        ("Median", true),
-        ("95% interval", true),
-        ("n", true),
-        ("To mind", false),
-    ];
-    let mut table = DataTable::new(
-        "Operations/s: best, worst, sample standard deviation and median of the trials",
-        &columns,
-    );
-    for cell in cells {
-        let none = || "–".to_owned();
-        let of = |value: Option<f64>| value.map_or_else(none, grouped);
-        let t = cell.throughput;
-        table.rows.push(vec![
-            cell.facet.clone(),
-            cell.series.clone(),
-            workers(cell),
-            of(t.map(|t| t.best)),
-            of(t.map(|t| t.worst)),
-            of(t.and_then(|t| t.stdev)),
-            of(cell.median()),
-            cell.interval.map_or_else(none, range),
-            cell.values.len().to_string(),
-            words(cell),
-        ]);
-    }
-    table.without_empty_columns()
-}
-
-/// The place on the axis, and the workers that were really used where those are others.
-fn workers(cell: &Cell<'_>) -> String {
-    let label = |column| cell.sample.label.get(column);
-    let number = cell.x.to_string();
-    match (label("workers_asked"), label("workers")) {
-        (Some(asked), Some(used)) if asked != used && asked == number => format!("{asked} → {used}"),
-        _ => number,
-    }
-}
-
-fn words(cell: &Cell<'_>) -> String {
-    let mut words: Vec<&str> = Vec::new();
-    words.extend(cell.groups.map(|_| "bimodal"));
-    words.extend((!cell.sample.failures.is_empty()).then_some("failed"));
-    words.extend((!cell.sample.mixed.is_empty()).then_some("mixed"));
-    words.extend(cell.comparability().map(|_| "differs"));
-    words.extend((cell.outliers > 0).then_some("outlier"));
-    words.extend(cell.is_drifting.then_some("drift"));
-    words.extend(cell.flags.keys().map(|flag| flag.word()));
-    words.join(", ")
 }
