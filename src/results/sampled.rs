@@ -75,7 +75,7 @@ impl Sampler {
             return;
         };
         let mut doubts = Doubts::default();
-        record.flags.iter().filter_map(|flag| Doubt::of(flag.word())).for_each(|doubt| doubts.insert(doubt));
+        record.flags.iter().filter_map(|flag| Doubt::of(*flag)).for_each(|doubt| doubts.insert(doubt));
         let trial = Trial {
             run: 0,
             repetition: record.repetition,
