@@ -274,14 +274,15 @@ fn trend(trials: &[(f64, f64)]) -> Option<Series> {
         percent(drift.interval.high),
     );
     let start = median_of(ratios.iter().map(|(x, ratio)| ratio - drift.slope * x).collect());
-    let at = |x: f64| Mark {
+    let at = |x: f64, says: String| Mark {
         x,
         y: (start + drift.slope * x - 1.0) * 100.0,
         interval: None,
-        says: says.clone(),
+        says,
         name: String::new(),
     };
-    let pieces = vec![vec![at(first), at(last)]];
+    // One end says it for both.
+    let pieces = vec![vec![at(first, says), at(last, String::new())]];
     Some(Series {
         name: "trend of the whole run".to_owned(),
         look: INK,

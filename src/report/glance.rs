@@ -122,7 +122,7 @@ fn hint(cells: &[Cell<'_>], layout: &Layout, looks: &Looks, lines: bool) -> Stri
     match looks.by {
         By::Series => {}
         By::Kin => {
-            hint += " Colours are what the clients run on, since there are too many series for one each."
+            hint += " Colours are what the clients run on, since there are too many series for one each.";
         }
         By::Highest => hint += " The eight highest are coloured.",
     }

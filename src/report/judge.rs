@@ -9,7 +9,7 @@ use crate::analysis::metric::Metric;
 use crate::report::cells::{Cell, Standing};
 
 /// Of more trials the interval of a ratio takes longer than a reader waits; the ends of both intervals say about as much.
-const MOST_RESAMPLED: usize = 5_000;
+const MOST_RESAMPLED: usize = 1_000;
 
 /// What was found.
 #[derive(Clone, Debug)]

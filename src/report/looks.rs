@@ -46,7 +46,8 @@ impl Looks {
         if is_lines {
             return Self::highest(cells, &series);
         }
-        let kin = |cell: &&Cell<'_>| (cell.series.clone(), kin(cell));
+        let is_one = series.iter().all(|cell| kin(cell) == kin(series[0]));
+        let kin = |cell: &&Cell<'_>| (cell.series.clone(), if is_one { flavour(cell) } else { kin(cell) });
         Self::each(By::Kin, series.iter().map(kin).collect())
     }
 
@@ -96,6 +97,13 @@ impl Looks {
     pub fn look(&self, series: &str) -> usize {
         self.of_series.get(series).copied().unwrap_or(GREY)
     }
+}
+
+/// What a client runs on with whatever follows its version: `CPython asyncio`.
+fn flavour(cell: &Cell<'_>) -> String {
+    let told = cell.sample.label.get("client_runtime").unwrap_or("unknown");
+    let words = told.split([' ', ',']).filter(|word| !word.is_empty());
+    words.filter(|word| !word.starts_with(|c: char| c.is_ascii_digit())).collect::<Vec<_>>().join(" ")
 }
 
 /// What a client runs on, without its version and whatever follows it: `CPython`, `Node.js`, `tokio`. The library, if

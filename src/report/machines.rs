@@ -13,7 +13,7 @@ const MACHINE: [&str; 6] =
 #[must_use]
 pub fn one_machine(here: &[&Sample], samples: &Samples) -> Option<(Vec<Sample>, Sentence)> {
     let is_mixed = |sample: &&Sample| sample.mixed.iter().any(|column| MACHINE.contains(column));
-    if !here.iter().any(|sample| is_mixed(sample)) {
+    if !here.iter().any(is_mixed) {
         return None;
     }
     let mut newest: Option<(i64, u32)> = None;

@@ -348,15 +348,16 @@ fn order(id: &str, placed: &[Placed<'_>], blocks: Option<&Blocks>) -> Option<Fig
         let block = part[0].trial.repetition;
         let says =
             format!("block {block}: median deviation {median:+.1}% over {}", count(part.len(), "trial"));
-        let mark = |x: usize| Mark {
+        let mark = |x: usize, says: String| Mark {
             x: x as f64,
             y: clamp(median),
             interval: None,
-            says: says.clone(),
+            says,
             name: String::new(),
         };
-        marks.push(vec![mark(begin), mark(end)]);
-        names.push(((begin + end) as f64 / 2.0, block.to_string()));
+        // One end says it for both.
+        marks.push(vec![mark(begin, says), mark(end, String::new())]);
+        names.push((f64::midpoint(begin as f64, end as f64), block.to_string()));
         begin = end + 1;
     }
     // Names of many blocks would be illegible, and those of several runs ambiguous.

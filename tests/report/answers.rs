@@ -2,6 +2,7 @@
 
 use orchestrate::analysis::samples::{Latencies, Sample};
 use orchestrate::record::Flag;
+use orchestrate::report::model::Sentence;
 
 use crate::support::{ALIKE, FAST, SLOW, answer, cell, names, section, with};
 
@@ -257,7 +258,7 @@ fn what_the_setting_does_by_which_pictures_differ_is_told() {
     };
     let told = |cells: &[[Sample; 2]]| {
         let section = section(cells.concat());
-        let sentences = section.answer.sentences.iter().map(|sentence| sentence.text());
+        let sentences = section.answer.sentences.iter().map(Sentence::text);
         (
             sentences.filter(|sentence| sentence.contains(" against ")).collect::<Vec<_>>().join("\n"),
             section.details.beside.as_ref().map_or(0, |table| table.rows.len()),

@@ -1,7 +1,7 @@
 //! The table at the end of a run, in a terminal and in Markdown.
 
 use orchestrate::record::{Flag, TrialRecord};
-use orchestrate::report::model::{CellsTable, Section};
+use orchestrate::report::model::{CellsRow, CellsTable, Section, Warning};
 use orchestrate::report::{markdown, of_run, terminal};
 use orchestrate::results::rebuild::rebuild;
 
@@ -19,8 +19,8 @@ fn tables(records: &[TrialRecord]) -> (String, String) {
 /// The names of the columns, and the fields of each row with its warnings.
 fn fields(table: &CellsTable) -> Vec<String> {
     let names = table.columns.iter().map(|column| column.name.clone()).collect::<Vec<_>>().join(" ");
-    let row = |row: &orchestrate::report::model::CellsRow| {
-        let warnings: Vec<String> = row.warnings.iter().map(|warning| warning.text()).collect();
+    let row = |row: &CellsRow| {
+        let warnings: Vec<String> = row.warnings.iter().map(Warning::text).collect();
         format!("{} | {}", row.fields.join(" "), warnings.join("; "))
     };
     std::iter::once(names).chain(table.rows.iter().map(row)).collect()

@@ -41,9 +41,9 @@ fn one(out: &mut String, ranking: &Ranking, has_caption: bool, all: usize) {
     let (mut first, mut rest, mut seen) = (Vec::new(), Vec::new(), 0);
     for group in &ranking.groups {
         if seen < most {
-            first.push(group)
+            first.push(group);
         } else {
-            rest.push(group)
+            rest.push(group);
         }
         seen += group.rows.len();
     }

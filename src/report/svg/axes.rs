@@ -35,7 +35,7 @@ pub(super) fn axes(out: &mut String, figure: &Figure, panel: &Panel, frame: &Fra
             text(out, (0.0, y + 4.0), "start", TEXT, &shortened(row, frame.left - 8.0, TEXT), dress, "name");
         }
     }
-    for (x, label) in apart(ticks) {
+    for (x, label) in apart(&ticks) {
         text(out, (x, frame.bottom + 15.0), "middle", TEXT, &label, dress, "tick");
     }
     let (left, right, bottom) = (round(frame.left), round(frame.right), round(frame.bottom));
@@ -55,7 +55,7 @@ pub(super) fn axes(out: &mut String, figure: &Figure, panel: &Panel, frame: &Fra
 }
 
 /// Ticks whose labels do not touch: the first and the last one, and of those between as many as have room.
-fn apart(ticks: Vec<(f64, String)>) -> Vec<(f64, String)> {
+fn apart(ticks: &[(f64, String)]) -> Vec<(f64, String)> {
     let half = |tick: &(f64, String)| width(&tick.1, TEXT) / 2.0;
     let touches = |a: &(f64, String), b: &(f64, String)| (a.0 - b.0).abs() < half(a) + half(b) + 5.0;
     let Some((last, others)) = ticks.split_last() else { return Vec::new() };

@@ -56,7 +56,9 @@ pub(super) fn labels(out: &mut String, figure: &Figure, panel: &Panel, frame: &F
         let own = line.points.iter().copied().filter(is_seen);
         let others = lines.iter().enumerate().filter(|(other, _)| *other != at);
         let others = others.flat_map(|(_, other)| other.points.iter().copied());
-        let drawn: Vec<(f64, f64)> = own.chain(others).collect();
+        let hollow = panel.series.iter().filter(|series| series.hollow).flat_map(|series| &series.dots);
+        let hollow = hollow.map(|dot| place(dot.0, dot.1));
+        let drawn: Vec<(f64, f64)> = own.chain(others).chain(hollow).collect();
         let long = width(&line.series.name, TEXT) + 12.0;
         let candidates = places(line, long).into_iter().filter(|place| place.is_within(frame));
         let free = candidates.filter(|place| taken.iter().all(|other| !place.touches(other)));

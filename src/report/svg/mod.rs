@@ -162,7 +162,8 @@ fn bars(out: &mut String, figure: &Figure, piece: &[Mark], frame: &Frame, dress:
 }
 
 fn marker(out: &mut String, figure: &Figure, series: &Series, mark: &Mark, frame: &Frame, dress: Dress) {
-    if !(mark.x.is_finite() && mark.y.is_finite()) {
+    // The second end of a bar says nothing that the first one does not.
+    if !(mark.x.is_finite() && mark.y.is_finite()) || mark.says.is_empty() {
         return;
     }
     let place = format!("{} {}", round(frame.x(&figure.x, mark.x)), round(frame.y(figure, mark.y)));
