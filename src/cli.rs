@@ -102,7 +102,8 @@ pub struct RunArgs {
 }
 
 fn label(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("it must be a name and a value, such as commit=1f3c9a2")?;
+    let (name, value) =
+        text.split_once('=').ok_or("it must be a name and a value, such as commit=1f3c9a2")?;
     Labels::default().set(name, value).map_err(|error| error.to_string())?;
     Ok((name.to_owned(), value.to_owned()))
 }

@@ -63,7 +63,9 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
         Some(Unfinished { mut resumed, done, was_through }) => {
             let before = resumed.state.last_session.as_ref().map(|session| &session.labels);
             if let Some(before) = before.filter(|before| **before != labels) {
-                let note = format!("note: this session is labelled {labels}, the one before {before}: run.json keeps both");
+                let note = format!(
+                    "note: this session is labelled {labels}, the one before {before}: run.json keeps both"
+                );
                 say(talk, &note);
             }
             let rule = Rule::resumed(&plan, &resumed.state);

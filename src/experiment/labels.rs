@@ -100,12 +100,10 @@ impl fmt::Display for Labels {
 
 /// One line of text. The marks that change the direction of writing go as well: they would show a value as another one.
 fn cleaned(value: &str) -> String {
-    let is_mark = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let plain: String = value
-        .chars()
-        .filter(|&c| !is_mark(c))
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let is_mark =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let plain: String =
+        value.chars().filter(|&c| !is_mark(c)).map(|c| if c.is_control() { ' ' } else { c }).collect();
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -148,7 +146,8 @@ mod tests {
 
     #[test]
     fn labels_of_several_sessions_stand_together() {
-        let sessions = [labels(&[("commit", "a1"), ("ci", "yes")]), labels(&[("commit", "b2"), ("ci", "yes")])];
+        let sessions =
+            [labels(&[("commit", "a1"), ("ci", "yes")]), labels(&[("commit", "b2"), ("ci", "yes")])];
         let together = Labels::together(&sessions);
         assert_eq!(together["commit"], ["a1", "b2"]);
         assert_eq!(together["ci"], ["yes"]);

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Cell, CellId, NeededServer, Plan, PlannedTrial};
 use crate::experiment::{
-    Amount, Axis, Exclude, Experiment, Factor, HostPair, HostSpec, Labels, Level, Lifetime, Link, Matrix, Order,
-    Own, Placement, Repetitions, RunSpec, ServerSpec, Settings, Split, Transport, Warmup, Workload,
+    Amount, Axis, Exclude, Experiment, Factor, HostPair, HostSpec, Labels, Level, Lifetime, Link, Matrix,
+    Order, Own, Placement, Repetitions, RunSpec, ServerSpec, Settings, Split, Transport, Warmup, Workload,
 };
 use crate::units::Nanos;
 use crate::workload::Kind;

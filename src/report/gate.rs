@@ -19,7 +19,10 @@ pub fn outcome(comparison: &Comparison, limit: f64) -> String {
         text += &format!("**Failed**: {slower}.\n\n");
     }
     if let Some(undecided) = undecided(comparison, &gate, limit) {
-        text += &format!("**Undecided**: {}\n\n", undecided.replacen("\n  ", "\n\n- ", 1).replace("\n  ", "\n- "));
+        text += &format!(
+            "**Undecided**: {}\n\n",
+            undecided.replacen("\n  ", "\n\n- ", 1).replace("\n  ", "\n- ")
+        );
     }
     if text.is_empty() {
         text += &format!("**Passed**: no cell was found to be {worse} than {}%.\n\n", limit * 100.0);

@@ -50,7 +50,11 @@ impl Sides {
     /// Two lines to stand above a table, and an empty one; nothing if there are no names.
     #[must_use]
     pub(super) fn text(&self) -> String {
-        if self.are_unnamed() { String::new() } else { format!("base: {}\nnew:  {}\n\n", or(&self.base), or(&self.new)) }
+        if self.are_unnamed() {
+            String::new()
+        } else {
+            format!("base: {}\nnew:  {}\n\n", or(&self.base), or(&self.new))
+        }
     }
 
     /// The same as a sentence in Markdown, in which nothing of a name is markup.

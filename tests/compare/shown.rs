@@ -49,7 +49,10 @@ fn labels_in_which_they_differ_name_the_sides_of_two_runs() {
         [("base", r#"{ "commit": "a1", "machine": "x" }"#), ("new", r#"{ "commit": "b2", "machine": "x" }"#)]
     {
         place.write(&format!("{run}/trials.csv"), &table.text());
-        place.write(&format!("{run}/run.json"), &format!(r#"{{ "sessions": [{{}}, {{ "labels": {labels} }}] }}"#));
+        place.write(
+            &format!("{run}/run.json"),
+            &format!(r#"{{ "sessions": [{{}}, {{ "labels": {labels} }}] }}"#),
+        );
     }
     let said = place.compare(&["base", "new"]);
     assert!(said.out.starts_with("base: commit a1\nnew:  commit b2\n\n"), "{}{}", said.out, said.err);
@@ -66,12 +69,16 @@ fn clear_differences_come_first_and_the_largest_before_the_others() {
     }
     let place = Place::with(&Table::of("base", &modes, 12, 1.0), &new);
     let said = place.compare(&["base.csv", "new.csv", "--markdown"]).out;
-    let rows: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next()).collect();
+    let rows: Vec<&str> =
+        said.lines().filter_map(|line| line.strip_prefix("| ")?.split(' ').next()).collect();
     assert_eq!(rows, ["Mode", "---", "c", "b", "e", "d", "a"], "{said}");
     // For programs the order is that of the settings.
     let json = place.compare(&["base.csv", "new.csv", "--json"]).json();
     let cells = json["cells"].as_array().unwrap();
-    assert_eq!(cells.iter().map(|cell| cell["settings"]["mode"].as_str().unwrap()).collect::<Vec<_>>(), modes);
+    assert_eq!(
+        cells.iter().map(|cell| cell["settings"]["mode"].as_str().unwrap()).collect::<Vec<_>>(),
+        modes
+    );
 }
 
 #[test]
@@ -107,5 +114,9 @@ fn so_many_repetitions_as_are_needed_are_asked_for() {
     let base = Table::of("base", &["async", "sync"], 3, 1.0);
     let said = Place::with(&base, &base).compare(&["base.csv", "new.csv", "--fail-on-slower", "5%"]);
     assert_eq!(said.code, 4);
-    assert!(said.err.contains("measure with at least 5 repetitions, or pass --allow-undecided"), "{}", said.err);
+    assert!(
+        said.err.contains("measure with at least 5 repetitions, or pass --allow-undecided"),
+        "{}",
+        said.err
+    );
 }

@@ -25,7 +25,8 @@ fn sessions(sandbox: &Sandbox) -> Vec<Value> {
 fn labels_of_the_command_line_override_those_of_the_file() {
     let sandbox = Sandbox::new();
     sandbox.write("l.toml", &experiment(1, "labels = { commit = 'a1', branch = 'main', pr = 7 }"));
-    let output = sandbox.output(&["l.toml", "--label", "commit=b2=c3\n", "--label", "pr=", "--label", "ci=yes"]);
+    let output =
+        sandbox.output(&["l.toml", "--label", "commit=b2=c3\n", "--label", "pr=", "--label", "ci=yes"]);
     assert!(output.status.success(), "{}", stderr(&output));
     let labels = serde_json::json!({ "branch": "main", "ci": "yes", "commit": "b2=c3" });
     assert_eq!(sessions(&sandbox), [labels]);
@@ -64,7 +65,10 @@ fn what_is_not_a_label_is_refused_before_anything_is_started() {
     for (label, why) in [
         ("commit", "it must be a name and a value, such as commit=1f3c9a2"),
         ("a b=c", "`a b` is not a valid label name"),
-        (&format!("title={}", "x".repeat(201)), "the value of label `title` has 201 characters; the limit is 200"),
+        (
+            &format!("title={}", "x".repeat(201)),
+            "the value of label `title` has 201 characters; the limit is 200",
+        ),
     ] {
         let output = sandbox.output(&["l.toml", "--label", label]);
         assert_eq!(output.status.code(), Some(2), "{label}");

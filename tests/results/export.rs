@@ -95,7 +95,10 @@ fn what_must_not_be_quoted_is_not_exported_and_that_is_said() {
     assert!(benchmarks[of("doubtful")].get("latency-p50-us").is_none());
     let said = err(&export(&run.path, &["--format", "bencher"]));
     assert!(said.contains(&format!("fall into two groups far apart: {}\n", of("bimodal"))), "{said}");
-    assert!(said.contains(&format!("two clocks disagree about the elapsed time: {}\n", of("clocks"))), "{said}");
+    assert!(
+        said.contains(&format!("two clocks disagree about the elapsed time: {}\n", of("clocks"))),
+        "{said}"
+    );
     assert!(said.contains(&format!("which contradict the throughput: {}\n", of("doubtful"))), "{said}");
     assert_eq!(intervals(&run.path).into_keys().collect::<Vec<_>>(), [of("sync")]);
 }
@@ -124,8 +127,7 @@ fn intervals(run: &PathBuf) -> BTreeMap<String, (Histogram<u64>, f64, f64)> {
     assert!(output.status.success(), "{}", err(&output));
     let entries: Result<Vec<LogEntry<'_>>, _> = IntervalLogIterator::new(&output.stdout).collect();
     let decoded = |interval: IntervalLogHistogram<'_>| {
-        let bytes =
-            base64::engine::general_purpose::STANDARD.decode(interval.encoded_histogram()).unwrap();
+        let bytes = base64::engine::general_purpose::STANDARD.decode(interval.encoded_histogram()).unwrap();
         let histogram = Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
         let times = (interval.start_timestamp().as_secs_f64(), interval.duration().as_secs_f64());
         (interval.tag().unwrap().as_str().to_owned(), (histogram, times.0, times.1))
@@ -141,7 +143,10 @@ fn a_log_has_an_interval_for_each_cell_in_the_order_in_which_they_began() {
     let text = out(&output);
     let lines: Vec<&str> = text.lines().map(|line| line.split(",HISTFA").next().unwrap()).collect();
     insta::assert_snapshot!("hdr", lines.join("\n"));
-    assert_eq!(intervals(&run.path).values().map(|(histogram, ..)| histogram.len()).collect::<Vec<_>>(), [120_000, 60_000]);
+    assert_eq!(
+        intervals(&run.path).values().map(|(histogram, ..)| histogram.len()).collect::<Vec<_>>(),
+        [120_000, 60_000]
+    );
 }
 
 /// A run that is kept in this repository, in a directory of its own where its tables can be made.
@@ -165,14 +170,14 @@ fn the_quantiles_of_a_log_are_those_of_the_table_of_latencies() {
             let row: BTreeMap<String, String> = row.unwrap();
             let start = format!("{}/{}/workers={}/", row["experiment"], row["mode"], row["workers_asked"]);
             // What is bimodal is in the table, with a flag, and not in the log.
-            let Some((_, (histogram, ..))) = histograms.iter().find(|(tag, _)| tag.starts_with(&start)) else {
+            let Some((_, (histogram, ..))) = histograms.iter().find(|(tag, _)| tag.starts_with(&start))
+            else {
                 let cell = rebuilt.cells.iter().find(|cell| cell.cell == row["cell"]).unwrap();
                 assert!(cell.groups.is_some(), "{start}");
                 continue;
             };
             let quantile: f64 = row["quantile"].parse().unwrap();
-            let nanos =
-                if quantile == 0.0 { histogram.min() } else { histogram.value_at_quantile(quantile) };
+            let nanos = if quantile == 0.0 { histogram.min() } else { histogram.value_at_quantile(quantile) };
             assert_eq!((nanos as f64 / 1e3).to_string(), row["latency_us"], "{start} at {quantile}");
             assert_eq!(histogram.len().to_string(), row["count"]);
             compared += 1;
@@ -201,7 +206,9 @@ fn the_numbers_of_a_committed_run_are_those_of_its_summary() {
         assert_eq!(bencher("throughput", "value"), number("median_ops_per_s"));
         assert_eq!(bencher("throughput", "lower_value"), number("median_low_ops_per_s"));
         assert_eq!(bencher("throughput", "upper_value"), number("median_high_ops_per_s"));
-        for column in ["latency_mean_us", "latency_p50_us", "latency_p99_us", "latency_p999_us", "client_cpu_us_per_op"] {
+        for column in
+            ["latency_mean_us", "latency_p50_us", "latency_p99_us", "latency_p999_us", "client_cpu_us_per_op"]
+        {
             assert_eq!(bencher(&column.replace('_', "-"), "value"), number(column), "{column}");
         }
         compared += 1;

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use hdrhistogram::Histogram;
 use jiff::{SignedDuration, Timestamp};
-use orchestrate::experiment::{Amount, HostPair, Labels, Link, Own, Placement, Settings, Split, Warmup, Workload};
+use orchestrate::experiment::{
+    Amount, HostPair, Labels, Link, Own, Placement, Settings, Split, Warmup, Workload,
+};
 use orchestrate::latency;
 use orchestrate::protocol::{AppliedPlacement, CommandCounts, HostFacts, ServerCounts, ServerIdentity};
 use orchestrate::record::{ClientLabel, HostLabel, LinkKind, Measured, Status, TrialRecord};

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use jiff::SignedDuration;
 use orchestrate::analysis::order;
 use orchestrate::experiment::{
-    Amount, Axis, Experiment, Factor, HostPair, Labels, Level, Lifetime, Matrix, ModeSpec, Order, Repetitions,
-    RunSpec, ServerSpec,
+    Amount, Axis, Experiment, Factor, HostPair, Labels, Level, Lifetime, Matrix, ModeSpec, Order,
+    Repetitions, RunSpec, ServerSpec,
 };
 use orchestrate::record::Status;
 use orchestrate::results::ResultsError;

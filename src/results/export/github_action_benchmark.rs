@@ -53,7 +53,8 @@ fn entry<'a>(cell: &'a ExportedCell<'_>, metric: Metric, estimate: Estimate) -> 
 fn extra(cell: &ExportedCell<'_>) -> String {
     let summary = cell.summary;
     let mut lines = vec![format!("{} trials, cell {}", summary.n, summary.cell)];
-    lines.extend(summary.label.client.as_ref().map(|client| format!("{}, {}", client.client, client.runtime)));
+    lines
+        .extend(summary.label.client.as_ref().map(|client| format!("{}, {}", client.client, client.runtime)));
     lines.extend(summary.label.server.as_ref().map(|server| format!("{} {}", server.name, server.version)));
     let mut marks: Vec<&str> = summary.flags.keys().map(|flag| flag.word()).collect();
     marks.extend(summary.mixed.then_some("mixed"));

@@ -21,8 +21,9 @@ const NANOS_PER_MILLI: f64 = 1e6;
 /// When the journal cannot be read.
 pub fn hdr(exported: &Exported<'_>, run: &RunCells) -> Result<Vec<u8>, ResultsError> {
     let known = exported.cells.iter().filter(|cell| cell.has_latencies());
-    let mut cells: Vec<_> =
-        known.filter_map(|cell| run.times(&cell.summary.cell).map(|(began, elapsed)| (began, elapsed, cell))).collect();
+    let mut cells: Vec<_> = known
+        .filter_map(|cell| run.times(&cell.summary.cell).map(|(began, elapsed)| (began, elapsed, cell)))
+        .collect();
     cells.sort_by_key(|(began, ..)| *began);
 
     let (mut log, mut serializer) = (Vec::new(), V2DeflateSerializer::new());

@@ -47,12 +47,16 @@ impl<'a> Exported<'a> {
     #[must_use]
     pub fn of(experiment: &str, cells: &'a [CellSummary]) -> Self {
         let mut exported = Self { cells: Vec::new(), remarks: Vec::new() };
-        let mut left_out = [(Fault::Nothing, Vec::new()), (Fault::Bimodal, Vec::new()), (Fault::Clocks, Vec::new())];
+        let mut left_out =
+            [(Fault::Nothing, Vec::new()), (Fault::Bimodal, Vec::new()), (Fault::Clocks, Vec::new())];
         let (mut silent, mut few) = (Vec::new(), Vec::new());
         for summary in cells.iter().filter(|cell| cell.control_of.is_none()) {
             let name = name(experiment, &summary.label.settings, &summary.cell);
             if let Some(fault) = Fault::of(summary) {
-                left_out.iter_mut().filter(|(other, _)| *other == fault).for_each(|(_, names)| names.push(name.clone()));
+                left_out
+                    .iter_mut()
+                    .filter(|(other, _)| *other == fault)
+                    .for_each(|(_, names)| names.push(name.clone()));
                 continue;
             }
             let is_doubtful = share(summary, Flag::LatencyDoubtful) > TOLERATED;

@@ -14,10 +14,12 @@ const LONGEST: usize = 60;
 #[must_use]
 pub fn name(experiment: &str, settings: &Settings, cell: &str) -> String {
     let defaults = Settings::defaults();
-    let mut parts = vec![experiment.to_owned(), settings.mode.clone(), format!("workers={}", settings.workers)];
+    let mut parts =
+        vec![experiment.to_owned(), settings.mode.clone(), format!("workers={}", settings.workers)];
     let mut is_rewritten = false;
     for &factor in Factor::ALL.iter().filter(|factor| !matches!(factor, Factor::Mode | Factor::Workers)) {
-        let Some(level) = factor.get(settings).filter(|level| factor.get(&defaults).as_ref() != Some(level)) else {
+        let Some(level) = factor.get(settings).filter(|level| factor.get(&defaults).as_ref() != Some(level))
+        else {
             continue;
         };
         let key = factor.key_of(&level);
@@ -36,9 +38,9 @@ pub fn name(experiment: &str, settings: &Settings, cell: &str) -> String {
 /// The key says already what a number counts.
 fn plain(level: &Level) -> String {
     match level {
-        Level::PerSecond(n)
-        | Level::Amount(Amount::Operations(n))
-        | Level::Warmup(Warmup::Operations(n)) => n.to_string(),
+        Level::PerSecond(n) | Level::Amount(Amount::Operations(n)) | Level::Warmup(Warmup::Operations(n)) => {
+            n.to_string()
+        }
         other => other.to_string(),
     }
 }
@@ -73,7 +75,8 @@ mod tests {
     #[test]
     fn a_name_has_what_is_not_as_it_is_by_default() {
         assert_eq!(name("first", &settings(), CELL), "first/sync/workers=50");
-        let mut other = Settings { placement: Placement::SameCore, warmup: Warmup::Operations(100), ..settings() };
+        let mut other =
+            Settings { placement: Placement::SameCore, warmup: Warmup::Operations(100), ..settings() };
         other.workload.amount = Amount::Duration(Nanos::from_secs(2));
         other.workload.value_bytes = Some(16);
         assert_eq!(
