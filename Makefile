@@ -33,7 +33,7 @@ lint: ## check formatting, lints and scripts
 	$(ENV) scripts/lint-shell
 	$(ENV) scripts/lint-github
 
-ci-example: setup ## show what examples/ci says of three pull requests (takes a quiet machine and five minutes)
+ci-example: setup ## show what examples/ci says of three pull requests (takes a quiet machine and a minute)
 	$(ENV) cargo build --release --locked
 	$(ENV) examples/ci/demonstrate
 
