@@ -7,7 +7,7 @@ EXPERIMENT = experiments/quickstart.toml
 ENV = PATH="$$PWD/.tools/bin:$$HOME/.cargo/bin:$$PATH"
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
 
 setup: ## install what is missing: redis-server, uv
 	@scripts/setup
@@ -33,6 +33,10 @@ lint: ## check formatting, lints and scripts
 	$(ENV) scripts/lint-shell
 	$(ENV) scripts/lint-github
 
+ci-example: setup ## show what examples/ci says of three pull requests (takes a quiet machine and a minute)
+	$(ENV) cargo build --release --locked
+	$(ENV) examples/ci/demonstrate
+
 doc: ## build the documentation of the code
 	$(ENV) RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
 
@@ -45,4 +49,4 @@ install: ## install orchestrate for this user
 agents: ## build static programs that are brought to Linux hosts without orchestrate
 	$(ENV) scripts/agents
 
-.PHONY: help setup clients run test bench fmt lint doc site install agents
+.PHONY: help setup clients run test bench fmt lint ci-example doc site install agents

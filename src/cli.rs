@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::analysis::metric::Metric;
-use crate::experiment::LoadGenerator;
+use crate::experiment::{Labels, LoadGenerator};
 use crate::units::without_comma;
 
 /// Trustworthy experiments on ways of talking to Redis.
@@ -54,7 +54,7 @@ pub enum Command {
     Modes(ModesArgs),
     /// Say which cells are faster or slower than before, or with another level of a factor
     Compare(CompareArgs),
-    /// Write the CSV files of a run anew from its journal
+    /// Write the CSV files of a run anew from its journal, or its results in another tool's format
     Export(ExportArgs),
     /// Make a page with answers, figures and tables from the results of any number of runs
     Report(ReportArgs),
@@ -96,6 +96,16 @@ pub struct RunArgs {
     /// Start a new run even if an unfinished one could be continued
     #[arg(long)]
     pub fresh: bool,
+    /// Label the run for reports and comparisons, such as commit=1f3c9a2; may be repeated, and overrides `[run] labels`
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
+    pub labels: Vec<(String, String)>,
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let (name, value) =
+        text.split_once('=').ok_or("it must be a name and a value, such as commit=1f3c9a2")?;
+    Labels::default().set(name, value).map_err(|error| error.to_string())?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Which plan to show, and how.
@@ -159,6 +169,26 @@ pub struct ExportArgs {
     /// Print the table of the article as Markdown too
     #[arg(long)]
     pub markdown: bool,
+    /// Print the results of one run for another tool, and write nothing into its directory
+    #[arg(long, value_name = "FORMAT", conflicts_with = "markdown")]
+    pub format: Option<ExportFormat>,
+    /// With --format github-action-benchmark: what to export
+    #[arg(long, value_name = "COLUMN", default_value = Metric::OpsPerS.column(), requires = "format", value_parser = metric())]
+    pub metric: Metric,
+    /// With --format: the file to write, in place of standard output
+    #[arg(short, long, value_name = "FILE", requires = "format", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+}
+
+/// The formats of other tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// JSON for the action benchmark-action/github-action-benchmark, of one metric
+    GithubActionBenchmark,
+    /// Bencher Metric Format (JSON), of all metrics
+    Bencher,
+    /// Log of HdrHistogram (V2), of all latencies
+    Hdr,
 }
 
 /// What to compare with what, and how to say it.

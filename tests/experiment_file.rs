@@ -250,6 +250,7 @@ warmup = 50
 timeout = "5m"
 retries = 0
 control = true
+labels = { branch = " main\n", pr = 7, tag = "" }
 "#;
 
 // ------------------------------------------------------------------------------------------- what is an error

@@ -40,6 +40,16 @@ impl<'a> Undecided<'a> {
 }
 
 impl<'a> Gate<'a> {
+    /// Trials on each side with which every pair that has too few could have been judged; `None` if no pair has too few.
+    #[must_use]
+    pub fn needed(&self) -> Option<usize> {
+        let need = |undecided: &Undecided<'_>| match undecided {
+            Undecided::Pair(Compared { verdict: Verdict::NotEnough { need }, .. }) => Some(*need),
+            _ => None,
+        };
+        self.undecided.iter().filter_map(need).max()
+    }
+
     /// Holds a comparison against a limit, such as 0.05. Where two levels of a factor are compared, a cell without a partner
     /// is not gone: the experiment never had one.
     #[must_use]

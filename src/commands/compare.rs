@@ -14,29 +14,34 @@ use crate::commands::{Exit, Failure, console};
 use crate::report::compare::{markdown, text};
 use crate::report::compare_data::{csv, json};
 use crate::report::gate::{may_hide, slower, undecided};
-use crate::results::read::{ReadError, samples};
+use crate::report::sides::{RunLabels, Sides};
+use crate::results::beside::labels;
+use crate::results::read::{ReadError, samples, tables};
 
 pub(super) fn compare(args: &CompareArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
     let (pairs, remarks): (Pairs<'_>, Vec<String>);
     let (base, new): (Samples, Samples);
+    let sides: Sides;
     if let Some(contrast) = &args.factor {
         base = samples(&args.paths).map_err(unreadable)?;
         let all: Vec<_> = base.samples.iter().collect();
         pairs = by_factor(&all, &contrast.factor, &contrast.base, &contrast.new)
             .map_err(|error| Failure::Wrong(error.into()))?;
+        sides = Sides::of_levels(pairs.factor.unwrap_or_default(), &contrast.base, &contrast.new);
         remarks = base.remarks.clone();
     } else {
         let [base_path, new_path] = two(&args.paths)?;
         base = samples(std::slice::from_ref(base_path)).map_err(unreadable)?;
         new = samples(std::slice::from_ref(new_path)).map_err(unreadable)?;
         pairs = by_cell(&base, &new);
+        sides = Sides::of_labels(&labels_of(base_path)?, &labels_of(new_path)?);
         remarks = [base.remarks.as_slice(), &new.remarks].concat();
     }
     for remark in &remarks {
         console::say(talk, &format!("note: {remark}"));
     }
     let comparison = decide(&pairs, args.metric);
-    show(args, &comparison, &remarks)?;
+    show(args, &comparison, &sides, &remarks)?;
     if comparison.cells.is_empty() {
         return Err(Failure::Wrong(match &args.factor {
             None => anyhow!("there is nothing to compare: no cell is on both sides"),
@@ -72,16 +77,26 @@ fn unreadable(error: ReadError) -> Failure {
     Failure::Unavailable(error.into())
 }
 
-fn show(args: &CompareArgs, comparison: &Comparison, remarks: &[String]) -> Result<(), Failure> {
+/// The labels of the runs that a path leads to.
+fn labels_of(path: &PathBuf) -> Result<RunLabels, Failure> {
+    Ok(labels(&tables(std::slice::from_ref(path)).map_err(unreadable)?))
+}
+
+fn show(
+    args: &CompareArgs,
+    comparison: &Comparison,
+    sides: &Sides,
+    remarks: &[String],
+) -> Result<(), Failure> {
     let mut out = anstream::stdout();
     if args.csv {
         out.write_all(&csv(comparison))?;
     } else if args.json {
-        out.write_all(json(comparison, remarks, args.fail_on_slower).as_bytes())?;
+        out.write_all(json(comparison, sides, remarks, args.fail_on_slower).as_bytes())?;
     } else if args.markdown {
-        out.write_all(markdown(comparison).as_bytes())?;
+        out.write_all(markdown(comparison, sides, args.fail_on_slower).as_bytes())?;
     } else {
-        out.write_all(text(comparison).as_bytes())?;
+        out.write_all(text(comparison, sides).as_bytes())?;
     }
     Ok(out.flush()?)
 }
@@ -101,8 +116,12 @@ fn verdict(args: &CompareArgs, comparison: &Comparison, talk: &TalkArgs) -> Exit
     match &undecided {
         Some(undecided) if args.allow_undecided => console::say(talk, &format!("note: {undecided}")),
         Some(undecided) => {
-            let remedy = "measure them again, or pass --allow-undecided to let them pass";
-            console::fail(talk, &console::error(&anyhow!("{undecided}\n  {remedy}")));
+            let remedy = match gate.needed() {
+                Some(need) => format!("measure with at least {need} repetitions"),
+                None => "measure them again".to_owned(),
+            };
+            let or = "or pass --allow-undecided to let them pass";
+            console::fail(talk, &console::error(&anyhow!("{undecided}\n  {remedy}, {or}")));
         }
         None => {}
     }

@@ -1,13 +1,26 @@
-//! `orchestrate export`: every other file of a run, anew from its journal.
+//! `orchestrate export`: every other file of a run, anew from its journal; or its results in the format of another tool.
 
 use std::io::Write;
+use std::path::Path;
 
-use crate::cli::ExportArgs;
-use crate::commands::{Exit, Failure};
+use anyhow::anyhow;
+
+use crate::cli::{ExportArgs, ExportFormat, TalkArgs};
+use crate::commands::report::write_whole;
+use crate::commands::{Exit, Failure, console};
 use crate::report::{markdown, of_run};
+use crate::results::export::bencher::bencher;
+use crate::results::export::github_action_benchmark::{github_action_benchmark, tool};
+use crate::results::export::hdr::hdr;
+use crate::results::export::{Exported, ExportedCell};
+use crate::results::journal::Torn;
 use crate::results::rebuild::rebuild;
+use crate::results::run_cells::RunCells;
 
-pub(super) fn export(args: &ExportArgs) -> Result<Exit, Failure> {
+pub(super) fn export(args: &ExportArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
+    if let Some(format) = args.format {
+        return for_another_tool(args, format, talk);
+    }
     for run in &args.runs {
         let rebuilt = rebuild(run)?;
         let mut out = anstream::stdout();
@@ -18,9 +31,49 @@ pub(super) fn export(args: &ExportArgs) -> Result<Exit, Failure> {
         } else {
             writeln!(out, "{}: {} rows, {} cells", run.display(), rebuilt.attempts, rebuilt.cells.len())?;
         }
-        if let Some(torn) = rebuilt.torn {
-            writeln!(anstream::stderr(), "{}: line {} of the journal is torn", run.display(), torn.line)?;
-        }
+        say_torn(run, rebuilt.torn)?;
     }
     Ok(Exit::Complete)
+}
+
+fn for_another_tool(args: &ExportArgs, format: ExportFormat, talk: &TalkArgs) -> Result<Exit, Failure> {
+    let [run] = args.runs.as_slice() else {
+        return Err(Failure::Wrong(anyhow!(
+            "--format takes one run: the same cell has the same name in all of them, and this format would not keep them apart"
+        )));
+    };
+    let cells = RunCells::read(run)?;
+    say_torn(run, cells.torn)?;
+    let exported = Exported::of(&cells.provenance.experiment, &cells.cells);
+    for remark in &exported.remarks {
+        console::say(talk, &format!("note: {remark}"));
+    }
+    let is_exported = |cell: &ExportedCell<'_>| match format {
+        ExportFormat::GithubActionBenchmark => cell.estimate(args.metric).is_some(),
+        ExportFormat::Bencher => true,
+        ExportFormat::Hdr => cell.has_latencies(),
+    };
+    if !exported.cells.iter().any(is_exported) {
+        return Err(Failure::Wrong(anyhow!("{}: there is nothing to export in this format", run.display())));
+    }
+    let text = match format {
+        ExportFormat::GithubActionBenchmark => {
+            console::say(talk, &format!("note: the action's input is `tool: {}`", tool(args.metric)));
+            github_action_benchmark(&exported, args.metric).into_bytes()
+        }
+        ExportFormat::Bencher => bencher(&exported).into_bytes(),
+        ExportFormat::Hdr => hdr(&exported, &cells)?,
+    };
+    match &args.output {
+        Some(path) => write_whole(path, &text)?,
+        None => anstream::stdout().write_all(&text)?,
+    }
+    Ok(Exit::Complete)
+}
+
+fn say_torn(run: &Path, torn: Option<Torn>) -> Result<(), Failure> {
+    if let Some(torn) = torn {
+        writeln!(anstream::stderr(), "{}: line {} of the journal is torn", run.display(), torn.line)?;
+    }
+    Ok(())
 }

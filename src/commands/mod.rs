@@ -117,7 +117,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Doctor(args)) => doctor::doctor(&args),
         Some(Command::Modes(args)) => modes::modes(&args),
         Some(Command::Compare(args)) => compare::compare(&args, &cli.talk),
-        Some(Command::Export(args)) => export::export(&args),
+        Some(Command::Export(args)) => export::export(&args, &cli.talk),
         Some(Command::Report(args)) => report::report(&args),
         Some(Command::Schema) => schema::schema(),
         Some(Command::Completions(args)) => completions::completions(&args),

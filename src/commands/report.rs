@@ -79,7 +79,8 @@ fn write_figures(report: &Report, directory: &Path) -> anyhow::Result<usize> {
     Ok(figures.len())
 }
 
-fn write_whole(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
+/// Writes a file in one piece.
+pub(super) fn write_whole(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
     let write = || -> std::io::Result<()> {
         let mut file = AtomicWriteFile::open(path)?;
         file.write_all(contents)?;

@@ -22,7 +22,7 @@ use crate::commands::report::{REPORT, write_page};
 use crate::commands::stop::Rule;
 use crate::commands::{Exit, Failure, signals};
 use crate::driver::MODES;
-use crate::experiment::{Experiment, ServerSpec, Settings, words};
+use crate::experiment::{Experiment, Labels, ServerSpec, Settings, words};
 use crate::host::upload::Builds;
 use crate::plan::{CellId, Plan};
 use crate::protocol::{HostFacts, REVISION};
@@ -57,9 +57,17 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
         return Err(Failure::Wrong(anyhow!("every cell is excluded: there is nothing to run")));
     }
     let equipment = equipment(&loaded.experiment)?;
+    let labels = labels(&loaded.experiment, args)?;
     let unfinished = if args.fresh { None } else { unfinished(&args.results, file, &loaded, &plan, talk)? };
     let (kept, rule, finished, done) = match unfinished {
         Some(Unfinished { mut resumed, done, was_through }) => {
+            let before = resumed.state.last_session.as_ref().map(|session| &session.labels);
+            if let Some(before) = before.filter(|before| **before != labels) {
+                let note = format!(
+                    "note: this session is labelled {labels}, the one before {before}: run.json keeps both"
+                );
+                say(talk, &note);
+            }
             let rule = Rule::resumed(&plan, &resumed.state);
             let finished = std::mem::take(&mut resumed.state.progress);
             (Kept::Earlier(Box::new(resumed), was_through), rule, finished, done)
@@ -86,11 +94,21 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
         progress: Progress::new(bar, talk, &plan, done),
         rule,
         kept,
+        labels,
     };
     let past = |cell: CellId, repetition: u32| past(&finished.borrow(), cell, repetition);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let end = runtime.block_on(run::run(&plan, equipment, &past, &mut keeper, stopped));
     conclude(keeper, end)
+}
+
+/// The labels of the file, overridden by those of the command line.
+fn labels(experiment: &Experiment, args: &RunArgs) -> Result<Labels, Failure> {
+    let mut labels = experiment.run.labels.clone();
+    for (name, value) in &args.labels {
+        labels.set(name, value).map_err(|error| Failure::Wrong(error.into()))?;
+    }
+    Ok(labels)
 }
 
 /// What the run needs from the environment.
@@ -273,6 +291,7 @@ struct Keeper<'a> {
     progress: Progress,
     rule: Rule<'a>,
     kept: Kept,
+    labels: Labels,
 }
 
 /// Where a run is kept.
@@ -347,6 +366,7 @@ impl Keeper<'_> {
             file: Some(self.file.display().to_string()),
             drivers: self.drivers.clone(),
             servers: self.servers.clone(),
+            labels: self.labels.clone(),
         }
     }
 }

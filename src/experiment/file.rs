@@ -10,7 +10,7 @@ use super::forms::{At, Table};
 use super::given::{Constants, Factors};
 use super::values::{Password, PlacementForm, RepetitionsForm, Time, WarmupForm};
 use super::{Lifetime, LoadGenerator, Order};
-use crate::setting::Named;
+use crate::setting::{Named, Scalar};
 
 /// An experiment on ways of talking to Redis: what is varied, what is measured, and how the run is carried out.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -142,4 +142,6 @@ pub(super) struct Run {
     pub(super) retries: Option<At<u32>>,
     /// Whether the first cell is measured twice, as two cells, to see what the same differs by; false if absent.
     pub(super) control: Option<At<bool>>,
+    /// What this run is called in reports and comparisons, such as { commit = "1f3c9a2" }; `--label` sets more.
+    pub(super) labels: BTreeMap<String, At<Scalar>>,
 }

@@ -20,6 +20,7 @@ mod forms;
 mod given;
 pub(crate) mod grid;
 mod hosts;
+mod labels;
 mod matrix;
 mod misplaced;
 mod modes;
@@ -43,6 +44,7 @@ pub use crate::setting::{
 pub(crate) use crate::setting::{or_absent, words};
 pub use diagnose::{Diagnostics, Finding, Location};
 pub use hosts::{Address, HostSpec, Transport};
+pub use labels::{LabelError, Labels};
 pub use modes::{Absent, Builtin, BuiltinMode, BuiltinOption, LoadGenerator, ModeSpec, Threads};
 pub use parse::parse;
 pub use schema::schema;
@@ -146,6 +148,8 @@ pub struct RunSpec {
     pub retries: u32,
     /// Whether one cell has a twin: the same settings once more, as a cell of its own.
     pub control: bool,
+    /// What the owner of the run calls it. Changes nothing about the run.
+    pub labels: Labels,
 }
 
 /// How often every cell is executed.

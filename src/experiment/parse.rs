@@ -17,12 +17,9 @@ use super::read::{Document, read};
 use super::source::{Source, resolved_text};
 use super::tables::{Names, TablesOf, is_safe_name, rule_for};
 use super::values::{RepetitionsForm, Until};
-use super::{
-    Amount, Builtin, Experiment, Factor, HostPair, Link, Order, Own, Placement, Repetitions, RunSpec,
-    Settings, Split, Warmup, Workload,
-};
+use super::{Builtin, Experiment, Factor, Labels, Order, Repetitions, RunSpec, Settings};
+use crate::setting::Scalar;
 use crate::units::{Nanos, without_comma};
-use crate::workload::Kind;
 
 /// More tables than this are better written as lists.
 const MOST_MATRICES: usize = 200;
@@ -156,27 +153,7 @@ fn given_twice(findings: &mut Findings, file: &File, matrix: &Factors<true>) {
 /// The settings of every cell before any level is applied.
 fn base(findings: &mut Findings, file: &File, names: &Names<'_>) -> Base {
     let mut base = Base {
-        settings: Settings {
-            hosts: HostPair::same("local"),
-            server: "redis".to_owned(),
-            mode: String::new(),
-            workers: 1,
-            workload: Workload {
-                kind: Kind::SetGet,
-                amount: Amount::Operations(20_000),
-                value_bytes: None,
-                pipeline: 1,
-                rate: None,
-                verify: true,
-                split: Split::Even,
-                link: Link::Tcp,
-            },
-            server_args: None,
-            lifetime: None,
-            placement: Placement::Free,
-            warmup: Warmup::Duration(Nanos::from_millis(500)),
-            own: Own::defaults(),
-        },
+        settings: Settings::defaults(),
         levels: BTreeMap::new(),
         places: BTreeMap::new(),
         timeout: (Nanos::from_secs(60), None),
@@ -229,7 +206,18 @@ fn run(findings: &mut Findings, table: Option<&file::Run>) -> RunSpec {
             retries.value.min(MOST_RETRIES)
         }),
         control: table.control.as_ref().is_some_and(|control| control.value),
+        labels: labels(findings, &table.labels),
     }
+}
+
+fn labels(findings: &mut Findings, table: &BTreeMap<String, At<Scalar>>) -> Labels {
+    let mut labels = Labels::default();
+    for (name, value) in table {
+        if let Err(error) = labels.set(name, &value.value.to_string()) {
+            findings.error(&place(&value.span), error.to_string());
+        }
+    }
+    labels
 }
 
 /// A trial that failed so often will not succeed.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Cell, CellId, NeededServer, Plan, PlannedTrial};
 use crate::experiment::{
-    Amount, Axis, Exclude, Experiment, Factor, HostPair, HostSpec, Level, Lifetime, Link, Matrix, Order, Own,
-    Placement, Repetitions, RunSpec, ServerSpec, Settings, Split, Transport, Warmup, Workload,
+    Amount, Axis, Exclude, Experiment, Factor, HostPair, HostSpec, Labels, Level, Lifetime, Link, Matrix,
+    Order, Own, Placement, Repetitions, RunSpec, ServerSpec, Settings, Split, Transport, Warmup, Workload,
 };
 use crate::units::Nanos;
 use crate::workload::Kind;
@@ -63,6 +63,7 @@ fn experiment(matrices: Vec<Matrix>) -> Experiment {
             timeout: Nanos::from_secs(60),
             retries: 1,
             control: false,
+            labels: Labels::default(),
         },
     }
 }
@@ -215,6 +216,8 @@ fn identity_ignores_what_is_not_measured_and_sees_what_is() {
     let first = id(&before, &base());
 
     let mut run = before.clone();
+    let mut labels = Labels::default();
+    labels.set("commit", "1f3c9a2").unwrap();
     run.run = RunSpec {
         repetitions: Repetitions::Fixed(99),
         order: Order::Sequential,
@@ -222,6 +225,7 @@ fn identity_ignores_what_is_not_measured_and_sees_what_is() {
         timeout: Nanos::from_secs(1),
         retries: 9,
         control: true,
+        labels,
     };
     run.matrices.pop();
     assert_eq!(id(&run, &base()), first);

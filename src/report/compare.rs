@@ -9,7 +9,9 @@ use crate::analysis::doubt::{Doubt, TOLERATED};
 use crate::analysis::metric::Metric;
 use crate::analysis::pairs::SETTINGS;
 use crate::analysis::samples::Label;
+use crate::report::gate::outcome;
 use crate::report::numbers::ungrouped;
+use crate::report::sides::Sides;
 
 /// In place of a number that there is none of.
 const NONE: &str = "–";
@@ -17,11 +19,11 @@ const NONE: &str = "–";
 /// Columns that name a cell even where they do not vary.
 const ALWAYS: [&str; 2] = ["mode", "workers_asked"];
 
-/// The table for a terminal, with its notes; no colours.
+/// The table for a terminal, below the names of the sides and above its notes; no colours.
 #[must_use]
-pub fn text(comparison: &Comparison) -> String {
+pub fn text(comparison: &Comparison, sides: &Sides) -> String {
     let layout = Layout::of(comparison);
-    let mut text = String::new();
+    let mut text = sides.text();
     if !comparison.cells.is_empty() {
         let rule = LineStyle::none().fill('─').junction('─');
         let mut table = Table::new();
@@ -33,17 +35,18 @@ pub fn text(comparison: &Comparison) -> String {
         for (column, drawn) in layout.columns.iter().zip(table.column_iter_mut()) {
             drawn.set_cell_alignment(if column.number { CellAlignment::Right } else { CellAlignment::Left });
         }
-        text = format!("{}\n\n", table.trim_fmt());
+        text += &format!("{}\n\n", table.trim_fmt());
     }
     text + &layout.notes.join("\n") + "\n"
 }
 
-/// The same in Markdown.
+/// The same in Markdown, below what a limit makes of it, where there is one: a summary is read from its top.
 #[must_use]
-pub fn markdown(comparison: &Comparison) -> String {
+pub fn markdown(comparison: &Comparison, sides: &Sides, limit: Option<f64>) -> String {
     let layout = Layout::of(comparison);
     let line = |fields: Vec<String>| format!("| {} |\n", fields.join(" | "));
-    let mut text = String::new();
+    let outcome = limit.map(|limit| outcome(comparison, limit));
+    let mut text = outcome.unwrap_or_default() + &sides.markdown();
     if !comparison.cells.is_empty() {
         text += &line(layout.columns.iter().map(|column| column.name.clone()).collect());
         let rules = layout.columns.iter().map(|column| if column.number { "---:" } else { "---" });
@@ -171,11 +174,23 @@ impl Layout {
             row
         };
         Self {
-            rows: comparison.cells.iter().map(row).collect(),
+            rows: by_size(&comparison.cells).into_iter().map(row).collect(),
             columns,
             notes: notes(comparison, &settings),
         }
     }
+}
+
+/// In the order in which a reader wants them: first what differs, then everything else, and the largest effect first in each.
+/// Cells without a ratio come last; what is alike in all this keeps the order of its settings.
+fn by_size(cells: &[Compared]) -> Vec<&Compared> {
+    let mut cells: Vec<&Compared> = cells.iter().collect();
+    let size = |cell: &Compared| cell.ratio.map_or(f64::NEG_INFINITY, |ratio| ratio.ln().abs());
+    let differs = |cell: &Compared| matches!(cell.verdict, Verdict::Faster | Verdict::Slower);
+    cells.sort_by(|one, other| {
+        differs(other).cmp(&differs(one)).then_with(|| size(other).total_cmp(&size(one)))
+    });
+    cells
 }
 
 /// The columns that tell the cells apart, mode and workers last.

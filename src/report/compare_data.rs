@@ -9,6 +9,7 @@ use crate::analysis::metric::Metric;
 use crate::analysis::pairs::SETTINGS;
 use crate::analysis::samples::{Label, is_younger};
 use crate::report::compare::warnings;
+use crate::report::sides::Sides;
 
 /// Behind the columns of the cell: what was compared, and what came out.
 const RESULTS: [&str; 16] = [
@@ -123,6 +124,8 @@ const fn need(verdict: Verdict) -> Option<usize> {
 struct Document<'a> {
     metric: &'a str,
     factor: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sides: Option<Value>,
     family: usize,
     cells: Vec<Value>,
     only_in_base: Vec<Value>,
@@ -133,11 +136,11 @@ struct Document<'a> {
     may_be_slower_by_more: Option<Vec<Value>>,
 }
 
-/// One object: `cells`, cells that are in one side only, what is odd about what was read, and, where a limit was given,
+/// One object: what the `sides` are called, if they have names, `cells`, cells that are in one side only, what is odd about what was read, and, where a limit was given,
 /// which cells are slower by more than that, which could not be judged, and which pass although their intervals reach
 /// beyond it.
 #[must_use]
-pub fn json(comparison: &Comparison, remarks: &[String], limit: Option<f64>) -> String {
+pub fn json(comparison: &Comparison, sides: &Sides, remarks: &[String], limit: Option<f64>) -> String {
     let named = |labels: &[Label]| labels.iter().map(|label| label_json(label).into()).collect();
     let gate = limit.map(|limit| Gate::of(comparison, limit));
     let names = |cells: &[&Compared]| -> Vec<Value> {
@@ -153,6 +156,7 @@ pub fn json(comparison: &Comparison, remarks: &[String], limit: Option<f64>) -> 
     let document = Document {
         metric: comparison.metric.column(),
         factor: comparison.factor,
+        sides: (!sides.are_unnamed()).then(|| json!({ "base": sides.base, "new": sides.new })),
         family: comparison.family,
         cells: comparison.cells.iter().map(|cell| cell_json(cell, comparison.metric)).collect(),
         only_in_base: named(&comparison.only_base),

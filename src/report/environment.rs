@@ -25,6 +25,7 @@ pub fn environment(samples: &Samples, beside: &[Beside]) -> Vec<DataTable> {
             ("Ended", false),
             ("orchestrate", false),
             ("Seed", true),
+            ("Labels", false),
         ],
     );
     for run in &samples.runs {
@@ -48,12 +49,16 @@ pub fn environment(samples: &Samples, beside: &[Beside]) -> Vec<DataTable> {
                     text(ended),
                     text(version),
                     text(seed),
+                    labels_of(provenance),
                 ]
             }
-            None => vec![run.clone(), text(None), text(None), text(None), text(None), text(None)],
+            None => {
+                vec![run.clone(), text(None), text(None), text(None), text(None), text(None), String::new()]
+            }
         };
         runs.rows.push(row);
     }
+    let runs = runs.without_empty_columns();
 
     let mut machines = DataTable::new(
         "Machines",
@@ -127,6 +132,12 @@ pub fn environment(samples: &Samples, beside: &[Beside]) -> Vec<DataTable> {
         .into_iter()
         .filter(|table| !table.rows.is_empty())
         .collect()
+}
+
+/// What a run is called: a label has several values if its sessions were labelled differently.
+fn labels_of(provenance: &Provenance) -> String {
+    let one = |(name, values): (&String, &Vec<String>)| format!("{name}: {}", values.join(" → "));
+    provenance.labels().iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 /// How far the hosts are apart, where that was sampled.

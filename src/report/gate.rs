@@ -9,6 +9,30 @@ use crate::report::numbers::list;
 /// Cells that are named one by one.
 const NAMED: usize = 10;
 
+/// What a limit makes of a comparison, in Markdown: one line that says whether it was kept, and what is behind that.
+#[must_use]
+pub fn outcome(comparison: &Comparison, limit: f64) -> String {
+    let gate = Gate::of(comparison, limit);
+    let worse = worse_by_more(comparison);
+    let mut text = String::new();
+    if let Some(slower) = slower(comparison, &gate, limit) {
+        text += &format!("**Failed**: {slower}.\n\n");
+    }
+    if let Some(undecided) = undecided(comparison, &gate, limit) {
+        text += &format!(
+            "**Undecided**: {}\n\n",
+            undecided.replacen("\n  ", "\n\n- ", 1).replace("\n  ", "\n- ")
+        );
+    }
+    if text.is_empty() {
+        text += &format!("**Passed**: no cell was found to be {worse} than {}%.\n\n", limit * 100.0);
+    }
+    if let Some(note) = may_hide(comparison, &gate, limit) {
+        text += &format!("Note: {note}.\n\n");
+    }
+    text
+}
+
 /// What is slower than it may be.
 #[must_use]
 pub fn slower(comparison: &Comparison, gate: &Gate<'_>, limit: f64) -> Option<String> {

@@ -138,7 +138,7 @@ fn sentence(sentence: &Sentence) -> String {
 }
 
 /// Text in which nothing is markup.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

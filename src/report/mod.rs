@@ -30,6 +30,7 @@ pub mod palette;
 pub mod png;
 pub mod ranking;
 pub mod scale;
+pub mod sides;
 pub mod svg;
 pub mod terminal;
 pub mod trust;

@@ -1,10 +1,11 @@
 //! What lies beside the trials of a run: its question, its provenance, its latency quantiles. All of it may be missing,
 //! which is remarked and never an error.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use crate::experiment::Labels;
 use crate::results::provenance::Provenance;
 use crate::results::run_dir::EXPERIMENT;
 
@@ -40,6 +41,25 @@ pub struct Curve {
     pub points: Vec<(f64, f64)>,
     /// Latencies in the histogram.
     pub count: u64,
+}
+
+/// The labels of the runs that these tables of trials belong to: each name with its values. A run without a `run.json` has
+/// none, and neither has one of an earlier version.
+#[must_use]
+pub fn labels(tables: &[PathBuf]) -> BTreeMap<String, Vec<String>> {
+    // As little of the file as is needed: what a session says of its hosts and servers is large.
+    #[derive(serde::Deserialize)]
+    struct Run {
+        sessions: Vec<Session>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Session {
+        #[serde(default)]
+        labels: Labels,
+    }
+    let of = |table: &PathBuf| serde_json::from_slice(&fs::read(table.with_file_name("run.json")).ok()?).ok();
+    let runs: Vec<Run> = tables.iter().filter_map(of).collect();
+    Labels::together(runs.iter().flat_map(|run| &run.sessions).map(|session| &session.labels))
 }
 
 /// What lies in the directory of this `trials.csv`.

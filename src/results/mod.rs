@@ -2,7 +2,8 @@
 //!
 //! [`run_dir`] makes and finds directories, [`journal`] is appended to during the run, [`rebuild`] makes the tables
 //! ([`columns`], [`csv`], [`datapackage`]) and the [`provenance`] from it, [`progress`] and [`differences`] say whether
-//! and where to go on. [`read`] reads the tables of many runs for whoever analyses them.
+//! and where to go on. [`read`] reads the tables of many runs for whoever analyses them, and [`export`] writes what other
+//! tools read.
 
 pub mod beside;
 pub mod columns;
@@ -10,6 +11,7 @@ pub mod csv;
 pub mod datapackage;
 pub mod differences;
 pub mod error;
+pub mod export;
 pub mod journal;
 pub mod lock;
 mod outlying;
@@ -17,6 +19,7 @@ pub mod progress;
 pub mod provenance;
 pub mod read;
 pub mod rebuild;
+pub mod run_cells;
 pub mod run_dir;
 mod sampled;
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::experiment::Labels;
 use crate::protocol::{DriverFiles, HostFacts, ServerDescription};
 use crate::record::TrialRecord;
 use crate::results::journal::{Event, Heading};
@@ -47,6 +48,9 @@ pub struct Session {
     /// What servers were when the session began. Earlier versions did not write it down.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub servers: Vec<ServerDescribed>,
+    /// What whoever started the session calls it.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
 }
 
 /// What a server was when a session began.
@@ -183,6 +187,12 @@ impl Provenance {
             servers: BTreeSet::new(),
             clients: BTreeSet::new(),
         }
+    }
+
+    /// The labels of all sessions: each name with its values, in the order of the sessions.
+    #[must_use]
+    pub fn labels(&self) -> BTreeMap<String, Vec<String>> {
+        Labels::together(self.sessions.iter().map(|session| &session.labels))
     }
 
     /// Adds what an event tells.

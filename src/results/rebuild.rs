@@ -8,15 +8,12 @@
 use std::path::{Path, PathBuf};
 
 use atomic_write_file::AtomicWriteFile;
-use hdrhistogram::Histogram;
-use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::analysis::order;
 use crate::analysis::samples::Samples;
-use crate::analysis::summary::{CellAttempts, CellSummary, Cells};
-use crate::latency;
-use crate::record::{Flag, Status};
+use crate::analysis::summary::CellSummary;
+use crate::record::Flag;
 use crate::results::beside::Curve;
 use crate::results::columns::cells::{QuantileRow, latency_columns, summary_columns};
 use crate::results::columns::progress::PartRow;
@@ -24,9 +21,10 @@ use crate::results::columns::{Column, Context, progress, trials};
 use crate::results::csv::Table;
 use crate::results::datapackage;
 use crate::results::error::{ResultsError, failed};
-use crate::results::journal::{Event, Lookup, Reader, Span, Torn};
+use crate::results::journal::{Event, Reader, Torn};
 use crate::results::outlying::outlying;
 use crate::results::provenance::Provenance;
+use crate::results::run_cells::{Gathering, summaries};
 use crate::results::run_dir::{JOURNAL, write_whole};
 use crate::results::sampled::{Sampler, curves};
 
@@ -61,8 +59,7 @@ pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
 
     let outlying = outlying(&journal).map_err(failed("read", &journal))?;
     let mut stop_reason = None;
-    let mut cells = Cells::default();
-    let mut spans: Vec<Vec<Span>> = Vec::new();
+    let mut gathering = Gathering::default();
     let mut attempts = 0;
     let mut sampler = Sampler::new();
     let mut trials = Output::open(run.join("trials.csv"), trials::columns(), &context)?;
@@ -88,17 +85,13 @@ pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
         sampler.add(&context, &record);
         PartRow::of(&record).try_for_each(|row| parts.write(&row))?;
         attempts += 1;
-        let cell = cells.add(&record);
-        spans.resize_with(spans.len().max(cell + 1), Vec::new);
-        if record.status == Status::Ok {
-            spans[cell].push(entry.span);
-        }
+        gathering.add(&record, entry.span);
     }
     trials.finish()?;
     parts.finish()?;
 
     context.stop_reason = stop_reason;
-    let cells = cells.into_cells();
+    let (cells, spans) = gathering.into_parts();
     let mut cells = summaries(&journal, cells, spans)?;
     if let Some(session) = provenance.sessions.last() {
         order::sort(&mut cells, &session.modes);
@@ -115,33 +108,6 @@ pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
         sampler.finish(&context).map_err(|error| failed("read", &journal)(std::io::Error::other(error)))?;
     let curves = curves(&context, &cells);
     Ok(Rebuilt { cells, samples, curves, attempts, provenance, torn: reader.torn() })
-}
-
-/// The third pass.
-fn summaries(
-    journal: &Path,
-    cells: Vec<CellAttempts>,
-    spans: Vec<Vec<Span>>,
-) -> Result<Vec<CellSummary>, ResultsError> {
-    let lookup = Lookup::open(journal)?;
-    let cells = cells.into_par_iter().zip(spans);
-    cells.map(|(cell, spans)| Ok(cell.summarise(merged(&lookup, &spans)?.as_ref()))).collect()
-}
-
-/// All latencies of the trials in these lines; `None` if none of them has any.
-fn merged(lookup: &Lookup, spans: &[Span]) -> Result<Option<Histogram<u64>>, ResultsError> {
-    let mut merged: Option<Histogram<u64>> = None;
-    for &span in spans {
-        let Event::Trial(record) = lookup.event(span)? else { continue };
-        let Some(encoded) = record.measured.and_then(|measured| measured.latency) else { continue };
-        let latencies = latency::decode(&encoded).map_err(|source| ResultsError::Latency {
-            path: lookup.path().to_owned(),
-            trial: format!("{}-{}", record.cell, record.repetition),
-            source,
-        })?;
-        latency::merge(merged.get_or_insert_with(latency::empty), &latencies);
-    }
-    Ok(merged)
 }
 
 /// A table on its way into a run's directory, where it appears in one piece when it is finished.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Amount, HostPair, Lifetime, Link, Own, Placement, Split, Warmup};
+use crate::units::Nanos;
 use crate::workload::Kind;
 
 /// All that a trial is to do. Everything in it is a possible factor.
@@ -53,6 +54,32 @@ pub struct Workload {
 }
 
 impl Settings {
+    /// What is to be done where a file says nothing of it; the mode, which has no default, is empty.
+    #[must_use]
+    pub fn defaults() -> Self {
+        Self {
+            hosts: HostPair::same("local"),
+            server: "redis".to_owned(),
+            mode: String::new(),
+            workers: 1,
+            workload: Workload {
+                kind: Kind::SetGet,
+                amount: Amount::Operations(20_000),
+                value_bytes: None,
+                pipeline: 1,
+                rate: None,
+                verify: true,
+                split: Split::Even,
+                link: Link::Tcp,
+            },
+            server_args: None,
+            lifetime: None,
+            placement: Placement::Free,
+            warmup: Warmup::Duration(Nanos::from_millis(500)),
+            own: Own::defaults(),
+        }
+    }
+
     /// Leaves out what the workload does not have, and adds the defaults of what it has. To be called when all levels are
     /// applied, so that a default that is spelled out is the same cell.
     pub fn complete(&mut self) {

@@ -20,7 +20,8 @@ fn ten_times_slower_with_too_few_repetitions_does_not_pass() {
     let first = "error: 11 of 11 cells are undecided, and may be slower by more than 5%:\n  mode mode-00, workers 50: not \
                  enough repetitions (need n ≥ 6)\n";
     assert!(said.err.starts_with(first), "{}", said.err);
-    let last = "\n  and 1 more\n  measure them again, or pass --allow-undecided to let them pass\n";
+    let last =
+        "\n  and 1 more\n  measure with at least 6 repetitions, or pass --allow-undecided to let them pass\n";
     assert!(said.err.ends_with(last), "{}", said.err);
     // Those who accept that are told all the same.
     let said = gate(&base, &new, &["--allow-undecided"]);

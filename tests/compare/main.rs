@@ -11,6 +11,8 @@ mod disturbed;
 #[cfg(test)]
 mod gate;
 #[cfg(test)]
+mod shown;
+#[cfg(test)]
 mod tables;
 #[cfg(test)]
 mod verdicts;

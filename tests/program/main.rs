@@ -19,6 +19,8 @@ mod identity;
 #[cfg(target_os = "linux")]
 mod machines;
 #[cfg(test)]
+mod labels;
+#[cfg(test)]
 mod repetitions;
 #[cfg(test)]
 mod run;

@@ -2,6 +2,8 @@
 
 // Clippy takes helpers for part of the tests, where `unwrap` is fine, only below a `cfg(test)`.
 #[cfg(test)]
+mod export;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod first_block;

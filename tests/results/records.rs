@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use hdrhistogram::Histogram;
 use jiff::{SignedDuration, Timestamp};
-use orchestrate::experiment::{Amount, HostPair, Link, Own, Placement, Settings, Split, Warmup, Workload};
+use orchestrate::experiment::{
+    Amount, HostPair, Labels, Link, Own, Placement, Settings, Split, Warmup, Workload,
+};
 use orchestrate::latency;
 use orchestrate::protocol::{AppliedPlacement, CommandCounts, HostFacts, ServerCounts, ServerIdentity};
 use orchestrate::record::{ClientLabel, HostLabel, LinkKind, Measured, Status, TrialRecord};
@@ -156,6 +158,7 @@ pub(crate) fn session(run_id: &str, planned_trials: u64) -> Session {
         file: None,
         drivers: BTreeMap::new(),
         servers: Vec::new(),
+        labels: Labels::default(),
     }
 }
 

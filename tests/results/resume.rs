@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use jiff::SignedDuration;
 use orchestrate::analysis::order;
 use orchestrate::experiment::{
-    Amount, Axis, Experiment, Factor, HostPair, Level, Lifetime, Matrix, ModeSpec, Order, Repetitions,
-    RunSpec, ServerSpec,
+    Amount, Axis, Experiment, Factor, HostPair, Labels, Level, Lifetime, Matrix, ModeSpec, Order,
+    Repetitions, RunSpec, ServerSpec,
 };
 use orchestrate::record::Status;
 use orchestrate::results::ResultsError;
@@ -129,6 +129,7 @@ fn experiment() -> Experiment {
             timeout: Nanos::from_secs(60),
             retries: 1,
             control: false,
+            labels: Labels::default(),
         },
     }
 }
@@ -187,6 +188,8 @@ fn cells_that_join_or_leave_are_no_difference() {
 
 #[test]
 fn how_the_run_is_carried_out_is_no_difference() {
+    let mut labels = Labels::default();
+    labels.set("commit", "1f3c9a2").unwrap();
     let run = RunSpec {
         repetitions: Repetitions::Fixed(50),
         order: Order::Sequential,
@@ -194,6 +197,7 @@ fn how_the_run_is_carried_out_is_no_difference() {
         timeout: Nanos::from_secs(1),
         retries: 9,
         control: true,
+        labels,
     };
     assert_eq!(changes(|e| e.run = run), [""; 0]);
 }
