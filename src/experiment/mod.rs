@@ -1,6 +1,6 @@
 //! TOML text becomes an [`Experiment`]. Opens no file and starts nothing: parsing touches nothing but its input.
 //!
-//! `source` is the text, `read` turns it into the plain structs of `file` (whose settings are in `given`, by the list in
+//! `source` is the text (`shipped` what of it is inside this program), `read` turns it into the plain structs of `file` (whose settings are in `given`, by the list in
 //! [`crate::setting`], and whose richer values are in `forms`, `values` and `sweep`), `parse` says what they mean, with the help of `tables` (servers, hosts, modes), `axes`
 //! (levels) and `matrix`; `cells` and `grid` check what must hold of combinations. All of them note what is wrong in
 //! `diagnose` and go on. The types that everybody else uses are below.
@@ -27,6 +27,7 @@ mod read;
 mod schema;
 mod server_args;
 mod servers;
+pub mod shipped;
 mod source;
 mod sweep;
 mod tables;
@@ -46,7 +47,7 @@ pub use read::MOST_BYTES as MAX_FILE;
 pub use schema::schema;
 pub use server_args::data_directory;
 pub use servers::ServerSpec;
-pub use source::{Source, includes, resolved_text};
+pub use source::{Directory, Include, Source, includes, resolved_text};
 
 /// One experiment, checked and resolved: every name in it exists, every default is filled in.
 #[derive(Clone, Debug, PartialEq)]

@@ -25,6 +25,8 @@ mod run;
 #[cfg(test)]
 mod sandbox;
 #[cfg(test)]
+mod shipped;
+#[cfg(test)]
 #[cfg(target_os = "linux")]
 mod slurm;
 #[cfg(test)]
