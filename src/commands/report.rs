@@ -10,8 +10,8 @@ use rayon::prelude::*;
 
 use crate::cli::ReportArgs;
 use crate::commands::{Exit, Failure};
-use crate::report::model::Report;
-use crate::report::{self, draw, html, markdown, png};
+use crate::report::model::{Figure, Report};
+use crate::report::{self, draw, html, markdown};
 use crate::results::beside::beside;
 use crate::results::read;
 
@@ -36,7 +36,12 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
         let directory = directory.clone().unwrap_or_else(|| page.with_file_name("figures"));
         let written = write_figures(&report, &directory)?;
         if !args.markdown {
-            writeln!(out, "{}: {written} figures, each as SVG and PNG", directory.display())?;
+            let formats = if cfg!(feature = "png") {
+                "each as SVG and PNG"
+            } else {
+                "as SVG alone: this build lacks the cargo feature `png`"
+            };
+            writeln!(out, "{}: {written} figures, {formats}", directory.display())?;
         }
     }
     Ok(Exit::Complete)
@@ -73,14 +78,20 @@ fn write_page(report: &Report, path: &Path) -> anyhow::Result<()> {
 fn write_figures(report: &Report, directory: &Path) -> anyhow::Result<usize> {
     fs::create_dir_all(directory).with_context(|| format!("failed to create {}", directory.display()))?;
     let figures: Vec<_> = report.sections.iter().flat_map(|section| &section.figures).collect();
-    figures.par_iter().try_for_each(|figure| {
-        let svg = draw::article(figure);
-        let name = figure.id.strip_prefix("e-").unwrap_or(&figure.id);
-        write_whole(&directory.join(format!("{name}.svg")), svg.as_bytes())?;
-        let picture = png::png(&svg).with_context(|| format!("failed to draw {name}.png"))?;
-        write_whole(&directory.join(format!("{name}.png")), &picture)
-    })?;
+    figures.par_iter().try_for_each(|figure| write_figure(figure, directory))?;
     Ok(figures.len())
+}
+
+fn write_figure(figure: &Figure, directory: &Path) -> anyhow::Result<()> {
+    let svg = draw::article(figure);
+    let name = figure.id.strip_prefix("e-").unwrap_or(&figure.id);
+    write_whole(&directory.join(format!("{name}.svg")), svg.as_bytes())?;
+    #[cfg(feature = "png")]
+    {
+        let picture = report::png::png(&svg).with_context(|| format!("failed to draw {name}.png"))?;
+        write_whole(&directory.join(format!("{name}.png")), &picture)?;
+    }
+    Ok(())
 }
 
 fn write_whole(path: &Path, contents: &[u8]) -> anyhow::Result<()> {

@@ -20,6 +20,7 @@ pub mod notes;
 pub mod numbers;
 mod open_loop;
 pub mod palette;
+#[cfg(feature = "png")]
 pub mod png;
 pub mod scale;
 pub mod table;
