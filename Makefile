@@ -38,7 +38,11 @@ doc: ## build the documentation of the code
 install: ## install orchestrate for this user
 	$(ENV) cargo install --path . --locked
 
+dist: ## make wheels, archives and packages in dist/, and test those for this machine
+	$(ENV) scripts/dist
+	$(ENV) scripts/dist-test
+
 agents: ## build static programs that are brought to Linux hosts without orchestrate
 	$(ENV) scripts/agents
 
-.PHONY: help setup clients run test bench fmt lint doc install agents
+.PHONY: help setup clients run test bench fmt lint doc install dist agents
