@@ -46,7 +46,11 @@ site: ## build the documentation and the reports of results/ into target/site (n
 install: ## install orchestrate for this user
 	$(ENV) cargo install --path . --locked
 
+dist: ## make wheels, archives and packages in dist/, and test those for this machine
+	$(ENV) scripts/dist
+	$(ENV) scripts/dist-test
+
 agents: ## build static programs that are brought to Linux hosts without orchestrate
 	$(ENV) scripts/agents
 
-.PHONY: help setup clients run test bench fmt lint ci-example doc site install agents
+.PHONY: help setup clients run test bench fmt lint ci-example doc site install dist agents

@@ -77,7 +77,7 @@ fn a_python_program_that_spins_keeps_one_thread_busy_whatever_others_it_has() {
     let mut trial = trial("");
     let name = trial.trial.clone();
     let argv = ["python3", "-c", &python, &name].map(str::to_owned).to_vec();
-    trial.program = Program::Command { argv, directory: "/".to_owned() };
+    trial.program = Program::Command { argv, directory: "/".into() };
     agent.call(&trial).unwrap();
     let result = agent.call(&go(&trial)).unwrap();
     let busiest = result.busiest_thread_ns.unwrap();
@@ -241,8 +241,7 @@ fn a_driver_that_is_not_there_is_unsupported() {
     let tmp = tempfile::tempdir().unwrap();
     let mut agent = Agent::start(tmp.path());
     let mut trial = trial("");
-    trial.program =
-        Program::Command { argv: vec!["./no-such-driver".to_owned()], directory: "/usr".to_owned() };
+    trial.program = Program::Command { argv: vec!["./no-such-driver".to_owned()], directory: "/usr".into() };
     let error = agent.call(&trial).unwrap_err();
     assert_eq!(error.kind, AgentErrorKind::Unsupported);
     insta::assert_snapshot!(
@@ -260,7 +259,7 @@ fn a_relative_program_is_looked_up_where_its_file_is() {
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut agent = Agent::start(tmp.path());
     let mut trial = trial("");
-    let directory = tmp.path().to_str().unwrap().to_owned();
+    let directory = tmp.path().to_str().unwrap().into();
     trial.program = Program::Command { argv: vec!["./my-driver".to_owned()], directory };
     agent.call(&trial).unwrap();
     agent.call(&go(&trial)).unwrap();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use orchestrate::driver;
-use orchestrate::experiment::{self, Source, Warmup};
+use orchestrate::experiment::{self, Include, Source, Warmup, shipped};
 use orchestrate::protocol::{
     Call, DriverEvent, Endpoint, Go, Hello, Job, JobWorkload, Notice, PROTOCOL, Ping, Request, Response,
     ServerFill, ServerReset, ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo, TrialPrepare,
@@ -17,16 +17,19 @@ use orchestrate::results::columns::{Column, Kind, cells, progress, trials};
 #[test]
 fn every_toml_block_is_an_experiment() {
     let made_up = b"[mode.included]\ncommand = [\"client\"]\n";
-    let included = |path: &Path| {
-        let bytes = std::fs::read(root().join("docs").join(path)).unwrap_or_else(|_| made_up.to_vec());
-        Source { name: "included".to_owned(), directory: PathBuf::new(), bytes }
+    let included = |include: &Include| match include {
+        Include::File(path) => {
+            let bytes = std::fs::read(root().join("docs").join(path)).unwrap_or_else(|_| made_up.to_vec());
+            Source { name: "included".to_owned(), directory: PathBuf::new().into(), bytes }
+        }
+        Include::Builtin(name) => shipped::builtin(name).unwrap_or_else(|| panic!("builtin:{name}")),
     };
     for document in documents() {
         for block in blocks(&document, "toml") {
             let name = format!("{}:{}", document.path.display(), block.line);
-            let main = Source { name, directory: PathBuf::new(), bytes: completed(&block.text).into_bytes() };
-            let included: Vec<Source> =
-                experiment::includes(&main).iter().map(|path| included(path)).collect();
+            let bytes = completed(&block.text).into_bytes();
+            let main = Source { name, directory: PathBuf::new().into(), bytes };
+            let included: Vec<Source> = experiment::includes(&main).iter().map(included).collect();
             if let Err(diagnostics) = experiment::parse(&main, &included, &driver::BUILTIN) {
                 panic!("{diagnostics}");
             }

@@ -1,12 +1,13 @@
 //! What an experiment file may say, and what is said of one that is wrong.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use orchestrate::experiment::{
-    Absent, Amount, Builtin, BuiltinMode, Diagnostics, Experiment, Factor, Level, ServerSpec, Source, Split,
-    Threads, data_directory, includes, parse, resolved_text, schema,
+    Absent, Amount, Builtin, BuiltinMode, Diagnostics, Directory, Experiment, Factor, Include, Level,
+    ServerSpec, Source, Split, Threads, data_directory, includes, parse, resolved_text, schema, shipped,
 };
+use orchestrate::plan::Plan;
 use orchestrate::units::Nanos;
 use orchestrate::workload::Kind;
 use proptest::prelude::*;
@@ -43,7 +44,8 @@ const MODES: Builtin<'_> = Builtin {
 };
 
 fn source(name: &str, text: impl AsRef<[u8]>) -> Source {
-    Source { name: name.to_owned(), directory: PathBuf::from("/experiments"), bytes: text.as_ref().to_vec() }
+    let directory = PathBuf::from("/experiments").into();
+    Source { name: name.to_owned(), directory, bytes: text.as_ref().to_vec() }
 }
 
 fn read(text: &str) -> Result<Experiment, Diagnostics> {
@@ -79,14 +81,15 @@ fn complaint_with_include(main: &str, included: &str) -> String {
 // ------------------------------------------------------------------------------------------- what a file may say
 
 fn complete() -> (Source, Source) {
-    let python = Source { directory: PathBuf::from("/drivers"), ..source("../drivers/python.toml", PYTHON) };
+    let python =
+        Source { directory: PathBuf::from("/drivers").into(), ..source("../drivers/python.toml", PYTHON) };
     (source("experiments/sweep.toml", COMPLETE), python)
 }
 
 #[test]
 fn the_complete_example_is_read() {
     let (main, python) = complete();
-    assert_eq!(includes(&main), [PathBuf::from("/experiments/../drivers/python.toml")]);
+    assert_eq!(includes(&main), [Include::File("/experiments/../drivers/python.toml".into())]);
     let experiment = parse(&main, &[python], &MODES).unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
     insta::assert_debug_snapshot!(experiment);
 }
@@ -566,7 +569,7 @@ fn the_resolved_text_says_the_same_alone() {
         let mut alone =
             parse(&resolved, &[], &MODES).unwrap_or_else(|diagnostics| panic!("{text}\n{diagnostics}"));
         for mode in original.modes.values_mut().chain(alone.modes.values_mut()) {
-            mode.directory = PathBuf::new();
+            mode.directory = PathBuf::new().into();
         }
         assert_eq!(original, alone, "{text}");
     }
@@ -641,7 +644,7 @@ fn a_file_with_very_many_errors_is_answered_soon_and_shortly() {
 /// Nothing that is said of a file points outside of it, and all of it can be shown.
 fn holds_together(bytes: &[u8]) -> Result<(), TestCaseError> {
     let main = source("sweep.toml", bytes);
-    let _: Vec<PathBuf> = includes(&main);
+    let _: Vec<Include> = includes(&main);
     let _: String = resolved_text(&main, &[source("b.toml", bytes)]);
     for included in [vec![], vec![source("b.toml", bytes)]] {
         let Err(diagnostics) = parse(&main, &included, &MODES) else { continue };
@@ -695,5 +698,54 @@ fn a_mode_that_ships_but_is_not_included_names_its_file() {
         "name = \"x\"\n[workload]\noperations = 10\n[[matrix]]\nmodes = [\"py-sync\"]\nworkers = 1\n",
     );
     assert!(text.contains("mode `py-sync` is in a file that is not included"), "{text}");
-    assert!(text.contains("include = [\"PATH/drivers/python.toml\"]"), "{text}");
+    assert!(text.contains("include = [\"builtin:python\"]"), "{text}");
+}
+
+/// Cells with the modes `hiredis` and `redis-benchmark`, and where their files are.
+fn cells_with(included: &[Source]) -> (Vec<String>, Vec<Directory>) {
+    let main = source("x.toml", "name = 'x'\n[[matrix]]\nmodes = ['hiredis', 'redis-benchmark']\n");
+    let experiment = parse(&main, included, &MODES).unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
+    let cells = Plan::new(&experiment).cells().map(|cell| cell.id.to_string()).collect();
+    (cells, experiment.modes.into_values().map(|mode| mode.directory).collect())
+}
+
+#[test]
+fn a_built_in_file_gives_the_same_cells_as_the_file_that_it_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("drivers");
+    let file = |name: &str| source(name, std::fs::read(root.join(name)).unwrap());
+    let (of_files, _) = cells_with(&["c.toml", "load-generators.toml"].map(file));
+    let builtin = |name: &str| shipped::builtin(name).unwrap();
+    let (of_builtin, directories) = cells_with(&["c", "load-generators"].map(builtin));
+    assert_eq!(of_builtin, of_files);
+    assert_eq!(of_builtin.len(), 2);
+    assert!(directories.iter().all(|directory| *directory == Directory::Builtin), "{directories:?}");
+}
+
+#[test]
+fn a_built_in_file_is_included_by_its_name_and_kept_as_the_tables_in_it() {
+    let main = source(
+        "x.toml",
+        "name = 'x'\ninclude = ['builtin:c', './builtin:c']\n[[matrix]]\nmodes = 'hiredis'\n",
+    );
+    assert_eq!(
+        includes(&main),
+        [Include::Builtin("c".to_owned()), Include::File("/experiments/./builtin:c".into())]
+    );
+    let text = resolved_text(&main, &[shipped::builtin("c").unwrap()]);
+    assert!(text.contains("\n# included from builtin:c\n[mode.hiredis]\n"), "{text}");
+}
+
+#[test]
+fn a_built_in_file_that_does_not_exist_is_refused_with_those_that_do() {
+    let said = |include: &str| {
+        let main = format!("name = 'x'\ninclude = ['{include}']\n[[matrix]]\n");
+        Diagnostics::unknown_builtin(&source("x.toml", main), 0).to_string()
+    };
+    let missing = Diagnostics::missing_include(
+        &source("x.toml", "name = 'x'\ninclude = ['../drivers/python.toml']\n[[matrix]]\n"),
+        0,
+        "no such file or directory",
+    );
+    let said = [said("builtin:pyhton"), said("builtin:fortran"), missing.to_string()];
+    insta::assert_snapshot!(said.join("\n\n"));
 }

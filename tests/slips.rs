@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use orchestrate::driver::BUILTIN;
-use orchestrate::experiment::{Source, parse};
+use orchestrate::experiment::{Directory, Source, parse};
 
 const WORKLOAD: &str = "name = 'first'\n[workload]\noperations = 100\n";
 const MATRIX: &str = "[[matrix]]\nmodes = 'sync'\nworkers = 1\n";
@@ -12,8 +12,11 @@ const MATRIX: &str = "[[matrix]]\nmodes = 'sync'\nworkers = 1\n";
 fn complaints<T: AsRef<str>>(files: &[T]) -> String {
     let said = files.iter().map(|text| {
         let bytes = text.as_ref().as_bytes().to_vec();
-        let source =
-            Source { name: "first.toml".to_owned(), directory: PathBuf::from("/experiments"), bytes };
+        let source = Source {
+            name: "first.toml".to_owned(),
+            directory: Directory::Path(PathBuf::from("/experiments")),
+            bytes,
+        };
         parse(&source, &[], &BUILTIN).expect_err(text.as_ref()).to_string()
     });
     said.collect::<Vec<_>>().join("\n\n")

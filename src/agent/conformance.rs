@@ -23,6 +23,7 @@ use self::relay::relay;
 use super::driver::Driver;
 use super::outbox::Outbox;
 use crate::experiment::{Address, Factor, Level, Own, Warmup};
+use crate::host::programs::Programs;
 use crate::protocol::{
     AgentError, AgentErrorKind, DRIVER_PROTOCOLS, DriverEvent, Endpoint, FailureKind, Job, JobWorkload, Keys,
     Launch, MarkSpace, Program, Ready, ServerCounts, ServerFill, ServerReset, ServerSample, ServerStart,
@@ -50,13 +51,15 @@ const PROTECTED: &str = "protected";
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The driver.
-    pub program: Program,
+    pub program: Program<String>,
     /// The mode that it is asked for.
     pub mode: String,
     /// This program, for built-in drivers.
     pub builtin: PathBuf,
     /// The program of the server.
     pub server: String,
+    /// Where it is looked for.
+    pub programs: Programs,
     /// Where the server's directory goes.
     pub tmp: PathBuf,
     /// How long each step may take.
@@ -116,7 +119,7 @@ fn wrong<T>(what: impl Into<String>) -> Result<T, Stop> {
 pub async fn check(options: &Options, mut tell: impl FnMut(&str, &Verdict)) -> Result<(), AgentError> {
     let (outbox, writer) = Outbox::into(tokio::io::sink());
     tokio::task::spawn_local(writer);
-    let mut servers = Servers::new(options.tmp.clone());
+    let mut servers = Servers::new(options.tmp.clone(), options.programs.clone());
     let up = match start(&mut servers, options, OPEN, None).await {
         Ok(up) => up,
         Err(error) => {

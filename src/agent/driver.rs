@@ -91,7 +91,7 @@ impl Driver {
     /// `Unsupported` when there is no such program: trying again would be useless.
     pub(super) fn start(
         trial: &str,
-        program: &Program,
+        program: &Program<String>,
         builtin: &Path,
         environment: &BTreeMap<String, String>,
         cpus: Option<&[u32]>,
@@ -407,7 +407,7 @@ pub(super) fn excerpt(text: &str) -> String {
     excerpt
 }
 
-pub(super) fn command(program: &Program, builtin: &Path) -> Result<(String, Command), AgentError> {
+pub(super) fn command(program: &Program<String>, builtin: &Path) -> Result<(String, Command), AgentError> {
     match program {
         Program::BuiltIn => {
             let mut command = Command::new(builtin);
@@ -442,7 +442,7 @@ pub(super) fn in_directory(argv: &[String], directory: &str) -> Result<(String, 
     Ok((name.clone(), command))
 }
 
-fn cannot_start(name: &str, program: &Program, error: &io::Error) -> AgentError {
+fn cannot_start(name: &str, program: &Program<String>, error: &io::Error) -> AgentError {
     let place = match program {
         Program::Command { directory, .. } | Program::LoadGenerator { directory, .. } => {
             format!(" in {directory}")

@@ -34,11 +34,14 @@ use self::lines::Lines;
 use self::lock::HostLock;
 use self::outbox::Outbox;
 use self::trial::Trials;
+use crate::experiment::shipped;
+use crate::host::programs::Programs;
+use crate::host::shipped::Shipped;
 use crate::host::{child, facts};
 use crate::protocol::{
-    AgentError, AgentErrorKind, Call, Hello, HostFacts, MAX_LINE, ModePrepare, Outcome, PROTOCOL, PathProbe,
-    Ping, Request, Response, ServerDescribe, ServerFill, ServerPlace, ServerReset, ServerSample, ServerStart,
-    ServerStop, TrialAbort, TrialGo, TrialPrepare, Welcome,
+    AgentError, AgentErrorKind, Call, DriverDirectory, Hello, HostFacts, MAX_LINE, ModePrepare, Outcome,
+    PROTOCOL, PathProbe, Ping, Request, Response, ServerDescribe, ServerFill, ServerPlace, ServerReset,
+    ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo, TrialPrepare, Welcome,
 };
 use crate::server::{self, Servers};
 
@@ -58,6 +61,15 @@ pub struct Options {
     pub environment: BTreeMap<String, String>,
     /// Where programs are looked for: directories separated by colons, as in the variable PATH.
     pub path: OsString,
+    /// Where the driver files inside this program are unpacked, if there is such a place.
+    pub cache: Option<PathBuf>,
+}
+
+impl Options {
+    /// Where programs are on this host.
+    fn programs(&self) -> Programs {
+        Programs::new(self.path.clone(), self.driver_program.clone())
+    }
 }
 
 /// Serves over standard input and output until it is over.
@@ -134,13 +146,15 @@ struct Agent {
     lock: RefCell<Option<HostLock>>,
     servers: Rc<Mutex<Servers>>,
     trials: Trials,
+    shipped: Shipped,
 }
 
 impl Agent {
     fn new(options: Options, outbox: Outbox) -> Self {
-        let servers = Rc::new(Mutex::new(Servers::new(options.tmp.clone())));
+        let servers = Rc::new(Mutex::new(Servers::new(options.tmp.clone(), options.programs())));
         let trials = Trials::new(options.driver_program.clone(), Rc::clone(&servers), outbox.clone());
         Self {
+            shipped: Shipped::new(options.cache.clone()),
             options,
             outbox,
             greeted: Cell::new(false),
@@ -216,10 +230,10 @@ impl Agent {
                     .await
             }
             ServerDescribe::NAME => {
-                let path = &self.options.path;
-                on(args, |call: ServerDescribe| async move {
-                    self.servers.lock().await.describe(&call, path).await
-                })
+                on(
+                    args,
+                    |call: ServerDescribe| async move { self.servers.lock().await.describe(&call).await },
+                )
                 .await
             }
             ServerPlace::NAME => on(args, |call: ServerPlace| self.trials.place_server(call)).await,
@@ -240,12 +254,41 @@ impl Agent {
             PathProbe::NAME => on(args, server::round_trip).await,
             ModePrepare::NAME => {
                 let (path, outbox) = (&self.options.path, self.outbox.clone());
-                on(args, |call: ModePrepare| prepare::prepare(call, path, outbox)).await
+                on(args, |call: ModePrepare| async move {
+                    let program = call.program.locate(|directory| self.directory(directory))?;
+                    prepare::prepare(&call.mode, &program, &call.prepare, call.timeout, path, outbox).await
+                })
+                .await
             }
-            TrialPrepare::NAME => on(args, |call: TrialPrepare| self.trials.prepare(call)).await,
+            TrialPrepare::NAME => {
+                on(args, |call: TrialPrepare| async move {
+                    let program = call.program.clone().locate(|directory| self.directory(directory))?;
+                    self.trials.prepare(call, &program).await
+                })
+                .await
+            }
             TrialGo::NAME => on(args, |call: TrialGo| self.trials.go(call)).await,
             TrialAbort::NAME => on(args, |call: TrialAbort| self.trials.abort(call)).await,
             _ => Err(protocol(format!("this agent knows no call `{name}`"))),
+        }
+    }
+
+    /// Where the files of a driver are here.
+    fn directory(&self, directory: DriverDirectory) -> Result<String, AgentError> {
+        let unsupported = |message| AgentError::new(AgentErrorKind::Unsupported, message);
+        match directory {
+            DriverDirectory::Path(path) => Ok(path),
+            DriverDirectory::Builtin { builtin } if builtin == shipped::identity() => {
+                let unpacked = self.shipped.directory();
+                unpacked
+                    .map(|directory| directory.display().to_string())
+                    .map_err(|error| unsupported(error.to_string()))
+            }
+            DriverDirectory::Builtin { .. } => Err(unsupported(
+                "the built-in drivers of the program on this host are not those of the one that runs the experiment: \
+                 install the same build on both"
+                    .to_owned(),
+            )),
         }
     }
 

@@ -14,7 +14,8 @@ use super::stderr::Stderr;
 use crate::experiment::words;
 use crate::host::child::{self, Child};
 use crate::host::programs;
-use crate::protocol::{AgentError, AgentErrorKind, DriverFiles, ModePrepare, Program};
+use crate::protocol::{AgentError, AgentErrorKind, DriverFiles, Program};
+use crate::units::Nanos;
 
 /// Runs what prepares a mode, looks for the program of its driver on `path`, as a shell would, and says what the driver
 /// is made of; nothing of a built-in one, which is this program.
@@ -22,27 +23,29 @@ use crate::protocol::{AgentError, AgentErrorKind, DriverFiles, ModePrepare, Prog
 /// # Errors
 /// With what was tried and its last words. What was started is dead then, with its process group.
 pub(super) async fn prepare(
-    call: ModePrepare,
+    mode: &str,
+    program: &Program<String>,
+    prepare: &[String],
+    within: Nanos,
     path: &OsStr,
     outbox: Outbox,
 ) -> Result<Option<DriverFiles>, AgentError> {
-    let (Program::Command { argv, directory } | Program::LoadGenerator { argv, directory, .. }) =
-        &call.program
+    let (Program::Command { argv, directory } | Program::LoadGenerator { argv, directory, .. }) = program
     else {
         return Ok(None);
     };
-    if !call.prepare.is_empty() {
-        let (name, mut command) = in_directory(&call.prepare, directory)?;
-        command.args(&call.prepare[1..]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let shown = words(&call.prepare);
+    if !prepare.is_empty() {
+        let (name, mut command) = in_directory(prepare, directory)?;
+        command.args(&prepare[1..]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let shown = words(prepare);
         let failed = |kind, what: String| AgentError::new(kind, format!("`{shown}` in {directory} {what}"));
         let mut child = Child::spawn(&mut command, None).map_err(|error| {
             failed(AgentErrorKind::Unsupported, format!("cannot be started: `{name}`: {error}"))
         })?;
-        let what = format!("preparing {}", call.mode);
+        let what = format!("preparing {mode}");
         let [stdout, stderr] = follow(&mut child, &what, &outbox)
             .map_err(|error| failed(AgentErrorKind::Failed, format!("cannot be followed: {error}")))?;
-        let in_time = timeout(call.timeout.duration(), child.exited()).await.is_ok();
+        let in_time = timeout(within.duration(), child.exited()).await.is_ok();
         let ended = child.end();
         child::end_orphans();
         let words = [stderr.last_line().await, stdout.last_line().await];
@@ -50,7 +53,7 @@ pub(super) async fn prepare(
         let last = last.map_or_else(String::new, |line| format!("; its last words: {}", excerpt(&line)));
         match ended {
             _ if !in_time => {
-                let what = format!("did not end within {}{last}", call.timeout);
+                let what = format!("did not end within {within}{last}");
                 return Err(failed(AgentErrorKind::TimedOut, what));
             }
             Ok(ended) if ended.status.success() => {}

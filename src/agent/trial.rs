@@ -12,8 +12,8 @@ use super::outbox::Outbox;
 use crate::experiment::Placement;
 use crate::host::placement::{self, Sides, Topology};
 use crate::protocol::{
-    AgentError, AgentErrorKind, AppliedPlacement, ServerPlace, TrialAbort, TrialGo, TrialPrepare, TrialReady,
-    TrialResult,
+    AgentError, AgentErrorKind, AppliedPlacement, Program, ServerPlace, TrialAbort, TrialGo, TrialPrepare,
+    TrialReady, TrialResult,
 };
 use crate::server::Servers;
 
@@ -51,14 +51,18 @@ impl Trials {
     }
 
     /// Places and starts a driver, and brings it to `ready`.
-    pub(super) async fn prepare(&self, call: TrialPrepare) -> Result<TrialReady, AgentError> {
+    pub(super) async fn prepare(
+        &self,
+        call: TrialPrepare,
+        program: &Program<String>,
+    ) -> Result<TrialReady, AgentError> {
         let work = self.begin(&call.trial, call.server_key.clone())?;
         let bring_up = async {
             let (placement, cpus) = self.place(&call).await?;
             let builtin = &self.driver_program;
             let driver = Driver::start(
                 &call.trial,
-                &call.program,
+                program,
                 builtin,
                 &call.environment,
                 cpus.as_deref(),

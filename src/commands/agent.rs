@@ -1,5 +1,7 @@
 //! `orchestrate agent`: serves on this host until its input ends. A coordinator starts it.
 
+use std::path::PathBuf;
+
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::agent::{self, Options};
@@ -25,7 +27,14 @@ pub(super) fn agent(args: AgentArgs) -> Result<Exit, Failure> {
         tmp,
         environment,
         path,
+        cache: cache(),
     })
     .map_err(|error| Failure::Unavailable(anyhow::anyhow!("{error}")))?;
     Ok(Exit::Complete)
+}
+
+/// Where this user's programs keep what can be made again. A relative path is invalid (XDG Base Directory Specification).
+pub(super) fn cache() -> Option<PathBuf> {
+    let directory = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    directory("XDG_CACHE_HOME").or_else(|| Some(directory("HOME")?.join(".cache")))
 }

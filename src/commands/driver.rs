@@ -13,6 +13,7 @@ use crate::cli::{DriverArgs, DriverCheckArgs, DriverCommand};
 use crate::commands::{Exit, Failure};
 use crate::driver::{serve, serve_generator};
 use crate::host::child;
+use crate::host::programs::Programs;
 use crate::protocol::Program;
 
 /// A trial in a built-in mode.
@@ -38,6 +39,7 @@ fn check(args: &DriverCheckArgs) -> Result<Exit, Failure> {
         },
         mode: args.mode.clone(),
         builtin: std::env::current_exe()?,
+        programs: Programs::new(std::env::var_os("PATH").unwrap_or_default(), std::env::current_exe()?),
         server: args.server.clone(),
         tmp: std::env::temp_dir(),
         within: Duration::from_secs(args.timeout),

@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use crate::commands::Failure;
 use crate::driver;
-use crate::experiment::{self, Experiment, MAX_FILE, Source};
+use crate::experiment::{self, Diagnostics, Experiment, Include, MAX_FILE, Source, shipped};
 use crate::results::run_dir::EXPERIMENT;
 
 /// An experiment and the one self-contained text that says it.
@@ -23,13 +23,15 @@ pub(super) fn load(file: &Path) -> Result<Loaded, Failure> {
         .with_context(|| format!("failed to read the experiment file `{}`", file.display()))
         .map_err(Failure::Wrong)?;
     let mut included = Vec::new();
-    for (index, path) in experiment::includes(&main).iter().enumerate() {
-        match read(path) {
-            Ok(source) => included.push(source),
-            Err(error) => {
-                return Err(experiment::Diagnostics::missing_include(&main, index, &error.to_string()).into());
+    for (index, include) in experiment::includes(&main).iter().enumerate() {
+        included.push(match include {
+            Include::File(path) => {
+                read(path).map_err(|error| Diagnostics::missing_include(&main, index, &error.to_string()))?
             }
-        }
+            Include::Builtin(name) => {
+                shipped::builtin(name).ok_or_else(|| Diagnostics::unknown_builtin(&main, index))?
+            }
+        });
     }
     let experiment = experiment::parse(&main, &included, &driver::BUILTIN)?;
     Ok(Loaded { experiment, text: experiment::resolved_text(&main, &included) })
@@ -41,7 +43,7 @@ fn read(path: &Path) -> io::Result<Source> {
     File::open(path)?.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes)?;
     // Commands in a file are looked up from its directory, wherever the program is started.
     let directory = std::path::absolute(path)?.parent().unwrap_or(Path::new("/")).to_owned();
-    Ok(Source { name: path.display().to_string(), directory, bytes })
+    Ok(Source { name: path.display().to_string(), directory: directory.into(), bytes })
 }
 
 /// The experiment that an earlier run was made from; `None` if this version cannot read it.

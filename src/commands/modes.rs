@@ -9,7 +9,7 @@ use crate::cli::ModesArgs;
 use crate::commands::load::load;
 use crate::commands::{Exit, Failure};
 use crate::driver::{BUILTIN, MODES};
-use crate::experiment::Absent;
+use crate::experiment::{Absent, shipped};
 use crate::workload::Kind;
 
 /// What is said of a mode. `None`: only its driver knows.
@@ -58,6 +58,10 @@ pub(super) fn modes(args: &ModesArgs) -> Result<Exit, Failure> {
         writeln!(out)?;
     } else {
         writeln!(out, "{}", table(&rows))?;
+        writeln!(out, "\nModes in files inside this program, which an experiment includes at its top:")?;
+        for (include, modes) in shipped::includes() {
+            writeln!(out, "  {:<39} {}", format!("include = [\"{include}\"]"), modes.join(", "))?;
+        }
         for Absent { feature, modes } in BUILTIN.absent {
             writeln!(out, "\nnot in this build: {} (build it with --features {feature})", modes.join(", "))?;
         }

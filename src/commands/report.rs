@@ -12,7 +12,7 @@ use crate::cli::ReportArgs;
 use crate::commands::{Exit, Failure};
 use crate::report::model::{Figure, Report, Section};
 use crate::report::svg::article;
-use crate::report::{self, html, markdown, png};
+use crate::report::{self, html, markdown};
 use crate::results::beside::beside;
 use crate::results::read;
 
@@ -37,7 +37,12 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
         let directory = directory.clone().unwrap_or_else(|| page.with_file_name("figures"));
         let written = write_figures(&report, &directory)?;
         if !args.markdown {
-            writeln!(out, "{}: {written} figures, each as SVG and PNG", directory.display())?;
+            let formats = if cfg!(feature = "png") {
+                "each as SVG and PNG"
+            } else {
+                "as SVG alone: this build lacks the cargo feature `png`"
+            };
+            writeln!(out, "{}: {written} figures, {formats}", directory.display())?;
         }
     }
     Ok(Exit::Complete)
@@ -69,14 +74,20 @@ fn write_figures(report: &Report, directory: &Path) -> anyhow::Result<usize> {
         .iter()
         .flat_map(|section| section.figures().map(move |figure| (figure, section)))
         .collect();
-    figures.par_iter().try_for_each(|(figure, section)| {
-        let svg = article(figure, &section.glance.key, &section.footer);
-        let name = figure.id.strip_prefix("e-").unwrap_or(&figure.id);
-        write_whole(&directory.join(format!("{name}.svg")), svg.as_bytes())?;
-        let picture = png::png(&svg).with_context(|| format!("failed to draw {name}.png"))?;
-        write_whole(&directory.join(format!("{name}.png")), &picture)
-    })?;
+    figures.par_iter().try_for_each(|(figure, section)| write_figure(figure, section, directory))?;
     Ok(figures.len())
+}
+
+fn write_figure(figure: &Figure, section: &Section, directory: &Path) -> anyhow::Result<()> {
+    let svg = article(figure, &section.glance.key, &section.footer);
+    let name = figure.id.strip_prefix("e-").unwrap_or(&figure.id);
+    write_whole(&directory.join(format!("{name}.svg")), svg.as_bytes())?;
+    #[cfg(feature = "png")]
+    {
+        let picture = report::png::png(&svg).with_context(|| format!("failed to draw {name}.png"))?;
+        write_whole(&directory.join(format!("{name}.png")), &picture)?;
+    }
+    Ok(())
 }
 
 /// Writes a file in one piece.

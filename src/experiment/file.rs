@@ -21,7 +21,8 @@ pub(super) struct File {
     pub(super) name: Option<At<String>>,
     /// What the experiment is to answer; shown in the report.
     pub(super) question: Option<At<String>>,
-    /// Files with more `[mode.*]`, `[server.*]` and `[host.*]` tables; paths relative to this file.
+    /// Files with more `[mode.*]`, `[server.*]` and `[host.*]` tables; paths relative to this file, or
+    /// `builtin:NAME` for one inside the program.
     pub(super) include: Option<At<Vec<At<String>>>>,
     /// What every trial does, where no matrix says otherwise.
     pub(super) workload: Option<At<Table<Constants>>>,

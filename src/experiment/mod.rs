@@ -1,6 +1,7 @@
 //! TOML text becomes an [`Experiment`]. Opens no file and starts nothing: parsing touches nothing but its input.
 //!
-//! `source` is the text, `syntax` makes a TOML tree of it and `read` turns that into the plain structs of `file` (whose settings are in `given`, by the list in
+//! `source` is the text (`shipped` what of it is inside this program), `syntax` makes a TOML tree of it and `read` turns that into
+//! the plain structs of `file` (whose settings are in `given`, by the list in
 //! [`crate::setting`], and whose richer values are in `forms`, `values` and `sweep`), `parse` says what they mean, with the help of `tables` (servers, hosts, modes), `axes`
 //! (levels) and `matrix`; `cells` and `grid` check what must hold of combinations. All of them note what is wrong in
 //! `diagnose` and go on. The types that everybody else uses are below.
@@ -30,6 +31,7 @@ mod schema;
 mod secrets;
 mod server_args;
 mod servers;
+pub mod shipped;
 mod source;
 mod sweep;
 mod syntax;
@@ -50,7 +52,7 @@ pub use parse::parse;
 pub use schema::schema;
 pub use server_args::data_directory;
 pub use servers::ServerSpec;
-pub use source::{Source, includes, resolved_text};
+pub use source::{Directory, Include, Source, includes, resolved_text};
 pub use syntax::MOST_BYTES as MAX_FILE;
 
 /// One experiment, checked and resolved: every name in it exists, every default is filled in.

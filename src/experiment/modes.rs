@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::source::Directory;
 use crate::setting::{Named, Scalar};
 use crate::workload::Kind;
 
@@ -97,25 +98,6 @@ pub struct Absent {
     pub modes: &'static [&'static str],
 }
 
-/// The files in `drivers` that come with this program. Each table in them begins with a line of its own, `[mode.NAME]`.
-const SHIPPED: [(&str, &str); 8] = [
-    ("broker.toml", include_str!("../../drivers/broker.toml")),
-    ("c.toml", include_str!("../../drivers/c.toml")),
-    ("go.toml", include_str!("../../drivers/go.toml")),
-    ("load-generators.toml", include_str!("../../drivers/load-generators.toml")),
-    ("node.toml", include_str!("../../drivers/node.toml")),
-    ("php.toml", include_str!("../../drivers/php.toml")),
-    ("python.toml", include_str!("../../drivers/python.toml")),
-    ("ruby.toml", include_str!("../../drivers/ruby.toml")),
-];
-
-/// The file in `drivers` that has a mode of this name, if one has.
-#[must_use]
-pub(super) fn shipped_in(name: &str) -> Option<&'static str> {
-    let header = format!("[mode.{name}]");
-    SHIPPED.iter().find(|(_, text)| text.lines().any(|line| line.trim() == header)).map(|(file, _)| *file)
-}
-
 /// How many threads of a client do the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threads {
@@ -166,7 +148,7 @@ pub struct ModeSpec {
     pub optional: bool,
     /// The directory of the file that names the mode.
     #[serde(skip)]
-    pub directory: std::path::PathBuf,
+    pub directory: Directory,
 }
 
 impl ModeSpec {
@@ -229,7 +211,7 @@ mod tests {
     fn a_redis_benchmark_has_one_thread_unless_its_command_asks_for_more() {
         let threads = |load_generator, command: &[&str]| {
             let command = command.iter().map(|&word| word.to_owned()).collect();
-            let directory = std::path::PathBuf::new();
+            let directory = std::path::PathBuf::new().into();
             let workloads = vec![Kind::SetGet];
             let mode = ModeSpec {
                 options: Named::default(),
@@ -248,23 +230,5 @@ mod tests {
         assert_eq!(threads(generator, &["redis-benchmark", "--threads", "4"]), None);
         assert_eq!(threads(Some(LoadGenerator::Memtier), &["memtier_benchmark"]), None);
         assert_eq!(threads(None, &["./my_client.py"]), None);
-    }
-
-    #[test]
-    fn every_file_that_ships_is_known_with_all_of_its_modes() {
-        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/drivers");
-        let mut modes = 0;
-        for entry in std::fs::read_dir(directory).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                let file: toml::Table = std::fs::read_to_string(&path).unwrap().parse().unwrap();
-                for name in file["mode"].as_table().unwrap().keys() {
-                    assert_eq!(shipped_in(name), path.file_name().unwrap().to_str(), "{name}");
-                    modes += 1;
-                }
-            }
-        }
-        assert!(modes > 20, "only {modes} modes were found");
-        assert_eq!(shipped_in("sync"), None);
     }
 }

@@ -1,13 +1,15 @@
 //! Experiment files as text: what they include, and one text that stands for all of them. Reads no file; that is the
 //! caller's part.
 
+use std::ffi::OsStr;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnose::{Diagnostics, Findings, Place};
+use super::diagnose::{Diagnostics, Findings, Place, closest};
+use super::shipped;
 
 /// The tables that an included file may hold.
 pub(super) const FAMILIES: [&str; 3] = ["mode", "server", "host"];
@@ -18,17 +20,56 @@ pub struct Source {
     /// The file as messages show it.
     pub name: String,
     /// What relative paths in it are relative to.
-    pub directory: PathBuf,
+    pub directory: Directory,
     /// All of it.
     pub bytes: Vec<u8>,
 }
 
-/// The files that an experiment file includes, in its order, joined to its directory. Empty if the file cannot be
-/// read as TOML: [`super::parse`] then says why.
+/// What relative paths in a file are relative to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Directory {
+    /// A directory of this machine, and of every host that uses what the file names.
+    Path(PathBuf),
+    /// The driver files inside this program, wherever a host has unpacked them.
+    Builtin,
+}
+
+impl From<PathBuf> for Directory {
+    fn from(path: PathBuf) -> Self {
+        Self::Path(path)
+    }
+}
+
+impl Directory {
+    /// A path that is named in a file there.
+    fn join(&self, path: &str) -> PathBuf {
+        match self {
+            Self::Path(directory) => directory.join(path),
+            // No file in there includes anything.
+            Self::Builtin => path.into(),
+        }
+    }
+}
+
+/// What an experiment file includes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Include {
+    /// A file, joined to the directory of the experiment file.
+    File(PathBuf),
+    /// One inside this program, by its name after `builtin:`.
+    Builtin(String),
+}
+
+/// The files that an experiment file includes, in its order. Empty if the file cannot be read as TOML: [`super::parse`]
+/// then says why.
 #[must_use]
-pub fn includes(main: &Source) -> Vec<PathBuf> {
+pub fn includes(main: &Source) -> Vec<Include> {
     let Some((_, table)) = readable(main) else { return Vec::new() };
-    include_list(&table).into_iter().map(|(_, path)| main.directory.join(path)).collect()
+    let include = |(_, path): (_, String)| match path.strip_prefix(shipped::PREFIX) {
+        Some(name) => Include::Builtin(name.to_owned()),
+        None => Include::File(main.directory.join(&path)),
+    };
+    include_list(&table).into_iter().map(include).collect()
 }
 
 impl Diagnostics {
@@ -38,11 +79,41 @@ impl Diagnostics {
         let mut findings = Findings::new([main]);
         let include = readable(main).and_then(|(_, table)| include_list(&table).into_iter().nth(index));
         match include {
-            Some((span, path)) => findings
-                .error(&Place { source: 0, span }, format!("cannot read the included file `{path}`: {why}"))
-                .help("paths are relative to the directory of the file that includes them"),
+            Some((span, path)) => {
+                let name = Path::new(&path).file_stem().and_then(OsStr::to_str).unwrap_or_default();
+                let shipped = shipped::tables().find(|(known, _)| *known == name);
+                let help = "paths are relative to the directory of the file that includes them";
+                findings
+                    .error(
+                        &Place { source: 0, span },
+                        format!("cannot read the included file `{path}`: {why}"),
+                    )
+                    .help(match shipped {
+                        Some(_) => {
+                            format!("{help}; the drivers inside this program are `{}{name}`", shipped::PREFIX)
+                        }
+                        None => help.to_owned(),
+                    })
+            }
             None => findings.error_in(0, format!("cannot read an included file: {why}")),
         };
+        findings.into_result().expect_err("a finding was noted")
+    }
+
+    /// Says that this program has no such file; `index` counts [`includes`].
+    #[must_use]
+    pub fn unknown_builtin(main: &Source, index: usize) -> Self {
+        let mut findings = Findings::new([main]);
+        let include = readable(main).and_then(|(_, table)| include_list(&table).into_iter().nth(index));
+        let (span, path) = include.unwrap_or_default();
+        let names = shipped::tables().map(|(name, _)| name);
+        let full = |name| format!("`{}{name}`", shipped::PREFIX);
+        let meant = closest(path.strip_prefix(shipped::PREFIX).unwrap_or(&path), names.clone());
+        let help = match meant {
+            Some(name) => format!("did you mean {}?", full(name)),
+            None => format!("the built-in files are {}", names.map(full).collect::<Vec<_>>().join(", ")),
+        };
+        findings.error(&Place { source: 0, span }, format!("there is no built-in file `{path}`")).help(help);
         findings.into_result().expect_err("a finding was noted")
     }
 }

@@ -1,7 +1,6 @@
 //! The named tables of an experiment and of what it includes: servers, hosts and modes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use super::axes::placement;
 use super::diagnose::{Findings, Place, suggest};
@@ -9,7 +8,7 @@ use super::file::{self, TransportWord};
 use super::forms::{At, Table};
 use super::read::Damage;
 use super::server_args::check_args;
-use super::{Address, Builtin, HostSpec, Lifetime, ModeSpec, ServerSpec, Transport};
+use super::{Address, Builtin, Directory, HostSpec, Lifetime, ModeSpec, ServerSpec, Transport, shipped};
 use crate::setting::Named;
 use crate::workload::Kind;
 
@@ -37,7 +36,7 @@ pub(super) fn rule_for(name: &str) -> String {
 pub(super) struct TablesOf<'a> {
     /// The number of the file in the findings' texts.
     pub(super) source: usize,
-    pub(super) directory: &'a Path,
+    pub(super) directory: &'a Directory,
     pub(super) damage: &'a Damage,
     pub(super) servers: &'a BTreeMap<String, At<Table<file::Server>>>,
     pub(super) hosts: &'a BTreeMap<String, At<Table<file::Host>>>,
@@ -200,10 +199,10 @@ impl<'a> Names<'a> {
                 .help(format!("build it with `--features {feature}`"));
             return false;
         }
-        if let Some(file) = super::modes::shipped_in(name).filter(|_| family == Family::Mode) {
-            findings.error(place, format!("mode `{name}` is in a file that is not included")).help(format!(
-                "include `drivers/{file}` of orchestrate's source directory: `include = [\"PATH/drivers/{file}\"]`"
-            ));
+        if let Some(file) = shipped::shipped_in(name).filter(|_| family == Family::Mode) {
+            findings
+                .error(place, format!("mode `{name}` is in a file that is not included"))
+                .help(format!("write `include = [\"{}{file}\"]` at the top", shipped::PREFIX));
             return false;
         }
         findings.error(place, format!("there is no {what} `{name}`")).help(suggest(
@@ -453,7 +452,7 @@ fn mode(
     source: usize,
     place: &Place,
     table: &file::Mode,
-    directory: &Path,
+    directory: &Directory,
 ) -> Option<ModeSpec> {
     let before = findings.len();
     let words =
@@ -492,7 +491,7 @@ fn mode(
         env: table.env.as_ref().map(|env| env.value.clone()).unwrap_or_default(),
         prepare: table.prepare.as_ref().map(words).unwrap_or_default(),
         optional: table.optional.as_ref().is_some_and(|optional| optional.value),
-        directory: directory.to_owned(),
+        directory: directory.clone(),
     };
     (findings.len() == before).then_some(mode)
 }

@@ -8,5 +8,6 @@ mod look;
 pub mod placement;
 pub mod programs;
 pub mod reach;
+pub mod shipped;
 mod transport;
 pub mod upload;

@@ -163,6 +163,9 @@ pub struct HostFacts {
     /// [`REVISION`](super::REVISION) of the program there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+    /// How the program there was built, its built-in clients with it. Earlier versions did not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<Build>,
     /// Linux: when the kernel uses huge pages unasked: `always`, `madvise` or `never`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transparent_huge_pages: Option<String>,
@@ -176,6 +179,37 @@ pub struct HostFacts {
     /// secrets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
+}
+
+/// What beside its sources decides how fast a program is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Build {
+    /// Cargo's profile, by the directory that it builds into: `release`, `quick`, `debug`.
+    pub profile: String,
+    /// The compiler's `opt-level`.
+    pub opt_level: String,
+    /// Such as `x86_64-unknown-linux-gnu`.
+    pub target: String,
+    /// Cargo features, in the order of their names.
+    pub features: Vec<String>,
+}
+
+impl Build {
+    /// How this program was built.
+    #[must_use]
+    pub fn of_this_program() -> Self {
+        let features = [
+            ("fred", cfg!(feature = "fred")),
+            ("png", cfg!(feature = "png")),
+            ("rustis", cfg!(feature = "rustis")),
+        ];
+        Self {
+            profile: env!("ORCHESTRATE_PROFILE").to_owned(),
+            opt_level: env!("ORCHESTRATE_OPT_LEVEL").to_owned(),
+            target: env!("ORCHESTRATE_TARGET").to_owned(),
+            features: features.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.to_owned()).collect(),
+        }
+    }
 }
 
 /// Renews the lease.

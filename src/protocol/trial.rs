@@ -28,10 +28,11 @@ pub struct TrialPrepare {
     pub timeout: Nanos,
 }
 
-/// The program of a driver.
+/// The program of a driver. `D` is what is known of its directory: on the way to a host, that may be one that only the host
+/// knows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Program {
+pub enum Program<D = DriverDirectory> {
     /// This program's own `driver` command.
     BuiltIn,
     /// Somebody else's.
@@ -39,7 +40,7 @@ pub enum Program {
         /// Program and arguments.
         argv: Vec<String>,
         /// Where a relative program with a slash is looked up, and the driver's working directory.
-        directory: String,
+        directory: D,
     },
     /// This program's own driver for a load generator.
     LoadGenerator {
@@ -48,8 +49,47 @@ pub enum Program {
         /// Program and arguments.
         argv: Vec<String>,
         /// As for a command.
-        directory: String,
+        directory: D,
     },
+}
+
+/// Where the files of a driver are on its host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum DriverDirectory {
+    /// In this directory.
+    Path(String),
+    /// Where the host has unpacked the files that are inside its own program.
+    Builtin {
+        /// Their hash, since the program there may have others:
+        /// [`identity`](crate::experiment::shipped::identity).
+        builtin: String,
+    },
+}
+
+impl From<&str> for DriverDirectory {
+    fn from(path: &str) -> Self {
+        Self::Path(path.to_owned())
+    }
+}
+
+impl Program {
+    /// The same, once the host has found the directory.
+    ///
+    /// # Errors
+    /// Those of `find`.
+    pub fn locate<E>(
+        self,
+        find: impl FnOnce(DriverDirectory) -> Result<String, E>,
+    ) -> Result<Program<String>, E> {
+        Ok(match self {
+            Self::BuiltIn => Program::BuiltIn,
+            Self::Command { argv, directory } => Program::Command { argv, directory: find(directory)? },
+            Self::LoadGenerator { generator, argv, directory } => {
+                Program::LoadGenerator { generator, argv, directory: find(directory)? }
+            }
+        })
+    }
 }
 
 /// Makes sure, before anything is measured, that the driver of a mode can be started.

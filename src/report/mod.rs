@@ -27,6 +27,7 @@ pub mod model;
 pub mod numbers;
 mod open_loop;
 pub mod palette;
+#[cfg(feature = "png")]
 pub mod png;
 pub mod ranking;
 pub mod scale;

@@ -14,15 +14,16 @@ use tokio::time::{Instant, timeout};
 use tracing::{debug, info, warn};
 
 use crate::experiment::{
-    BuiltinMode, Experiment, HostPair, Lifetime, ModeSpec, ServerSpec, Settings, Transport,
+    BuiltinMode, Directory, Experiment, HostPair, Lifetime, ModeSpec, ServerSpec, Settings, Transport,
+    shipped,
 };
 use crate::host::client::{AgentClient, CallError};
 use crate::host::reach::{Reached, reach};
 use crate::host::upload::Builds;
 use crate::plan::{NeededServer, Plan};
 use crate::protocol::{
-    AgentError, AgentErrorKind, Call, DriverFiles, Endpoint, HostFacts, Launch, ModePrepare, Notice,
-    PathProbe, Ping, Program, ServerDescribe, ServerDescription, ServerStart, ServerUp,
+    AgentError, AgentErrorKind, Call, DriverDirectory, DriverFiles, Endpoint, HostFacts, Launch, ModePrepare,
+    Notice, PathProbe, Ping, Program, ServerDescribe, ServerDescription, ServerStart, ServerUp,
 };
 use crate::run::room;
 use crate::run::{Event, MissingMode, Observer, RunError};
@@ -487,7 +488,11 @@ impl<'e> Fleet<'e> {
 /// What is started to carry out trials of a mode; a built-in one has no table.
 pub(super) fn program(mode: Option<&ModeSpec>) -> Program {
     let Some(mode) = mode else { return Program::BuiltIn };
-    let (argv, directory) = (mode.command.clone(), mode.directory.display().to_string());
+    let argv = mode.command.clone();
+    let directory = match &mode.directory {
+        Directory::Path(path) => DriverDirectory::Path(path.display().to_string()),
+        Directory::Builtin => DriverDirectory::Builtin { builtin: shipped::identity().to_owned() },
+    };
     match mode.load_generator {
         Some(generator) => Program::LoadGenerator { generator, argv, directory },
         None => Program::Command { argv, directory },

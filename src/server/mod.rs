@@ -14,7 +14,6 @@ mod persistence;
 mod ports;
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,6 +28,7 @@ use self::home::Home;
 use self::info::Counters;
 use self::managed::{Managed, Recipe};
 pub use self::path::round_trip;
+use crate::host::programs::Programs;
 use crate::protocol::{
     AgentError, AgentErrorKind, ClientLimit, Endpoint, KeySpace, Launch, ServerCounts, ServerDescribe,
     ServerDescription, ServerFill, ServerReset, ServerSample, ServerStart, ServerStop, ServerUp,
@@ -41,6 +41,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// All servers that an agent knows. Those that it started are killed, and their directories removed, on drop.
 pub struct Servers {
     tmp: PathBuf,
+    programs: Programs,
     known: BTreeMap<String, Server>,
     /// Created with the first server of ours. Dropped after `known`.
     home: Option<Home>,
@@ -54,9 +55,9 @@ enum Server {
 impl Servers {
     /// No server yet. Sweeps out of `tmp` what agents left there that were killed.
     #[must_use]
-    pub fn new(tmp: PathBuf) -> Self {
+    pub fn new(tmp: PathBuf, programs: Programs) -> Self {
         home::sweep(&tmp);
-        Self { tmp, known: BTreeMap::new(), home: None }
+        Self { tmp, programs, known: BTreeMap::new(), home: None }
     }
 
     /// Makes sure that a server is up and that its persistence is what its command line says.
@@ -67,7 +68,9 @@ impl Servers {
     pub async fn start(&mut self, request: &ServerStart) -> Result<ServerUp, AgentError> {
         match &request.launch {
             Launch::Managed { program, args, address } => {
-                let recipe = Recipe { key: &request.key, program, args, address: address.as_ref() };
+                let programs = self.programs.clone();
+                let address = address.as_ref();
+                let recipe = Recipe { key: &request.key, program, args, address, programs: &programs };
                 self.start_managed(recipe, request.fresh).await
             }
             Launch::External { endpoint, allow_flush } => {
@@ -201,17 +204,13 @@ impl Servers {
         }
     }
 
-    /// What a server is beyond its identity; its program is looked up on `path`.
+    /// What a server is beyond its identity.
     ///
     /// # Errors
     /// `Protocol` when it was never started.
-    pub async fn describe(
-        &mut self,
-        request: &ServerDescribe,
-        path: &OsStr,
-    ) -> Result<ServerDescription, AgentError> {
+    pub async fn describe(&mut self, request: &ServerDescribe) -> Result<ServerDescription, AgentError> {
         Ok(match self.find(&request.key)? {
-            Server::Managed(server) => server.describe(path).await,
+            Server::Managed(server) => server.describe().await,
             Server::External(server) => server.describe().await,
         })
     }

@@ -177,7 +177,7 @@ pub(crate) fn trial(script: &str) -> TrialPrepare {
     let argv = ["sh", "-c", script, &name].map(str::to_owned).to_vec();
     TrialPrepare {
         environment: Default::default(),
-        program: Program::Command { argv, directory: "/".to_owned() },
+        program: Program::Command { argv, directory: "/".into() },
         job: Job {
             protocol: 1,
             mode: "sh".to_owned(),

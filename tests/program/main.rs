@@ -27,6 +27,8 @@ mod run;
 #[cfg(test)]
 mod sandbox;
 #[cfg(test)]
+mod shipped;
+#[cfg(test)]
 #[cfg(target_os = "linux")]
 mod slurm;
 #[cfg(test)]

@@ -111,7 +111,7 @@ fn experiment() -> Experiment {
                 workloads: vec![orchestrate::workload::Kind::SetGet],
                 prepare: Vec::new(),
                 optional: false,
-                directory: PathBuf::new(),
+                directory: PathBuf::new().into(),
             },
         )]),
         matrices: vec![Matrix {

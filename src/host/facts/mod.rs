@@ -11,7 +11,7 @@ mod macos;
 pub use self::environment::environment;
 use crate::host::look::Here;
 use crate::host::placement;
-use crate::protocol::{HostFacts, REVISION};
+use crate::protocol::{Build, HostFacts, REVISION};
 
 /// The facts of the machine that this program runs on.
 #[must_use]
@@ -27,6 +27,7 @@ pub fn gather() -> HostFacts {
         cpus: std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
         can_pin: placement::OBSTACLE.is_none(),
         revision: REVISION.map(str::to_owned),
+        build: Some(Build::of_this_program()),
         ..HostFacts::default()
     };
     if cfg!(target_os = "linux") {
