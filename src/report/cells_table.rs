@@ -22,7 +22,11 @@ const NONE: &str = "–";
 pub fn cells_table(cells: &[Cell<'_>], layout: &Layout, looks: &Looks) -> CellsTable {
     let column = |name: &str, number: bool, spare: u8| CellsColumn { name: name.to_owned(), number, spare };
     let mut columns = Vec::new();
-    for facet in &layout.facets {
+    // What an open loop achieves says nothing without the rate that was asked for.
+    let has_rate = layout.x == "rate" || layout.facets.contains(&"rate");
+    let shows_rate = cells.iter().any(|cell| cell.rate.is_some()) && !has_rate;
+    let facets: Vec<&str> = layout.facets.iter().copied().chain(shows_rate.then_some("rate")).collect();
+    for facet in &facets {
         let (name, number) = heading(facet);
         columns.push(column(&name, number, 0));
     }
@@ -42,7 +46,7 @@ pub fn cells_table(cells: &[Cell<'_>], layout: &Layout, looks: &Looks) -> CellsT
     let of = |value: Option<f64>| value.map_or_else(none, grouped);
     let row = |cell: &Cell<'_>| {
         let label = |column: &str| level(cell.sample, column).unwrap_or_else(|| absent(column)).to_owned();
-        let mut fields: Vec<String> = layout.facets.iter().map(|facet| label(facet)).collect();
+        let mut fields: Vec<String> = facets.iter().map(|facet| label(facet)).collect();
         fields.push(cell.series.clone());
         fields.push(if is_workers || cell.sample.label.get(layout.x).is_some() { at(cell) } else { none() });
         let t = cell.throughput;

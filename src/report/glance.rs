@@ -282,6 +282,7 @@ impl Painter<'_> {
                     .split(is_gap)
                     .filter(|piece| !piece.is_empty())
                     .map(|piece| piece.iter().filter_map(|cell| self.mark(cell, |y| (cell.x, y))).collect())
+                    .map(|piece| if look == GREY { plain(piece) } else { piece })
                     .collect();
                 let dots = |is_quoted: bool| -> Vec<(f64, f64)> {
                     let of = cells.iter().filter(|cell| (cell.standing() != Standing::Bimodal) == is_quoted);
@@ -388,6 +389,11 @@ impl Painter<'_> {
         }
         best.into_iter().map(|(row, (_, cell))| (row, cell)).collect()
     }
+}
+
+/// Marks that are only a part of a line: what is grey is there for comparison, and its numbers are in the tables.
+fn plain(piece: Vec<Mark>) -> Vec<Mark> {
+    piece.into_iter().map(|mark| Mark { interval: None, says: String::new(), ..mark }).collect()
 }
 
 /// The place of each row: by the highest throughput, or by the lowest latency where nothing else differs.

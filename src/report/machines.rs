@@ -53,7 +53,7 @@ pub fn one_machine(here: &[&Sample], samples: &Samples) -> Option<(Vec<Sample>, 
     }
     let runs: Vec<String> =
         left_out.iter().filter_map(|run| samples.runs.get(*run as usize).cloned()).collect();
-    let those = if runs.len() == 1 { "that of run" } else { "those of the runs" };
+    let those = if runs.len() == 1 { "those of run" } else { "those of the runs" };
     let differs: Vec<String> = MACHINE
         .iter()
         .filter(|column| here.iter().any(|sample| sample.mixed.contains(column)))

@@ -96,7 +96,7 @@ impl Measure {
 /// What the trials of a cell say of a measure together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stat {
-    /// Of every trial that tells it, in the order of the table.
+    /// Of every trial that tells it, ascending.
     pub values: Vec<f64>,
     /// Their median.
     pub median: f64,
@@ -108,7 +108,8 @@ impl Stat {
     /// Of these trials; `None` if none tells it.
     #[must_use]
     pub fn of(measure: Measure, trials: &[Trial]) -> Option<Self> {
-        let values: Vec<f64> = trials.iter().filter_map(|trial| measure.of(trial)).collect();
+        let mut values: Vec<f64> = trials.iter().filter_map(|trial| measure.of(trial)).collect();
+        values.sort_by(f64::total_cmp);
         (!values.is_empty()).then(|| Self {
             interval: median_interval(&values),
             median: median_of(values.clone()),

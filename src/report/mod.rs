@@ -118,12 +118,23 @@ fn section(name: &str, id: String, samples: &Samples, beside: &[Beside]) -> Sect
     notes.extend(skipped(&about));
     let beforehand = one.iter().map(|(_, said)| said.clone()).collect();
     let intervals = cells.iter().filter(|cell| cell.interval.is_some()).count();
+    // Where only the runs of one machine are shown, what is said of machines is said of that one.
+    let runs: HashSet<u32> =
+        cells.iter().flat_map(|cell| &cell.sample.trials).map(|trial| trial.run).collect();
+    let is_shown = |beside: &&Beside| {
+        let run = beside.provenance.as_ref().map(|provenance| &provenance.run_id);
+        run.is_none_or(|run| {
+            let of = samples.runs.iter().position(|known| known == run);
+            of.is_none_or(|of| one.is_none() || runs.contains(&(of as u32)))
+        })
+    };
+    let shown: Vec<&Beside> = about.iter().copied().filter(is_shown).collect();
     Section {
         experiment: name.to_owned(),
         question: about.iter().find_map(|beside| beside.question.clone()),
         answer: answer::answer(&cells, &layout, against.as_ref()),
         trust: trust::trust(&id, &cells, beforehand, first_block.first().map(|note| note.meaning.clone())),
-        facts: facts::facts(&cells, &layout, &about),
+        facts: facts::facts(&cells, &layout, &shown),
         glance: glance::glance(&id, &cells, &layout, &looks, against.as_ref()),
         rankings: ranking::rankings(&cells, &layout, &looks),
         cells: cells_table::cells_table(&cells, &layout, &looks),
@@ -138,7 +149,7 @@ fn section(name: &str, id: String, samples: &Samples, beside: &[Beside]) -> Sect
             notes,
             everywhere: layout.everywhere.clone(),
         },
-        footer: facts::footer(name, &cells, &about),
+        footer: facts::footer(name, &cells, &shown),
         id,
     }
 }

@@ -282,7 +282,7 @@ fn details(out: &mut String, section: &Section, level: Level<'_>, report: &Repor
     }
     out.push_str("</details>");
     if let Some(figure) = drift {
-        fold(out, level, ("Drift", "throughput against the position in the plan"), false);
+        fold(out, level, ("Drift", "throughput against the position in the plan"), is_one);
         pictures::figure(out, figure, "full");
         let _ = write!(out, "<p class=\"quiet\">{}</p></details>", escape(&figure.caption));
     }
