@@ -1,7 +1,8 @@
 //! The files of `drivers`, inside this program, so that an experiment can include them wherever the program is installed:
 //! `include = ["builtin:python"]`. Only their contents; a host unpacks them with [`crate::host::shipped`].
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
@@ -135,7 +136,10 @@ pub(super) fn tables() -> impl Iterator<Item = (&'static str, &'static ShippedFi
 /// The name after the prefix of the file that has a mode of this name, if one has.
 #[must_use]
 pub(super) fn shipped_in(mode: &str) -> Option<&'static str> {
-    tables().find(|(_, file)| modes_in(file).any(|name| name == mode)).map(|(name, _)| name)
+    static FILE_OF: LazyLock<BTreeMap<&str, &str>> = LazyLock::new(|| {
+        tables().flat_map(|(name, file)| modes_in(file).map(move |mode| (mode, name))).collect()
+    });
+    FILE_OF.get(mode).copied()
 }
 
 /// What to include for each of these files, and the modes that this brings.
@@ -152,8 +156,7 @@ fn modes_in(file: &'static ShippedFile) -> impl Iterator<Item = &'static str> {
 /// The SHA-256 of all files and their names, in hexadecimal digits: two programs with the same one have the same files.
 #[must_use]
 pub fn identity() -> &'static str {
-    static IDENTITY: OnceLock<String> = OnceLock::new();
-    IDENTITY.get_or_init(|| {
+    static IDENTITY: LazyLock<String> = LazyLock::new(|| {
         let mut all = Sha256::new();
         for ShippedFile { name, bytes } in FILES {
             for part in [name.as_bytes(), bytes] {
@@ -162,7 +165,8 @@ pub fn identity() -> &'static str {
             }
         }
         all.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-    })
+    });
+    &IDENTITY
 }
 
 #[cfg(test)]
