@@ -93,7 +93,7 @@ fn read_job(input: &mut impl BufRead) -> Result<Job, Failure> {
         return Err(protocol(format!(
             "the job is of protocol version {}, this driver ({}) speaks versions {} to {}",
             any.protocol,
-            concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")),
+            concat!("orchestrate ", env!("CARGO_PKG_VERSION")),
             DRIVER_PROTOCOLS.start(),
             DRIVER_PROTOCOLS.end(),
         )));

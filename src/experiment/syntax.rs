@@ -55,10 +55,13 @@ pub(super) fn parse<'a>(findings: &mut Findings, index: usize, source: &'a Sourc
         let span =
             error.span().filter(|_| error.message() != NESTED).unwrap_or_else(|| lines.most_nested(text));
         let line = lines.line(span.start);
+        // One slip can make very many errors on its line; the first is the one to mend.
+        if !lines.broken.insert(line) {
+            continue;
+        }
         // After so many errors nobody is told more, and each look reads the text up to there.
         if findings.is_full() {
             findings.stop();
-            lines.broken.insert(line);
             continue;
         }
         if let Some(open) = unclosed(text, lines.starts[line]) {
@@ -71,10 +74,7 @@ pub(super) fn parse<'a>(findings: &mut Findings, index: usize, source: &'a Sourc
             lines.broken.extend(lines.line(open)..lines.starts.len());
             break;
         }
-        // One slip can make many errors on its line; the first is the one to mend.
-        if lines.broken.insert(line) {
-            say(findings, &Place { source: index, span: span.clone() }, &text[span], error.message());
-        }
+        say(findings, &Place { source: index, span: span.clone() }, &text[span], error.message());
     }
     if !errors.is_empty() {
         drop_broken(tree.get_mut(), &lines, 0);

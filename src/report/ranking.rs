@@ -1,6 +1,8 @@
 //! The series of a group of cells, best first, with what is statistically tied under one heading.
 
+use crate::analysis::doubt::Doubted;
 use crate::analysis::interval::Interval;
+use crate::analysis::metric::Metric;
 use crate::report::answer::{finding, range_or_none};
 use crate::report::cells::{Cell, Standing, range};
 use crate::report::facets::Layout;
@@ -281,6 +283,12 @@ impl Painter<'_, '_> {
     /// Where the series is as high, or whether it may be higher beyond what was measured.
     fn tied(&self, top: &Cell<'_>, series: &[Cell<'_>]) -> String {
         let is_quoted = top.median().is_some() && series.len() > 1;
+        if self.by == By::Throughput
+            && is_quoted
+            && Doubted::of(&top.sample.trials, Metric::OpsPerS).is_void()
+        {
+            return "not judged: its clocks disagree".to_owned();
+        }
         if self.by != By::Throughput || self.layout.x_levels.len() < 3 || !is_quoted {
             return String::new();
         }

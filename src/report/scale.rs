@@ -54,8 +54,8 @@ impl Axis {
     /// An axis for positive numbers that begins at zero, whatever they span.
     #[must_use]
     pub fn from_zero(label: &str, values: impl Iterator<Item = f64>) -> Self {
-        let (_, high) = ends(values).unwrap_or((0.0, 1.0));
-        Self::with(label, Scale::Linear, (0.0, high.max(f64::MIN_POSITIVE) * 1.05))
+        let high = ends(values).map(|(_, high)| high).filter(|high| *high > 0.0).unwrap_or(1.0);
+        Self::with(label, Scale::Linear, (0.0, high * 1.05))
     }
 
     /// An axis that is never logarithmic, with a margin at both ends.
