@@ -16,7 +16,7 @@ clients: ## install Ruby, PHP and Go, which the clients in these languages need
 	@scripts/setup clients
 
 run: setup ## build, and run an experiment (EXPERIMENT=experiments/quickstart.toml)
-	$(ENV) cargo run --release --locked -- run $(EXPERIMENT)
+	$(ENV) cargo run --profile quick --no-default-features --features "$(FEATURES)" --locked -- run $(EXPERIMENT)
 
 test: setup ## run the whole test suite
 	$(ENV) scripts/test
