@@ -148,10 +148,10 @@ fn choose(job: &Job) -> Result<&'static Driver, Failure> {
 
 /// Static builds for other machines have musl's allocator, which is not as fast: a row must not look like those of others.
 const LIBC: &str = if cfg!(target_env = "musl") { ", musl" } else { "" };
-/// Neither must one of a build for development, which is several times slower.
-const OPTIMISATION: &str = match env!("ORCHESTRATE_OPT_LEVEL").as_bytes() {
-    b"3" => "",
-    _ => concat!(", opt-level ", env!("ORCHESTRATE_OPT_LEVEL")),
+/// Neither must those of a build that was not made for speed, such as that of `make run`.
+const HASTE: &str = match env!("ORCHESTRATE_PROFILE").as_bytes() {
+    b"release" | b"dist" => "",
+    _ => concat!(", ", env!("ORCHESTRATE_PROFILE"), " build"),
 };
 
 /// Connects, warms up, does the work.
@@ -167,7 +167,7 @@ fn carry_out(job: &Job, driver: &Driver, await_go: &mut AwaitGo<'_>) -> Result<D
     }
     await_go(Ready {
         client: driver.mode.client.to_owned(),
-        runtime: crew.runtime() + LIBC + OPTIMISATION,
+        runtime: crew.runtime() + LIBC + HASTE,
         workers: job.workers,
         options: job.options.clone(),
         ..Ready::default()
