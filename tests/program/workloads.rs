@@ -245,7 +245,7 @@ fn commands_that_leave_unknown_keys_are_not_sent_to_a_server_that_may_not_be_flu
             server.port
         ),
     );
-    assert!(rows[0]["error"].contains("may not be flushed"), "{}", rows[0]["error"]);
+    assert!(rows[0]["error"].contains("must not be flushed"), "{}", rows[0]["error"]);
     let keys: u64 = redis::cmd("DBSIZE").query(&mut server.connection()).unwrap();
     assert_eq!(keys, 0);
 }
