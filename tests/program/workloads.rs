@@ -528,7 +528,8 @@ fn doubles(variants: &[&str]) -> String {
 
 fn expect_failures(expected: &[(&str, &str)]) {
     let sandbox = Sandbox::new();
-    let variants: Vec<&str> = expected.iter().map(|(variant, _)| *variant).collect();
+    let mut variants: Vec<&str> = expected.iter().map(|(variant, _)| *variant).collect();
+    variants.dedup();
     let rows = rows(&sandbox, &doubles(&variants));
     for (variant, error) in expected {
         let row = rows.iter().find(|row| row["mode"] == *variant).unwrap();
@@ -554,10 +555,9 @@ fn a_task_that_was_lost_is_named_and_so_is_what_became_of_it() {
 #[test]
 fn a_library_that_executes_twice_or_dies_and_a_driver_that_lies_fail_by_name() {
     expect_failures(&[
-        (
-            "killed-program",
-            "a worker program of the double was ended by signal 9; of 10 tasks 3 had ended, and 3",
-        ),
+        // How many tasks had been handed over by then depends on the moment.
+        ("killed-program", "a worker program of the double was ended by signal 9; of "),
+        ("killed-program", " tasks 3 had ended, and 3 was begun and not ended"),
         ("again", "tasks that were executed more than once: 3"),
         ("again-and-lies", "by the marks on the server 10 tasks were executed 11 times"),
         ("silent", "`enqueue_ns` is missing"),
