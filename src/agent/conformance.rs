@@ -5,7 +5,7 @@
 //! the bare process.
 
 mod bare;
-mod look;
+mod server_probe;
 mod relay;
 
 use std::cell::Cell;
@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep};
 use self::bare::Bare;
 use self::relay::relay;
 use super::driver::Driver;
-use super::outbox::Outbox;
+use super::line_writer::LineWriter;
 use crate::experiment::{Address, Factor, Level, Own, Warmup};
 use crate::host::programs::Programs;
 use crate::protocol::{
@@ -117,8 +117,8 @@ fn wrong<T>(what: impl Into<String>) -> Result<T, Stop> {
 /// # Errors
 /// When there is no server.
 pub async fn check(options: &Options, mut tell: impl FnMut(&str, &Verdict)) -> Result<(), AgentError> {
-    let (outbox, writer) = Outbox::into(tokio::io::sink());
-    tokio::task::spawn_local(writer);
+    let (writer, writing) = LineWriter::into(tokio::io::sink());
+    tokio::task::spawn_local(writing);
     let mut servers = Servers::new(options.tmp.clone(), options.programs.clone());
     let up = match start(&mut servers, options, OPEN, None).await {
         Ok(up) => up,
@@ -127,7 +127,7 @@ pub async fn check(options: &Options, mut tell: impl FnMut(&str, &Verdict)) -> R
             return Err(error);
         }
     };
-    let mut bench = Bench { options, outbox, servers, up, base: &SET_GET };
+    let mut bench = Bench { options, writer, servers, up, base: &SET_GET };
     bench.run_all(&mut tell).await;
     bench.servers.stop_all().await;
     Ok(())
@@ -147,7 +147,7 @@ async fn start(
 /// A driver on the bench.
 struct Bench<'a> {
     options: &'a Options,
-    outbox: Outbox,
+    writer: LineWriter,
     servers: Servers,
     /// The server without a password.
     up: ServerUp,
@@ -385,11 +385,13 @@ impl Bench<'_> {
         let Some(job) = self.exact_trial(|job| job.workers = WORKERS).await? else {
             return says_it_differs();
         };
-        let keys = look::keys(&self.up.endpoint).await.map_err(Stop::Wrong)?;
+        let keys = server_probe::keys(&self.up.endpoint).await.map_err(Stop::Wrong)?;
         for worker in 0..WORKERS {
             let stem = format!("{}{worker}:", job.key_prefix);
-            let (found, share) =
-                (look::beginning(&keys, &stem), JobWorkload::share(self.base.operations, WORKERS, worker));
+            let (found, share) = (
+                server_probe::beginning(&keys, &stem),
+                JobWorkload::share(self.base.operations, WORKERS, worker),
+            );
             if found != share {
                 return wrong(format!(
                     "wrote {found} keys that begin with `{stem}`: worker {worker} has {share} operations"
@@ -404,8 +406,8 @@ impl Bench<'_> {
         if self.exact_trial(change).await?.is_none() {
             return says_it_differs();
         }
-        let keys = look::keys(&self.up.endpoint).await.map_err(Stop::Wrong)?;
-        let sizes = look::sizes(&self.up.endpoint, &keys).await.map_err(Stop::Wrong)?;
+        let keys = server_probe::keys(&self.up.endpoint).await.map_err(Stop::Wrong)?;
+        let sizes = server_probe::sizes(&self.up.endpoint, &keys).await.map_err(Stop::Wrong)?;
         match keys.iter().zip(sizes).find(|(_, size)| *size != u64::from(VALUE_BYTES)) {
             Some((key, size)) => {
                 wrong(format!("stored {size} bytes in `{key}` where {VALUE_BYTES} were asked for"))
@@ -416,12 +418,12 @@ impl Bench<'_> {
 
     /// What the server is told, in its order, by a single worker.
     async fn takes_turns(&mut self) -> Outcome {
-        let overheard = look::overhear(&self.up.endpoint).await.map_err(Stop::Wrong)?;
+        let overheard = server_probe::overhear(&self.up.endpoint).await.map_err(Stop::Wrong)?;
         if self.exact_trial(|_| ()).await?.is_none() {
             return says_it_differs();
         }
         let heard = overheard.end().await.map_err(Stop::Wrong)?;
-        look::out_of_turn(&heard).map_or(Ok(None), wrong)
+        server_probe::out_of_turn(&heard).map_or(Ok(None), wrong)
     }
 
     async fn unix_socket(&mut self) -> Outcome {
@@ -505,7 +507,7 @@ impl Bench<'_> {
 
     async fn ready(&self, job: &Job) -> Result<(Driver, Ready), AgentError> {
         let Options { program, builtin, within, .. } = self.options;
-        let driver = Driver::start("check", program, builtin, &BTreeMap::new(), None, self.outbox.clone())?;
+        let driver = Driver::start("check", program, builtin, &BTreeMap::new(), None, self.writer.clone())?;
         driver.become_ready(job, (*within).into()).await
     }
 
@@ -545,7 +547,7 @@ impl Bench<'_> {
     // ------------------------------------------------------------------------------------ the bare process
 
     fn bare(&self) -> Result<Bare, Stop> {
-        Bare::start(self.options, self.outbox.clone())
+        Bare::start(self.options, self.writer.clone())
     }
 
     async fn leaves_nobody(&mut self) -> Outcome {

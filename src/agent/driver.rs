@@ -13,8 +13,8 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::event::event;
+use super::line_writer::LineWriter;
 use super::lines::Lines;
-use super::outbox::Outbox;
 use super::stderr::Stderr;
 use crate::host::child::{self, Child};
 use crate::measure::cpu;
@@ -44,7 +44,7 @@ pub(super) struct Driver {
     input: ChildStdin,
     output: Lines<ChildStdout>,
     stderr: Stderr,
-    outbox: Outbox,
+    writer: LineWriter,
     /// When the last line came.
     heard: Instant,
     /// The process and those that it had started when it became ready.
@@ -95,7 +95,7 @@ impl Driver {
         builtin: &Path,
         environment: &BTreeMap<String, String>,
         cpus: Option<&[u32]>,
-        outbox: Outbox,
+        writer: LineWriter,
     ) -> Result<Self, AgentError> {
         let (name, mut command) = command(program, builtin)?;
         command.envs(environment);
@@ -104,7 +104,7 @@ impl Driver {
             Child::spawn(&mut command, cpus).map_err(|error| cannot_start(&name, program, &error))?;
         let (input, output, stderr) =
             pipes(&mut child).map_err(|error| cannot_start(&name, program, &error))?;
-        let stderr = Stderr::follow(stderr, trial.to_owned(), outbox.clone());
+        let stderr = Stderr::follow(stderr, trial.to_owned(), writer.clone());
         Ok(Self {
             trial: trial.to_owned(),
             name,
@@ -115,7 +115,7 @@ impl Driver {
             input,
             output: Lines::new(output, MAX_LINE),
             stderr,
-            outbox,
+            writer,
             heard: Instant::now(),
             _orphans: EndOrphans(*program != Program::BuiltIn),
         })
@@ -198,7 +198,7 @@ impl Driver {
                 match self.next("done").await? {
                     DriverEvent::Progress { operations } => {
                         progress.push((Nanos::from(started.elapsed()).0, operations));
-                        self.outbox.notice(&Notice::Progress { trial: self.trial.clone(), operations });
+                        self.writer.notice(&Notice::Progress { trial: self.trial.clone(), operations });
                     }
                     DriverEvent::Done(mut done) => {
                         if done.progress.is_none() && !progress.is_empty() {

@@ -7,9 +7,9 @@ pub mod conformance;
 mod driver;
 mod driver_files;
 mod event;
+mod line_writer;
 mod lines;
 mod lock;
-mod outbox;
 mod prepare;
 mod stderr;
 mod trial;
@@ -30,9 +30,9 @@ use tokio::sync::Mutex;
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{Instant, sleep_until};
 
+use self::line_writer::LineWriter;
 use self::lines::Lines;
 use self::lock::HostLock;
-use self::outbox::Outbox;
 use self::trial::Trials;
 use crate::experiment::shipped;
 use crate::host::programs::Programs;
@@ -126,11 +126,11 @@ async fn converse(
     output: impl AsyncWrite + Unpin + 'static,
     options: Options,
 ) -> Result<(), AgentError> {
-    let (outbox, writer) = Outbox::into(output);
-    let mut writer = tokio::task::spawn_local(writer);
-    let agent = Rc::new(Agent::new(options, outbox));
+    let (writer, writing) = LineWriter::into(output);
+    let mut writing = tokio::task::spawn_local(writing);
+    let agent = Rc::new(Agent::new(options, writer));
     let mut calls = JoinSet::new();
-    let end = agent.listen(input, &mut calls, &mut writer).await;
+    let end = agent.listen(input, &mut calls, &mut writing).await;
     // Calls that are not over are dropped, and with them their drivers.
     calls.shutdown().await;
     agent.trials.end();
@@ -140,7 +140,7 @@ async fn converse(
 
 struct Agent {
     options: Options,
-    outbox: Outbox,
+    writer: LineWriter,
     greeted: Cell<bool>,
     lease: Cell<Duration>,
     lock: RefCell<Option<HostLock>>,
@@ -150,13 +150,13 @@ struct Agent {
 }
 
 impl Agent {
-    fn new(options: Options, outbox: Outbox) -> Self {
+    fn new(options: Options, writer: LineWriter) -> Self {
         let servers = Rc::new(Mutex::new(Servers::new(options.tmp.clone(), options.programs())));
-        let trials = Trials::new(options.driver_program.clone(), Rc::clone(&servers), outbox.clone());
+        let trials = Trials::new(options.driver_program.clone(), Rc::clone(&servers), writer.clone());
         Self {
             shipped: Shipped::new(options.cache.clone()),
             options,
-            outbox,
+            writer,
             greeted: Cell::new(false),
             lease: Cell::new(FIRST_LEASE),
             lock: RefCell::new(None),
@@ -170,7 +170,7 @@ impl Agent {
         self: &Rc<Self>,
         input: impl AsyncRead + Unpin,
         calls: &mut JoinSet<()>,
-        writer: &mut tokio::task::JoinHandle<()>,
+        writing: &mut tokio::task::JoinHandle<()>,
     ) -> Result<(), AgentError> {
         let broken =
             |error: std::io::Error| unavailable(format!("the agent cannot listen to signals: {error}"));
@@ -202,7 +202,7 @@ impl Agent {
                     let silence = crate::units::Nanos::from(self.lease.get());
                     return Err(unavailable(format!("the coordinator has been silent for {silence}")));
                 }
-                _ = &mut *writer => return Ok(()),
+                _ = &mut *writing => return Ok(()),
                 _ = hangup.recv() => return Ok(()),
                 _ = interrupt.recv() => return Ok(()),
                 _ = terminate.recv() => return Ok(()),
@@ -215,7 +215,7 @@ impl Agent {
             Ok(reply) => Outcome::Ok(reply),
             Err(error) => Outcome::Error(error),
         };
-        self.outbox.answer(&Response { id: request.id, result }).await;
+        self.writer.answer(&Response { id: request.id, result }).await;
     }
 
     async fn call(&self, name: &str, args: Value) -> Result<Value, AgentError> {
@@ -253,10 +253,10 @@ impl Agent {
             }
             PathProbe::NAME => on(args, server::round_trip).await,
             ModePrepare::NAME => {
-                let (path, outbox) = (&self.options.path, self.outbox.clone());
+                let (path, writer) = (&self.options.path, self.writer.clone());
                 on(args, |call: ModePrepare| async move {
                     let program = call.program.locate(|directory| self.directory(directory))?;
-                    prepare::prepare(&call.mode, &program, &call.prepare, call.timeout, path, outbox).await
+                    prepare::prepare(&call.mode, &program, &call.prepare, call.timeout, path, writer).await
                 })
                 .await
             }

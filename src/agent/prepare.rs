@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::driver::{excerpt, in_directory};
 use super::driver_files::driver_files;
-use super::outbox::Outbox;
+use super::line_writer::LineWriter;
 use super::stderr::Stderr;
 use crate::experiment::words;
 use crate::host::child::{self, Child};
@@ -28,7 +28,7 @@ pub(super) async fn prepare(
     prepare: &[String],
     within: Nanos,
     path: &OsStr,
-    outbox: Outbox,
+    writer: LineWriter,
 ) -> Result<Option<DriverFiles>, AgentError> {
     let (Program::Command { argv, directory } | Program::LoadGenerator { argv, directory, .. }) = program
     else {
@@ -43,7 +43,7 @@ pub(super) async fn prepare(
             failed(AgentErrorKind::Unsupported, format!("cannot be started: `{name}`: {error}"))
         })?;
         let what = format!("preparing {mode}");
-        let [stdout, stderr] = follow(&mut child, &what, &outbox)
+        let [stdout, stderr] = follow(&mut child, &what, &writer)
             .map_err(|error| failed(AgentErrorKind::Failed, format!("cannot be followed: {error}")))?;
         let in_time = timeout(within.duration(), child.exited()).await.is_ok();
         let ended = child.end();
@@ -81,12 +81,12 @@ pub(super) async fn prepare(
     }
 }
 
-fn follow(child: &mut Child, what: &str, outbox: &Outbox) -> std::io::Result<[Stderr; 2]> {
+fn follow(child: &mut Child, what: &str, writer: &LineWriter) -> std::io::Result<[Stderr; 2]> {
     let process = child.process().ok_or(std::io::ErrorKind::NotFound)?;
     let stdout = ChildStdout::from_std(process.stdout.take().ok_or(std::io::ErrorKind::NotFound)?)?;
     let stderr = ChildStderr::from_std(process.stderr.take().ok_or(std::io::ErrorKind::NotFound)?)?;
     Ok([
-        Stderr::follow(stdout, what.to_owned(), outbox.clone()),
-        Stderr::follow(stderr, what.to_owned(), outbox.clone()),
+        Stderr::follow(stdout, what.to_owned(), writer.clone()),
+        Stderr::follow(stderr, what.to_owned(), writer.clone()),
     ])
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::task::JoinHandle;
 
-use super::outbox::Outbox;
+use super::line_writer::LineWriter;
 use crate::protocol::Notice;
 
 /// Longer lines are cut.
@@ -27,9 +27,9 @@ pub(super) struct Stderr {
 
 impl Stderr {
     /// Begins to read, on the local task set.
-    pub(super) fn follow(input: impl AsyncRead + Unpin + 'static, trial: String, outbox: Outbox) -> Self {
+    pub(super) fn follow(input: impl AsyncRead + Unpin + 'static, trial: String, writer: LineWriter) -> Self {
         let last = Rc::new(RefCell::new(String::new()));
-        let reader = tokio::task::spawn_local(read(input, trial, outbox, Rc::clone(&last)));
+        let reader = tokio::task::spawn_local(read(input, trial, writer, Rc::clone(&last)));
         Self { last, reader }
     }
 
@@ -47,7 +47,7 @@ impl Drop for Stderr {
     }
 }
 
-async fn read(input: impl AsyncRead + Unpin, trial: String, outbox: Outbox, last: Rc<RefCell<String>>) {
+async fn read(input: impl AsyncRead + Unpin, trial: String, writer: LineWriter, last: Rc<RefCell<String>>) {
     let mut input = BufReader::new(input);
     let mut line = Vec::new();
     let mut lines = 0;
@@ -59,10 +59,10 @@ async fn read(input: impl AsyncRead + Unpin, trial: String, outbox: Outbox, last
         }
         lines += 1;
         if lines <= LINES {
-            outbox.notice(&Notice::Stderr { trial: trial.clone(), line: text.clone() });
+            writer.notice(&Notice::Stderr { trial: trial.clone(), line: text.clone() });
         } else if lines == LINES + 1 {
             let line = format!("(the driver wrote more than {LINES} lines; the others are left out)");
-            outbox.notice(&Notice::Stderr { trial: trial.clone(), line });
+            writer.notice(&Notice::Stderr { trial: trial.clone(), line });
         }
         *last.borrow_mut() = text;
     };

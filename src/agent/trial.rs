@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
 
 use super::driver::Driver;
-use super::outbox::Outbox;
+use super::line_writer::LineWriter;
 use crate::experiment::Placement;
 use crate::host::placement::{self, Sides, Topology};
 use crate::protocol::{
@@ -21,7 +21,7 @@ use crate::server::Servers;
 pub(super) struct Trials {
     driver_program: PathBuf,
     servers: Rc<Mutex<Servers>>,
-    outbox: Outbox,
+    writer: LineWriter,
     /// What this program may use at its start; it never binds itself.
     topology: Result<Topology, String>,
     current: RefCell<Option<Trial>>,
@@ -45,9 +45,9 @@ enum Stage {
 }
 
 impl Trials {
-    pub(super) fn new(driver_program: PathBuf, servers: Rc<Mutex<Servers>>, outbox: Outbox) -> Self {
+    pub(super) fn new(driver_program: PathBuf, servers: Rc<Mutex<Servers>>, writer: LineWriter) -> Self {
         let topology = Topology::here().map_err(|error| error.to_string());
-        Self { driver_program, servers, outbox, topology, current: RefCell::new(None), over: Notify::new() }
+        Self { driver_program, servers, writer, topology, current: RefCell::new(None), over: Notify::new() }
     }
 
     /// Places and starts a driver, and brings it to `ready`.
@@ -66,7 +66,7 @@ impl Trials {
                 builtin,
                 &call.environment,
                 cpus.as_deref(),
-                self.outbox.clone(),
+                self.writer.clone(),
             )?;
             let (driver, ready) = driver.become_ready(&call.job, call.timeout).await?;
             Ok((driver, TrialReady { ready, placement }))

@@ -15,8 +15,8 @@ use crate::report::compare::{markdown, text};
 use crate::report::compare_data::{csv, json};
 use crate::report::gate::{may_hide, slower, undecided};
 use crate::report::sides::{RunLabels, Sides};
-use crate::results::beside::labels;
 use crate::results::read::{ReadError, samples, tables};
+use crate::results::sidecar_files::labels;
 
 pub(super) fn compare(args: &CompareArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
     let (pairs, remarks): (Pairs<'_>, Vec<String>);

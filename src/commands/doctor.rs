@@ -17,7 +17,7 @@ use crate::host::facts;
 use crate::host::programs::{Programs, obstacle};
 use crate::plan::Plan;
 use crate::protocol::HostFacts;
-use crate::run::{self, Sight, Survey};
+use crate::run::{self, Check, Preflight};
 
 /// The host that this program is on.
 const LOCAL: &str = "local";
@@ -103,13 +103,13 @@ fn other_hosts(experiment: &Experiment) -> Result<Vec<Finding>, Failure> {
         return Ok(Vec::new());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let Survey { hosts, sights } = runtime.block_on(run::survey(&plan, equipment(experiment)?));
+    let Preflight { hosts, checks } = runtime.block_on(run::preflight(&plan, equipment(experiment)?));
     let mut findings = Vec::new();
     for (host, facts) in hosts.iter().filter(|(host, _)| *host != LOCAL) {
         findings.push(Finding::good(machine(facts)).on(host));
         findings.extend(processors(facts).into_iter().map(|finding| finding.on(host)));
     }
-    for Sight { host, found, optional } in sights {
+    for Check { host, found, optional } in checks {
         findings.push(match found {
             Ok(text) => Finding::good(text).on(&host),
             Err(text) if optional => Finding::poor(text, "its trials are left out").on(&host),

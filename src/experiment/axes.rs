@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::diagnose::{Findings, Place, suggest};
-use super::forms::{At, Many};
 use super::given::{Form, Given};
+use super::literals::{ArgLists, Cpus, EachHost, Hosts, PlacementForm, PlacementWord, WarmupForm};
 use super::server_args::check_args;
+use super::spanned::{At, Many};
 use super::sweep::{MOST_LEVELS, Numbers};
 use super::tables::{Family, Names};
-use super::values::{ArgLists, Cpus, EachHost, Hosts, PlacementForm, PlacementWord, WarmupForm};
 use super::{Factor, HostPair, Level, Placement, Warmup};
 use crate::setting::{MOST_EXACT, Shape};
 use crate::workload::template::{Template, arguments};

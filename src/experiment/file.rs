@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::forms::{At, Table};
 use super::given::{Constants, Factors};
-use super::values::{Password, PlacementForm, RepetitionsForm, Time, WarmupForm};
+use super::literals::{Password, PlacementForm, RepetitionsForm, Time, WarmupForm};
+use super::spanned::{At, Table};
 use super::{Lifetime, LoadGenerator, Order};
 use crate::setting::{Named, Scalar};
 

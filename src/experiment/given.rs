@@ -9,11 +9,11 @@ use std::sync::LazyLock;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
-use super::forms::{At, Many, Table};
-use super::sweep::Numbers;
-use super::values::{
+use super::literals::{
     ArgLists, CommandLists, Fraction, Hosts, OptionTables, PlacementForm, Time, WarmupForm, WeightLists,
 };
+use super::spanned::{At, Many, Table};
+use super::sweep::Numbers;
 use crate::setting::{Factor, Key, Shape};
 
 /// A setting that a table gives, by one of its keys.

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::axes::{DraftAxis, axes, place};
+use super::deserialize::Damage;
 use super::diagnose::{Findings, Place};
-use super::forms::{At, Table};
 use super::given::Factors;
 use super::grid::{Cut, Grid};
-use super::read::Damage;
+use super::spanned::{At, Table};
 use super::tables::Names;
 use super::{Axis, Exclude, Factor, Level, Matrix, Settings};
 use crate::units::Nanos;

@@ -1,9 +1,9 @@
 //! TOML text becomes an [`Experiment`]. Opens no file and starts nothing: parsing touches nothing but its input.
 //!
-//! `source` is the text (`shipped` what of it is inside this program), `syntax` makes a TOML tree of it and `read` turns that into
-//! the plain structs of `file` (whose settings are in `given`, by the list in
-//! [`crate::setting`], and whose richer values are in `forms`, `values` and `sweep`), `parse` says what they mean, with the help of `tables` (servers, hosts, modes), `axes`
-//! (levels) and `matrix`; `cells` and `grid` check what must hold of combinations. All of them note what is wrong in
+//! `source` is the text (`shipped` what of it is inside this program). `syntax` makes a TOML tree of it, and `deserialize` turns that
+//! into the plain structs of `file`; its settings are in `given` (by the list in [`crate::setting`]), its richer values in
+//! `spanned`, `literals` and `sweep`. `resolve` says what they mean, with the help of `tables` (servers, hosts, modes), `axes`
+//! (levels) and `matrix`; `constraints` and `grid` check what must hold of combinations. All of them note what is wrong in
 //! `diagnose` and go on. The types that everybody else uses are below.
 
 use std::collections::BTreeMap;
@@ -14,29 +14,29 @@ use serde::{Deserialize, Serialize};
 use crate::units::Nanos;
 
 mod axes;
-mod cells;
+mod constraints;
+mod deserialize;
 mod diagnose;
 mod file;
-mod forms;
 mod given;
 pub(crate) mod grid;
 mod hosts;
 mod labels;
+mod literals;
 mod matrix;
 mod misplaced;
 mod modes;
-mod parse;
-mod read;
+mod resolve;
 mod schema;
 mod secrets;
 mod server_args;
 mod servers;
 pub mod shipped;
 mod source;
+mod spanned;
 mod sweep;
 mod syntax;
 mod tables;
-mod values;
 mod workloads;
 
 pub use crate::setting::{
@@ -48,7 +48,7 @@ pub use diagnose::{Diagnostics, Finding, Location};
 pub use hosts::{Address, HostSpec, Transport};
 pub use labels::{LabelError, Labels};
 pub use modes::{Absent, Builtin, BuiltinMode, BuiltinOption, LoadGenerator, ModeSpec, Threads};
-pub use parse::parse;
+pub use resolve::parse;
 pub use schema::schema;
 pub use server_args::data_directory;
 pub use servers::ServerSpec;

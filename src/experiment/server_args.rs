@@ -6,8 +6,8 @@
 use std::path::Path;
 
 use super::diagnose::{Findings, Place};
-use super::forms::At;
 use super::secrets::is_secret_option;
+use super::spanned::At;
 
 /// Options that are not up to the file, and what to do instead.
 const NOT_UP_TO_THE_FILE: &[(&[&str], &str)] = &[

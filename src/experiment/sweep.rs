@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 
-use super::forms::At;
+use super::spanned::At;
 
 /// No axis has more levels than this.
 pub(super) const MOST_LEVELS: u64 = 1_000;

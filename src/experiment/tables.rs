@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::axes::placement;
+use super::deserialize::Damage;
 use super::diagnose::{Findings, Place, suggest};
 use super::file::{self, TransportWord};
-use super::forms::{At, Table};
-use super::read::Damage;
 use super::server_args::check_args;
+use super::spanned::{At, Table};
 use super::{Address, Builtin, Directory, HostSpec, Lifetime, ModeSpec, ServerSpec, Transport, shipped};
 use crate::setting::Named;
 use crate::workload::Kind;

@@ -1,6 +1,6 @@
 //! What must hold between the workloads of a matrix, its modes, and the settings that only some workloads have.
 
-use super::cells::{CellChecks, Conflict};
+use super::constraints::{CellChecks, Conflict};
 use super::grid::TooTangled;
 use super::matrix::Draft;
 use super::{Factor, Level};

@@ -1,8 +1,8 @@
 //! The answer in two to four sentences, given only as far as the intervals support it.
 
 use crate::analysis::interval::Interval;
-use crate::report::against::Against;
 use crate::report::cells::{Cell, Standing, range};
+use crate::report::facet_contrast::FacetContrast;
 use crate::report::facets::Layout;
 use crate::report::judge::{Compared, Finding, judge, ratio_of, tied_with};
 use crate::report::model::{Answer, Sentence};
@@ -15,7 +15,7 @@ const FINDINGS: usize = 3;
 /// What the cells of an experiment say. The fastest is looked for within a facet; where facets differ in one setting, what
 /// that does is told as well.
 #[must_use]
-pub fn answer(cells: &[Cell<'_>], layout: &Layout, against: Option<&Against>) -> Answer {
+pub fn answer(cells: &[Cell<'_>], layout: &Layout, contrast: Option<&FacetContrast>) -> Answer {
     let facets: Vec<&[Cell<'_>]> = cells.chunk_by(|a, b| a.facet == b.facet).collect();
     let mut sentences = match facets.as_slice() {
         [] => vec![Sentence::new("There is nothing to answer with:", "no trial was found.")],
@@ -25,7 +25,7 @@ pub fn answer(cells: &[Cell<'_>], layout: &Layout, against: Option<&Against>) ->
         }
         several => summary(several, layout),
     };
-    sentences.extend(against.into_iter().flat_map(Against::sentences));
+    sentences.extend(contrast.into_iter().flat_map(FacetContrast::sentences));
     Answer { sentences }
 }
 

@@ -17,7 +17,7 @@ use crate::report::numbers::{count, grouped};
 use crate::report::open_loop;
 use crate::report::palette::{GREY, INK};
 use crate::report::scale::Axis;
-use crate::results::beside::Curve;
+use crate::results::sidecar_files::Curve;
 
 /// Dots of a run in the figure of the drift, and places on its line.
 const DRIFT_DOTS: usize = 1_500;

@@ -7,13 +7,13 @@ use crate::analysis::interval::median_of;
 use crate::analysis::samples::{Samples, Trial};
 use crate::report::model::DataTable;
 use crate::report::numbers::grouped;
-use crate::results::beside::Beside;
 use crate::results::provenance::Provenance;
+use crate::results::sidecar_files::SidecarFiles;
 
 /// The tables, without empty ones.
 #[must_use]
-pub fn environment(samples: &Samples, beside: &[Beside]) -> Vec<DataTable> {
-    let known: Vec<&Provenance> = beside.iter().filter_map(|beside| beside.provenance.as_ref()).collect();
+pub fn environment(samples: &Samples, sidecars: &[SidecarFiles]) -> Vec<DataTable> {
+    let known: Vec<&Provenance> = sidecars.iter().filter_map(|files| files.provenance.as_ref()).collect();
     let text = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
 
     let mut runs = DataTable::new(

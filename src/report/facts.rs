@@ -8,15 +8,15 @@ use crate::protocol::HostFacts;
 use crate::report::cells::{Cell, nouns};
 use crate::report::facets::Layout;
 use crate::report::numbers::{count, counted, grouped, list};
-use crate::results::beside::Beside;
 use crate::results::provenance::Session;
+use crate::results::sidecar_files::SidecarFiles;
 
 /// Programs that are named one by one.
 const PROGRAMS: usize = 4;
 
 /// A word and what there is to say.
 #[must_use]
-pub fn facts(cells: &[Cell<'_>], layout: &Layout, about: &[&Beside]) -> Vec<(String, String)> {
+pub fn facts(cells: &[Cell<'_>], layout: &Layout, about: &[&SidecarFiles]) -> Vec<(String, String)> {
     let mut facts =
         vec![("What", what(cells)), ("Where", places(cells, layout, about)), ("With", with(cells))];
     facts.push(("When", when(cells, about)));
@@ -59,8 +59,8 @@ fn only<'c>(cells: &'c [Cell<'_>], column: &str) -> Option<&'c str> {
 }
 
 /// The last session of each run.
-fn sessions<'a>(about: &[&'a Beside]) -> impl Iterator<Item = &'a Session> {
-    about.iter().filter_map(|beside| beside.provenance.as_ref()?.sessions.last())
+fn sessions<'a>(about: &[&'a SidecarFiles]) -> impl Iterator<Item = &'a Session> {
+    about.iter().filter_map(|files| files.provenance.as_ref()?.sessions.last())
 }
 
 /// The version of this program that a session ran with.
@@ -75,7 +75,7 @@ fn cpu(facts: &HostFacts) -> Option<String> {
     facts.cpu.as_ref().map(|cpu| format!("{cpu} × {}", facts.cpus))
 }
 
-fn places(cells: &[Cell<'_>], layout: &Layout, about: &[&Beside]) -> String {
+fn places(cells: &[Cell<'_>], layout: &Layout, about: &[&SidecarFiles]) -> String {
     let mut machines: BTreeSet<String> = BTreeSet::new();
     for session in sessions(about) {
         for (name, facts) in &session.hosts {
@@ -177,7 +177,7 @@ fn with(cells: &[Cell<'_>]) -> String {
     )
 }
 
-fn when(cells: &[Cell<'_>], about: &[&Beside]) -> String {
+fn when(cells: &[Cell<'_>], about: &[&SidecarFiles]) -> String {
     let versions: BTreeSet<String> = sessions(about).map(version).collect();
     let versions: Vec<String> = versions.into_iter().collect();
     let began = || {
@@ -211,7 +211,7 @@ fn times(cells: &[Cell<'_>]) -> Option<(Timestamp, Timestamp)> {
 
 /// Experiment, CPU, system, versions, program and date: the foot of a figure.
 #[must_use]
-pub fn footer(experiment: &str, cells: &[Cell<'_>], about: &[&Beside]) -> String {
+pub fn footer(experiment: &str, cells: &[Cell<'_>], about: &[&SidecarFiles]) -> String {
     let mut parts = vec![experiment.to_owned()];
     let mut machines: BTreeSet<String> = BTreeSet::new();
     for session in sessions(about) {

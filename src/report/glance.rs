@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use crate::report::against::Against;
 use crate::report::cells::{Cell, Standing, nouns};
+use crate::report::facet_contrast::FacetContrast;
 use crate::report::facets::Layout;
 use crate::report::judge::highest;
 use crate::report::looks::{By, Looks, kin};
@@ -42,7 +42,7 @@ pub fn glance(
     cells: &[Cell<'_>],
     layout: &Layout,
     looks: &Looks,
-    against: Option<&Against>,
+    contrast: Option<&FacetContrast>,
 ) -> Glance {
     let mut glance = Glance::default();
     if cells.iter().all(|cell| cell.values.is_empty()) {
@@ -86,7 +86,7 @@ pub fn glance(
     if cells.iter().all(|cell| cell.stat(Measure::LatencyP50).is_none()) {
         glance.not_drawn.push("Latency is not drawn: no trial tells it.".to_owned());
     }
-    glance.ratios = against.and_then(|against| against.figure(id, cells, looks));
+    glance.ratios = contrast.and_then(|contrast| contrast.figure(id, cells, looks));
     glance.key = key(cells, layout, looks, lines);
     glance.hint = hint(cells, layout, looks, lines);
     glance

@@ -2,7 +2,6 @@
 //!
 //! [`build`] decides what a report says; [`terminal`], [`markdown`], [`html`], [`svg`] and [`png`] show it.
 
-pub mod against;
 pub mod answer;
 pub mod caveats;
 pub mod cells;
@@ -11,6 +10,7 @@ pub mod compare;
 pub mod compare_data;
 pub mod details;
 pub mod environment;
+pub mod facet_contrast;
 pub mod facets;
 pub mod facts;
 pub mod first_block;
@@ -44,12 +44,12 @@ use crate::report::facets::Layout;
 use crate::report::looks::Looks;
 use crate::report::model::{Details, Note, Report, Section};
 use crate::report::numbers::{count, list};
-use crate::results::beside::{Beside, Curve};
 use crate::results::rebuild::Rebuilt;
+use crate::results::sidecar_files::{Curve, SidecarFiles};
 
 /// Decides what a report on these trials says.
 #[must_use]
-pub fn build(samples: &Samples, beside: &[Beside]) -> Report {
+pub fn build(samples: &Samples, sidecars: &[SidecarFiles]) -> Report {
     let mut names: Vec<&str> = Vec::new();
     for sample in &samples.samples {
         let name = sample.label.get("experiment").unwrap_or("no experiment");
@@ -59,7 +59,7 @@ pub fn build(samples: &Samples, beside: &[Beside]) -> Report {
     }
     let mut ids = HashSet::new();
     let sections =
-        names.iter().map(|name| section(name, fresh_id(name, &mut ids), samples, beside)).collect();
+        names.iter().map(|name| section(name, fresh_id(name, &mut ids), samples, sidecars)).collect();
     let trials: usize = samples.samples.iter().map(|sample| sample.trials.len()).sum();
     let failed: usize = samples.samples.iter().map(|sample| sample.failures.len()).sum();
     let mut made_of = format!(
@@ -72,29 +72,29 @@ pub fn build(samples: &Samples, beside: &[Beside]) -> Report {
         made_of += &format!("; {} did not end well", count(failed, "attempt"));
     }
     let mut remarks = samples.remarks.clone();
-    remarks.extend(beside.iter().flat_map(|beside| beside.remarks.clone()));
+    remarks.extend(sidecars.iter().flat_map(|files| files.remarks.clone()));
     let title = if names.is_empty() {
         "No trials".to_owned()
     } else {
         list(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), 6)
     };
-    Report { title, made_of, sections, environment: environment::environment(samples, beside), remarks }
+    Report { title, made_of, sections, environment: environment::environment(samples, sidecars), remarks }
 }
 
 /// The same of a run whose tables were just made. Its attempts are in memory, so no table is read back.
 #[must_use]
 pub fn of_run(rebuilt: &Rebuilt, question: Option<String>) -> Report {
-    let beside = Beside {
+    let files = SidecarFiles {
         experiment: Some(rebuilt.provenance.experiment.clone()),
         question,
         provenance: Some(rebuilt.provenance.clone()),
         curves: rebuilt.curves.clone(),
         remarks: Vec::new(),
     };
-    build(&rebuilt.samples, &[beside])
+    build(&rebuilt.samples, &[files])
 }
 
-fn section(name: &str, id: String, samples: &Samples, beside: &[Beside]) -> Section {
+fn section(name: &str, id: String, samples: &Samples, sidecars: &[SidecarFiles]) -> Section {
     let is_of = |sample: &&Sample| sample.label.get("experiment").unwrap_or("no experiment") == name;
     // A control repeats another cell and does not compete with it; it would also make a picture of its own.
     let (controls, here): (Vec<&Sample>, Vec<&Sample>) =
@@ -102,15 +102,15 @@ fn section(name: &str, id: String, samples: &Samples, beside: &[Beside]) -> Sect
     let one = machines::one_machine(&here, samples);
     let here: Vec<&Sample> = one.as_ref().map_or(here, |(kept, _)| kept.iter().collect());
     let layout = Layout::of(&here);
-    let about: Vec<&Beside> =
-        beside.iter().filter(|beside| beside.experiment.as_deref() == Some(name)).collect();
-    let session = about.iter().filter_map(|beside| beside.provenance.as_ref()?.sessions.last()).next_back();
+    let about: Vec<&SidecarFiles> =
+        sidecars.iter().filter(|files| files.experiment.as_deref() == Some(name)).collect();
+    let session = about.iter().filter_map(|files| files.provenance.as_ref()?.sessions.last()).next_back();
     let modes = session.map(|session| session.modes.clone()).unwrap_or_default();
     let curves: Vec<&Curve> =
-        beside.iter().flat_map(|b| &b.curves).filter(|curve| curve.experiment == name).collect();
+        sidecars.iter().flat_map(|b| &b.curves).filter(|curve| curve.experiment == name).collect();
     let cells = cells::cells(&here, &layout, &modes);
     let looks = Looks::of(&cells, glance::is_lines(&cells, &layout));
-    let against = against::against(&cells, &layout);
+    let contrast = facet_contrast::facet_contrast(&cells, &layout);
     let mut notes = caveats::notes(&cells);
     let first_block = first_block::notes(&here, samples);
     notes.extend(first_block.clone());
@@ -121,31 +121,31 @@ fn section(name: &str, id: String, samples: &Samples, beside: &[Beside]) -> Sect
     // Where only the runs of one machine are shown, what is said of machines is said of that one.
     let runs: HashSet<u32> =
         cells.iter().flat_map(|cell| &cell.sample.trials).map(|trial| trial.run).collect();
-    let is_shown = |beside: &&Beside| {
-        let run = beside.provenance.as_ref().map(|provenance| &provenance.run_id);
+    let is_shown = |files: &&SidecarFiles| {
+        let run = files.provenance.as_ref().map(|provenance| &provenance.run_id);
         run.is_none_or(|run| {
             let of = samples.runs.iter().position(|known| known == run);
             of.is_none_or(|of| one.is_none() || runs.contains(&(of as u32)))
         })
     };
-    let shown: Vec<&Beside> = about.iter().copied().filter(is_shown).collect();
+    let shown: Vec<&SidecarFiles> = about.iter().copied().filter(is_shown).collect();
     Section {
         experiment: name.to_owned(),
-        question: about.iter().find_map(|beside| beside.question.clone()),
-        answer: answer::answer(&cells, &layout, against.as_ref()),
+        question: about.iter().find_map(|files| files.question.clone()),
+        answer: answer::answer(&cells, &layout, contrast.as_ref()),
         trust: trust::trust(&id, &cells, beforehand, first_block.first().map(|note| note.meaning.clone())),
         facts: facts::facts(&cells, &layout, &shown),
-        glance: glance::glance(&id, &cells, &layout, &looks, against.as_ref()),
+        glance: glance::glance(&id, &cells, &layout, &looks, contrast.as_ref()),
         rankings: ranking::rankings(&cells, &layout, &looks),
         cells: cells_table::cells_table(&cells, &layout, &looks),
         details: Details {
             heat: heat::heat(&cells, &layout, &looks),
             latency: details::latency(&id, &cells, &curves, &looks),
             costs: details::costs(&cells),
-            beside: against.as_ref().map(|against| against.table(&cells)),
+            beside: contrast.as_ref().map(|contrast| contrast.table(&cells)),
             differs: details::differs(&cells),
             drift: details::drift(&id, &cells, &samples.runs),
-            rule: answer::rule(intervals, against.is_some()),
+            rule: answer::rule(intervals, contrast.is_some()),
             notes,
             everywhere: layout.everywhere.clone(),
         },
@@ -155,8 +155,8 @@ fn section(name: &str, id: String, samples: &Samples, beside: &[Beside]) -> Sect
 }
 
 /// Modes whose trials were left out, each once.
-fn skipped(about: &[&Beside]) -> Vec<Note> {
-    let sessions = about.iter().filter_map(|beside| beside.provenance.as_ref()).flat_map(|p| &p.sessions);
+fn skipped(about: &[&SidecarFiles]) -> Vec<Note> {
+    let sessions = about.iter().filter_map(|files| files.provenance.as_ref()).flat_map(|p| &p.sessions);
     let mut notes: Vec<Note> = Vec::new();
     for skipped in sessions.flat_map(|session| &session.skipped) {
         let note = Note {

@@ -5,7 +5,6 @@
 //! and where to go on. [`read`] reads the tables of many runs for whoever analyses them, and [`export`] writes what other
 //! tools read.
 
-pub mod beside;
 pub mod columns;
 pub mod csv;
 pub mod datapackage;
@@ -22,5 +21,6 @@ pub mod rebuild;
 pub mod run_cells;
 pub mod run_dir;
 mod sampled;
+pub mod sidecar_files;
 
 pub use error::ResultsError;

@@ -14,7 +14,6 @@ use crate::analysis::order;
 use crate::analysis::samples::Samples;
 use crate::analysis::summary::CellSummary;
 use crate::record::Flag;
-use crate::results::beside::Curve;
 use crate::results::columns::cells::{QuantileRow, latency_columns, summary_columns};
 use crate::results::columns::progress::PartRow;
 use crate::results::columns::{Column, Context, progress, trials};
@@ -27,6 +26,7 @@ use crate::results::provenance::Provenance;
 use crate::results::run_cells::{Gathering, summaries};
 use crate::results::run_dir::{JOURNAL, write_whole};
 use crate::results::sampled::{Sampler, curves};
+use crate::results::sidecar_files::Curve;
 
 /// What was found on the way.
 #[derive(Clone, Debug, PartialEq)]

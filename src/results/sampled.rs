@@ -8,13 +8,13 @@ use crate::analysis::samples::{Failure, LABELS, Label, Latencies, Samples, Trial
 use crate::analysis::summary::CellSummary;
 use crate::protocol::ServerIdentity;
 use crate::record::{ClientLabel, HostLabel, LatencySummary, LinkKind, Quantities, TrialRecord};
-use crate::results::beside::Curve;
 use crate::results::columns::shared::micros;
 use crate::results::columns::{Column, Context, trials};
 use crate::results::csv::print;
 use crate::results::read::ReadError;
-use crate::results::read::gather::Gathered;
+use crate::results::read::collect::Gathered;
 use crate::results::read::table::Rows;
+use crate::results::sidecar_files::Curve;
 
 /// Gathers attempts in the order of the journal.
 pub(super) struct Sampler {

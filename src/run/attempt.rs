@@ -21,7 +21,7 @@ use crate::protocol::{
 use crate::record::{
     ClientLabel, Flag, HostLabel, LinkKind, MarkTraffic, Measured, Part, Status, TaskFigures, TrialRecord,
 };
-use crate::run::fleet::{Fleet, is_unavailable, program, server_key};
+use crate::run::agents::{Agents, is_unavailable, program, server_key};
 use crate::run::{RunError, flags, stop_requested, team};
 use crate::setting::Named;
 use crate::units::Nanos;
@@ -107,13 +107,13 @@ impl From<RunError> for Failure {
 
 /// Makes one attempt. Whatever happens, there is a record of it.
 pub(super) async fn attempt(
-    fleet: &Fleet<'_>,
+    agents: &Agents<'_>,
     trial: &PlannedTrial,
     attempt: u32,
     stop: watch::Receiver<bool>,
 ) -> Ended {
     let begun = Instant::now();
-    let mut record = blank(fleet, trial, attempt);
+    let mut record = blank(agents, trial, attempt);
     let name = format!("{}-{}.{attempt}", trial.cell.id, trial.repetition);
     let mut keys_at_risk = None;
     let outcome = tokio::select! {
@@ -124,12 +124,12 @@ pub(super) async fn attempt(
             prospect: Prospect::SameAgain,
             fatal: None,
         }),
-        outcome = carry_out(fleet, trial, &name, &mut record, &mut keys_at_risk) => outcome,
+        outcome = carry_out(agents, trial, &name, &mut record, &mut keys_at_risk) => outcome,
     };
     let outcome = match outcome {
         Err(failure) => {
-            abort(fleet, &trial.cell.settings.hosts.clients, &name).await;
-            Err(blame(fleet, &trial.cell.settings.hosts, failure).await)
+            abort(agents, &trial.cell.settings.hosts.clients, &name).await;
+            Err(blame(agents, &trial.cell.settings.hosts, failure).await)
         }
         measured => measured,
     };
@@ -138,10 +138,10 @@ pub(super) async fn attempt(
         Ok(Outcome { measured, parts, disturbed }) => {
             record.status = Status::Ok;
             let mode = &record.settings.mode;
-            let builtin = fleet.equipment.builtin.iter().find(|builtin| builtin.name == mode);
-            let own = fleet.experiment.modes.get(mode).and_then(ModeSpec::threads);
+            let builtin = agents.equipment.builtin.iter().find(|builtin| builtin.name == mode);
+            let own = agents.experiment.modes.get(mode).and_then(ModeSpec::threads);
             let threads = builtin.map(|builtin| builtin.threads).or(own);
-            let facts = record.settings.hosts.clients.iter().map(|client| fleet.facts(client));
+            let facts = record.settings.hosts.clients.iter().map(|client| agents.facts(client));
             let clients: Vec<_> = parts.into_iter().zip(facts).collect();
             record.flags = flags::flags(&record, &measured, &clients, threads);
             if disturbed {
@@ -167,8 +167,8 @@ pub(super) async fn attempt(
 }
 
 /// An attempt that is not made, since an earlier trial of the cell was refused with these words.
-pub(super) fn not_made(fleet: &Fleet<'_>, trial: &PlannedTrial, attempt: u32, refusal: &str) -> Ended {
-    let mut record = blank(fleet, trial, attempt);
+pub(super) fn not_made(agents: &Agents<'_>, trial: &PlannedTrial, attempt: u32, refusal: &str) -> Ended {
+    let mut record = blank(agents, trial, attempt);
     record.status = Status::Failed;
     record.error =
         Some(format!("{refusal} (not attempted again: an earlier trial of this cell was refused)"));
@@ -177,8 +177,8 @@ pub(super) fn not_made(fleet: &Fleet<'_>, trial: &PlannedTrial, attempt: u32, re
 
 /// Whatever went wrong, and wherever: a driver that waits for its `go` must not be in the way of the next trial. To abort
 /// a trial that is over, or was never begun, is no error.
-async fn abort(fleet: &Fleet<'_>, clients: &[String], name: &str) {
-    let aborts = clients.iter().filter_map(|host| fleet.client(host)).map(|client| async move {
+async fn abort(agents: &Agents<'_>, clients: &[String], name: &str) {
+    let aborts = clients.iter().filter_map(|host| agents.client(host)).map(|client| async move {
         if let Err(error) = client.call(TrialAbort { trial: name.to_owned() }).await {
             info!(%error, "the trial could not be aborted");
         }
@@ -188,8 +188,8 @@ async fn abort(fleet: &Fleet<'_>, clients: &[String], name: &str) {
 
 /// Where the server's agent has gone away its server has, too, and what the driver says of its connection only follows
 /// from that, even if it was heard first.
-async fn blame(fleet: &Fleet<'_>, hosts: &HostPair, failure: Failure) -> Failure {
-    if failure.status != Status::Failed || !hosts.is_network() || !fleet.has_lost(&hosts.server).await {
+async fn blame(agents: &Agents<'_>, hosts: &HostPair, failure: Failure) -> Failure {
+    if failure.status != Status::Failed || !hosts.is_network() || !agents.has_lost(&hosts.server).await {
         return failure;
     }
     let lost = CallError::Lost { host: hosts.server.clone() }.to_string();
@@ -202,7 +202,7 @@ async fn blame(fleet: &Fleet<'_>, hosts: &HostPair, failure: Failure) -> Failure
 /// The steps of a trial. What becomes known on the way is put into `record`; and into `keys_at_risk` what the keys
 /// begin with that stay on the server, for nobody flushes it, if the driver has no chance to delete them.
 async fn carry_out(
-    fleet: &Fleet<'_>,
+    agents: &Agents<'_>,
     trial: &PlannedTrial,
     name: &str,
     record: &mut TrialRecord,
@@ -210,7 +210,7 @@ async fn carry_out(
 ) -> Result<Outcome, Failure> {
     let settings = &trial.cell.settings;
     let HostPair { clients, server: server_host } = &settings.hosts;
-    let deadline = Instant::now() + fleet.experiment.run.timeout.duration();
+    let deadline = Instant::now() + agents.experiment.run.timeout.duration();
     // In tenths of a second, since these figures stand in messages.
     let left = || {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -220,16 +220,16 @@ async fn carry_out(
     let key = server_key(&settings.server, settings.server_args.as_deref(), network);
 
     for host in settings.hosts.all() {
-        match fleet.reach(host).await {
+        match agents.reach(host).await {
             // It was there when the run began, and may be again.
-            Err(error) if fleet.is_elsewhere(host) => {
+            Err(error) if agents.is_elsewhere(host) => {
                 let failure = Failure::for_good(error.to_string());
                 return Err(Failure { prospect: Prospect::Better, ..failure });
             }
             reached => reached?,
         }
     }
-    let up = match fleet.serve(settings).await {
+    let up = match agents.serve(settings).await {
         Err(error) if is_unavailable(&error) => {
             let (host, server, reason) = (server_host.clone(), settings.server.clone(), error.to_string());
             return Err(RunError::Server { host, server, reason }.into());
@@ -240,10 +240,10 @@ async fn carry_out(
     let mut distances = vec![None; clients.len()];
     let mut server_placed = AppliedPlacement::Free;
     if network {
-        let placement = fleet.experiment.placement(settings, server_host).clone();
-        server_placed = fleet.call(server_host, ServerPlace { key: key.clone(), placement }).await?;
+        let placement = agents.experiment.placement(settings, server_host).clone();
+        server_placed = agents.call(server_host, ServerPlace { key: key.clone(), placement }).await?;
         for (client, distance) in clients.iter().zip(&mut distances) {
-            let way = fleet.distance(client, server_host, &up.endpoint, trial.repetition).await?;
+            let way = agents.distance(client, server_host, &up.endpoint, trial.repetition).await?;
             *distance = Some(way.as_micros_f64());
         }
         record.rtt_us = distances.iter().copied().flatten().max_by(f64::total_cmp);
@@ -260,29 +260,29 @@ async fn carry_out(
         );
         return Err(Failure::for_good(error + " (`allow_flush`)"));
     }
-    let job = job(fleet, trial, &up, record.attempt);
+    let job = job(agents, trial, &up, record.attempt);
     *keys_at_risk = (!up.flushes).then(|| job.key_prefix.clone());
     let (workload, workers, key_prefix) = (job.workload.clone(), job.workers, job.key_prefix.clone());
     let keys = job.keys_at_go();
     if let Some(space) = job.keys_before() {
-        fleet.call(server_host, ServerFill { key: key.clone(), space }).await?;
+        agents.call(server_host, ServerFill { key: key.clone(), space }).await?;
     }
     let options = job.options.clone();
-    let environment = environment(fleet, settings);
-    let jobs = team::jobs(job, clients.len());
-    let marks = team::marks(&jobs);
+    let environment = environment(agents, settings);
+    let jobs = multi_client::jobs(job, clients.len());
+    let marks = multi_client::marks(&jobs);
     let asked: Vec<JobWorkload> = jobs.iter().map(|job| job.workload.clone()).collect();
     let prepare = clients.iter().zip(jobs).map(|(host, job)| {
         let call = TrialPrepare {
             trial: name.to_owned(),
-            program: program(fleet.experiment.modes.get(&settings.mode)),
+            program: program(agents.experiment.modes.get(&settings.mode)),
             environment: environment.clone(),
             job,
-            placement: fleet.experiment.placement(settings, host).clone(),
+            placement: agents.experiment.placement(settings, host).clone(),
             server_key: (!network).then(|| key.clone()),
             timeout: left(),
         };
-        of_client(clients, host, fleet.call(host, call))
+        of_client(clients, host, agents.call(host, call))
     });
     let ready = try_join_all(prepare).await?;
     for TrialReady { ready, .. } in &ready {
@@ -293,26 +293,26 @@ async fn carry_out(
         .into_iter()
         .map(|TrialReady { ready, placement }| label(ready, placement, &server_placed))
         .collect();
-    let together = team::client(&labels);
+    let together = multi_client::client(&labels);
     let may_differ = together.comparability.is_some();
     record.client = Some(together);
 
-    fleet.call(server_host, ServerReset { key: key.clone(), keys, marks: marks.clone() }).await?;
+    agents.call(server_host, ServerReset { key: key.clone(), keys, marks: marks.clone() }).await?;
     let begun = Instant::now();
     let go = clients.iter().map(|host| {
         let call = TrialGo { trial: name.to_owned(), timeout: left() };
-        of_client(clients, host, fleet.call(host, call))
+        of_client(clients, host, agents.call(host, call))
     });
     let results = try_join_all(go).await?;
     let wall = begun.elapsed().into();
     let done = results.iter().map(|result| result.done.operations);
     let marks = marks.into_iter().zip(done).map(|(key, operations)| MarkSpace { key, operations });
-    let counts = fleet.call(server_host, ServerSample { key, marks: marks.collect() }).await?;
+    let counts = agents.call(server_host, ServerSample { key, marks: marks.collect() }).await?;
     let parts: Vec<Part> = results
         .into_iter()
         .zip(clients.iter().zip(labels).zip(distances))
         .map(|(result, ((host, client), rtt_us))| Part {
-            host: host_label(host, &fleet.facts(host)),
+            host: host_label(host, &agents.facts(host)),
             client,
             rtt_us,
             result,
@@ -325,7 +325,7 @@ async fn carry_out(
         key_prefix: &key_prefix,
         deletes_keys: !up.flushes,
         differs: may_differ,
-        ours: !matches!(fleet.experiment.servers[&settings.server], ServerSpec::External { .. }),
+        ours: !matches!(agents.experiment.servers[&settings.server], ServerSpec::External { .. }),
     };
     let (mut measured, disturbed) = accept(&asked, &parts, wall, counts, &circumstances)?;
     if let Some(tasks) = &mut measured.tasks {
@@ -386,7 +386,7 @@ fn accept(
             Failure { error: of + &failure.error, ..failure }
         })?;
     }
-    let result = team::result(parts, wall).map_err(Failure::for_good)?;
+    let result = multi_client::result(parts, wall).map_err(Failure::for_good)?;
     verify::confirm(&result.done, &counts, circumstances)?;
     let disturbed = !circumstances.ours && traffic::others_were_at_work(&result.done, &counts, circumstances);
     let (latency, latency_summary) = verify::latency(&result).map_err(Failure::for_good)?;
@@ -405,7 +405,7 @@ fn accept(
         wall_ns: result.wall_ns,
         max_lag_ns: result.done.max_lag_ns,
         load1: result.load1,
-        progress: team::progress(parts),
+        progress: multi_client::progress(parts),
         tasks: tasks(&result, circumstances)?,
     };
     Ok((measured, disturbed))
@@ -435,7 +435,7 @@ fn tasks(result: &TrialResult, circumstances: &Circumstances<'_>) -> Result<Opti
     }))
 }
 
-fn job(fleet: &Fleet<'_>, trial: &PlannedTrial, up: &ServerUp, attempt: u32) -> Job {
+fn job(agents: &Agents<'_>, trial: &PlannedTrial, up: &ServerUp, attempt: u32) -> Job {
     let settings = &trial.cell.settings;
     let workload = &settings.workload;
     let mut server = up.endpoint.clone();
@@ -443,7 +443,7 @@ fn job(fleet: &Fleet<'_>, trial: &PlannedTrial, up: &ServerUp, attempt: u32) -> 
         server.unix_socket = None;
     }
     let work = JobWorkload::from(settings);
-    let options = given(settings, Factor::Options, fleet, |mode| &mode.options);
+    let options = given(settings, Factor::Options, agents, |mode| &mode.options);
     Job {
         protocol: if options.is_empty() { work.protocol() } else { work.protocol().max(WITH_OPTIONS) },
         mode: settings.mode.clone(),
@@ -455,10 +455,10 @@ fn job(fleet: &Fleet<'_>, trial: &PlannedTrial, up: &ServerUp, attempt: u32) -> 
         key_prefix: if up.flushes {
             "t:".to_owned()
         } else {
-            format!("{}:{}.{attempt}:", fleet.equipment.token, trial.position)
+            format!("{}:{}.{attempt}:", agents.equipment.token, trial.position)
         },
         warmup: settings.warmup,
-        seed: fleet.experiment.run.seed ^ u64::from(trial.repetition),
+        seed: agents.experiment.run.seed ^ u64::from(trial.repetition),
         delete_keys: !up.flushes,
         options,
     }
@@ -468,17 +468,22 @@ fn job(fleet: &Fleet<'_>, trial: &PlannedTrial, up: &ServerUp, attempt: u32) -> 
 const WITH_OPTIONS: u32 = 2;
 
 /// What the matrix gives, and the mode where the matrix does not say otherwise.
-fn given(settings: &Settings, factor: Factor, fleet: &Fleet<'_>, of_mode: fn(&ModeSpec) -> &Named) -> Named {
+fn given(
+    settings: &Settings,
+    factor: Factor,
+    agents: &Agents<'_>,
+    of_mode: fn(&ModeSpec) -> &Named,
+) -> Named {
     let given = settings.own.named(factor).cloned().unwrap_or_default();
-    match fleet.experiment.modes.get(&settings.mode) {
+    match agents.experiment.modes.get(&settings.mode) {
         Some(mode) => given.or(of_mode(mode)),
         None => given,
     }
 }
 
 /// The variables of a driver's environment.
-fn environment(fleet: &Fleet<'_>, settings: &Settings) -> BTreeMap<String, String> {
-    let env = given(settings, Factor::Env, fleet, |mode| &mode.env);
+fn environment(agents: &Agents<'_>, settings: &Settings) -> BTreeMap<String, String> {
+    let env = given(settings, Factor::Env, agents, |mode| &mode.env);
     env.0.into_iter().map(|(name, value)| (name, value.to_string())).collect()
 }
 
@@ -493,11 +498,11 @@ fn used_options(asked: &Named, used: &Named) -> Result<(), String> {
 }
 
 /// The record of an attempt of which nothing is known yet.
-fn blank(fleet: &Fleet<'_>, trial: &PlannedTrial, attempt: u32) -> TrialRecord {
+fn blank(agents: &Agents<'_>, trial: &PlannedTrial, attempt: u32) -> TrialRecord {
     let settings = &trial.cell.settings;
-    let label = |host: &str| host_label(host, &fleet.facts(host));
+    let label = |host: &str| host_label(host, &agents.facts(host));
     let clients: Vec<HostLabel> = settings.hosts.clients.iter().map(|host| label(host)).collect();
-    let (link, server_host) = match &fleet.experiment.servers[&settings.server] {
+    let (link, server_host) = match &agents.experiment.servers[&settings.server] {
         ServerSpec::External { host, .. } if !is_loopback(host) => (
             LinkKind::Network,
             HostLabel { name: host.clone(), os: String::new(), arch: String::new(), cpu: String::new() },
@@ -516,7 +521,7 @@ fn blank(fleet: &Fleet<'_>, trial: &PlannedTrial, attempt: u32) -> TrialRecord {
         started_at: Timestamp::now(),
         took_ns: Nanos(0),
         settings: settings.clone(),
-        client_host: team::host(&clients),
+        client_host: multi_client::host(&clients),
         server_host,
         link,
         rtt_us: None,
@@ -524,7 +529,7 @@ fn blank(fleet: &Fleet<'_>, trial: &PlannedTrial, attempt: u32) -> TrialRecord {
         client: None,
         measured: None,
         parts: Vec::new(),
-        driver_sha256: fleet.driver(&settings.hosts.clients, &settings.mode),
+        driver_sha256: agents.driver(&settings.hosts.clients, &settings.mode),
     }
 }
 

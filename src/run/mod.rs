@@ -1,13 +1,13 @@
 //! Takes trials from a plan, carries them out through agents, and tells an [`Observer`] what happened. Never prints
 //! and never writes files: who wants a journal or a progress line observes.
 
+mod agents;
 mod attempt;
 mod flags;
-mod fleet;
+mod multi_client;
+mod preflight;
 mod room;
 mod schedule;
-mod survey;
-mod team;
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -19,16 +19,16 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::host::reach::ReachError;
+use crate::host::agent_connect::ReachError;
 use crate::plan::{CellId, NeededServer, Plan, PlannedTrial};
 use crate::protocol::{DriverFiles, HostFacts, ServerDescription, ServerIdentity};
 use crate::record::{Status, TrialRecord};
 
+use agents::Agents;
+pub use agents::Equipment;
 use attempt::Prospect;
-pub use fleet::Equipment;
-use fleet::Fleet;
+pub use preflight::{Check, Preflight, preflight};
 use schedule::{Next, Schedule, Task};
-pub use survey::{Sight, Survey, survey};
 
 /// What happens in a run, in the order in which it happens.
 #[derive(Debug)]
@@ -205,24 +205,24 @@ pub async fn run(
     observer: &mut dyn Observer,
     stop: watch::Receiver<bool>,
 ) -> Result<End, RunError> {
-    let fleet = Fleet::new(plan, equipment);
+    let agents = Agents::new(plan, equipment);
     let end = tokio::select! {
         biased;
         () = stop_requested(stop.clone()) => Ok(false),
-        ready = fleet.muster(plan, observer) => ready.map(|()| true),
+        ready = agents.connect_all(plan, observer) => ready.map(|()| true),
     };
     let end = match end {
-        Ok(true) => execute(plan, &fleet, past, observer, stop).await,
+        Ok(true) => execute(plan, &agents, past, observer, stop).await,
         Ok(false) => Ok(End::Interrupted),
         Err(error) => Err(error),
     };
-    fleet.disband().await;
+    agents.shutdown().await;
     end
 }
 
 async fn execute(
     plan: &Plan<'_>,
-    fleet: &Fleet<'_>,
+    agents: &Agents<'_>,
     past: &dyn Fn(CellId, u32) -> Past,
     observer: &mut dyn Observer,
     stop: watch::Receiver<bool>,
@@ -235,7 +235,7 @@ async fn execute(
         if done {
             return None;
         }
-        if fleet.skips(&trial.cell.settings) {
+        if agents.skips(&trial.cell.settings) {
             skipped.set(skipped.get() + 1);
             return None;
         }
@@ -258,7 +258,7 @@ async fn execute(
     loop {
         let mut wake = None;
         while end.is_none() {
-            match schedule.next(Instant::now(), |host| fleet.away(host)) {
+            match schedule.next(Instant::now(), |host| agents.away(host)) {
                 Next::Begin(task) => {
                     if let Err(error) =
                         observer.on(Event::AttemptBegins { trial: &task.trial, attempt: task.attempt })
@@ -270,8 +270,8 @@ async fn execute(
                     let refusal = refusals.get(&task.trial.cell.id).cloned();
                     running.push(async move {
                         let ended = match refusal {
-                            Some(refusal) => attempt::not_made(fleet, &task.trial, task.attempt, &refusal),
-                            None => attempt::attempt(fleet, &task.trial, task.attempt, halted).await,
+                            Some(refusal) => attempt::not_made(agents, &task.trial, task.attempt, &refusal),
+                            None => attempt::attempt(agents, &task.trial, task.attempt, halted).await,
                         };
                         (task, ended)
                     });

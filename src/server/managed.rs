@@ -11,9 +11,9 @@ use redis::ConnectionAddr;
 use redis::aio::MultiplexedConnection;
 use tokio::time::Instant;
 
-use super::home::{Home, SOCKET, ServerDirectory};
 use super::info::{self, Counters};
 use super::persistence::Persistence;
+use super::server_dirs::{SOCKET, ServerDirectory, ServerDirs};
 use super::{client_limit, connect, description, marks, ports, said};
 use crate::experiment::{Address, data_directory};
 use crate::host::child::{self, Child};
@@ -73,7 +73,7 @@ pub(super) struct Managed {
     child: Child,
     directory: ServerDirectory,
     /// Where its data are, if its args say where they are to be.
-    _data: Option<Home>,
+    _data: Option<ServerDirs>,
 }
 
 enum Start {
@@ -83,19 +83,19 @@ enum Start {
 
 impl Managed {
     /// Starts a process and waits until it answers.
-    pub(super) async fn start(recipe: Recipe<'_>, home: &mut Home) -> Result<Self, AgentError> {
-        Self::start_on_one_of(ports::free(recipe.address), recipe, home).await
+    pub(super) async fn start(recipe: Recipe<'_>, dirs: &mut ServerDirs) -> Result<Self, AgentError> {
+        Self::start_on_one_of(ports::free(recipe.address), recipe, dirs).await
     }
 
     async fn start_on_one_of(
         ports: impl Iterator<Item = io::Result<u16>>,
         recipe: Recipe<'_>,
-        home: &mut Home,
+        dirs: &mut ServerDirs,
     ) -> Result<Self, AgentError> {
         let Recipe { program, address, .. } = recipe;
         for port in ports {
             let port = port.map_err(|error| ports::cannot_listen(address, &error))?;
-            match Self::start_on(port, recipe, home).await? {
+            match Self::start_on(port, recipe, dirs).await? {
                 Start::Up(server) => return Ok(*server),
                 Start::PortTaken => tracing::info!("port {port} was taken before {program} could have it"),
             }
@@ -103,16 +103,16 @@ impl Managed {
         Err(ports::none_left(address))
     }
 
-    async fn start_on(port: u16, recipe: Recipe<'_>, home: &mut Home) -> Result<Start, AgentError> {
+    async fn start_on(port: u16, recipe: Recipe<'_>, dirs: &mut ServerDirs) -> Result<Start, AgentError> {
         let Recipe { key, program, args, address: reach, programs } = recipe;
         let failed = |what: String| AgentError::new(AgentErrorKind::Failed, what);
         let io_failed =
             |error: io::Error| failed(format!("cannot prepare a directory for {program}: {error}"));
-        let directory = home.for_a_server().map_err(io_failed)?;
+        let directory = dirs.for_a_server().map_err(io_failed)?;
         let socket = directory.path().join(SOCKET);
         let data = match data_directory(args) {
             None => None,
-            Some(parent) => Some(Home::for_data(parent).map_err(|error| {
+            Some(parent) => Some(ServerDirs::for_data(parent).map_err(|error| {
                 let parent = parent.display();
                 let what =
                     format!("{program} cannot have a directory for its data in {parent} (`--dir`): {error}");
@@ -135,7 +135,7 @@ impl Managed {
             .args(["--unixsocketperm", "700", "--unixsocket"])
             .arg(&socket)
             .arg("--dir")
-            .arg(data.as_ref().map_or(directory.path(), Home::path))
+            .arg(data.as_ref().map_or(directory.path(), ServerDirs::path))
             .current_dir(directory.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(io_failed)?)
@@ -490,12 +490,12 @@ mod tests {
     fn a_port_that_somebody_else_took_is_no_failure() {
         block_on(async {
             let tmp = tempfile::tempdir().unwrap();
-            let mut home = Home::create(tmp.path()).unwrap();
+            let mut dirs = ServerDirs::create(tmp.path()).unwrap();
             let somebody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
             let taken = somebody.local_addr().unwrap().port();
             let ports = std::iter::once(Ok(taken)).chain(ports::free(None));
             let server =
-                Managed::start_on_one_of(ports, recipe("redis-server", &off(), &on_path()), &mut home)
+                Managed::start_on_one_of(ports, recipe("redis-server", &off(), &on_path()), &mut dirs)
                     .await
                     .unwrap();
             assert_ne!(server.endpoint.port, taken);
@@ -507,9 +507,9 @@ mod tests {
     fn a_server_that_ends_at_once_says_why() {
         block_on(async {
             let tmp = tempfile::tempdir().unwrap();
-            let mut home = Home::create(tmp.path()).unwrap();
+            let mut dirs = ServerDirs::create(tmp.path()).unwrap();
             let args = ["--no-such-option".to_owned(), "1".to_owned()];
-            let Err(error) = Managed::start(recipe("redis-server", &args, &on_path()), &mut home).await
+            let Err(error) = Managed::start(recipe("redis-server", &args, &on_path()), &mut dirs).await
             else {
                 panic!("it started")
             };
@@ -528,8 +528,8 @@ mod tests {
     fn a_stopped_server_leaves_nothing_behind() {
         block_on(async {
             let tmp = tempfile::tempdir().unwrap();
-            let mut home = Home::create(tmp.path()).unwrap();
-            let server = Managed::start(recipe("redis-server", &off(), &on_path()), &mut home).await.unwrap();
+            let mut dirs = ServerDirs::create(tmp.path()).unwrap();
+            let server = Managed::start(recipe("redis-server", &off(), &on_path()), &mut dirs).await.unwrap();
             let (pid, path) = (server.child.pid(), server.directory.path().to_owned());
             server.stop().await;
             let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();

@@ -5,13 +5,13 @@
 
 mod description;
 mod external;
-mod home;
 mod info;
 mod managed;
 mod marks;
-mod path;
 mod persistence;
 mod ports;
+mod rtt;
+mod server_dirs;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,10 +24,10 @@ use redis::{
 };
 
 use self::external::External;
-use self::home::Home;
 use self::info::Counters;
 use self::managed::{Managed, Recipe};
-pub use self::path::round_trip;
+pub use self::rtt::round_trip;
+use self::server_dirs::ServerDirs;
 use crate::host::programs::Programs;
 use crate::protocol::{
     AgentError, AgentErrorKind, ClientLimit, Endpoint, KeySpace, Launch, ServerCounts, ServerDescribe,
@@ -44,7 +44,7 @@ pub struct Servers {
     programs: Programs,
     known: BTreeMap<String, Server>,
     /// Created with the first server of ours. Dropped after `known`.
-    home: Option<Home>,
+    dirs: Option<ServerDirs>,
 }
 
 enum Server {
@@ -57,7 +57,7 @@ impl Servers {
     #[must_use]
     pub fn new(tmp: PathBuf, programs: Programs) -> Self {
         home::sweep(&tmp);
-        Self { tmp, programs, known: BTreeMap::new(), home: None }
+        Self { tmp, programs, known: BTreeMap::new(), dirs: None }
     }
 
     /// Makes sure that a server is up and that its persistence is what its command line says.
@@ -132,15 +132,15 @@ impl Servers {
             }
         }
         self.forget(recipe.key).await;
-        let home = match &mut self.home {
-            Some(home) => home,
-            home => home.insert(Home::create(&self.tmp).map_err(|error| {
+        let dirs = match &mut self.dirs {
+            Some(dirs) => dirs,
+            dirs => dirs.insert(ServerDirs::create(&self.tmp).map_err(|error| {
                 let message =
                     format!("cannot create a directory for servers in {}: {error}", self.tmp.display());
                 AgentError::new(AgentErrorKind::Unavailable, message)
             })?),
         };
-        let server = Managed::start(recipe, home).await?;
+        let server = Managed::start(recipe, dirs).await?;
         self.known.insert(recipe.key.to_owned(), Server::Managed(Box::new(server)));
         Ok(true)
     }

@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{Options, POLL, Stop, wrong};
 use crate::agent::driver::command;
 use crate::agent::event::event;
+use crate::agent::line_writer::LineWriter;
 use crate::agent::lines::Lines;
-use crate::agent::outbox::Outbox;
 use crate::agent::stderr::Stderr;
 use crate::host::child::{self, Child};
 use crate::protocol::{DriverEvent, FailureKind, MAX_LINE};
@@ -33,7 +33,7 @@ pub(super) struct Bare {
 }
 
 impl Bare {
-    pub(super) fn start(options: &Options, outbox: Outbox) -> Result<Self, Stop> {
+    pub(super) fn start(options: &Options, writer: LineWriter) -> Result<Self, Stop> {
         let (_, mut command) = command(&options.program, &options.builtin)?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let pipes = |child: &mut Child| -> std::io::Result<_> {
@@ -52,7 +52,7 @@ impl Bare {
             child,
             input: Some(input),
             output: Lines::new(output, MAX_LINE),
-            _stderr: Stderr::follow(stderr, "check".to_owned(), outbox),
+            _stderr: Stderr::follow(stderr, "check".to_owned(), writer),
             within: options.within,
         })
     }

@@ -1,19 +1,19 @@
 //! FreeBSD shows what it is through sysctl(8). Asks for no value that only root may see.
 
 use super::{count, list, load_average, name, within};
-use crate::host::look::Look;
+use crate::host::system_probe::SystemProbe;
 use crate::protocol::HostFacts;
 
-pub(super) fn facts(look: &impl Look, common: HostFacts) -> HostFacts {
-    let jail = look.sysctl("security.jail.jailed").filter(|jailed| jailed == "1").map(|_| "jail".to_owned());
+pub(super) fn facts(probe: &impl SystemProbe, common: HostFacts) -> HostFacts {
+    let jail = probe.sysctl("security.jail.jailed").filter(|jailed| jailed == "1").map(|_| "jail".to_owned());
     HostFacts {
-        cpu: look.sysctl("hw.model").as_deref().and_then(name),
-        cores: look.sysctl("kern.smp.cores").as_deref().and_then(count),
-        memory_bytes: look.sysctl("hw.physmem").and_then(|bytes| bytes.parse().ok()),
-        virtualisation: within(jail, look.sysctl("kern.vm_guest").as_deref().and_then(guest)),
-        governor: frequency(look),
-        clock: look.sysctl("kern.timecounter.hardware"),
-        load1: look.sysctl("vm.loadavg").as_deref().and_then(load_average),
+        cpu: probe.sysctl("hw.model").as_deref().and_then(name),
+        cores: probe.sysctl("kern.smp.cores").as_deref().and_then(count),
+        memory_bytes: probe.sysctl("hw.physmem").and_then(|bytes| bytes.parse().ok()),
+        virtualisation: within(jail, probe.sysctl("kern.vm_guest").as_deref().and_then(guest)),
+        governor: frequency(probe),
+        clock: probe.sysctl("kern.timecounter.hardware"),
+        load1: probe.sysctl("vm.loadavg").as_deref().and_then(load_average),
         ..common
     }
 }
@@ -32,15 +32,15 @@ fn guest(vm_guest: &str) -> Option<String> {
 
 /// The driver that sets the frequency (cpufreq(4)), and what it is told: either how much it is to care for energy,
 /// where 0 is not at all (hwpstate_intel(4)), or between which frequencies powerd(8) may choose.
-fn frequency(look: &impl Look) -> Option<String> {
-    let driver = look.sysctl("dev.cpufreq.0.freq_driver");
+fn frequency(probe: &impl SystemProbe) -> Option<String> {
+    let driver = probe.sysctl("dev.cpufreq.0.freq_driver");
     let driver =
         driver.as_deref().map(|driver| driver.trim_end_matches(|digit: char| digit.is_ascii_digit()));
-    let preference = driver.and_then(|driver| look.sysctl(&format!("dev.{driver}.0.epp")));
+    let preference = driver.and_then(|driver| probe.sysctl(&format!("dev.{driver}.0.epp")));
     let preference = preference.as_deref().and_then(|epp| epp.parse::<u32>().ok());
     let told = match preference {
         Some(preference) => Some(format!("energy preference {preference}")),
-        None => look.sysctl("dev.cpu.0.freq_levels").as_deref().and_then(range),
+        None => probe.sysctl("dev.cpu.0.freq_levels").as_deref().and_then(range),
     };
     list([driver.map(str::to_owned), told])
 }
@@ -57,7 +57,7 @@ fn range(levels: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::look::Captured;
+    use crate::host::system_probe::Captured;
 
     fn common() -> HostFacts {
         HostFacts { kernel: "FreeBSD".to_owned(), os: "FreeBSD".to_owned(), ..HostFacts::default() }

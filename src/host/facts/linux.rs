@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::guest::{Evidence, root_is_disk};
 use super::{field, list, load_average, name};
-use crate::host::look::Look;
 use crate::host::placement::{parse_list, siblings};
+use crate::host::system_probe::SystemProbe;
 use crate::protocol::HostFacts;
 
 const CPUS: &str = "/sys/devices/system/cpu";
@@ -13,34 +13,37 @@ const HUGE_PAGES: &str = "/sys/kernel/mm/transparent_hugepage/enabled";
 const NODES: &str = "/sys/devices/system/node/online";
 const CLOCKS: &str = "/sys/devices/system/clocksource/clocksource0";
 
-pub(super) fn facts(look: &impl Look, common: HostFacts) -> HostFacts {
-    let cpuinfo = look.file("/proc/cpuinfo").unwrap_or_default();
-    let online = look.file(&format!("{CPUS}/online")).and_then(|cpus| parse_list(&cpus)).unwrap_or_default();
+pub(super) fn facts(probe: &impl SystemProbe, common: HostFacts) -> HostFacts {
+    let cpuinfo = probe.file("/proc/cpuinfo").unwrap_or_default();
+    let online = probe.file(&format!("{CPUS}/online")).and_then(|cpus| parse_list(&cpus)).unwrap_or_default();
     let virtualisation = Evidence {
-        docker: look.exists("/.dockerenv"),
-        podman: look.exists("/run/.containerenv"),
-        root_is_disk: look.file("/proc/self/mountinfo").is_some_and(|mounts| root_is_disk(&mounts)),
-        systemd_container: look.file("/run/systemd/container"),
-        cgroup: look.file("/proc/1/cgroup"),
-        vendor: look.file("/sys/class/dmi/id/sys_vendor"),
-        product: look.file("/sys/class/dmi/id/product_name"),
-        hypervisor: look.file("/sys/hypervisor/type"),
-        clocks: look.file(&format!("{CLOCKS}/available_clocksource")),
+        docker: probe.exists("/.dockerenv"),
+        podman: probe.exists("/run/.containerenv"),
+        root_is_disk: probe.file("/proc/self/mountinfo").is_some_and(|mounts| root_is_disk(&mounts)),
+        systemd_container: probe.file("/run/systemd/container"),
+        cgroup: probe.file("/proc/1/cgroup"),
+        vendor: probe.file("/sys/class/dmi/id/sys_vendor"),
+        product: probe.file("/sys/class/dmi/id/product_name"),
+        hypervisor: probe.file("/sys/hypervisor/type"),
+        clocks: probe.file(&format!("{CLOCKS}/available_clocksource")),
         kernel: common.kernel.clone(),
         flag: has_hypervisor_flag(&cpuinfo),
     };
     HostFacts {
-        os: look.file("/etc/os-release").as_deref().and_then(os_release).unwrap_or(common.os),
+        os: probe.file("/etc/os-release").as_deref().and_then(os_release).unwrap_or(common.os),
         cpu: cpu_model(&cpuinfo),
-        cores: cores(look, &online).or_else(|| cores_of(&cpuinfo)),
-        memory_bytes: look.file("/proc/meminfo").as_deref().and_then(mem_total),
+        cores: cores(probe, &online).or_else(|| cores_of(&cpuinfo)),
+        memory_bytes: probe.file("/proc/meminfo").as_deref().and_then(mem_total),
         virtualisation: virtualisation.conclusion(),
-        governor: list([governors(look, &online), boost(look)]),
-        clock: look.file(&format!("{CLOCKS}/current_clocksource")),
-        load1: look.file("/proc/loadavg").as_deref().and_then(load_average),
-        transparent_huge_pages: look.file(HUGE_PAGES).as_deref().and_then(chosen),
+        governor: list([governors(probe, &online), boost(probe)]),
+        clock: probe.file(&format!("{CLOCKS}/current_clocksource")),
+        load1: probe.file("/proc/loadavg").as_deref().and_then(load_average),
+        transparent_huge_pages: probe.file(HUGE_PAGES).as_deref().and_then(chosen),
         microcode: field(&cpuinfo, "microcode").map(str::to_owned),
-        numa_nodes: look.file(NODES).and_then(|nodes| parse_list(&nodes)).and_then(|nodes| some(nodes.len())),
+        numa_nodes: probe
+            .file(NODES)
+            .and_then(|nodes| parse_list(&nodes))
+            .and_then(|nodes| some(nodes.len())),
         ..common
     }
 }
@@ -88,8 +91,8 @@ fn cpu_model(cpuinfo: &str) -> Option<String> {
 
 /// Every CPU lists the threads of its core. This holds on all architectures and with several dies in a package, whose
 /// cores may have the same number.
-fn cores(look: &impl Look, online: &[u32]) -> Option<u32> {
-    let lists: Option<BTreeSet<Vec<u32>>> = online.iter().map(|&cpu| siblings(look, cpu)).collect();
+fn cores(probe: &impl SystemProbe, online: &[u32]) -> Option<u32> {
+    let lists: Option<BTreeSet<Vec<u32>>> = online.iter().map(|&cpu| siblings(probe, cpu)).collect();
     some(lists?.len())
 }
 
@@ -118,19 +121,19 @@ fn mem_total(meminfo: &str) -> Option<u64> {
 }
 
 /// Large and small cores may have governors of their own.
-fn governors(look: &impl Look, online: &[u32]) -> Option<String> {
+fn governors(probe: &impl SystemProbe, online: &[u32]) -> Option<String> {
     let mut governors: Vec<String> = Vec::new();
     for cpu in online {
-        let governor = look.file(&format!("{CPUS}/cpu{cpu}/cpufreq/scaling_governor"));
+        let governor = probe.file(&format!("{CPUS}/cpu{cpu}/cpufreq/scaling_governor"));
         governors.extend(governor.filter(|governor| !governors.contains(governor)));
     }
     Some(governors.join(" and ")).filter(|text| !text.is_empty())
 }
 
 /// Intel's driver says that it does not boost, the others say that they do.
-fn boost(look: &impl Look) -> Option<String> {
+fn boost(probe: &impl SystemProbe) -> Option<String> {
     let state = |file: &str, on: &str, off: &str| {
-        let state = look.file(&format!("{CPUS}/{file}"))?;
+        let state = probe.file(&format!("{CPUS}/{file}"))?;
         if state == on { Some("boost on") } else { (state == off).then_some("boost off") }
     };
     state("intel_pstate/no_turbo", "0", "1").or_else(|| state("cpufreq/boost", "1", "0")).map(str::to_owned)
@@ -139,7 +142,7 @@ fn boost(look: &impl Look) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::look::Captured;
+    use crate::host::system_probe::Captured;
 
     fn common() -> HostFacts {
         HostFacts {

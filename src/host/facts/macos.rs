@@ -2,18 +2,18 @@
 //! system_profiler(8), which takes seconds.
 
 use super::{count, field, load_average, name};
-use crate::host::look::Look;
+use crate::host::system_probe::SystemProbe;
 use crate::protocol::HostFacts;
 
-pub(super) fn facts(look: &impl Look, common: HostFacts) -> HostFacts {
+pub(super) fn facts(probe: &impl SystemProbe, common: HostFacts) -> HostFacts {
     HostFacts {
-        os: look.output("sw_vers", &[]).as_deref().and_then(version).unwrap_or(common.os),
-        cpu: look.sysctl("machdep.cpu.brand_string").as_deref().and_then(name),
-        cores: look.sysctl("hw.physicalcpu").as_deref().and_then(count),
-        memory_bytes: look.sysctl("hw.memsize").and_then(|bytes| bytes.parse().ok()),
-        virtualisation: virtualisation(look),
-        governor: look.output("pmset", &["-g"]).as_deref().and_then(power_mode),
-        load1: look.sysctl("vm.loadavg").as_deref().and_then(load_average),
+        os: probe.output("sw_vers", &[]).as_deref().and_then(version).unwrap_or(common.os),
+        cpu: probe.sysctl("machdep.cpu.brand_string").as_deref().and_then(name),
+        cores: probe.sysctl("hw.physicalcpu").as_deref().and_then(count),
+        memory_bytes: probe.sysctl("hw.memsize").and_then(|bytes| bytes.parse().ok()),
+        virtualisation: virtualisation(probe),
+        governor: probe.output("pmset", &["-g"]).as_deref().and_then(power_mode),
+        load1: probe.sysctl("vm.loadavg").as_deref().and_then(load_average),
         ..common
     }
 }
@@ -25,11 +25,11 @@ fn version(sw_vers: &str) -> Option<String> {
 }
 
 /// The model of a virtual machine bears the name of who made it.
-fn virtualisation(look: &impl Look) -> Option<String> {
-    let model = look.sysctl("hw.model").unwrap_or_default();
+fn virtualisation(probe: &impl SystemProbe) -> Option<String> {
+    let model = probe.sysctl("hw.model").unwrap_or_default();
     let makers = [("VirtualMac", "apple"), ("VMware", "vmware"), ("Parallels", "parallels")];
     let by_model = makers.iter().find(|(prefix, _)| model.starts_with(prefix)).map(|(_, name)| *name);
-    let guest = || look.sysctl("kern.hv_vmm_present").filter(|guest| guest == "1").map(|_| "vm");
+    let guest = || probe.sysctl("kern.hv_vmm_present").filter(|guest| guest == "1").map(|_| "vm");
     by_model.or_else(guest).map(str::to_owned)
 }
 
@@ -52,7 +52,7 @@ fn power_mode(pmset: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::look::Captured;
+    use crate::host::system_probe::Captured;
 
     fn common() -> HostFacts {
         HostFacts { kernel: "Darwin 24.3.0".to_owned(), os: "Darwin".to_owned(), ..HostFacts::default() }

@@ -9,8 +9,8 @@ mod linux;
 mod macos;
 
 pub use self::environment::environment;
-use crate::host::look::Here;
 use crate::host::placement;
+use crate::host::system_probe::LiveSystem;
 use crate::protocol::{Build, HostFacts, REVISION};
 
 /// The facts of the machine that this program runs on.
@@ -31,11 +31,11 @@ pub fn gather() -> HostFacts {
         ..HostFacts::default()
     };
     if cfg!(target_os = "linux") {
-        linux::facts(&Here, common)
+        linux::facts(&LiveSystem, common)
     } else if cfg!(target_os = "macos") {
-        macos::facts(&Here, common)
+        macos::facts(&LiveSystem, common)
     } else {
-        freebsd::facts(&Here, common)
+        freebsd::facts(&LiveSystem, common)
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::host::look::Noise;
+    use crate::host::system_probe::Noise;
 
     #[test]
     fn this_machine_has_the_facts_that_every_machine_has() {

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::affinity;
-use crate::host::look::{Here, Look};
+use crate::host::system_probe::{LiveSystem, SystemProbe};
 
 /// Linux can be built for no more CPUs (NR_CPUS).
 const MOST_CPUS: u32 = 8192;
@@ -25,9 +25,9 @@ impl Topology {
     pub fn here() -> io::Result<Self> {
         let allowed = affinity::allowed()?;
         let mut cores = if cfg!(target_os = "freebsd") {
-            Here.sysctl("kern.sched.topology_spec").as_deref().map(threads_of_cores).unwrap_or_default()
+            LiveSystem.sysctl("kern.sched.topology_spec").as_deref().map(threads_of_cores).unwrap_or_default()
         } else {
-            allowed.iter().filter_map(|&cpu| siblings(&Here, cpu)).collect()
+            allowed.iter().filter_map(|&cpu| siblings(&LiveSystem, cpu)).collect()
         };
         cores.sort();
         cores.dedup();
@@ -36,8 +36,8 @@ impl Topology {
 }
 
 /// The CPUs that are threads of the same core as `cpu`, itself among them. Linux tells.
-pub(in crate::host) fn siblings(look: &impl Look, cpu: u32) -> Option<Vec<u32>> {
-    let list = look.file(&format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"))?;
+pub(in crate::host) fn siblings(probe: &impl SystemProbe, cpu: u32) -> Option<Vec<u32>> {
+    let list = probe.file(&format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"))?;
     parse_list(&list)
 }
 

@@ -4,10 +4,10 @@
 //! A table may be far larger than memory should be: it is read piece by piece, pieces are parsed side by side, and what
 //! stays of a row is its numbers and where its label stands.
 
-pub(super) mod gather;
+mod chunks;
+pub(super) mod collect;
+mod csv_scanner;
 mod paths;
-mod pieces;
-mod rows;
 pub(super) mod table;
 
 use std::fs::File;
@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::analysis::samples::Samples;
-use crate::results::read::gather::Gathered;
-use crate::results::read::pieces::Pieces;
+use crate::results::read::chunks::Chunks;
+use crate::results::read::collect::Gathered;
 use crate::results::read::table::{Bad, Header, Rows};
 
 pub use crate::results::read::paths::TRIALS;
@@ -145,9 +145,9 @@ fn read(path: &Path, gathered: &mut Gathered) -> Result<(), ReadError> {
     let failed = |source| ReadError::Io { path: path.to_owned(), source };
     let wrong = |line, what| ReadError::Row { path: path.to_owned(), line, what };
     let file = File::open(path).map_err(failed)?;
-    let mut pieces = Pieces::new(file);
-    let Some(mut first) = pieces.next().map_err(failed)? else {
-        if pieces.rest().iter().all(u8::is_ascii_whitespace) {
+    let mut chunks = Chunks::new(file);
+    let Some(mut first) = chunks.next().map_err(failed)? else {
+        if chunks.rest().iter().all(u8::is_ascii_whitespace) {
             return Err(ReadError::Empty { path: path.to_owned() });
         }
         return Err(wrong(1, "the header is cut off: the table ends in the middle of it".to_owned()));
@@ -159,7 +159,7 @@ fn read(path: &Path, gathered: &mut Gathered) -> Result<(), ReadError> {
     let (mut batch, mut parsed) = (vec![first], Vec::new());
     while !batch.is_empty() || !parsed.is_empty() {
         let parse = || -> Vec<_> {
-            batch.par_iter().map(|piece| (Rows::parse(&header, piece), newlines(piece))).collect()
+            batch.par_iter().map(|chunk| (Rows::parse(&header, chunk), newlines(chunk))).collect()
         };
         let mut add = |parsed: Vec<(Result<Rows, Bad>, u64)>| {
             parsed.into_iter().try_for_each(|(rows, lines)| {
@@ -168,14 +168,14 @@ fn read(path: &Path, gathered: &mut Gathered) -> Result<(), ReadError> {
                 Ok(())
             })
         };
-        let more = || pieces.batch(2 * rayon::current_num_threads());
+        let more = || chunks.batch(2 * rayon::current_num_threads());
         let earlier = std::mem::take(&mut parsed);
         let (now, (next, added)) = rayon::join(parse, || rayon::join(more, || add(earlier)));
         added?;
         parsed = now;
-        pieces.give_back(std::mem::replace(&mut batch, next.map_err(failed)?));
+        chunks.give_back(std::mem::replace(&mut batch, next.map_err(failed)?));
     }
-    if !pieces.rest().is_empty() {
+    if !chunks.rest().is_empty() {
         gathered.remark(format!(
             "{}:{line}: the table ends in the middle of this row: it was left out",
             path.display()

@@ -14,7 +14,7 @@ use crate::analysis::doubt::{Doubt, Doubts};
 use crate::analysis::samples::{Failure, LABELS, Label, Latencies, Trial, is_younger};
 use crate::experiment::Factor;
 use crate::record::{Flag, Quantities, Quantity, Status};
-use crate::results::read::rows::{Cutter, Fields};
+use crate::results::read::csv_scanner::{Cutter, Fields};
 use crate::results::read::{ReadError, newlines};
 
 /// Columns that are read besides [`LABELS`]; their places are in [`Header`] in this order.
@@ -130,11 +130,11 @@ pub(in crate::results) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn parse(header: &Header, piece: &[u8]) -> Result<Self, Bad> {
-        let (mut cutter, mut rows) = (Cutter::new(piece), Self::default());
+    pub(super) fn parse(header: &Header, chunk: &[u8]) -> Result<Self, Bad> {
+        let (mut cutter, mut rows) = (Cutter::new(chunk), Self::default());
         let mut names = Names::default();
         loop {
-            let bad = |at: usize, what| Bad { line: newlines(&piece[..at]), what };
+            let bad = |at: usize, what| Bad { line: newlines(&chunk[..at]), what };
             let at = cutter.at();
             let Some(fields) = cutter.next().map_err(|error| bad(at, error.to_string()))? else {
                 return Ok(rows);

@@ -20,7 +20,7 @@ const LEVELS: usize = 4;
 
 /// The cells of each picture beside the same ones of the first.
 #[derive(Clone, Debug)]
-pub struct Against {
+pub struct FacetContrast {
     /// The first picture.
     first: String,
     /// What the other pictures are called, and their cells: the number of each, and how it compares.
@@ -30,7 +30,7 @@ pub struct Against {
 /// Compares pictures that differ in one setting. Nothing where they differ in several settings, or in what is no setting, or
 /// where operations were due at a rate, so that all have the same throughput.
 #[must_use]
-pub fn against(cells: &[Cell<'_>], layout: &Layout) -> Option<Against> {
+pub fn facet_contrast(cells: &[Cell<'_>], layout: &Layout) -> Option<FacetContrast> {
     let [column] = layout.facets[..] else { return None };
     if cells.iter().any(|cell| cell.rate.is_some()) {
         return None;
@@ -58,10 +58,10 @@ pub fn against(cells: &[Cell<'_>], layout: &Layout) -> Option<Against> {
     };
     let others: Vec<_> =
         others.into_iter().filter_map(compared).filter(|(_, rows)| !rows.is_empty()).collect();
-    (!others.is_empty()).then(|| Against { first: first.facet.clone(), others })
+    (!others.is_empty()).then(|| FacetContrast { first: first.facet.clone(), others })
 }
 
-impl Against {
+impl FacetContrast {
     /// A sentence for each picture but the first one.
     #[must_use]
     pub fn sentences(&self) -> Vec<Sentence> {

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 /// Something that can be looked at. What is missing, unreadable or empty is absent; text comes without the white space
 /// around it.
-pub(super) trait Look {
+pub(super) trait SystemProbe {
     /// The text of a file.
     fn file(&self, path: &str) -> Option<String>;
 
@@ -25,9 +25,9 @@ pub(super) trait Look {
 }
 
 /// The machine that this program runs on.
-pub(super) struct Here;
+pub(super) struct LiveSystem;
 
-impl Look for Here {
+impl SystemProbe for LiveSystem {
     fn file(&self, path: &str) -> Option<String> {
         tidy(&std::fs::read_to_string(path).ok()?)
     }
@@ -68,7 +68,7 @@ impl Captured {
 }
 
 #[cfg(test)]
-impl Look for Captured {
+impl SystemProbe for Captured {
     fn file(&self, path: &str) -> Option<String> {
         tidy(&self.files.iter().find(|(name, _)| name == path)?.1)
     }
@@ -92,7 +92,7 @@ impl Look for Captured {
 pub(super) struct Noise(pub(super) String);
 
 #[cfg(test)]
-impl Look for Noise {
+impl SystemProbe for Noise {
     fn file(&self, _path: &str) -> Option<String> {
         tidy(&self.0)
     }

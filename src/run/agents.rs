@@ -17,8 +17,8 @@ use crate::experiment::{
     BuiltinMode, Directory, Experiment, HostPair, Lifetime, ModeSpec, ServerSpec, Settings, Transport,
     shipped,
 };
+use crate::host::agent_connect::{Reached, reach};
 use crate::host::client::{AgentClient, CallError};
-use crate::host::reach::{Reached, reach};
 use crate::host::upload::Builds;
 use crate::plan::{NeededServer, Plan};
 use crate::protocol::{
@@ -82,7 +82,7 @@ struct Away {
 }
 
 /// The agents of a run. Everybody may use it at the same time; a trial has its hosts to itself.
-pub(super) struct Fleet<'e> {
+pub(super) struct Agents<'e> {
     pub(super) experiment: &'e Experiment,
     pub(super) equipment: Equipment,
     /// By the names in the file.
@@ -97,7 +97,7 @@ pub(super) struct Fleet<'e> {
     connections: BTreeMap<String, u32>,
 }
 
-impl<'e> Fleet<'e> {
+impl<'e> Agents<'e> {
     pub(super) fn new(plan: &Plan<'e>, equipment: Equipment) -> Self {
         Self {
             experiment: plan.experiment(),
@@ -112,7 +112,11 @@ impl<'e> Fleet<'e> {
 
     /// Makes sure, before anything is measured, that every host, every server and every mode of the plan is available.
     /// All of one kind that are unavailable are reported together.
-    pub(super) async fn muster(&self, plan: &Plan<'_>, observer: &mut dyn Observer) -> Result<(), RunError> {
+    pub(super) async fn connect_all(
+        &self,
+        plan: &Plan<'_>,
+        observer: &mut dyn Observer,
+    ) -> Result<(), RunError> {
         let mut missing = Vec::new();
         let mut reached = stream::iter(self.members.keys())
             .map(|host| async move { (host, self.reach(host).await) })
@@ -308,7 +312,7 @@ impl<'e> Fleet<'e> {
 
     /// Makes sure that there is a line to the agent on `host`; an agent that went away is started anew.
     ///
-    /// A host that could not be reached is [`Fleet::away`] for a while: a second, and twice as long each time up to a
+    /// A host that could not be reached is [`Agents::away`] for a while: a second, and twice as long each time up to a
     /// minute.
     pub(super) async fn reach(&self, host: &str) -> Result<(), RunError> {
         let member = &self.members[host];
@@ -479,7 +483,7 @@ impl<'e> Fleet<'e> {
     }
 
     /// Tells every agent to stop what it started, and waits until they have.
-    pub(super) async fn disband(self) {
+    pub(super) async fn shutdown(self) {
         let agents = self.members.into_values().filter_map(|member| member.agent.into_inner());
         join_all(agents.map(|agent| async move { agent.close().await })).await;
     }

@@ -11,7 +11,7 @@ use csv::{ByteRecord, Position, Reader, ReaderBuilder};
 
 /// The rows of a piece, which ends where a row ends.
 pub(super) struct Cutter<'a> {
-    piece: &'a [u8],
+    chunk: &'a [u8],
     /// Where the next row begins.
     at: usize,
     fields: Vec<Range<usize>>,
@@ -30,14 +30,14 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Cutter<'a> {
-    pub(super) fn new(piece: &'a [u8]) -> Self {
+    pub(super) fn new(chunk: &'a [u8]) -> Self {
         // Nothing is said of the number of fields: that is checked where the message can say more.
         let involved = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .buffer_capacity(1 << 10)
-            .from_reader(Cursor::new(piece));
-        Self { piece, at: 0, fields: Vec::new(), involved, record: ByteRecord::new() }
+            .from_reader(Cursor::new(chunk));
+        Self { chunk, at: 0, fields: Vec::new(), involved, record: ByteRecord::new() }
     }
 
     /// Where the next row begins, in bytes.
@@ -49,14 +49,14 @@ impl<'a> Cutter<'a> {
     pub(super) fn next(&mut self) -> Result<Option<Fields<'_>>, csv::Error> {
         loop {
             let at = self.at;
-            if at == self.piece.len() {
+            if at == self.chunk.len() {
                 return Ok(None);
             }
             let Some(end) = self.cut() else { return self.next_involved() };
             self.at = end;
             let is_empty_line = self.fields.len() == 1 && self.fields[0] == (at..at);
             if !is_empty_line {
-                return Ok(Some(Fields { at, text: self.piece, fields: &self.fields, is_piece: true }));
+                return Ok(Some(Fields { at, text: self.chunk, fields: &self.fields, is_piece: true }));
             }
         }
     }
@@ -64,7 +64,7 @@ impl<'a> Cutter<'a> {
     /// Where the next row ends, if all of its quotation marks stand in pairs around whole fields.
     fn cut(&mut self) -> Option<usize> {
         self.fields.clear();
-        let row = &self.piece[self.at..];
+        let row = &self.chunk[self.at..];
         let mut begin = 0;
         // Where the quotation marks of the field stand.
         let (mut opened, mut closed) = (false, None);
@@ -100,7 +100,7 @@ impl<'a> Cutter<'a> {
         position.set_byte(self.at as u64);
         self.involved.seek(position)?;
         if !self.involved.read_byte_record(&mut self.record)? {
-            self.at = self.piece.len();
+            self.at = self.chunk.len();
             return Ok(None);
         }
         let at = self.at;
@@ -133,16 +133,16 @@ mod tests {
 
     use super::*;
 
-    fn cut(piece: &str) -> Vec<Vec<Vec<u8>>> {
-        let (mut cutter, mut rows) = (Cutter::new(piece.as_bytes()), Vec::new());
+    fn cut(chunk: &str) -> Vec<Vec<Vec<u8>>> {
+        let (mut cutter, mut rows) = (Cutter::new(chunk.as_bytes()), Vec::new());
         while let Some(row) = cutter.next().unwrap() {
             rows.push((0..row.len()).map(|index| row.get(index).to_vec()).collect());
         }
         rows
     }
 
-    fn read(piece: &str) -> Vec<Vec<Vec<u8>>> {
-        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(piece.as_bytes());
+    fn read(chunk: &str) -> Vec<Vec<Vec<u8>>> {
+        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(chunk.as_bytes());
         reader.byte_records().map(|row| row.unwrap().iter().map(<[u8]>::to_vec).collect()).collect()
     }
 

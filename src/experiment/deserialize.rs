@@ -11,10 +11,10 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::diagnose::{self, Findings, MOST_FINDINGS, Place};
+use super::literals::LITERAL_SECRET;
 use super::misplaced;
 use super::source::{FAMILIES, Source};
 use super::syntax::{self, Parsed, retain};
-use super::values::LITERAL_SECRET;
 
 /// A file as far as it could be read.
 #[derive(Debug, Default)]

@@ -12,7 +12,7 @@ use serde::de::{
     Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 
-use super::forms::{At, Many};
+use super::spanned::{At, Many};
 use crate::setting::{Named, Scalar, Share};
 use crate::units::Nanos;
 

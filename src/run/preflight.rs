@@ -6,20 +6,20 @@ use crate::experiment::words;
 use crate::plan::Plan;
 use crate::protocol::HostFacts;
 use crate::run::Equipment;
-use crate::run::fleet::Fleet;
+use crate::run::agents::Agents;
 
 /// What was found on the hosts.
 #[derive(Debug, Default)]
-pub struct Survey {
+pub struct Preflight {
     /// Hosts that answered, by their names in the file.
     pub hosts: BTreeMap<String, HostFacts>,
     /// What was looked for, host by host.
-    pub sights: Vec<Sight>,
+    pub checks: Vec<Check>,
 }
 
 /// One thing that was looked for.
 #[derive(Debug)]
-pub struct Sight {
+pub struct Check {
     /// The host's name in the file.
     pub host: String,
     /// What is there, or why it is not.
@@ -30,28 +30,28 @@ pub struct Sight {
 
 /// Reaches every host of a plan, starts every server, measures every way between two hosts, and looks for the program
 /// of every client. Goes on where something is missing, prepares no mode, and stops all that it started.
-pub async fn survey(plan: &Plan<'_>, equipment: Equipment) -> Survey {
-    let fleet = Fleet::new(plan, equipment);
-    let mut survey = Survey::default();
+pub async fn preflight(plan: &Plan<'_>, equipment: Equipment) -> Preflight {
+    let agents = Agents::new(plan, equipment);
+    let mut preflight = Preflight::default();
     for host in plan.hosts() {
-        match fleet.reach(&host).await {
+        match agents.reach(&host).await {
             Ok(()) => {
-                survey.hosts.insert(host.clone(), HostFacts::clone(&fleet.facts(&host)));
+                preflight.hosts.insert(host.clone(), HostFacts::clone(&agents.facts(&host)));
             }
             Err(error) => {
-                survey.sights.push(Sight { host, found: Err(error.to_string()), optional: false });
+                preflight.checks.push(Check { host, found: Err(error.to_string()), optional: false });
             }
         }
     }
     for needed in plan.servers() {
-        if !needed.hosts.all().all(|host| survey.hosts.contains_key(host)) {
+        if !needed.hosts.all().all(|host| preflight.hosts.contains_key(host)) {
             continue;
         }
         let which = match &needed.args {
             Some(args) => format!("server `{}` with {}", needed.server, words(args)),
             None => format!("server `{}`", needed.server),
         };
-        let found = match fleet.meet(&needed).await {
+        let found = match agents.meet(&needed).await {
             Err(error) => Err(format!("{which}: {error}")),
             Ok((up, ways)) => {
                 let ways =
@@ -66,19 +66,19 @@ pub async fn survey(plan: &Plan<'_>, equipment: Equipment) -> Survey {
                 ))
             }
         };
-        survey.sights.push(Sight { host: needed.hosts.server, found, optional: false });
+        preflight.checks.push(Check { host: needed.hosts.server, found, optional: false });
     }
     for (host, mode) in plan.modes() {
         let Some(spec) = plan.experiment().modes.get(&mode) else { continue };
-        if !survey.hosts.contains_key(&host) {
+        if !preflight.hosts.contains_key(&host) {
             continue;
         }
-        let found = match fleet.prepare(&host, &mode, spec, Vec::new()).await {
+        let found = match agents.prepare(&host, &mode, spec, Vec::new()).await {
             Ok(_) => Ok(format!("mode `{mode}`: its program is there")),
             Err(error) => Err(format!("mode `{mode}`: {error}")),
         };
-        survey.sights.push(Sight { host, found, optional: spec.optional });
+        preflight.checks.push(Check { host, found, optional: spec.optional });
     }
-    fleet.disband().await;
-    survey
+    agents.shutdown().await;
+    preflight
 }

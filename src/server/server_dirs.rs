@@ -18,14 +18,14 @@ const LONGEST: usize = 103 - 32;
 
 /// A directory with mode 0700 and a lock in it that says that its agent is alive. Removed on drop.
 #[derive(Debug)]
-pub(super) struct Home {
+pub(super) struct ServerDirs {
     directory: tempfile::TempDir,
     servers: u32,
     /// Held as long as this program lives, however it ends.
     _lock: File,
 }
 
-impl Home {
+impl ServerDirs {
     /// Creates a directory below `tmp`, or below `/tmp` if that name is too long for a socket.
     pub(super) fn create(tmp: &Path) -> io::Result<Self> {
         Self::create_in(place(tmp))
@@ -115,8 +115,8 @@ fn sweep_in(tmp: &Path) {
 }
 
 /// Asks over their sockets, because a process number that a dead agent wrote down may be somebody else's by now.
-fn stop_servers_in(home: &Path) {
-    for server in fs::read_dir(home).into_iter().flatten().flatten() {
+fn stop_servers_in(dirs: &Path) {
+    for server in fs::read_dir(dirs).into_iter().flatten().flatten() {
         let Ok(mut stream) = UnixStream::connect(server.path().join(SOCKET)) else { continue };
         let _ = stream.set_write_timeout(Some(Duration::from_secs(1)));
         let _ = stream.write_all(b"SHUTDOWN NOSAVE\r\n");
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn the_directory_of_a_dead_agent_is_swept_and_that_of_a_living_one_is_not() {
         let tmp = tempfile::tempdir().unwrap();
-        let alive = Home::create(tmp.path()).unwrap();
+        let alive = ServerDirs::create(tmp.path()).unwrap();
         let dead = tmp.path().join("orchestrate-dead");
         fs::create_dir_all(dead.join("1")).unwrap();
         fs::write(dead.join(LOCK), "").unwrap();
@@ -154,14 +154,14 @@ mod tests {
         let tmp = tempfile::tempdir().unwrap();
         let long = tmp.path().join("x".repeat(100));
         fs::create_dir(&long).unwrap();
-        let mut home = Home::create(&long).unwrap();
-        let directory = home.for_a_server().unwrap();
+        let mut dirs = ServerDirs::create(&long).unwrap();
+        let directory = dirs.for_a_server().unwrap();
         assert!(directory.path().join(SOCKET).as_os_str().len() < 104);
-        let mode = fs::metadata(home.directory.path()).unwrap().mode();
+        let mode = fs::metadata(dirs.directory.path()).unwrap().mode();
         assert_eq!(mode & 0o777, 0o700);
-        let path = home.directory.path().to_owned();
+        let path = dirs.directory.path().to_owned();
         drop(directory);
-        drop(home);
+        drop(dirs);
         assert!(!path.exists());
     }
 }

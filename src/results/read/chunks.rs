@@ -9,7 +9,7 @@ const SIZE: usize = 2 << 20;
 const LONGEST: usize = 64 << 20;
 
 /// The pieces of a table.
-pub(super) struct Pieces<R> {
+pub(super) struct Chunks<R> {
     input: R,
     /// What was read behind the last row's end.
     rest: Vec<u8>,
@@ -17,27 +17,27 @@ pub(super) struct Pieces<R> {
     spare: Vec<Vec<u8>>,
 }
 
-impl<R: Read> Pieces<R> {
+impl<R: Read> Chunks<R> {
     pub(super) fn new(input: R) -> Self {
         Self { input, rest: Vec::new(), spare: Vec::new() }
     }
 
     /// The next whole rows; `None` when there are no more.
     pub(super) fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut piece = self.spare.pop().unwrap_or_default();
-        piece.clear();
-        piece.append(&mut self.rest);
+        let mut chunk = self.spare.pop().unwrap_or_default();
+        chunk.clear();
+        chunk.append(&mut self.rest);
         loop {
-            if self.input.by_ref().take(SIZE as u64).read_to_end(&mut piece)? == 0 {
-                self.rest = piece;
+            if self.input.by_ref().take(SIZE as u64).read_to_end(&mut chunk)? == 0 {
+                self.rest = chunk;
                 return Ok(None);
             }
-            if let Some(end) = last_end(&piece) {
-                self.rest.extend_from_slice(&piece[end..]);
-                piece.truncate(end);
-                return Ok(Some(piece));
+            if let Some(end) = last_end(&chunk) {
+                self.rest.extend_from_slice(&chunk[end..]);
+                chunk.truncate(end);
+                return Ok(Some(chunk));
             }
-            if piece.len() > LONGEST {
+            if chunk.len() > LONGEST {
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
                     "it has no row that ends within 64 MB",
@@ -50,15 +50,15 @@ impl<R: Read> Pieces<R> {
     pub(super) fn batch(&mut self, most: usize) -> io::Result<Vec<Vec<u8>>> {
         let mut batch = Vec::with_capacity(most);
         while batch.len() < most {
-            let Some(piece) = self.next()? else { break };
-            batch.push(piece);
+            let Some(chunk) = self.next()? else { break };
+            batch.push(chunk);
         }
         Ok(batch)
     }
 
     /// Takes the memory of pieces that are done with.
-    pub(super) fn give_back(&mut self, pieces: Vec<Vec<u8>>) {
-        self.spare.extend(pieces);
+    pub(super) fn give_back(&mut self, chunks: Vec<Vec<u8>>) {
+        self.spare.extend(chunks);
     }
 
     /// What stands behind the last row that ends, after the last piece.
@@ -68,9 +68,9 @@ impl<R: Read> Pieces<R> {
 }
 
 /// Behind the last line feed that does not stand within quotation marks. The piece begins with a row.
-fn last_end(piece: &[u8]) -> Option<usize> {
-    let mut is_open = memchr::memchr_iter(b'"', piece).count() % 2 == 1;
-    for (index, byte) in piece.iter().enumerate().rev() {
+fn last_end(chunk: &[u8]) -> Option<usize> {
+    let mut is_open = memchr::memchr_iter(b'"', chunk).count() % 2 == 1;
+    for (index, byte) in chunk.iter().enumerate().rev() {
         match byte {
             b'"' => is_open = !is_open,
             b'\n' if !is_open => return Some(index + 1),
@@ -95,15 +95,15 @@ mod tests {
     #[test]
     fn pieces_put_together_are_the_table() {
         let table: String = (0..300_000).map(|i| format!("{i},\"two\nlines\"\n")).collect();
-        let mut pieces = Pieces::new(table.as_bytes());
+        let mut chunks = Chunks::new(table.as_bytes());
         let (mut all, mut count) = (Vec::new(), 0);
-        while let Some(piece) = pieces.next().unwrap() {
-            assert!(piece.ends_with(b"lines\"\n"));
-            all.extend_from_slice(&piece);
-            pieces.give_back(vec![piece]);
+        while let Some(chunk) = chunks.next().unwrap() {
+            assert!(chunk.ends_with(b"lines\"\n"));
+            all.extend_from_slice(&chunk);
+            chunks.give_back(vec![chunk]);
             count += 1;
         }
-        assert!(count > 1 && pieces.rest().is_empty());
+        assert!(count > 1 && chunks.rest().is_empty());
         assert_eq!(all, table.as_bytes());
     }
 }

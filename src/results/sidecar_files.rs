@@ -11,7 +11,7 @@ use crate::results::run_dir::EXPERIMENT;
 
 /// What lies beside a `trials.csv`.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Beside {
+pub struct SidecarFiles {
     /// The name of the experiment, where something tells.
     pub experiment: Option<String>,
     /// What the experiment was to find out.
@@ -64,9 +64,9 @@ pub fn labels(tables: &[PathBuf]) -> BTreeMap<String, Vec<String>> {
 
 /// What lies in the directory of this `trials.csv`.
 #[must_use]
-pub fn beside(trials: &Path) -> Beside {
+pub fn sidecar_files(trials: &Path) -> SidecarFiles {
     let directory = trials.parent().unwrap_or_else(|| Path::new("."));
-    let mut found = Beside::default();
+    let mut found = SidecarFiles::default();
     let file = |name: &str| directory.join(name);
     let missing = |what: &str, name: &str, error: &dyn std::fmt::Display| {
         format!("{what}: {} could not be read ({error})", file(name).display())

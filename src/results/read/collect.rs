@@ -39,7 +39,7 @@ impl Gathered {
         self.rows
     }
 
-    /// Adds the rows of a piece. Pieces are added in the order of the table.
+    /// Adds the rows of a chunk. Chunks are added in the order of the table.
     pub(in crate::results) fn add(&mut self, rows: Rows) {
         self.rows += rows.trials.len() + rows.failures.len();
         let runs: Vec<u32> = rows.runs.into_iter().map(|run| self.run(run)).collect();

@@ -11,9 +11,9 @@ const WAITING: usize = 1024;
 
 /// Hands lines to the writer.
 #[derive(Clone, Debug)]
-pub(super) struct Outbox(mpsc::Sender<Vec<u8>>);
+pub(super) struct LineWriter(mpsc::Sender<Vec<u8>>);
 
-impl Outbox {
+impl LineWriter {
     /// An outbox, and what has to run so that it is emptied into `output`. That ends when all outboxes are gone or
     /// nobody reads any more.
     pub(super) fn into(output: impl AsyncWrite + Unpin) -> (Self, impl Future<Output = ()>) {
