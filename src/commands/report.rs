@@ -13,14 +13,14 @@ use crate::commands::{Exit, Failure};
 use crate::report::model::{Figure, Report, Section};
 use crate::report::svg::article;
 use crate::report::{self, html, markdown};
-use crate::results::beside::beside;
-use crate::results::read;
+use crate::results::read::{self, ReadError};
+use crate::results::sidecar_files::sidecar_files;
 
 /// The page's name in the directory of a run.
 pub(super) const REPORT: &str = "report.html";
 
 pub(super) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
-    let report = built(&args.results)?;
+    let report = built(args)?;
     let mut out = anstream::stdout();
     if args.markdown {
         write!(out, "{}", markdown::markdown(&report))?;
@@ -48,11 +48,23 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     Ok(Exit::Complete)
 }
 
-fn built(results: &[PathBuf]) -> Result<Report, Failure> {
-    let tables = read::tables(results).map_err(|error| Failure::Unavailable(error.into()))?;
-    let samples = read::samples(results).map_err(|error| Failure::Unavailable(error.into()))?;
-    let beside: Vec<_> = tables.par_iter().map(|table| beside(table)).collect();
-    Ok(report::build(&samples, &beside))
+fn built(args: &ReportArgs) -> Result<Report, Failure> {
+    let unreadable = |error| Failure::Unavailable(explained(error, args));
+    let tables = read::tables(&args.results).map_err(unreadable)?;
+    let samples = read::samples(&args.results).map_err(unreadable)?;
+    let sidecars: Vec<_> = tables.par_iter().map(|table| sidecar_files(table)).collect();
+    Ok(report::build(&samples, &sidecars))
+}
+
+/// A path without results may be one that was meant for the figures: `--figures` takes its value with `=`.
+fn explained(error: ReadError, args: &ReportArgs) -> anyhow::Error {
+    let hint = match &error {
+        ReadError::Io { path, .. } | ReadError::NoTable { path } if args.figures == Some(None) => {
+            Some(format!("{error}; if the figures are to go there: --figures={}", path.display()))
+        }
+        _ => None,
+    };
+    hint.map_or_else(|| error.into(), anyhow::Error::msg)
 }
 
 /// In the directory of the run if there is one, here otherwise.
