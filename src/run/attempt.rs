@@ -22,7 +22,7 @@ use crate::record::{
     ClientLabel, Flag, HostLabel, LinkKind, MarkTraffic, Measured, Part, Status, TaskFigures, TrialRecord,
 };
 use crate::run::agents::{Agents, is_unavailable, program, server_key};
-use crate::run::{RunError, flags, stop_requested, team};
+use crate::run::{RunError, flags, multi_client, stop_requested};
 use crate::setting::Named;
 use crate::units::Nanos;
 use crate::verify::{self, Circumstances, Disagreement, traffic};

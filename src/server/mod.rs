@@ -56,7 +56,7 @@ impl Servers {
     /// No server yet. Sweeps out of `tmp` what agents left there that were killed.
     #[must_use]
     pub fn new(tmp: PathBuf, programs: Programs) -> Self {
-        home::sweep(&tmp);
+        server_dirs::sweep(&tmp);
         Self { tmp, programs, known: BTreeMap::new(), dirs: None }
     }
 
