@@ -217,7 +217,7 @@ fn job(mode: &str, workers: u32, port: u16, operations: u64) -> Job {
     Job {
         protocol: if is_queue { 2 } else { 1 },
         mode: if is_queue { "sync" } else { mode }.to_owned(),
-        server: Endpoint { host: "127.0.0.1".to_owned(), port, unix_socket: None, password: None },
+        server: Endpoint::local(port),
         workload: JobWorkload {
             kind: if is_queue { Kind::Queue } else { Kind::SetGet },
             own,

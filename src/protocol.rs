@@ -40,7 +40,7 @@ pub const PROTOCOL: u32 = 2;
 
 /// The versions of what an agent and a driver say to each other. A job says which one it is of: the first that knows all that
 /// it asks for, so that a driver goes on working that knows no later one.
-pub const DRIVER_PROTOCOLS: std::ops::RangeInclusive<u32> = 1..=2;
+pub const DRIVER_PROTOCOLS: std::ops::RangeInclusive<u32> = 1..=3;
 
 /// The git revision of the sources that this program was built from, where that was known.
 pub const REVISION: Option<&str> = option_env!("ORCHESTRATE_REVISION");

@@ -190,6 +190,23 @@ pub enum LinkKind {
     Unix,
     /// TCP between hosts.
     Network,
+    /// TLS over TCP within one host.
+    LoopbackTls,
+    /// TLS over TCP between hosts.
+    NetworkTls,
+}
+
+impl LinkKind {
+    /// Of a connection over TCP.
+    #[must_use]
+    pub const fn tcp(network: bool, tls: bool) -> Self {
+        match (network, tls) {
+            (false, false) => Self::Loopback,
+            (false, true) => Self::LoopbackTls,
+            (true, false) => Self::Network,
+            (true, true) => Self::NetworkTls,
+        }
+    }
 }
 
 impl std::fmt::Display for LinkKind {
@@ -198,6 +215,8 @@ impl std::fmt::Display for LinkKind {
             Self::Loopback => "loopback",
             Self::Unix => "unix",
             Self::Network => "network",
+            Self::LoopbackTls => "loopback-tls",
+            Self::NetworkTls => "network-tls",
         })
     }
 }

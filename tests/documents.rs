@@ -410,12 +410,7 @@ fn job(socket: &Path) -> Job {
     Job {
         protocol: 1,
         mode: "plain-socket".to_owned(),
-        server: Endpoint {
-            host: "127.0.0.1".to_owned(),
-            port: 0,
-            unix_socket: Some(socket.display().to_string()),
-            password: None,
-        },
+        server: Endpoint { unix_socket: Some(socket.display().to_string()), ..Endpoint::local(0) },
         workload: JobWorkload {
             kind: orchestrate::workload::Kind::SetGet,
             operations: Some(200),

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use orchestrate::experiment::{
     Absent, Amount, Builtin, BuiltinMode, Diagnostics, Directory, Experiment, Factor, Include, Level,
-    ServerSpec, Source, Split, Threads, data_directory, includes, parse, resolved_text, schema, shipped,
+    ServerSpec, Source, Split, Support, Threads, data_directory, includes, parse, resolved_text, schema,
+    shipped,
 };
 use orchestrate::plan::Plan;
 use orchestrate::units::Nanos;
@@ -26,6 +27,7 @@ const fn mode(name: &'static str, can_pipeline: bool, can_rate: bool, by_default
         can_pipeline,
         can_rate,
         workloads: Kind::ALL,
+        supports: &[Support::Tls, Support::Username],
         options: &[],
         by_default,
     }

@@ -102,7 +102,8 @@ fn a_persistence_that_nobody_asked_for_is_a_failed_trial() {
 fn a_program_that_is_missing_is_named() {
     let tmp = tempfile::tempdir().unwrap();
     let mut agent = Agent::start(tmp.path());
-    let launch = Launch::Managed { program: "no-such-redis".to_owned(), args: Vec::new(), address: None };
+    let launch =
+        Launch::Managed { program: "no-such-redis".to_owned(), args: Vec::new(), address: None, tls: false };
     let error = agent.call(&ServerStart { key: "redis".to_owned(), launch, fresh: false }).unwrap_err();
     assert_eq!(error.kind, AgentErrorKind::Unavailable);
     assert!(
@@ -273,7 +274,7 @@ fn a_server_that_refuses_config_is_not_checked() {
 fn a_server_that_nobody_runs_is_unavailable() {
     let tmp = tempfile::tempdir().unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let endpoint = Endpoint { host: "127.0.0.1".to_owned(), port, unix_socket: None, password: None };
+    let endpoint = Endpoint::local(port);
     let mut agent = Agent::start(tmp.path());
     let error = agent.call(&external("x", &endpoint, false)).unwrap_err();
     assert_eq!(error.kind, AgentErrorKind::Unavailable);

@@ -38,6 +38,7 @@ class Driver:
 
     def _carry_out(self, job, lines):
         _check(job)
+        harness.check_connection(job)
         options = harness.options_of(job, self._options)
         _share({**job, "variant": self._variant})
         kit.Connection().call("PING")

@@ -47,11 +47,11 @@ typedef struct {
 } worker;
 
 struct job {
-    const char *host, *unix_socket, *password, *key_prefix;
+    const char *host, *unix_socket, *password, *username, *key_prefix;
     int port, workers, producers, pipeline;
     workload_kind kind;
     int64_t value_bytes; /* -1: the value is the index */
-    int64_t keys, seed;
+    int64_t keys, seed, db;
     double reads;
     distribution distribution;
     structure structure;

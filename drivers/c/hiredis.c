@@ -21,7 +21,7 @@
 
 #include "driver.h"
 
-enum { FIRST_PROTOCOL = 1, LAST_PROTOCOL = 2, DELETE_BATCH = 1000 };
+enum { FIRST_PROTOCOL = 1, LAST_PROTOCOL = 3, DELETE_BATCH = 1000 };
 
 /* What an operation does with which key. A SET and a GET of a new one, or one of both of a key that is there. */
 typedef struct {
@@ -142,6 +142,10 @@ static json_t *read_job(void) {
     job.port = (int)whole(server, "port", 0);
     job.unix_socket = json_string_value(json_object_get(server, "unix_socket"));
     job.password = json_string_value(json_object_get(server, "password"));
+    job.username = json_string_value(json_object_get(server, "username"));
+    job.db = whole(server, "db", 0);
+    if (json_is_object(json_object_get(server, "tls")))
+        give_up("unsupported", "this client does not support `tls` of a connection");
     job.key_prefix = json_string_value(json_object_get(all, "key_prefix"));
     job.workers = (int)whole(all, "workers", 0);
     job.seed = whole(all, "seed", 0);
@@ -384,7 +388,14 @@ static void connect_worker(worker *w) {
         give_up("connection", "%s: failed to connect: %s", name(w), w->redis ? w->redis->errstr : "no memory");
     int on = 1;
     if (!job.unix_socket) setsockopt(w->redis->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (job.password) freeReplyObject(call(w, 2, (const char *[]){"AUTH", job.password}, NULL));
+    if (job.username && job.password)
+        freeReplyObject(call(w, 3, (const char *[]){"AUTH", job.username, job.password}, NULL));
+    else if (job.password) freeReplyObject(call(w, 2, (const char *[]){"AUTH", job.password}, NULL));
+    if (job.db) {
+        char number[24];
+        snprintf(number, sizeof number, "%" PRId64, job.db);
+        freeReplyObject(call(w, 2, (const char *[]){"SELECT", number}, NULL));
+    }
 }
 
 int main(int count, char **words) {

@@ -1,10 +1,11 @@
 /** A driver in JavaScript: all of it but the client library, which is handed in. */
 
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
 import { Exchange, senders } from "./exchange.mjs";
 import { Phase } from "./phase.mjs";
-import { Failure, Input, checkGo, checkOptions, readJob, say } from "./protocol.mjs";
+import { Failure, Input, checkConnection, checkGo, checkOptions, readJob, say } from "./protocol.mjs";
 
 /** Long enough for hundreds of connections at once over a slow link; a server that is not there refuses sooner. */
 export const CONNECT_TIMEOUT = 30_000;
@@ -68,6 +69,7 @@ async function carryOut(library) {
     throw new Failure("unsupported", `\`${job.mode}\` does not have the workload \`${kind}\``);
   }
   checkOptions(job, library.options ?? {});
+  checkConnection(job, library.supports ?? []);
   const Stretch = isExchange ? Exchange : Phase;
   const measured = Stretch.measured(job);
   const clients = await connect(library, job);
@@ -82,6 +84,12 @@ async function carryOut(library) {
   checkGo(await input.line());
   await measured.run(library, clients);
   return measured.summary();
+}
+
+/** What Node.js is told of TLS to a server: the texts of the files that the job names. */
+export function tlsOptions({ ca, cert, key }) {
+  const text = (path) => (path == null ? undefined : readFileSync(path));
+  return { ca: text(ca), cert: text(cert), key: text(key) };
 }
 
 /** The clients of the workers, and behind them those of the producers or publishers, if there are any. */

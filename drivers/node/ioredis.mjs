@@ -2,7 +2,7 @@
 
 import { Redis } from "ioredis";
 
-import { CONNECT_TIMEOUT, serve, versionOf } from "./driver.mjs";
+import { CONNECT_TIMEOUT, serve, tlsOptions, versionOf } from "./driver.mjs";
 
 const pipe = process.argv.includes("--pipe");
 
@@ -11,6 +11,7 @@ await serve({
   version: versionOf("ioredis"),
   canPipeline: pipe,
   options: { auto_pipelining: [true, false] },
+  supports: ["tls", "username", "db"],
   connect,
   isConnected: (client) => client.status === "ready" && client.stream.writable,
   roundTrip: pipe ? pipelined : oneByOne,
@@ -20,11 +21,14 @@ await serve({
   ...(!pipe && { queue: { list: list(), stream: stream() }, pubsub: pubsub() }),
 });
 
-async function connect({ host, port, unix_socket: path, password }, options) {
+async function connect({ host, port, unix_socket: path, username, password, db, tls }, options) {
   const address = path == null ? { host, port, noDelay: true } : { path };
   const client = new Redis({
     ...address,
+    username: username ?? undefined,
     password: password ?? undefined,
+    db: db ?? 0,
+    ...(tls && { tls: tlsOptions(tls) }),
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT,
     // A connection that is lost fails the trial: one made anew, and commands kept for it, would hide that.

@@ -2,7 +2,7 @@
 
 import { MultiErrorReply, createClient } from "redis";
 
-import { CONNECT_TIMEOUT, serve, versionOf } from "./driver.mjs";
+import { CONNECT_TIMEOUT, serve, tlsOptions, versionOf } from "./driver.mjs";
 
 const pipe = process.argv.includes("--pipe");
 
@@ -11,6 +11,7 @@ await serve({
   version: versionOf("redis"),
   canPipeline: pipe,
   options: { protocol: [2, 3] },
+  supports: ["tls", "username", "db"],
   connect,
   isConnected: (client) => client.isReady,
   roundTrip: pipe ? pipelined : oneByOne,
@@ -20,15 +21,22 @@ await serve({
   ...(!pipe && { queue: { list: list(), stream: stream() }, pubsub: pubsub() }),
 });
 
-async function connect({ host, port, unix_socket: path, password }, { protocol }) {
+async function connect({ host, port, unix_socket: path, username, password, db, tls }, { protocol }) {
   const address = path == null ? { host, port, noDelay: true } : { path };
   const client = createClient({
     // A connection that is lost fails the trial: one made anew, and commands kept for it, would hide that.
-    socket: { ...address, connectTimeout: CONNECT_TIMEOUT, reconnectStrategy: false },
+    socket: {
+      ...address,
+      ...(tls && { tls: true, ...tlsOptions(tls) }),
+      connectTimeout: CONNECT_TIMEOUT,
+      reconnectStrategy: false,
+    },
     disableOfflineQueue: true,
     // A trial has a timeout of its own, and one here (5 seconds, by default) would add a timer to every command.
     commandOptions: { timeout: undefined },
+    username: username ?? undefined,
     password: password ?? undefined,
+    database: db ?? 0,
     ...(protocol && { RESP: protocol }),
   });
   // The same error rejects the commands that it concerns, but one that nobody listens for would end the process.

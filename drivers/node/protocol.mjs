@@ -1,5 +1,5 @@
 /**
- * Versions 1 and 2 of the driver protocol: what comes in on standard input and goes out on standard output, a line each.
+ * Versions 1 to 3 of the driver protocol: what comes in on standard input and goes out on standard output, a line each.
  *
  * Neither of them is a stream of this thread. The code of streams is the same for a client's connections, and V8 compiles it
  * for those that it meets in the warm-up: one line of another stream, right before or after `go`, threw all of that away,
@@ -9,7 +9,7 @@
 import { writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 
-const VERSIONS = [1, 2];
+const VERSIONS = [1, 2, 3];
 const MAX_LINE = 16 * 1024 * 1024;
 
 /** Why a driver gives up: a kind that the protocol knows, and one sentence. */
@@ -94,7 +94,7 @@ export function readJob(line, workloads = WORKLOADS) {
   const job = parse(line);
   check(job, { protocol: natural, workload: { kind: text } });
   if (!VERSIONS.includes(job.protocol)) {
-    const versions = `version ${job.protocol}, this driver speaks versions ${VERSIONS.join(" and ")}`;
+    const versions = `version ${job.protocol}, this driver speaks versions ${VERSIONS.join(", ")}`;
     throw new Failure("protocol", `the job is of protocol ${versions}`);
   }
   if (!(job.workload.kind in workloads)) {
@@ -124,6 +124,12 @@ export function checkOptions({ options = {} }, known) {
   }
 }
 
+/** Refuses what a library does not support of a connection. */
+export function checkConnection({ server }, supported) {
+  const missing = ["tls", "username", "db"].find((name) => server[name] && !supported.includes(name));
+  if (missing) throw new Failure("unsupported", `this client does not support \`${missing}\` of a connection`);
+}
+
 const natural = { name: "a natural number", admits: (value) => Number.isInteger(value) && value >= 0 };
 export const text = { name: "a string", admits: (value) => typeof value === "string" };
 export const truth = { name: "a boolean", admits: (value) => typeof value === "boolean" };
@@ -131,7 +137,14 @@ export const optional = ({ name, admits }) => ({ name, admits: (value) => value 
 
 const JOB = {
   mode: text,
-  server: { host: text, port: natural, unix_socket: optional(text), password: optional(text) },
+  server: {
+    host: text,
+    port: natural,
+    unix_socket: optional(text),
+    password: optional(text),
+    username: optional(text),
+    db: optional(natural),
+  },
   workload: {
     operations: optional(natural),
     duration_ns: optional(natural),

@@ -56,7 +56,9 @@ import threading
 import time
 
 # The versions of the protocol that are spoken here.
-PROTOCOLS = (1, 2)
+PROTOCOLS = (1, 2, 3)
+# What not every client supports of a connection.
+OF_A_CONNECTION = ("tls", "username", "db")
 DELETE_BATCH = 1000
 # The workloads that are known here, with the settings that only they have.
 WORKLOADS = {
@@ -549,12 +551,20 @@ def _read_job(line, workloads):
     return job
 
 
+def check_connection(job, supported=()):
+    """Refuses what a client does not support of a connection."""
+    for name in OF_A_CONNECTION:
+        if job["server"].get(name) and name not in supported:
+            raise Refusal("unsupported", f"this client does not support `{name}` of a connection")
+
+
 def _carry_out(job, make_crew, lines):
     workload = job["workload"]
     crew = make_crew(job)
     if workload["kind"] not in getattr(crew, "workloads", ("set-get",)):
         raise Refusal("unsupported", f"this driver knows no workload of kind `{workload['kind']}`")
     options = options_of(job, getattr(crew, "options", {}))
+    check_connection(job, getattr(crew, "supports", ()))
     if workload["pipeline"] > 1 and not crew.pipelines:
         raise Refusal("unsupported", f"this client does not pipeline (asked for {workload['pipeline']})")
     crew.connect()

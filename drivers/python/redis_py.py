@@ -60,8 +60,13 @@ def arguments(job, retry):
         place = {"unix_socket_path": server["unix_socket"]}
     else:
         place = {"host": server["host"], "port": server["port"]}
+    tls = server.get("tls")
+    if tls is not None:
+        files = {"ssl_ca_certs": tls.get("ca"), "ssl_certfile": tls.get("cert"), "ssl_keyfile": tls.get("key")}
+        place |= {"ssl": True, **files}
+    login = {"username": server.get("username"), "password": server["password"], "db": server.get("db", 0)}
     asked = {OPTIONS[name][0]: value for name, value in job.get("options", {}).items() if name in OPTIONS}
-    return {**place, **asked, "password": server["password"], "decode_responses": True, "retry": retry(NoBackoff(), 0)}
+    return {**place, **login, **asked, "decode_responses": True, "retry": retry(NoBackoff(), 0)}
 
 
 def loop_of(loops, worker):
@@ -72,6 +77,7 @@ def loop_of(loops, worker):
 class Sync(harness.Threads):
     client = CLIENT
     workloads = WORKLOADS
+    supports = harness.OF_A_CONNECTION
     runtime = f"{harness.interpreter()}, threads"
     pipelines = options.pipe
     options = {name: values for name, (_, values) in OPTIONS.items()}
@@ -237,6 +243,7 @@ SYNC = {
 class Asyncio(harness.Tasks):
     client = CLIENT
     workloads = WORKLOADS
+    supports = harness.OF_A_CONNECTION
     pipelines = options.pipe
     options = Sync.options
 

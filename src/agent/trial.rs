@@ -53,12 +53,15 @@ impl Trials {
     /// Places and starts a driver, and brings it to `ready`.
     pub(super) async fn prepare(
         &self,
-        call: TrialPrepare,
+        mut call: TrialPrepare,
         program: &Program<String>,
     ) -> Result<TrialReady, AgentError> {
         let work = self.begin(&call.trial, call.server_key.clone())?;
         let bring_up = async {
             let (placement, cpus) = self.place(&call).await?;
+            if let Some(tls) = &mut call.job.server.tls {
+                *tls = self.servers.lock().await.tls_files(tls)?;
+            }
             let builtin = &self.driver_program;
             let driver = Driver::start(
                 &call.trial,

@@ -95,7 +95,7 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
 fn other_hosts(experiment: &Experiment) -> Result<Vec<Finding>, Failure> {
     let plan = Plan::new(experiment);
     let here = plan.hosts().iter().all(|host| host == LOCAL);
-    // Whether a server takes so many clients, it alone can tell; a few it always does if it is ours.
+    // What somebody else runs, only it can tell; one of ours takes a few clients in any case.
     let takes_them = |(server, workers): (String, u32)| {
         matches!(experiment.servers[&server], ServerSpec::Managed { .. }) && workers <= FEW_WORKERS
     };

@@ -22,10 +22,10 @@ use crate::commands::report::{REPORT, write_page};
 use crate::commands::stop::Rule;
 use crate::commands::{Exit, Failure, signals};
 use crate::driver::MODES;
-use crate::experiment::{Experiment, Labels, ServerSpec, Settings, words};
+use crate::experiment::{Experiment, Labels, ServerSpec, Settings, TlsFiles, words};
 use crate::host::upload::Builds;
 use crate::plan::{CellId, Plan};
-use crate::protocol::{HostFacts, REVISION};
+use crate::protocol::{HostFacts, REVISION, Tls};
 use crate::record::Status;
 use crate::report::model::Report;
 use crate::report::numbers::count;
@@ -111,10 +111,29 @@ fn labels(experiment: &Experiment, args: &RunArgs) -> Result<Labels, Failure> {
     Ok(labels)
 }
 
+/// The texts of the files that a server's `tls` names.
+fn read_tls(server: &str, files: &TlsFiles) -> Result<Tls, Failure> {
+    let read = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).and_then(|text| {
+            let is_pem = text.contains("-----BEGIN ");
+            if is_pem { Ok(text) } else { Err(std::io::Error::other("it is not PEM")) }
+        });
+        text.map_err(|error| {
+            Failure::Wrong(anyhow!("server `{server}`: failed to read {} for TLS: {error}", path.display()))
+        })
+    };
+    let (cert, key) = files.identity.as_ref().map(|(cert, key)| (cert, key)).unzip();
+    let optional = |path: Option<&PathBuf>| path.map(read).transpose();
+    Ok(Tls { ca: optional(files.ca.as_ref())?, cert: optional(cert)?, key: optional(key)? })
+}
+
 /// What the run needs from the environment.
 pub(super) fn equipment(experiment: &Experiment) -> Result<Equipment, Failure> {
-    let mut passwords = BTreeMap::new();
+    let (mut passwords, mut tls) = (BTreeMap::new(), BTreeMap::new());
     for (server, spec) in &experiment.servers {
+        if let ServerSpec::External { tls: Some(files), .. } = spec {
+            tls.insert(server.clone(), read_tls(server, files)?);
+        }
         if let ServerSpec::External { password_env: Some(name), .. } = spec {
             // The error of the standard library shows what is not UTF-8.
             let password = std::env::var(name).map_err(|error| {
@@ -135,6 +154,7 @@ pub(super) fn equipment(experiment: &Experiment) -> Result<Equipment, Failure> {
         holder: format!("experiment `{}` of coordinator pid {}", experiment.name, std::process::id()),
         token: format!("orchestrate:{now:x}-{:x}", std::process::id()),
         passwords,
+        tls,
         builtin: MODES,
     })
 }

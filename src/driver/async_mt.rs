@@ -3,7 +3,7 @@
 use super::asynchronous::{commands, hash, pubsub, queue, read_write, set_get};
 use super::failure::Failure;
 use super::tasks::{self, Flavour, Sockets};
-use super::{CLIENT, Driver, MT_OPTIONS};
+use super::{CLIENT, Driver, MT_OPTIONS, SUPPORTS};
 use crate::experiment::{BuiltinMode, Threads};
 use crate::workload::Kind;
 
@@ -17,6 +17,7 @@ pub(super) const DRIVER: Driver = Driver {
         can_pipeline: false,
         can_rate: true,
         workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands, Kind::Queue, Kind::Pubsub, Kind::Hash],
+        supports: SUPPORTS,
         options: MT_OPTIONS,
         by_default: true,
     },

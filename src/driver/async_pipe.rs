@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::sync_pipe::{queue_commands, queue_reads_and_writes};
 use super::tasks::{self, Flavour, Sockets};
 use super::worker::Worker;
-use super::{CLIENT, Driver, OPTIONS};
+use super::{CLIENT, Driver, OPTIONS, SUPPORTS};
 use crate::experiment::{BuiltinMode, Threads};
 use crate::workload::Kind;
 
@@ -22,6 +22,7 @@ pub(super) const DRIVER: Driver = Driver {
         can_pipeline: true,
         can_rate: true,
         workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands],
+        supports: SUPPORTS,
         options: OPTIONS,
         by_default: true,
     },

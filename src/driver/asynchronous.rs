@@ -15,7 +15,7 @@ use super::side::{PATIENCE, Pusher, Side, Taker};
 use super::sync::{entries, reading};
 use super::tasks::{self, Flavour, Sockets};
 use super::worker::{NOTHING, Worker};
-use super::{CLIENT, Driver, OPTIONS};
+use super::{CLIENT, Driver, OPTIONS, SUPPORTS};
 use crate::experiment::{BuiltinMode, Threads};
 use crate::protocol::FailureKind;
 use crate::workload::Kind;
@@ -30,6 +30,7 @@ pub(super) const DRIVER: Driver = Driver {
         can_pipeline: false,
         can_rate: true,
         workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands, Kind::Queue, Kind::Pubsub, Kind::Hash],
+        supports: SUPPORTS,
         options: OPTIONS,
         by_default: true,
     },

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo, ProtocolVersion};
+use redis::{AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo, ProtocolVersion};
 use tokio::sync::Mutex;
 
 use super::failure::Failure;
 use super::script::Words;
 use super::tasks::{Connection, Seat};
-use crate::protocol::{Endpoint, FailureKind, Job};
+use crate::protocol::{Endpoint, FailureKind, Job, Tls};
+use crate::server::{address, with_tls};
 use crate::setting::Scalar;
 
 /// Long enough for hundreds of connections at once over a slow link; a server that is not there refuses sooner.
@@ -37,22 +38,26 @@ pub(super) struct Server {
 impl Server {
     pub(super) fn new(job: &Job) -> Result<Self, Failure> {
         let endpoint = &job.server;
-        let addr = match &endpoint.unix_socket {
-            Some(path) => ConnectionAddr::Unix(path.into()),
-            None => ConnectionAddr::Tcp(endpoint.host.clone(), endpoint.port),
-        };
         // The library leaves Nagle's algorithm on, which holds back the second of two small writes.
-        let mut info =
-            addr.into_connection_info()?.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        let info = address(endpoint)
+            .into_connection_info()?
+            .set_tcp_settings(TcpSettings::default().set_nodelay(true));
+        let mut redis = info.redis_settings().clone().set_db(i64::from(endpoint.db));
+        if let Some(username) = &endpoint.username {
+            redis = redis.set_username(username);
+        }
         if let Some(password) = &endpoint.password {
-            let redis = info.redis_settings().clone().set_password(password);
-            info = info.set_redis_settings(redis);
+            redis = redis.set_password(password);
         }
         if job.options.get("protocol") == Some(&Scalar::Number(3)) {
-            let redis = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-            info = info.set_redis_settings(redis);
+            redis = redis.set_protocol(ProtocolVersion::RESP3);
         }
-        Ok(Self { client: Client::open(info)?, endpoint: endpoint.clone() })
+        let info = info.set_redis_settings(redis);
+        let client = match &endpoint.tls {
+            Some(files) => with_tls(info, &texts(files)?)?,
+            None => Client::open(info)?,
+        };
+        Ok(Self { client, endpoint: endpoint.clone() })
     }
 
     /// A blocking connection.
@@ -60,6 +65,19 @@ impl Server {
         let connected = self.client.get_connection_with_timeout(CONNECT_TIMEOUT);
         connected.map_err(|error| not_connected(&self.endpoint, error))
     }
+}
+
+/// The texts of the files that a driver is told of.
+pub(super) fn texts(files: &Tls) -> Result<Tls, Failure> {
+    let text = |path: &Option<String>| {
+        let read = |path: &String| {
+            std::fs::read_to_string(path).map_err(|error| {
+                Failure::new(FailureKind::Connection, format!("failed to read {path} for TLS: {error}"))
+            })
+        };
+        path.as_ref().map(read).transpose()
+    };
+    Ok(Tls { ca: text(&files.ca)?, cert: text(&files.cert)?, key: text(&files.key)? })
 }
 
 /// A command of redis-rs, of words that are there already.

@@ -229,7 +229,7 @@ mod tests {
         let job = Job {
             protocol: 2,
             mode: "sync".to_owned(),
-            server: Endpoint { host: "h".to_owned(), port: 1, unix_socket: None, password: None },
+            server: Endpoint::local(1),
             workload: JobWorkload { kind: Kind::Queue, own, ..JobWorkload::default() },
             workers: 2,
             key_prefix: "t:".to_owned(),

@@ -36,7 +36,7 @@ mod rustis;
 
 use std::sync::Arc;
 
-use crate::experiment::{Absent, Builtin, BuiltinMode, BuiltinOption};
+use crate::experiment::{Absent, Builtin, BuiltinMode, BuiltinOption, Support};
 use crate::protocol::Job;
 use crate::setting::Scalar;
 use failure::Failure;
@@ -91,6 +91,9 @@ pub const BUILTIN: Builtin<'static> = Builtin { modes: MODES, absent: ABSENT };
 
 /// The client library of the modes above; a test keeps the version.
 const CLIENT: &str = "redis-rs 1.8.1";
+
+/// What redis-rs supports of a connection in this build.
+const SUPPORTS: &[Support] = if cfg!(feature = "tls") { Support::ALL } else { Support::WITHOUT_TLS };
 
 /// The version of RESP that redis-rs speaks.
 const PROTOCOL: BuiltinOption = BuiltinOption {

@@ -10,7 +10,7 @@ use super::exchange::{FIELD, GROUP, Structure};
 use super::failure::Failure;
 use super::side::{PATIENCE, PATIENCE_MS, Pusher, Side, Taker};
 use super::worker::{NOTHING, Worker};
-use super::{CLIENT, Driver, OPTIONS, threads};
+use super::{CLIENT, Driver, OPTIONS, SUPPORTS, threads};
 use crate::experiment::{BuiltinMode, Threads};
 use crate::workload::Kind;
 
@@ -24,6 +24,7 @@ pub(super) const DRIVER: Driver = Driver {
         can_pipeline: false,
         can_rate: true,
         workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands, Kind::Queue, Kind::Pubsub, Kind::Hash],
+        supports: SUPPORTS,
         options: OPTIONS,
         by_default: true,
     },

@@ -5,7 +5,7 @@ use redis::{Connection, Pipeline, pipe};
 use super::connect::command;
 use super::failure::Failure;
 use super::worker::Worker;
-use super::{CLIENT, Driver, OPTIONS, threads};
+use super::{CLIENT, Driver, OPTIONS, SUPPORTS, threads};
 use crate::experiment::{BuiltinMode, Threads};
 use crate::workload::Kind;
 
@@ -19,6 +19,7 @@ pub(super) const DRIVER: Driver = Driver {
         can_pipeline: true,
         can_rate: true,
         workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands],
+        supports: SUPPORTS,
         options: OPTIONS,
         by_default: true,
     },

@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::given::{Constants, Factors};
-use super::literals::{Password, PlacementForm, RepetitionsForm, Time, WarmupForm};
+use super::literals::{Password, PlacementForm, RepetitionsForm, Time, TlsForm, WarmupForm};
 use super::spanned::{At, Table};
-use super::{Lifetime, LoadGenerator, Order};
+use super::{Lifetime, LoadGenerator, Order, Support};
 use crate::setting::{Named, Scalar};
 
 /// An experiment on ways of talking to Redis: what is varied, what is measured, and how the run is carried out.
@@ -57,10 +57,17 @@ pub(super) struct Server {
     pub(super) args: Option<At<Vec<At<String>>>>,
     /// How long one process serves; "run" if absent.
     pub(super) lifetime: Option<At<Lifetime>>,
-    /// HOST:PORT of a server that somebody else runs. It is never configured or stopped.
+    /// HOST:PORT of a server that somebody else runs, or a URL such as rediss://user@host:6380/2. It is never configured or
+    /// stopped.
     pub(super) address: Option<At<String>>,
     /// The password of a server that somebody else runs, by the environment variable that holds it.
     pub(super) password: Option<At<Password>>,
+    /// The ACL user of a server that somebody else runs.
+    pub(super) username: Option<At<String>>,
+    /// The number of the database on a server that somebody else runs; 0 if absent.
+    pub(super) db: Option<At<u32>>,
+    /// Whether a server that somebody else runs speaks TLS, or by which files the two know each other.
+    pub(super) tls: Option<At<TlsForm>>,
     /// Whether FLUSHALL is permitted on a server that somebody else runs, if it was empty at first sight.
     pub(super) allow_flush: Option<At<bool>>,
 }
@@ -121,6 +128,8 @@ pub(super) struct Mode {
     pub(super) env: Option<At<Named>>,
     /// The workloads that it has; ["set-get"] if absent.
     pub(super) workloads: Option<At<Vec<At<String>>>>,
+    /// What its driver supports of a connection beside a host, a port and a password; nothing if absent.
+    pub(super) supports: Option<At<Vec<Support>>>,
 }
 
 /// How the run is carried out.

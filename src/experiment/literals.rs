@@ -603,6 +603,64 @@ impl JsonSchema for Password {
     }
 }
 
+/// Whether a server speaks TLS, or by which files the two sides know each other.
+#[derive(Clone, Debug)]
+pub(super) enum TlsForm {
+    Spoken(bool),
+    Files(TlsTable),
+}
+
+/// Files in PEM; a path is relative to the directory of the experiment file.
+#[derive(Clone, Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TlsTable {
+    /// The certificates of the authorities that may have signed the server's; those of the system if absent.
+    pub(super) ca: Option<At<String>>,
+    /// The client's own certificate, for a server that asks for one; goes with `key`.
+    pub(super) cert: Option<At<String>>,
+    /// The private key of `cert`.
+    pub(super) key: Option<At<String>>,
+}
+
+impl<'de> Deserialize<'de> for TlsForm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TlsVisitor;
+
+        impl<'de> Visitor<'de> for TlsVisitor {
+            type Value = TlsForm;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("true, or { ca = \"FILE\", cert = \"FILE\", key = \"FILE\" }")
+            }
+
+            fn visit_bool<E: Error>(self, spoken: bool) -> Result<TlsForm, E> {
+                Ok(TlsForm::Spoken(spoken))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TlsForm, A::Error> {
+                TlsTable::deserialize(MapAccessDeserializer::new(map)).map(TlsForm::Files)
+            }
+        }
+
+        deserializer.deserialize_any(TlsVisitor)
+    }
+}
+
+impl JsonSchema for TlsForm {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Tls".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let table = generator.subschema_for::<TlsTable>();
+        schemars::json_schema!({ "anyOf": [{ "type": "boolean" }, table] })
+    }
+}
+
 /// Options as a factor: a table of values, or of lists of values of which every combination is a level; or a list of such
 /// tables.
 #[derive(Clone, Debug)]

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::units::Nanos;
 
+mod address;
 mod axes;
 mod constraints;
 mod deserialize;
@@ -47,11 +48,11 @@ pub(crate) use crate::setting::{or_absent, words};
 pub use diagnose::{Diagnostics, Finding, Location};
 pub use hosts::{Address, HostSpec, Transport};
 pub use labels::{LabelError, Labels};
-pub use modes::{Absent, Builtin, BuiltinMode, BuiltinOption, LoadGenerator, ModeSpec, Threads};
+pub use modes::{Absent, Builtin, BuiltinMode, BuiltinOption, LoadGenerator, ModeSpec, Support, Threads};
 pub use resolve::parse;
 pub use schema::schema;
 pub use server_args::data_directory;
-pub use servers::ServerSpec;
+pub use servers::{ServerSpec, TlsFiles};
 pub use source::{Directory, Include, Source, includes, resolved_text};
 pub use syntax::MOST_BYTES as MAX_FILE;
 

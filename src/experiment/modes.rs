@@ -29,11 +29,51 @@ pub struct BuiltinMode {
     pub can_rate: bool,
     /// The workloads that it has.
     pub workloads: &'static [Kind],
+    /// What of a connection it supports.
+    pub supports: &'static [Support],
     /// The options that it knows.
     pub options: &'static [BuiltinOption],
     /// Whether a matrix that names no modes has it. What does not is in a plan only by its name, so that a build with
     /// one library more plans the same trials.
     pub by_default: bool,
+}
+
+/// What a client may or may not support of a connection, beside a host, a port and a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Support {
+    /// TLS.
+    Tls,
+    /// An ACL user.
+    Username,
+    /// A database other than the first.
+    Db,
+}
+
+impl Support {
+    /// All of them.
+    pub(crate) const ALL: &'static [Self] = &[Self::Tls, Self::Username, Self::Db];
+    /// Without a library for TLS.
+    pub(crate) const WITHOUT_TLS: &'static [Self] = &[Self::Username, Self::Db];
+
+    /// The word in files.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Tls => "tls",
+            Self::Username => "username",
+            Self::Db => "db",
+        }
+    }
+
+    /// What a client cannot do that does not support it.
+    pub(super) const fn does(self) -> &'static str {
+        match self {
+            Self::Tls => "speak TLS",
+            Self::Username => "log in as an ACL user",
+            Self::Db => "select a database",
+        }
+    }
 }
 
 /// An option of a built-in mode.
@@ -139,6 +179,9 @@ pub struct ModeSpec {
     /// The workloads that it has; never empty. Not part of a cell's identity, as little as what follows.
     #[serde(skip)]
     pub workloads: Vec<Kind>,
+    /// What of a connection it supports.
+    #[serde(skip)]
+    pub supports: Vec<Support>,
     /// What is run in `directory` before anything is measured, such as the installation of a client library; empty
     /// if there is nothing to prepare.
     #[serde(skip)]
@@ -186,6 +229,9 @@ impl LoadGenerator {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::RedisBenchmark, Self::ValkeyBenchmark, Self::Memtier];
 
+    /// What they support of a connection. A password would stand on their command line.
+    pub(super) const SUPPORTS: &'static [Support] = &[Support::Tls, Support::Db];
+
     /// The word in files, which is also what the program is called.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -219,6 +265,7 @@ mod tests {
                 command,
                 load_generator,
                 workloads,
+                supports: Vec::new(),
                 prepare: Vec::new(),
                 optional: false,
                 directory,

@@ -1,8 +1,10 @@
 //! Servers that cells may name.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
-use super::Lifetime;
+use super::{Lifetime, Support};
 
 /// A server that cells may name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,9 +25,37 @@ pub enum ServerSpec {
         host: String,
         /// TCP port.
         port: u16,
+        /// The ACL user; the server's default user if absent.
+        username: Option<String>,
         /// The environment variable of the coordinator that holds the password.
         password_env: Option<String>,
+        /// The database to work in.
+        db: u32,
+        /// Present if it speaks TLS at its address.
+        tls: Option<TlsFiles>,
         /// FLUSHALL is permitted if the server was empty at first sight.
         allow_flush: bool,
     },
+}
+
+impl ServerSpec {
+    /// What a client of the server must be able to do beside connecting to a host and a port.
+    pub(super) fn demands(&self) -> impl Iterator<Item = Support> {
+        let (username, db, tls) = match self {
+            Self::Managed { .. } => (false, false, false),
+            Self::External { username, db, tls, .. } => (username.is_some(), *db != 0, tls.is_some()),
+        };
+        [(Support::Username, username), (Support::Db, db), (Support::Tls, tls)]
+            .into_iter()
+            .filter_map(|(support, is_demanded)| is_demanded.then_some(support))
+    }
+}
+
+/// Files in PEM by which a client and a server know each other. The coordinator reads them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TlsFiles {
+    /// The certificates of the authorities that may have signed the server's; those of the system if absent.
+    pub ca: Option<PathBuf>,
+    /// The client's own certificate, and the private key of it: both or neither.
+    pub identity: Option<(PathBuf, PathBuf)>,
 }

@@ -2,13 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::address::{RedisUrl, Unusable};
 use super::axes::placement;
 use super::deserialize::Damage;
 use super::diagnose::{Findings, Place, suggest};
 use super::file::{self, TransportWord};
+use super::literals::TlsForm;
 use super::server_args::check_args;
 use super::spanned::{At, Table};
-use super::{Address, Builtin, Directory, HostSpec, Lifetime, ModeSpec, ServerSpec, Transport, shipped};
+use super::{
+    Address, Builtin, Directory, HostSpec, Lifetime, LoadGenerator, ModeSpec, ServerSpec, Support, TlsFiles,
+    Transport, shipped,
+};
 use crate::setting::Named;
 use crate::workload::Kind;
 
@@ -89,7 +94,7 @@ impl<'a> Names<'a> {
             for (name, table) in file.servers {
                 let place = Place { source: file.source, span: table.span.clone() };
                 if names.admit(findings, &mut seen, Family::Server, name, &place, file.damage) {
-                    let spec = server(findings, file.source, &table.value);
+                    let spec = server(findings, file.source, &table.value, file.directory);
                     names.keep(Family::Server, name, spec, |names| &mut names.servers);
                 }
             }
@@ -234,6 +239,13 @@ impl<'a> Names<'a> {
         builtin.or_else(|| self.modes.get(mode).map(|spec| spec.workloads.as_slice()))
     }
 
+    /// What of a connection a mode supports; `None` for an unknown mode.
+    pub(super) fn supports(&self, mode: &str) -> Option<&[Support]> {
+        let builtin = self.builtin.modes.iter().find(|builtin| builtin.name == mode);
+        let builtin = builtin.map(|builtin| builtin.supports);
+        builtin.or_else(|| self.modes.get(mode).map(|spec| spec.supports.as_slice()))
+    }
+
     /// Whether a name is that of a built-in mode, be it one of other builds: a file says the same to all of them.
     fn is_builtin(&self, name: &str) -> bool {
         self.builtin.modes.iter().any(|mode| mode.name == name) || self.builtin.lacks(name).is_some()
@@ -257,58 +269,32 @@ fn default_args() -> Vec<String> {
     ["--save", "", "--appendonly", "no"].map(str::to_owned).to_vec()
 }
 
-fn server(findings: &mut Findings, source: usize, table: &file::Server) -> Option<ServerSpec> {
-    let Some(address) = &table.address else { return managed(findings, source, table) };
-    let before = findings.len();
-    let at = |span: &std::ops::Range<usize>| Place { source, span: span.clone() };
-    let managed_keys = [
-        ("program", table.program.as_ref().map(|at| &at.span)),
-        ("args", table.args.as_ref().map(|at| &at.span)),
-        ("lifetime", table.lifetime.as_ref().map(|at| &at.span)),
-    ];
-    for (key, span) in managed_keys {
-        let Some(span) = span else { continue };
-        findings
-            .error(&at(span), format!("a server has `{key}` or `address`, not both"))
-            .related(&at(&address.span), "a server that somebody else runs")
-            .help("`program`, `args` and `lifetime` are for a server that orchestrate starts");
+fn server(
+    findings: &mut Findings,
+    source: usize,
+    table: &file::Server,
+    directory: &Directory,
+) -> Option<ServerSpec> {
+    match &table.address {
+        Some(address) => external(findings, source, table, address, directory),
+        None => managed(findings, source, table),
     }
-    let endpoint = host_and_port(&address.value);
-    if endpoint.is_none() {
-        findings
-            .error(&at(&address.span), "this is not a valid address")
-            .help("write HOST:PORT, such as \"10.0.0.5:6379\"");
-    }
-    let password_env = table.password.as_ref().map(|password| &password.value.0.env);
-    if let Some(env) = password_env
-        && !is_variable(&env.value)
-    {
-        findings.error(
-            &at(&env.span),
-            format!("`{}` is not a valid name for an environment variable", env.value),
-        );
-    }
-    let (host, port) = endpoint?;
-    let external = ServerSpec::External {
-        host,
-        port,
-        password_env: password_env.map(|env| env.value.clone()),
-        allow_flush: table.allow_flush.as_ref().is_some_and(|flush| flush.value),
-    };
-    (findings.len() == before).then_some(external)
 }
 
 fn managed(findings: &mut Findings, source: usize, table: &file::Server) -> Option<ServerSpec> {
     let before = findings.len();
     let external_keys = [
-        ("password", table.password.as_ref().map(|at| &at.span)),
-        ("allow_flush", table.allow_flush.as_ref().map(|at| &at.span)),
+        ("password", table.password.as_ref().map(|at| &at.span), EXTERNAL_ONLY),
+        ("username", table.username.as_ref().map(|at| &at.span), EXTERNAL_ONLY),
+        ("db", table.db.as_ref().map(|at| &at.span), EXTERNAL_ONLY),
+        ("tls", table.tls.as_ref().map(|at| &at.span), TLS_IS_A_LINK),
+        ("allow_flush", table.allow_flush.as_ref().map(|at| &at.span), EXTERNAL_ONLY),
     ];
-    for (key, span) in external_keys {
+    for (key, span, help) in external_keys {
         let Some(span) = span else { continue };
         findings
             .error(&Place { source, span: span.clone() }, format!("`{key}` goes with `address`"))
-            .help("it is for a server that somebody else runs");
+            .help(help);
     }
     if let Some(program) = &table.program
         && program.value.trim().is_empty()
@@ -325,17 +311,110 @@ fn managed(findings: &mut Findings, source: usize, table: &file::Server) -> Opti
     (findings.len() == before).then_some(spec)
 }
 
-/// `HOST:PORT`; an IPv6 address stands in brackets.
-fn host_and_port(address: &str) -> Option<(String, u16)> {
-    let (host, port) = address.rsplit_once(':')?;
-    let port: u16 = port.parse().ok().filter(|&port| port > 0)?;
-    let host = match host.strip_prefix('[') {
-        Some(inner) => inner.strip_suffix(']').filter(|inner| inner.parse::<std::net::Ipv6Addr>().is_ok())?,
-        None => host,
+const EXTERNAL_ONLY: &str = "it is for a server that somebody else runs";
+const TLS_IS_A_LINK: &str =
+    "a server that orchestrate starts speaks TLS where the matrix asks for it: workload.link = \"tls\"";
+
+fn external(
+    findings: &mut Findings,
+    source: usize,
+    table: &file::Server,
+    address: &At<String>,
+    directory: &Directory,
+) -> Option<ServerSpec> {
+    let before = findings.len();
+    let at = |span: &std::ops::Range<usize>| Place { source, span: span.clone() };
+    let managed_keys = [
+        ("program", table.program.as_ref().map(|at| &at.span)),
+        ("args", table.args.as_ref().map(|at| &at.span)),
+        ("lifetime", table.lifetime.as_ref().map(|at| &at.span)),
+    ];
+    for (key, span) in managed_keys {
+        let Some(span) = span else { continue };
+        findings
+            .error(&at(span), format!("a server has `{key}` or `address`, not both"))
+            .related(&at(&address.span), "a server that somebody else runs")
+            .help("`program`, `args` and `lifetime` are for a server that orchestrate starts");
+    }
+    let url = match RedisUrl::parse(&address.value) {
+        Ok(url) => Some(url),
+        Err(Unusable { what, help }) => {
+            findings.error(&at(&address.span), what).help(help);
+            None
+        }
     };
-    let bracketed = address.starts_with('[');
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    (bracketed || (!host.is_empty() && host.chars().all(plain))).then(|| (host.to_owned(), port))
+    let password_env = table.password.as_ref().map(|password| &password.value.0.env);
+    if let Some(env) = password_env
+        && !is_variable(&env.value)
+    {
+        findings.error(
+            &at(&env.span),
+            format!("`{}` is not a valid name for an environment variable", env.value),
+        );
+    }
+    let twice = |findings: &mut Findings, key: &str, span: &std::ops::Range<usize>| {
+        findings
+            .error(&at(span), format!("`{key}` is also in the address"))
+            .related(&at(&address.span), "here")
+            .help("keep one of the two");
+    };
+    let RedisUrl { host, port, username, db, tls } = url?;
+    match (&table.username, &username) {
+        (Some(at), Some(_)) => twice(findings, "username", &at.span),
+        (Some(name), None) if name.value.is_empty() => {
+            findings.error(&at(&name.span), "`username` is empty").help("without it the user is `default`");
+        }
+        _ => {}
+    }
+    if let (Some(at), Some(_)) = (&table.db, db) {
+        twice(findings, "db", &at.span);
+    }
+    let files = table.tls.as_ref().and_then(|at| tls_files(findings, source, at, directory));
+    if let (Some(form), true) = (&table.tls, tls)
+        && matches!(form.value, TlsForm::Spoken(false))
+    {
+        findings
+            .error(&at(&form.span), "the address says `rediss`, which is TLS")
+            .help("write redis:// there");
+    }
+    let external = ServerSpec::External {
+        host,
+        port,
+        username: username.or_else(|| table.username.as_ref().map(|at| at.value.clone())),
+        password_env: password_env.map(|env| env.value.clone()),
+        db: db.or_else(|| table.db.as_ref().map(|at| at.value)).unwrap_or(0),
+        tls: files.or_else(|| tls.then(TlsFiles::default)),
+        allow_flush: table.allow_flush.as_ref().is_some_and(|flush| flush.value),
+    };
+    (findings.len() == before).then_some(external)
+}
+
+/// The files of `tls`, with paths from the directory of the file that names them; `None` if TLS is not spoken.
+fn tls_files(
+    findings: &mut Findings,
+    source: usize,
+    tls: &At<TlsForm>,
+    directory: &Directory,
+) -> Option<TlsFiles> {
+    let table = match &tls.value {
+        TlsForm::Spoken(spoken) => return spoken.then(TlsFiles::default),
+        TlsForm::Files(table) => table,
+    };
+    let path = |at: &At<String>| match directory {
+        Directory::Path(directory) => directory.join(&at.value),
+        Directory::Builtin => at.value.clone().into(),
+    };
+    let identity = match (&table.cert, &table.key) {
+        (Some(cert), Some(key)) => Some((path(cert), path(key))),
+        (None, None) => None,
+        (Some(lone), None) | (None, Some(lone)) => {
+            findings
+                .error(&Place { source, span: lone.span.clone() }, "`cert` and `key` go together")
+                .help("the client's certificate is `cert`, its private key `key`");
+            None
+        }
+    };
+    Some(TlsFiles { ca: table.ca.as_ref().map(path), identity })
 }
 
 fn is_variable(name: &str) -> bool {
@@ -487,6 +566,11 @@ fn mode(
         command,
         workloads: workloads.unwrap_or_else(|| vec![Kind::SetGet]),
         load_generator,
+        supports: match (&table.supports, load_generator) {
+            (Some(list), _) => list.value.clone(),
+            (None, Some(_)) => LoadGenerator::SUPPORTS.to_vec(),
+            (None, None) => Vec::new(),
+        },
         options: table.options.as_ref().map(|options| options.value.clone()).unwrap_or_default(),
         env: table.env.as_ref().map(|env| env.value.clone()).unwrap_or_default(),
         prepare: table.prepare.as_ref().map(words).unwrap_or_default(),

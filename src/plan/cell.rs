@@ -66,8 +66,21 @@ struct Identity<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum ServerIs<'a> {
-    Managed { program: &'a str, args: &'a [String], lifetime: Lifetime },
-    External { host: &'a str, port: u16 },
+    Managed {
+        program: &'a str,
+        args: &'a [String],
+        lifetime: Lifetime,
+    },
+    External {
+        host: &'a str,
+        port: u16,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        tls: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        username: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        db: Option<u32>,
+    },
 }
 
 impl CellId {
@@ -80,7 +93,13 @@ impl CellId {
                 args: settings.server_args.as_ref().unwrap_or(args),
                 lifetime: settings.lifetime.unwrap_or(*lifetime),
             },
-            ServerSpec::External { host, port, .. } => ServerIs::External { host, port: *port },
+            ServerSpec::External { host, port, username, db, tls, .. } => ServerIs::External {
+                host,
+                port: *port,
+                tls: tls.is_some(),
+                username: username.as_deref(),
+                db: Some(*db).filter(|db| *db != 0),
+            },
         };
         let mode = experiment.modes.get(&settings.mode);
         let identity = Identity {

@@ -14,7 +14,9 @@ use sha2::{Digest, Sha256};
 pub use cell::{Cell, CellId};
 pub use order::Permutation;
 
-use crate::experiment::{Amount, Experiment, Factor, HostPair, Level, Order, Repetitions, Settings, Warmup};
+use crate::experiment::{
+    Amount, Experiment, Factor, HostPair, Level, Link, Order, Repetitions, Settings, Warmup,
+};
 use crate::protocol::JobWorkload;
 use crate::units::Nanos;
 use crate::workload::Kind;
@@ -221,6 +223,16 @@ impl<'e> Plan<'e> {
             *known = workers.max(*known);
         }
         most
+    }
+
+    /// The servers that some cell reaches over TLS and that are ours to start.
+    #[must_use]
+    pub fn speak_tls(&self) -> BTreeSet<String> {
+        let cells = self.grids.iter().flat_map(|grid| grid.project(&[Factor::Server, Factor::Link]));
+        cells
+            .filter(|(settings, _)| settings.workload.link == Link::Tls)
+            .map(|(settings, _)| settings.server)
+            .collect()
     }
 
     /// Every mode that any cell needs, with the host of its client, in the order of hosts and names.

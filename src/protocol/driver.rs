@@ -77,6 +77,69 @@ pub struct Endpoint {
     pub unix_socket: Option<String>,
     /// For AUTH.
     pub password: Option<String>,
+    /// For AUTH: an ACL user; `default` if absent. Since version [`WITH_CONNECTION`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// For SELECT. Since version [`WITH_CONNECTION`].
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub db: u32,
+    /// Present if TLS is spoken there. Since version [`WITH_CONNECTION`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+}
+
+impl Endpoint {
+    /// A server on loopback that asks for nothing.
+    #[must_use]
+    pub fn local(port: u16) -> Self {
+        Self {
+            host: std::net::Ipv4Addr::LOCALHOST.to_string(),
+            port,
+            unix_socket: None,
+            password: None,
+            username: None,
+            db: 0,
+            tls: None,
+        }
+    }
+
+    /// The version of the driver protocol that has all that is given here.
+    #[must_use]
+    pub const fn protocol(&self) -> u32 {
+        if self.username.is_some() || self.db != 0 || self.tls.is_some() { WITH_CONNECTION } else { 1 }
+    }
+}
+
+/// The first version of the driver protocol with users, database numbers and TLS.
+const WITH_CONNECTION: u32 = 3;
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_first(db: &u32) -> bool {
+    *db == 0
+}
+
+/// What TLS needs, each in PEM. Between coordinator and agent these are the texts; a driver gets the paths of files
+/// that the agent has made of them.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tls {
+    /// The certificates of the authorities that may have signed the server's; those of the system if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca: Option<String>,
+    /// The client's own certificate, for a server that asks for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert: Option<String>,
+    /// The private key of that certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+impl std::fmt::Debug for Tls {
+    /// Never shows the key.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { ca, cert, key } = self;
+        let has = |text: &Option<String>| text.as_ref().map(|_| "…");
+        f.debug_struct("Tls").field("ca", &has(ca)).field("cert", &has(cert)).field("key", &has(key)).finish()
+    }
 }
 
 impl std::fmt::Debug for Endpoint {
@@ -87,6 +150,9 @@ impl std::fmt::Debug for Endpoint {
             .field("port", &self.port)
             .field("unix_socket", &self.unix_socket)
             .field("password", &self.password.as_ref().map(|_| "…"))
+            .field("username", &self.username)
+            .field("db", &self.db)
+            .field("tls", &self.tls)
             .finish()
     }
 }

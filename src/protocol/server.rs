@@ -33,6 +33,9 @@ pub enum Launch {
         /// For clients on other hosts: it listens there alone and asks for a random password.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         address: Option<Address>,
+        /// Whether it is to speak TLS, too, on a port of its own, with a certificate made for it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        tls: bool,
     },
     /// A server that somebody else runs.
     External {
@@ -48,6 +51,9 @@ pub enum Launch {
 pub struct ServerUp {
     /// Where; both TCP and Unix socket are given when both are there.
     pub endpoint: Endpoint,
+    /// Where it speaks TLS, if it was asked to and is ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_endpoint: Option<Endpoint>,
     /// What it is.
     pub identity: ServerIdentity,
     /// Whether this call started a process.

@@ -23,7 +23,7 @@ use crate::host::upload::Builds;
 use crate::plan::{NeededServer, Plan};
 use crate::protocol::{
     AgentError, AgentErrorKind, Call, DriverDirectory, DriverFiles, Endpoint, HostFacts, Launch, ModePrepare,
-    Notice, PathProbe, Ping, Program, ServerDescribe, ServerDescription, ServerStart, ServerUp,
+    Notice, PathProbe, Ping, Program, ServerDescribe, ServerDescription, ServerStart, ServerUp, Tls,
 };
 use crate::run::room;
 use crate::run::{Event, MissingMode, Observer, RunError};
@@ -56,6 +56,8 @@ pub struct Equipment {
     pub token: String,
     /// The passwords that the file names, by their environment variable.
     pub passwords: BTreeMap<String, String>,
+    /// What TLS with servers of somebody else needs, by the name of the server; the texts of the files.
+    pub tls: BTreeMap<String, Tls>,
     /// The modes that need no driver of their own.
     pub builtin: &'static [BuiltinMode],
 }
@@ -95,6 +97,8 @@ pub(super) struct Agents<'e> {
     drivers: RefCell<BTreeMap<(String, String), DriverFiles>>,
     /// How many connections workers have to each server, at most.
     connections: BTreeMap<String, u32>,
+    /// The servers of ours that some trial reaches over TLS.
+    speak_tls: BTreeSet<String>,
 }
 
 impl<'e> Agents<'e> {
@@ -107,6 +111,7 @@ impl<'e> Agents<'e> {
             distances: RefCell::default(),
             drivers: RefCell::default(),
             connections: plan.connections(),
+            speak_tls: plan.speak_tls(),
         }
     }
 
@@ -464,9 +469,14 @@ impl<'e> Agents<'e> {
                 }
                 let mut args = args_instead.map_or_else(|| args.clone(), <[String]>::to_vec);
                 args.extend(room::more_clients(&args, self.connections_to(server)));
-                Launch::Managed { program: program.clone(), args, address }
+                Launch::Managed {
+                    program: program.clone(),
+                    args,
+                    address,
+                    tls: self.speak_tls.contains(server),
+                }
             }
-            ServerSpec::External { host, port, password_env, allow_flush } => {
+            ServerSpec::External { host, port, username, password_env, db, tls: _, allow_flush } => {
                 let password = password_env.as_ref().and_then(|name| self.equipment.passwords.get(name));
                 Launch::External {
                     endpoint: Endpoint {
@@ -474,6 +484,9 @@ impl<'e> Agents<'e> {
                         port: *port,
                         unix_socket: None,
                         password: password.cloned(),
+                        username: username.clone(),
+                        db: *db,
+                        tls: self.equipment.tls.get(server).cloned(),
                     },
                     allow_flush: *allow_flush,
                 }

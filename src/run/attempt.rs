@@ -14,7 +14,7 @@ use crate::host::client::CallError;
 use crate::latency;
 use crate::plan::PlannedTrial;
 use crate::protocol::{
-    AgentErrorKind, AppliedPlacement, HostFacts, Job, JobWorkload, MarkSpace, Ready, ServerCounts,
+    AgentErrorKind, AppliedPlacement, Endpoint, HostFacts, Job, JobWorkload, MarkSpace, Ready, ServerCounts,
     ServerFill, ServerPlace, ServerReset, ServerSample, ServerUp, TrialAbort, TrialGo, TrialPrepare,
     TrialReady, TrialResult,
 };
@@ -438,14 +438,15 @@ fn tasks(result: &TrialResult, circumstances: &Circumstances<'_>) -> Result<Opti
 fn job(agents: &Agents<'_>, trial: &PlannedTrial, up: &ServerUp, attempt: u32) -> Job {
     let settings = &trial.cell.settings;
     let workload = &settings.workload;
-    let mut server = up.endpoint.clone();
-    if workload.link == Link::Tcp {
-        server.unix_socket = None;
-    }
+    let server = endpoint(up, workload.link);
     let work = JobWorkload::from(settings);
     let options = given(settings, Factor::Options, agents, |mode| &mode.options);
     Job {
-        protocol: if options.is_empty() { work.protocol() } else { work.protocol().max(WITH_OPTIONS) },
+        protocol: work.protocol().max(server.protocol()).max(if options.is_empty() {
+            1
+        } else {
+            WITH_OPTIONS
+        }),
         mode: settings.mode.clone(),
         server,
         workload: work,
@@ -502,12 +503,12 @@ fn blank(agents: &Agents<'_>, trial: &PlannedTrial, attempt: u32) -> TrialRecord
     let settings = &trial.cell.settings;
     let label = |host: &str| host_label(host, &agents.facts(host));
     let clients: Vec<HostLabel> = settings.hosts.clients.iter().map(|host| label(host)).collect();
-    let (link, server_host) = match &agents.experiment.servers[&settings.server] {
-        ServerSpec::External { host, .. } if !is_loopback(host) => (
-            LinkKind::Network,
-            HostLabel { name: host.clone(), os: String::new(), arch: String::new(), cpu: String::new() },
-        ),
-        _ => (link_kind(settings), label(&settings.hosts.server)),
+    let server = &agents.experiment.servers[&settings.server];
+    let server_host = match server {
+        ServerSpec::External { host, .. } if !is_loopback(host) => {
+            HostLabel { name: host.clone(), os: String::new(), arch: String::new(), cpu: String::new() }
+        }
+        _ => label(&settings.hosts.server),
     };
     TrialRecord {
         cell: trial.cell.id.to_string(),
@@ -523,7 +524,7 @@ fn blank(agents: &Agents<'_>, trial: &PlannedTrial, attempt: u32) -> TrialRecord
         settings: settings.clone(),
         client_host: multi_client::host(&clients),
         server_host,
-        link,
+        link: link_kind(settings, server),
         rtt_us: None,
         server: None,
         client: None,
@@ -533,11 +534,24 @@ fn blank(agents: &Agents<'_>, trial: &PlannedTrial, attempt: u32) -> TrialRecord
     }
 }
 
-fn link_kind(settings: &Settings) -> LinkKind {
-    match settings.workload.link {
-        Link::Unix => LinkKind::Unix,
-        Link::Tcp if settings.hosts.is_network() => LinkKind::Network,
-        Link::Tcp => LinkKind::Loopback,
+fn link_kind(settings: &Settings, server: &ServerSpec) -> LinkKind {
+    let network = settings.hosts.is_network();
+    match (settings.workload.link, server) {
+        (_, ServerSpec::External { host, tls, .. }) => {
+            LinkKind::tcp(network || !is_loopback(host), tls.is_some())
+        }
+        (Link::Unix, _) => LinkKind::Unix,
+        (Link::Tcp, _) => LinkKind::tcp(network, false),
+        (Link::Tls, _) => LinkKind::tcp(network, true),
+    }
+}
+
+/// Where the client of a trial is to connect. An agent that was asked for TLS has said where it is.
+fn endpoint(up: &ServerUp, link: Link) -> Endpoint {
+    match (link, &up.tls_endpoint) {
+        (Link::Unix, _) => up.endpoint.clone(),
+        (Link::Tls, Some(endpoint)) => endpoint.clone(),
+        _ => Endpoint { unix_socket: None, ..up.endpoint.clone() },
     }
 }
 

@@ -211,7 +211,7 @@ mod tests {
         Job {
             protocol: 1,
             mode: "sync".to_owned(),
-            server: Endpoint { host: "h".to_owned(), port: 1, unix_socket: None, password: None },
+            server: Endpoint::local(1),
             workload: JobWorkload {
                 kind: Kind::SetGet,
                 operations,

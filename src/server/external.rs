@@ -1,12 +1,11 @@
 //! A server that somebody else runs: looked at, never configured or stopped, and flushed only if its owner allows it
 //! and it was empty at first sight.
 
-use redis::ConnectionAddr;
 use redis::aio::MultiplexedConnection;
 
 use super::info::{self, Counters};
 use super::persistence::Persistence;
-use super::{client_limit, connect, description, marks, said};
+use super::{client_limit, connection, description, marks, refusal, said};
 use crate::protocol::{
     AgentError, AgentErrorKind, ClientLimit, Endpoint, KeySpace, Keys, MarkSpace, Marks, ServerDescription,
     ServerIdentity, ServerReset,
@@ -35,17 +34,15 @@ impl External {
     /// The first sight.
     pub(super) async fn meet(key: &str, endpoint: &Endpoint, allow_flush: bool) -> Result<Self, AgentError> {
         let name = format!("server `{key}` at {}:{}", endpoint.host, endpoint.port);
-        let unavailable = |what: &str, error: &redis::RedisError| {
-            AgentError::new(AgentErrorKind::Unavailable, format!("{name} {what}: {}", said(error)))
+        let unavailable =
+            |what: String| AgentError::new(AgentErrorKind::Unavailable, format!("{name} {what}"));
+        let (mut connection, info) = match first_sight(endpoint).await {
+            Ok(seen) => seen,
+            Err(error) => return Err(unavailable(refusal::explain(endpoint, &error).await)),
         };
-        let mut connection =
-            reach(endpoint).await.map_err(|error| unavailable("cannot be reached", &error))?;
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("INFO").arg("all").cmd("DBSIZE");
-        let (info, _): (String, u64) = pipeline
-            .query_async(&mut connection)
-            .await
-            .map_err(|error| unavailable("did not answer INFO and DBSIZE", &error))?;
+        if let Some(what) = refusal::unsuitable(&info) {
+            return Err(unavailable(what));
+        }
         let baseline = Counters::parse(&info).map_err(|field| {
             AgentError::new(AgentErrorKind::Unavailable, format!("{name} has no `{field}` in its INFO"))
         })?;
@@ -185,10 +182,9 @@ impl External {
     }
 }
 
-async fn reach(endpoint: &Endpoint) -> redis::RedisResult<MultiplexedConnection> {
-    let address = match &endpoint.unix_socket {
-        Some(path) => ConnectionAddr::Unix(path.into()),
-        None => ConnectionAddr::Tcp(endpoint.host.clone(), endpoint.port),
-    };
-    connect(address, endpoint.password.as_deref()).await
+/// A connection, and what the server says of itself.
+async fn first_sight(endpoint: &Endpoint) -> redis::RedisResult<(MultiplexedConnection, String)> {
+    let mut connection = connection::to(endpoint).await?;
+    let info = redis::cmd("INFO").arg("all").query_async(&mut connection).await?;
+    Ok((connection, info))
 }

@@ -2,26 +2,26 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use redis::ConnectionAddr;
 use redis::aio::MultiplexedConnection;
 use tokio::time::Instant;
 
+use super::certificate::Certificate;
 use super::info::{self, Counters};
 use super::persistence::Persistence;
 use super::server_dirs::{SOCKET, ServerDirectory, ServerDirs};
-use super::{client_limit, connect, description, marks, ports, said};
+use super::{client_limit, connection, description, marks, ports, said};
 use crate::experiment::{Address, data_directory};
 use crate::host::child::{self, Child};
 use crate::host::placement;
 use crate::host::programs::{self, Programs};
 use crate::protocol::{
     AgentError, AgentErrorKind, ClientLimit, Endpoint, KeySpace, Keys, MarkSpace, Marks, ServerDescription,
-    ServerIdentity, ServerReset,
+    ServerIdentity, ServerReset, Tls,
 };
 
 const READY_WITHIN: Duration = Duration::from_secs(10);
@@ -44,6 +44,8 @@ pub(super) struct Recipe<'a> {
     pub(super) args: &'a [String],
     /// Where other hosts are to reach it; absent: it stays on loopback.
     pub(super) address: Option<&'a Address>,
+    /// Whether it speaks TLS, too.
+    pub(super) tls: bool,
     /// Where its program is looked for.
     pub(super) programs: &'a Programs,
 }
@@ -58,6 +60,8 @@ pub(super) struct Managed {
     args: Vec<String>,
     address: Option<Address>,
     pub(super) endpoint: Endpoint,
+    /// The port at which it speaks TLS, and how to trust it.
+    tls: Option<(u16, Tls)>,
     pub(super) identity: ServerIdentity,
     /// How many clients it takes, where it tells.
     pub(super) clients: Option<ClientLimit>,
@@ -93,18 +97,28 @@ impl Managed {
         dirs: &mut ServerDirs,
     ) -> Result<Self, AgentError> {
         let Recipe { program, address, .. } = recipe;
-        for port in ports {
-            let port = port.map_err(|error| ports::cannot_listen(address, &error))?;
-            match Self::start_on(port, recipe, dirs).await? {
+        let mut ports = ports;
+        let mut next = || match ports.next() {
+            Some(port) => port.map_err(|error| ports::cannot_listen(address, &error)),
+            None => Err(ports::none_left(address)),
+        };
+        loop {
+            let port = next()?;
+            let tls_port = if recipe.tls { Some(next()?) } else { None };
+            match Self::start_on(port, tls_port, recipe, dirs).await? {
                 Start::Up(server) => return Ok(*server),
                 Start::PortTaken => tracing::info!("port {port} was taken before {program} could have it"),
             }
         }
-        Err(ports::none_left(address))
     }
 
-    async fn start_on(port: u16, recipe: Recipe<'_>, dirs: &mut ServerDirs) -> Result<Start, AgentError> {
-        let Recipe { key, program, args, address: reach, programs } = recipe;
+    async fn start_on(
+        port: u16,
+        tls_port: Option<u16>,
+        recipe: Recipe<'_>,
+        dirs: &mut ServerDirs,
+    ) -> Result<Start, AgentError> {
+        let Recipe { key, program, args, address: reach, programs, .. } = recipe;
         let failed = |what: String| AgentError::new(AgentErrorKind::Failed, what);
         let io_failed =
             |error: io::Error| failed(format!("cannot prepare a directory for {program}: {error}"));
@@ -120,6 +134,18 @@ impl Managed {
             })?),
         };
         let log = File::create(directory.path().join(LOG)).map_err(io_failed)?;
+        let names = [Some("127.0.0.1"), Some("localhost"), reach.map(|address| address.host.as_str())];
+        let names: Vec<&str> = names.into_iter().flatten().collect();
+        let tls = match tls_port {
+            None => None,
+            Some(port) => {
+                let made = Certificate::make(directory.path(), &names).map_err(|error| {
+                    let what = format!("{program} cannot have a certificate for TLS: {error}");
+                    AgentError::new(AgentErrorKind::Unavailable, what)
+                })?;
+                Some((port, made))
+            }
+        };
         // A path is relative to where the agent was started, not to the server's own directory.
         let executable = if program.contains('/') {
             Some(std::path::absolute(program).map_err(io_failed)?)
@@ -136,13 +162,15 @@ impl Managed {
             .arg(&socket)
             .arg("--dir")
             .arg(data.as_ref().map_or(directory.path(), ServerDirs::path))
+            .args(tls.iter().flat_map(|(port, made)| tls_args(*port, made)))
             .current_dir(directory.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(io_failed)?)
             .stderr(log);
+        let tls = tls.map(|(port, made)| (port, Tls { ca: Some(made.ca), ..Tls::default() }));
         let mut child = Child::spawn(&mut command, None).map_err(|error| cannot_start(program, &error))?;
 
-        let address = ConnectionAddr::Unix(socket.clone());
+        let inside = Endpoint { unix_socket: socket.to_str().map(str::to_owned), ..Endpoint::local(port) };
         let deadline = Instant::now() + READY_WITHIN;
         let mut connection = loop {
             if child.has_exited() {
@@ -150,6 +178,11 @@ impl Managed {
                 let log = log_tail(directory.path());
                 if log.contains("Address already in use") {
                     return Ok(Start::PortTaken);
+                }
+                if tls_port.is_some() && lacks_tls(&log) {
+                    let what =
+                        format!("{program} was built without TLS, which workload.link = \"tls\" needs{log}");
+                    return Err(AgentError::new(AgentErrorKind::Unavailable, what));
                 }
                 return Err(failed(format!(
                     "failed to start {program}: it ended with {}{log}",
@@ -163,7 +196,7 @@ impl Managed {
                     READY_WITHIN.as_secs()
                 )));
             }
-            match tokio::time::timeout_at(deadline, connect(address.clone(), None)).await {
+            match tokio::time::timeout_at(deadline, connection::to(&inside)).await {
                 Ok(Ok(connection)) => break connection,
                 _ => tokio::select! {
                     () = child.exited() => {}
@@ -184,12 +217,6 @@ impl Managed {
                 child.pid()
             )));
         }
-        let endpoint = Endpoint {
-            host: Ipv4Addr::LOCALHOST.to_string(),
-            port,
-            unix_socket: socket.to_str().map(str::to_owned),
-            password: None,
-        };
         let identity =
             info::identity(&info).ok_or_else(|| failed(format!("{name} does not tell its version")))?;
         let clients = client_limit(&mut connection, &info).await;
@@ -199,7 +226,8 @@ impl Managed {
             executable,
             args: args.to_vec(),
             address: reach.cloned(),
-            endpoint,
+            endpoint: inside,
+            tls,
             identity,
             clients,
             baseline: Counters::default(),
@@ -224,7 +252,16 @@ impl Managed {
 
     /// Whether this is what one would get by starting it anew.
     pub(super) fn is(&self, recipe: Recipe<'_>) -> bool {
-        self.program == recipe.program && self.args == recipe.args && self.address.as_ref() == recipe.address
+        self.program == recipe.program
+            && self.args == recipe.args
+            && self.address.as_ref() == recipe.address
+            && self.tls.is_some() == recipe.tls
+    }
+
+    /// Where it speaks TLS, if it does.
+    pub(super) fn tls_endpoint(&self) -> Option<Endpoint> {
+        let (port, tls) = self.tls.clone()?;
+        Some(Endpoint { port, unix_socket: None, tls: Some(tls), ..self.endpoint.clone() })
     }
 
     /// Its process number, as long as it lives.
@@ -257,8 +294,10 @@ impl Managed {
         let mut answer = pipeline.query_async(&mut self.connection).await;
         if matches!(&answer, Err(error) if error.is_io_error()) && !self.dies().await {
             // Only the connection is gone: a driver may kill connections, too.
-            let address = ConnectionAddr::Unix(self.directory.path().join(SOCKET));
-            if let Ok(connection) = connect(address, self.endpoint.password.as_deref()).await {
+            let socket = self.directory.path().join(SOCKET);
+            let inside =
+                Endpoint { unix_socket: socket.to_str().map(str::to_owned), ..self.endpoint.clone() };
+            if let Ok(connection) = connection::to(&inside).await {
                 self.connection = connection;
                 answer = pipeline.query_async(&mut self.connection).await;
             }
@@ -421,6 +460,30 @@ impl Managed {
     }
 }
 
+/// What a server is told so that it speaks TLS. It asks clients for no certificate: they have a password, or are here.
+fn tls_args(port: u16, made: &Certificate) -> Vec<std::ffi::OsString> {
+    let [certificate, key] = &made.files;
+    vec![
+        "--tls-port".into(),
+        port.to_string().into(),
+        "--tls-cert-file".into(),
+        certificate.into(),
+        "--tls-key-file".into(),
+        key.into(),
+        // Without an authority it does not start, whomever it asks.
+        "--tls-ca-cert-file".into(),
+        certificate.into(),
+        "--tls-auth-clients".into(),
+        "no".into(),
+    ]
+}
+
+/// Whether a server's log says that it does not know the options of TLS.
+fn lacks_tls(log: &str) -> bool {
+    // Redis before 7.2 knows none of them without TLS, later ones and Valkey take them and miss what they need.
+    (log.contains("tls-port") && log.contains("Bad directive")) || log.contains("TLS support")
+}
+
 /// 192 bits from the kernel.
 fn random_password() -> io::Result<String> {
     use base64::Engine;
@@ -468,6 +531,8 @@ fn log_tail(directory: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     fn off() -> Vec<String> {
@@ -475,7 +540,7 @@ mod tests {
     }
 
     fn recipe<'a>(program: &'a str, args: &'a [String], programs: &'a Programs) -> Recipe<'a> {
-        Recipe { key: "redis", program, args, address: None, programs }
+        Recipe { key: "redis", program, args, address: None, tls: false, programs }
     }
 
     fn on_path() -> Programs {

@@ -3,6 +3,8 @@
 //! [`Servers`] holds any number of them side by side, each under the coordinator's name for it. Between a reset and a
 //! sample the connection to a server is idle, so as not to disturb what is measured.
 
+mod certificate;
+mod connection;
 mod description;
 mod external;
 mod info;
@@ -10,19 +12,19 @@ mod managed;
 mod marks;
 mod persistence;
 mod ports;
+mod refusal;
 mod rtt;
 mod server_dirs;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
+use redis::RedisResult;
 use redis::aio::MultiplexedConnection;
-use redis::io::tcp::TcpSettings;
-use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisResult,
-};
+use sha2::{Digest, Sha256};
 
+pub(crate) use self::connection::{address, with_tls};
 use self::external::External;
 use self::info::Counters;
 use self::managed::{Managed, Recipe};
@@ -31,12 +33,8 @@ use self::server_dirs::ServerDirs;
 use crate::host::programs::Programs;
 use crate::protocol::{
     AgentError, AgentErrorKind, ClientLimit, Endpoint, KeySpace, Launch, ServerCounts, ServerDescribe,
-    ServerDescription, ServerFill, ServerReset, ServerSample, ServerStart, ServerStop, ServerUp,
+    ServerDescription, ServerFill, ServerReset, ServerSample, ServerStart, ServerStop, ServerUp, Tls,
 };
-
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// A FLUSHALL of many keys takes its time.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// All servers that an agent knows. Those that it started are killed, and their directories removed, on drop.
 pub struct Servers {
@@ -67,10 +65,11 @@ impl Servers {
     /// not start or persists otherwise than it should. Messages end with the last lines of the server's log.
     pub async fn start(&mut self, request: &ServerStart) -> Result<ServerUp, AgentError> {
         match &request.launch {
-            Launch::Managed { program, args, address } => {
+            Launch::Managed { program, args, address, tls } => {
                 let programs = self.programs.clone();
                 let address = address.as_ref();
-                let recipe = Recipe { key: &request.key, program, args, address, programs: &programs };
+                let recipe =
+                    Recipe { key: &request.key, program, args, address, tls: *tls, programs: &programs };
                 self.start_managed(recipe, request.fresh).await
             }
             Launch::External { endpoint, allow_flush } => {
@@ -85,15 +84,55 @@ impl Servers {
             let server = self.managed(recipe.key)?;
             match server.check_persistence().await {
                 Ok(()) => {
-                    let (endpoint, identity) = (server.endpoint.clone(), server.identity.clone());
-                    let clients = server.clients;
-                    return Ok(ServerUp { endpoint, identity, started, flushes: true, clients });
+                    return Ok(ServerUp {
+                        endpoint: server.endpoint.clone(),
+                        tls_endpoint: server.tls_endpoint(),
+                        identity: server.identity.clone(),
+                        started,
+                        flushes: true,
+                        clients: server.clients,
+                    });
                 }
                 // One that was up before may turn out to be dead only when it is talked to.
                 Err(_) if !started && server.death().is_some() => {}
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Writes the texts of `tls` into files of ours alone, and returns their paths for a driver. Texts that were written before
+    /// are not written again.
+    ///
+    /// # Errors
+    /// `Unavailable` when they cannot be written.
+    pub fn tls_files(&mut self, tls: &Tls) -> Result<Tls, AgentError> {
+        let directory = self.dirs()?.path().to_owned();
+        let file = |text: &Option<String>| -> Result<Option<String>, AgentError> {
+            let Some(text) = text else { return Ok(None) };
+            let digest = Sha256::digest(text.as_bytes());
+            let name: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+            let path = directory.join(format!("{name}.pem"));
+            let written = if path.exists() { Ok(()) } else { write_secret(&path, text) };
+            written.map_err(|error| {
+                let what = format!("cannot write what TLS needs to {}: {error}", path.display());
+                AgentError::new(AgentErrorKind::Unavailable, what)
+            })?;
+            Ok(Some(path.display().to_string()))
+        };
+        Ok(Tls { ca: file(&tls.ca)?, cert: file(&tls.cert)?, key: file(&tls.key)? })
+    }
+
+    /// The directory of everything that is written here, created when it is first needed.
+    fn dirs(&mut self) -> Result<&mut ServerDirs, AgentError> {
+        if self.dirs.is_none() {
+            let created = ServerDirs::create(&self.tmp).map_err(|error| {
+                let message =
+                    format!("cannot create a directory for servers in {}: {error}", self.tmp.display());
+                AgentError::new(AgentErrorKind::Unavailable, message)
+            })?;
+            self.dirs = Some(created);
+        }
+        Ok(self.dirs.as_mut().expect("it was created"))
     }
 
     async fn meet_external(
@@ -119,7 +158,7 @@ impl Servers {
         let (flushes, clients) = (server.flushes, server.clients);
         // What was decided at first sight must outlive a failure.
         self.known.insert(key.to_owned(), Server::External(server));
-        looked.map(|()| ServerUp { endpoint, identity, started: false, flushes, clients })
+        looked.map(|()| ServerUp { endpoint, tls_endpoint: None, identity, started: false, flushes, clients })
     }
 
     /// Whether a process had to be started.
@@ -132,14 +171,7 @@ impl Servers {
             }
         }
         self.forget(recipe.key).await;
-        let dirs = match &mut self.dirs {
-            Some(dirs) => dirs,
-            dirs => dirs.insert(ServerDirs::create(&self.tmp).map_err(|error| {
-                let message =
-                    format!("cannot create a directory for servers in {}: {error}", self.tmp.display());
-                AgentError::new(AgentErrorKind::Unavailable, message)
-            })?),
-        };
+        let dirs = self.dirs()?;
         let server = Managed::start(recipe, dirs).await?;
         self.known.insert(recipe.key.to_owned(), Server::Managed(Box::new(server)));
         Ok(true)
@@ -298,22 +330,6 @@ impl Servers {
     }
 }
 
-/// One connection, for us alone.
-async fn connect(address: ConnectionAddr, password: Option<&str>) -> RedisResult<MultiplexedConnection> {
-    let mut settings = RedisConnectionInfo::default().set_skip_set_lib_name();
-    if let Some(password) = password {
-        settings = settings.set_password(password);
-    }
-    let info = address
-        .into_connection_info()?
-        .set_tcp_settings(TcpSettings::default().set_nodelay(true))
-        .set_redis_settings(settings);
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT_WITHIN))
-        .set_response_timeout(Some(ANSWER_WITHIN));
-    Client::open(info)?.get_multiplexed_async_connection_with_config(&config).await
-}
-
 /// How many clients a server takes. One that refuses CONFIG, as a managed service does, may tell in its INFO.
 async fn client_limit(connection: &mut MultiplexedConnection, info: &str) -> Option<ClientLimit> {
     let answer: RedisResult<Vec<String>> =
@@ -356,6 +372,14 @@ async fn delete(connection: &mut MultiplexedConnection, space: &KeySpace) -> Red
         }
         del.exec_async(connection).await?;
     }
+    Ok(())
+}
+
+/// Writes a file that nobody else may read, in one piece.
+fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    file.write_all(text.as_bytes())?;
+    file.persist(path)?;
     Ok(())
 }
 

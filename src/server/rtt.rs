@@ -2,9 +2,7 @@
 
 use std::time::Instant;
 
-use redis::ConnectionAddr;
-
-use super::{connect, said};
+use super::{connection, said};
 use crate::protocol::{AgentError, AgentErrorKind, Endpoint, PathProbe};
 use crate::units::Nanos;
 
@@ -13,13 +11,13 @@ use crate::units::Nanos;
 /// # Errors
 /// `Unavailable` when nobody answers there, with the address and never the password.
 pub async fn round_trip(probe: PathProbe) -> Result<Nanos, AgentError> {
-    let Endpoint { host, port, password, .. } = probe.endpoint;
+    let Endpoint { host, port, .. } = &probe.endpoint;
     let unreachable = |error: &redis::RedisError| {
         let message = format!("nothing answers at {host}:{port} from here: {}", said(error));
         AgentError::new(AgentErrorKind::Unavailable, message)
     };
-    let address = ConnectionAddr::Tcp(host.clone(), port);
-    let mut connection = connect(address, password.as_deref()).await.map_err(|error| unreachable(&error))?;
+    let over_tcp = Endpoint { unix_socket: None, ..probe.endpoint.clone() };
+    let mut connection = connection::to(&over_tcp).await.map_err(|error| unreachable(&error))?;
     let mut times = Vec::new();
     for _ in 0..probe.pings.max(1) {
         let asked = Instant::now();

@@ -15,23 +15,24 @@ pub(super) const SETTING: Setting = Setting {
         shape: Shape::Word(&[
             (Link::Tcp.word(), "TCP, over loopback or a network."),
             (Link::Unix.word(), "A Unix socket; client and server on one host."),
+            (Link::Tls.word(), "TLS over TCP, with a certificate made for the run."),
         ]),
     }],
     kept: Kept::Field {
         get: |settings| Some(settings.workload.link.level()),
         set: |settings, level| {
-            let unix = level == Link::Unix.level();
-            settings.workload.link = if unix { Link::Unix } else { Link::Tcp };
+            let link = Link::ALL.into_iter().find(|link| level == link.level());
+            settings.workload.link = link.unwrap_or(Link::Tcp);
         },
     },
     // Between hosts, TCP is another link than within one.
     columns: &[Column::of(
         "link",
         ColumnKind::Text,
-        "How the client reached the server: TCP within a machine, a Unix socket, or TCP between machines.",
+        "How the client reached the server: TCP within a machine, a Unix socket, or TCP between machines; with TLS where it says so.",
     )
     .required()
-    .one_of(&["loopback", "unix", "network"])
+    .one_of(&["loopback", "unix", "network", "loopback-tls", "network-tls"])
     .from(ValueFrom::Record)],
     heading: Heading::text("Link"),
     measures: true,
@@ -45,13 +46,18 @@ pub enum Link {
     Tcp,
     /// A Unix socket; client and server on one host.
     Unix,
+    /// TLS over TCP, to a server that orchestrate starts.
+    Tls,
 }
 
 impl Link {
+    const ALL: [Self; 3] = [Self::Tcp, Self::Unix, Self::Tls];
+
     const fn word(self) -> &'static str {
         match self {
             Self::Tcp => "tcp",
             Self::Unix => "unix",
+            Self::Tls => "tls",
         }
     }
 

@@ -145,7 +145,7 @@ pub(crate) fn redis(key: &str) -> ServerStart {
 
 pub(crate) fn managed(key: &str, args: &[&str]) -> ServerStart {
     let args = args.iter().map(|&arg| arg.to_owned()).collect();
-    let launch = Launch::Managed { program: "redis-server".to_owned(), args, address: None };
+    let launch = Launch::Managed { program: "redis-server".to_owned(), args, address: None, tls: false };
     ServerStart { key: key.to_owned(), launch, fresh: false }
 }
 
@@ -181,7 +181,7 @@ pub(crate) fn trial(script: &str) -> TrialPrepare {
         job: Job {
             protocol: 1,
             mode: "sh".to_owned(),
-            server: Endpoint { host: "127.0.0.1".to_owned(), port: 1, unix_socket: None, password: None },
+            server: Endpoint::local(1),
             workload: JobWorkload {
                 kind: Kind::SetGet,
                 operations: Some(1),

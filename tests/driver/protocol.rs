@@ -8,12 +8,7 @@ use orchestrate::units::Nanos;
 
 /// Nobody is there, and nobody is asked.
 fn nowhere() -> Endpoint {
-    Endpoint {
-        host: String::new(),
-        port: 0,
-        unix_socket: Some("/nonexistent/socket".to_owned()),
-        password: None,
-    }
+    Endpoint { unix_socket: Some("/nonexistent/socket".to_owned()), ..Endpoint::local(0) }
 }
 
 /// What is said to a job that was changed before it was sent.

@@ -56,12 +56,7 @@ impl Redis {
     }
 
     pub(crate) fn tcp(&self) -> Endpoint {
-        Endpoint {
-            host: "127.0.0.1".to_owned(),
-            port: self.port,
-            unix_socket: None,
-            password: self.password.clone(),
-        }
+        Endpoint { password: self.password.clone(), ..Endpoint::local(self.port) }
     }
 
     pub(crate) fn unix(&self) -> Endpoint {
@@ -117,7 +112,7 @@ impl FalseServer {
 
     pub(crate) fn endpoint(&self) -> Endpoint {
         let path = self.directory.path().join("s").to_str().unwrap().to_owned();
-        Endpoint { host: String::new(), port: 0, unix_socket: Some(path), password: None }
+        Endpoint { unix_socket: Some(path), ..Endpoint::local(0) }
     }
 }
 

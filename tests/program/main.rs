@@ -8,6 +8,8 @@ mod cli;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod connections;
+#[cfg(test)]
 #[cfg(target_os = "linux")]
 mod fleet;
 #[cfg(test)]

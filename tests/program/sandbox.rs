@@ -132,16 +132,22 @@ pub(crate) struct Foreign {
 impl Foreign {
     /// Starts one on a free port; another may take the port first, and then the next one is tried.
     pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_with(&[], args)
+    }
+
+    /// The same, with words that come before all options, such as a configuration file.
+    pub(crate) fn start_with(first: &[&str], args: &[&str]) -> Self {
         wait_until("a server is up", || {
             let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let mut child = Command::new("redis-server")
+                .args(first)
                 .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
                 .args(args)
                 .stdout(Stdio::null())
                 .spawn()
                 .expect("redis-server is installed");
             while child.try_wait().unwrap().is_none() {
-                if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                if listens(port) {
                     return Some(Self { child, port });
                 }
                 std::thread::yield_now();
@@ -161,6 +167,12 @@ impl Drop for Foreign {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
+}
+
+/// Whether somebody listens at a port of loopback. A connection from a free port to itself does not count.
+pub(crate) fn listens(port: u16) -> bool {
+    let connected = std::net::TcpStream::connect(("127.0.0.1", port));
+    connected.is_ok_and(|stream| stream.local_addr().ok() != stream.peer_addr().ok())
 }
 
 /// Waits until `ready` has something; panics when that takes longer than anything here may.

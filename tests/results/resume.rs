@@ -109,6 +109,7 @@ fn experiment() -> Experiment {
                 options: Default::default(),
                 env: Default::default(),
                 workloads: vec![orchestrate::workload::Kind::SetGet],
+                supports: Vec::new(),
                 prepare: Vec::new(),
                 optional: false,
                 directory: PathBuf::new().into(),
@@ -162,7 +163,10 @@ fn a_changed_setting_that_measures_is_a_difference() {
     let external = ServerSpec::External {
         host: "10.0.0.5".to_owned(),
         port: 6379,
+        username: None,
         password_env: None,
+        db: 0,
+        tls: None,
         allow_flush: false,
     };
     assert_eq!(

@@ -17,7 +17,7 @@ import { createRequire } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { share } from "../../node/phase.mjs";
-import { Failure, Input, checkGo, checkOptions, readJob, say } from "../../node/protocol.mjs";
+import { Failure, Input, checkConnection, checkGo, checkOptions, readJob, say } from "../../node/protocol.mjs";
 import { optional, positive, text, truth } from "../../node/protocol.mjs";
 import { Alarm } from "./alarm.mjs";
 import { ECHO, readBody } from "./body.mjs";
@@ -179,6 +179,7 @@ function checkTasks(job) {
   if (delete_keys) throw new Failure("unsupported", "the keys of a task-queue library cannot be deleted by name");
   if (workload.body === ECHO && !workload.results) throw new Failure("unsupported", `the body \`${ECHO}\` needs results`);
   checkOptions(job, {});
+  checkConnection(job, []);
 }
 
 function addressOf({ host, port, unix_socket: path, password }) {

@@ -41,7 +41,16 @@ impl tasks::Connection for Connection {
             Some(path) => ServerConfig::Unix { path: path.into() },
             None => ServerConfig::new_centralized(&endpoint.host, endpoint.port),
         };
-        let config = Config { server, password: endpoint.password.clone(), ..Config::default() };
+        let database = u8::try_from(endpoint.db)
+            .map_err(|_| Failure::new(FailureKind::Unsupported, "fred selects databases up to 255 only"))?;
+        let database = Some(database).filter(|db| *db != 0);
+        let config = Config {
+            server,
+            username: endpoint.username.clone(),
+            password: endpoint.password.clone(),
+            database,
+            ..Config::default()
+        };
         let client = Builder::from_config(config)
             .with_connection_config(|connection| {
                 // The library leaves Nagle's algorithm on, which holds back the second of two small writes.

@@ -9,7 +9,7 @@ use crate::driver::Driver;
 use crate::driver::failure::Failure;
 use crate::driver::tasks::{self, Flavour, Sockets};
 use crate::driver::worker::Worker;
-use crate::experiment::{BuiltinMode, Threads};
+use crate::experiment::{BuiltinMode, Support, Threads};
 use crate::workload::Kind;
 
 pub(in crate::driver) const DRIVER: Driver = Driver {
@@ -22,6 +22,7 @@ pub(in crate::driver) const DRIVER: Driver = Driver {
         can_pipeline: true,
         can_rate: true,
         workloads: &[Kind::SetGet, Kind::ReadWrite],
+        supports: Support::WITHOUT_TLS,
         options: &[],
         by_default: false,
     },

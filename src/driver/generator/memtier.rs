@@ -18,7 +18,7 @@ pub(super) const TOOL: Tool = Tool {
 };
 
 fn options(job: &Job, operations: u64) -> Vec<String> {
-    let mut options = address(job, "-S");
+    let mut options = address(job, "-S", "--select-db");
     options.extend([
         "--threads=1".to_owned(),
         format!("--clients={}", job.workers),

@@ -117,6 +117,11 @@ fn operations(job: &Job, tool: &Tool) -> Result<u64, Failure> {
     if job.server.password.is_some() {
         return refuse("the password would stand on the load generator's command line for everybody to see");
     }
+    if job.server.username.is_some() {
+        return refuse(
+            "a load generator logs in only with a password, which would stand on its command line",
+        );
+    }
     let multiple = (tool.multiple)(job);
     if operations == 0 || !operations.is_multiple_of(multiple) {
         return Err(Failure::new(
@@ -207,11 +212,22 @@ fn print_of(command: &mut Command) -> Result<String, Failure> {
 }
 
 /// Where the server is, in the options that `redis-benchmark` has made common.
-fn address(job: &Job, socket: &str) -> Vec<String> {
-    match &job.server.unix_socket {
+fn address(job: &Job, socket: &str, db: &str) -> Vec<String> {
+    let server = &job.server;
+    let mut options = match &server.unix_socket {
         Some(path) => vec![socket.to_owned(), path.clone()],
-        None => vec!["-h".to_owned(), job.server.host.clone(), "-p".to_owned(), job.server.port.to_string()],
+        None => vec!["-h".to_owned(), server.host.clone(), "-p".to_owned(), server.port.to_string()],
+    };
+    if server.db != 0 {
+        options.extend([db.to_owned(), server.db.to_string()]);
     }
+    if let Some(tls) = &server.tls {
+        options.push("--tls".to_owned());
+        let files = [("--cacert", &tls.ca), ("--cert", &tls.cert), ("--key", &tls.key)];
+        let given = files.into_iter().filter_map(|(option, file)| Some((option, file.clone()?)));
+        options.extend(given.flat_map(|(option, file)| [option.to_owned(), file]));
+    }
+    options
 }
 
 #[cfg(test)]
@@ -224,7 +240,7 @@ mod tests {
         Job {
             protocol: 1,
             mode: "generator".to_owned(),
-            server: Endpoint { host: "127.0.0.1".to_owned(), port: 6379, unix_socket: None, password: None },
+            server: Endpoint::local(6379),
             workload: JobWorkload {
                 kind: Kind::SetGet,
                 operations: Some(20_000),

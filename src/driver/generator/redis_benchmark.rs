@@ -21,7 +21,7 @@ pub(super) const TOOL: Tool = Tool {
 };
 
 fn options(job: &Job, operations: u64) -> Vec<String> {
-    let mut options = address(job, "-s");
+    let mut options = address(job, "-s", "--dbnum");
     let with_values = [
         ("-t", "set,get".to_owned()),
         ("-n", operations.to_string()),

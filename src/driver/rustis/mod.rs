@@ -51,7 +51,9 @@ fn config(endpoint: &Endpoint) -> Config {
         Some(path) => ServerConfig::UnixSocket { path: path.into() },
         None => ServerConfig::Standalone { host: endpoint.host.clone(), port: endpoint.port },
     };
+    config.username.clone_from(&endpoint.username);
     config.password.clone_from(&endpoint.password);
+    config.database = endpoint.db as usize;
     config.connect_timeout = CONNECT_TIMEOUT;
     config.reconnection = ReconnectionConfig::Custom(CustomReconnectionPolicy::new(|_attempt| None));
     // By default it refuses what goes beyond 16 MiB under way, as a large pipeline of large values may.

@@ -1,0 +1,45 @@
+//! The certificate of a server of ours that speaks TLS: made when it starts, and gone with its directory.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What a server is started with, and what a client must know to trust it.
+pub(super) struct Certificate {
+    /// For the server: its certificate and the key of it, in PEM.
+    pub(super) files: [PathBuf; 2],
+    /// For clients: the text of the authority's certificate.
+    pub(super) ca: String,
+}
+
+impl Certificate {
+    /// Makes an authority that signs one certificate and is forgotten, and writes that certificate and its key into
+    /// `directory`, which must be ours alone. `names` are the addresses and names at which the server is reached.
+    #[cfg(feature = "tls")]
+    pub(super) fn make(directory: &Path, names: &[&str]) -> io::Result<Self> {
+        use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+        let signed = || -> Result<_, rcgen::Error> {
+            let mut authority = CertificateParams::new(Vec::new())?;
+            authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+            authority.distinguished_name.push(DnType::CommonName, "orchestrate: authority of one run");
+            let authority_key = KeyPair::generate()?;
+            let ca = authority.self_signed(&authority_key)?;
+            let issuer = Issuer::new(authority, authority_key);
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            let mut server = CertificateParams::new(names)?;
+            server.distinguished_name.push(DnType::CommonName, "orchestrate: server of one run");
+            let key = KeyPair::generate()?;
+            let certificate = server.signed_by(&key, &issuer)?;
+            Ok((ca.pem(), certificate.pem(), key.serialize_pem()))
+        };
+        let (ca, certificate, key) = signed().map_err(io::Error::other)?;
+        let files = [directory.join("certificate.pem"), directory.join("key.pem")];
+        std::fs::write(&files[0], certificate)?;
+        std::fs::write(&files[1], key)?;
+        Ok(Self { files, ca })
+    }
+
+    #[cfg(not(feature = "tls"))]
+    pub(super) fn make(_: &Path, _: &[&str]) -> io::Result<Self> {
+        Err(io::Error::other("this build of orchestrate has no TLS: build it with `--features tls`"))
+    }
+}

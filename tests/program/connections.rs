@@ -1,0 +1,253 @@
+//! How a server is reached: over TLS, as an ACL user, in another database; and servers that cannot be measured, which are told
+//! before a key is written.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Output;
+
+use crate::sandbox::{Foreign, Sandbox, code, listens, stderr, wait_until};
+
+const DRIVERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/drivers");
+const ENVIRONMENT: &str = "ORC_TEST_PASSWORD";
+
+/// The rows of an experiment of one repetition, all of which must be well.
+fn rows(sandbox: &Sandbox, matrix: &str) -> Vec<BTreeMap<String, String>> {
+    let output = run(sandbox, matrix);
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
+    sandbox.rows("reached", "trials.csv")
+}
+
+fn run(sandbox: &Sandbox, matrix: &str) -> Output {
+    sandbox.write(
+        "reached.toml",
+        &format!("name = 'reached'\n{matrix}[run]\nrepetitions = 1\nwarmup = 0\nretries = 0\n"),
+    );
+    sandbox.orchestrate(&["--fresh", "reached.toml"]).env(ENVIRONMENT, "s3cret").output().unwrap()
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// An authority, and certificates of it for a server on loopback and for a client: `ca.pem`, `server.pem`, `server.key`,
+/// `client.pem` and `client.key` in a directory.
+fn certificates(directory: &Path) {
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.distinguished_name.push(DnType::CommonName, "authority");
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let write = |name: &str, text: String| std::fs::write(directory.join(name), text).unwrap();
+    write("ca.pem", authority.self_signed(&key).unwrap().pem());
+    let issuer = Issuer::new(authority, key);
+    for (name, at) in [("server", vec!["127.0.0.1".to_owned()]), ("client", vec!["client".to_owned()])] {
+        let key = KeyPair::generate().unwrap();
+        let mut certificate = CertificateParams::new(at).unwrap();
+        certificate.distinguished_name.push(DnType::CommonName, name);
+        let certificate = certificate.signed_by(&key, &issuer).unwrap();
+        write(&format!("{name}.pem"), certificate.pem());
+        write(&format!("{name}.key"), key.serialize_pem());
+    }
+}
+
+/// A server of somebody else that speaks TLS at the second port, and asks clients for a certificate there.
+fn with_tls(sandbox: &Sandbox, args: &[&str]) -> (Foreign, u16) {
+    certificates(sandbox.path());
+    let port = free_port();
+    let path = |name: &str| sandbox.path().join(name).display().to_string();
+    let (tls_port, ca, certificate, key) =
+        (port.to_string(), path("ca.pem"), path("server.pem"), path("server.key"));
+    let tls = ["--tls-port", &tls_port, "--tls-ca-cert-file", &ca, "--tls-cert-file", &certificate];
+    let key = ["--tls-key-file", &key];
+    let server = Foreign::start(&[&tls[..], &key[..], args].concat());
+    // It listens there last.
+    wait_until("it speaks TLS", || listens(port).then_some(()));
+    (server, port)
+}
+
+#[test]
+fn what_tls_costs_is_asked_of_one_server_by_every_client_that_can() {
+    let sandbox = Sandbox::new();
+    let modes = "'sync', 'sync-pipe', 'async', 'async-pipe', 'async-mt', 'multiplexed', 'py-sync', 'py-asyncio-hiredis', \
+                 'node-redis', 'ioredis'";
+    let rows = rows(
+        &sandbox,
+        &format!(
+            "include = ['{DRIVERS}/python.toml', '{DRIVERS}/node.toml']\n[workload]\noperations = 200\n\
+             [[matrix]]\nmodes = [{modes}]\nworkers = 2\nworkload.link = ['tcp', 'tls']\n"
+        ),
+    );
+    assert_eq!(rows.len(), 20);
+    let over = |link: &str| rows.iter().filter(|row| row["link"] == link && row["status"] == "ok").count();
+    assert_eq!((over("loopback"), over("loopback-tls")), (10, 10));
+    // What the server has read it has decrypted: commands are as long as without TLS.
+    for row in &rows {
+        assert_eq!(row["server_calls_per_op"], "2", "{row:?}");
+    }
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn a_server_with_tls_a_user_and_databases_is_measured_as_its_address_says() {
+    let sandbox = Sandbox::new();
+    let (server, port) = with_tls(&sandbox, &["--user", "bench", "on", ">s3cret", "~*", "&*", "+@all"]);
+    let rows = rows(
+        &sandbox,
+        &format!(
+            "include = ['{DRIVERS}/python.toml', '{DRIVERS}/node.toml']\n\
+             [server.theirs]\naddress = 'rediss://bench@127.0.0.1:{port}/3'\npassword = {{ env = '{ENVIRONMENT}' }}\n\
+             tls = {{ ca = 'ca.pem', cert = 'client.pem', key = 'client.key' }}\nallow_flush = true\n\
+             [workload]\noperations = 100\n[[matrix]]\nservers = ['theirs']\nmodes = ['sync', 'async-mt', 'py-asyncio', \
+             'node-redis', 'ioredis']\n"
+        ),
+    );
+    assert_eq!(rows.len(), 5);
+    for row in &rows {
+        assert_eq!((&*row["status"], &*row["link"]), ("ok", "loopback-tls"), "{}", row["error"]);
+    }
+    let mut connection = server.connection();
+    let info: String = redis::cmd("INFO").arg("commandstats").query(&mut connection).unwrap();
+    assert!(info.contains("cmdstat_select") && info.contains("cmdstat_auth"), "{info}");
+    let keys: String = redis::cmd("INFO").arg("keyspace").query(&mut connection).unwrap();
+    assert!(!keys.contains("db0"), "nothing was written anywhere else: {keys}");
+}
+
+#[test]
+fn a_client_that_cannot_do_what_a_server_asks_for_is_refused_by_name() {
+    let sandbox = Sandbox::new();
+    let file = format!(
+        "name = 'refused'\ninclude = ['{DRIVERS}/c.toml']\n[server.far]\naddress = 'rediss://user@far.example'\n\
+         [mode.mine]\ncommand = ['true']\n[[matrix]]\nservers = ['far']\nmodes = ['sync', 'hiredis', 'mine']\n\
+         [[matrix]]\nmodes = ['hiredis', 'sync']\nworkload.link = 'tls'\n"
+    );
+    let path = sandbox.write("refused.toml", &file);
+    let said = stderr(&sandbox.output(&["check", path.to_str().unwrap()]));
+    for refusal in [
+        "the mode `hiredis` cannot speak TLS, which the server `far` asks for",
+        "the mode `mine` cannot log in as an ACL user, which the server `far` asks for",
+        "the mode `hiredis` cannot speak TLS",
+    ] {
+        assert!(said.contains(refusal), "{refusal}: {said}");
+    }
+    assert!(!said.contains("`sync` cannot"), "{said}");
+}
+
+/// What a run says of a server of somebody else, which must not have been written to.
+fn refusal(server: &Foreign, table: &str) -> String {
+    let sandbox = Sandbox::new();
+    let table = table.replace("PORT", &server.port.to_string());
+    let output = run(
+        &sandbox,
+        &format!(
+            "[server.theirs]\n{table}[workload]\noperations = 10\n[[matrix]]\nservers = 'theirs'\nmodes = 'sync'\n"
+        ),
+    );
+    assert_eq!(code(output.status), 3, "{}", stderr(&output));
+    let doctor =
+        sandbox.orchestrate(&["doctor", "reached.toml"]).env(ENVIRONMENT, "s3cret").output().unwrap();
+    let said = stderr(&output);
+    let first =
+        |text: &str| text.split_once("`theirs`").map(|(_, rest)| rest.chars().take(60).collect::<String>());
+    let doctor = String::from_utf8_lossy(&doctor.stdout).into_owned() + &stderr(&doctor);
+    assert_eq!(first(&doctor), first(&said), "the doctor says the same: {doctor}");
+    said
+}
+
+const PLAIN: &str = "address = '127.0.0.1:PORT'\n";
+
+#[test]
+fn a_server_that_cannot_be_measured_says_what_it_is_and_gets_no_key() {
+    let primary = Foreign::start(&[]);
+    let replica = Foreign::start(&["--replicaof", "127.0.0.1", &primary.port.to_string()]);
+    let said = refusal(&replica, PLAIN);
+    assert!(said.contains("is a replica, which takes no writes"), "{said}");
+    assert!(said.contains(&format!("127.0.0.1:{}", primary.port)), "{said}");
+
+    let directory = tempfile::tempdir().unwrap();
+    let node = Foreign::start(&["--cluster-enabled", "yes", "--dir", directory.path().to_str().unwrap()]);
+    let said = refusal(&node, PLAIN);
+    assert!(said.contains("is a node of a cluster"), "{said}");
+    for server in [&primary, &node] {
+        let keys: u64 = redis::cmd("DBSIZE").query(&mut server.connection()).unwrap();
+        assert_eq!(keys, 0);
+    }
+
+    let configuration = directory.path().join("sentinel.conf");
+    std::fs::write(&configuration, "").unwrap();
+    let sentinel = Foreign::start_with(&[configuration.to_str().unwrap()], &["--sentinel"]);
+    let said = refusal(&sentinel, PLAIN);
+    assert!(said.contains("is a sentinel, which holds no data"), "{said}");
+}
+
+#[test]
+fn what_a_server_says_when_it_refuses_is_quoted_with_what_to_do() {
+    let locked = Foreign::start(&["--requirepass", "other"]);
+    let said = refusal(&locked, PLAIN);
+    assert!(said.contains("NOAUTH") && said.contains("password = { env = \"NAME\" }"), "{said}");
+    let said = refusal(&locked, "address = '127.0.0.1:PORT'\npassword = { env = 'ORC_TEST_PASSWORD' }\n");
+    assert!(said.contains("the password or the `username` is not the one that it knows"), "{said}");
+    assert!(!said.contains("s3cret"), "{said}");
+
+    let weak = Foreign::start(&["--user", "weak", "on", ">s3cret", "~*", "+ping", "+hello"]);
+    let said =
+        refusal(&weak, "address = 'redis://weak@127.0.0.1:PORT'\npassword = { env = 'ORC_TEST_PASSWORD' }\n");
+    assert!(
+        said.contains("no permissions to run the 'info' command") && said.contains("lacks a right"),
+        "{said}"
+    );
+
+    let full = Foreign::start(&["--maxclients", "1"]);
+    let client = redis::Client::open(("127.0.0.1", full.port)).unwrap();
+    // Whoever looked whether it listens may not have gone yet.
+    let _only = wait_until("the one connection is free", || {
+        let mut connection = client.get_connection().ok()?;
+        redis::cmd("PING").query::<String>(&mut connection).ok().map(|_| connection)
+    });
+    let said = refusal(&full, PLAIN);
+    assert!(said.contains("max number of clients reached"), "{said}");
+
+    let sandbox = Sandbox::new();
+    let (server, port) = with_tls(&sandbox, &[]);
+    let said = refusal(&server, &format!("address = '127.0.0.1:{port}'\n"));
+    assert!(said.contains("it speaks TLS there: write rediss://"), "{said}");
+    let said = refusal(&server, "address = 'rediss://127.0.0.1:PORT'\n");
+    assert!(said.contains("does not speak TLS there"), "{said}");
+    let said = refusal(&server, &format!("address = 'rediss://127.0.0.1:{port}'\n"));
+    assert!(said.contains("tls = { ca = \"FILE\" }"), "{said}");
+    let ca = sandbox.path().join("ca.pem");
+    let ca = ca.display();
+    let said = refusal(&server, &format!("address = '127.0.0.1:{port}'\ntls = {{ ca = '{ca}' }}\n"));
+    assert!(said.contains("tls = { cert = \"FILE\", key = \"FILE\" }"), "{said}");
+}
+
+#[test]
+fn the_rights_that_the_documents_name_are_enough() {
+    let text = include_str!("../../docs/servers.md");
+    let rights = text.lines().find_map(|line| line.strip_prefix("ACL SETUSER ")).expect("it names them");
+    let rights = rights.replace("PASSWORD", "s3cret");
+    let words: Vec<&str> = std::iter::once("--user").chain(rights.split(' ')).collect();
+    let server = Foreign::start(&words);
+    let matrix = |kind: &str, rest: &str| format!("[[matrix]]\nworkload.kind = '{kind}'\n{rest}\n");
+    let sandbox = Sandbox::new();
+    let rows = rows(
+        &sandbox,
+        &format!(
+            "include = ['{DRIVERS}/python.toml']\n[server.redis]\naddress = 'redis://bench@127.0.0.1:{}'\n\
+             password = {{ env = '{ENVIRONMENT}' }}\n[workload]\noperations = 50\n{}{}{}{}{}",
+            server.port,
+            matrix("set-get", "modes = ['sync', 'sync-pipe', 'py-sync']"),
+            matrix("hash", "modes = ['sync', 'async']"),
+            matrix("read-write", "workload.keys = 20\nmodes = ['sync', 'py-sync']"),
+            matrix(
+                "queue",
+                "workload.structure = ['list', 'stream']\nworkload.acknowledge = [false, true]\nmodes = ['sync', 'py-sync']"
+            ),
+            matrix("pubsub", "modes = ['sync', 'py-sync']"),
+        ),
+    );
+    for row in &rows {
+        assert_eq!(row["status"], "ok", "{} {}: {}", row["mode"], row["workload"], row["error"]);
+    }
+    assert_eq!(rows.len(), 3 + 2 + 2 + 8 + 2);
+}
