@@ -32,12 +32,12 @@ fn what_a_mode_cannot_do_is_refused_before_anything_is_connected() {
 
 #[test]
 fn a_job_of_another_protocol_is_refused_with_both_versions_even_if_it_looks_different() {
-    let refusal = refusal(|job| *job = serde_json::json!({"protocol": 3, "workload": {"kind": "set-get"}}));
+    let refusal = refusal(|job| *job = serde_json::json!({"protocol": 4, "workload": {"kind": "set-get"}}));
     let version = env!("CARGO_PKG_VERSION");
     assert_eq!(
         refusal,
         format!(
-            "protocol: the job is of protocol version 3, this driver (orchestrate {version}) speaks versions 1 to 2"
+            "protocol: the job is of protocol version 4, this driver (orchestrate {version}) speaks versions 1 to 3"
         )
     );
 }
@@ -48,7 +48,7 @@ fn what_is_no_job_is_refused_with_its_reason() {
     insta::assert_snapshot!(refusal(|job| job["workload"]["operations"] = serde_json::Value::Null), @"protocol: the job must name either operations or a duration");
     insta::assert_snapshot!(refusal(|job| job["workers"] = 0.into()), @"protocol: workers, pipeline and rate must be at least 1");
     insta::assert_snapshot!(refusal(|job| job["workload"]["rate"] = 0.into()), @"protocol: workers, pipeline and rate must be at least 1");
-    insta::assert_snapshot!(refusal(|job| job["seed"] = "x".into()), @r#"protocol: this is not a job: invalid type: string "x", expected u64 at line 1 column 299"#);
+    insta::assert_snapshot!(refusal(|job| job["seed"] = "x".into()), @r#"protocol: this is not a job: invalid type: string "x", expected u64 at line 1 column 308"#);
     insta::assert_snapshot!(refusal(|job| *job = "hello".into()), @r#"protocol: this is not a job: invalid type: string "hello", expected a job at line 1 column 7"#);
 }
 
