@@ -130,6 +130,8 @@ impl Driver {
         job: &Job,
         within: Nanos,
     ) -> Result<(Self, Ready), AgentError> {
+        // Many modes have one program, such as `uv`: from here on it is called by what it carries out.
+        self.name.clone_from(&job.mode);
         let ready = async {
             self.tell(job).await;
             match self.next("ready").await? {

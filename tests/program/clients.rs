@@ -280,7 +280,7 @@ fn what_a_mode_refuses_is_asked_of_it_once() {
         rows.iter().filter(|row| row["mode"] == "shy").map(|row| &row["error"]).collect();
     assert_eq!(errors.len(), 3, "a row for every trial");
     assert!(
-        errors.iter().all(|error| error.starts_with("driver `sh` cannot do this: no rate")),
+        errors.iter().all(|error| error.starts_with("driver `shy` cannot do this: no rate")),
         "{errors:?}"
     );
     sandbox.expect_nobody_left();

@@ -121,7 +121,7 @@ fn one_of_several_clients_that_fails_fails_the_trial_by_its_name() {
     let [attempt] = &sandbox.attempts("pair")[..] else { panic!("one attempt") };
     let error = attempt["error"].as_str().unwrap();
     assert!(
-        error.starts_with("client `b`: driver `./driver` ended before it was ready; exit status 7"),
+        error.starts_with("client `b`: driver `own` ended before it was ready; exit status 7"),
         "{error}"
     );
     sandbox.expect_nobody_left();
