@@ -17,7 +17,7 @@ pub(super) const SETTING: Setting = Setting {
         ColumnKind::Boolean,
         "Whether a task that was taken stayed on the server until its consumer acknowledged it.",
     )
-    .said("acknowledge {}")
+    .said_of_both("acknowledged", "not acknowledged")
     .unsaid("no acknowledgement")],
     heading: Heading::text("Acknowledged"),
     measures: true,

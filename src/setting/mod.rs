@@ -266,6 +266,8 @@ pub struct Column {
     pub value: ValueFrom,
     /// How the heading of a figure says it, with `{}` for the value.
     pub phrase: &'static str,
+    /// How it says `true` and `false`, if these are its values.
+    pub yes_no: Option<(&'static str, &'static str)>,
     /// What it says for a missing value; if empty, `no NAME`.
     pub absent: &'static str,
     /// What a horizontal axis of it shows, if it can have one.
@@ -334,6 +336,7 @@ impl Column {
             one_of: &[],
             value: ValueFrom::Level,
             phrase: "{}",
+            yes_no: None,
             absent: "",
             axis: None,
             former: None,
@@ -359,6 +362,11 @@ impl Column {
     /// How a figure says it.
     const fn said(self, phrase: &'static str) -> Self {
         Self { phrase, ..self }
+    }
+
+    /// How a figure says `true` and `false`.
+    const fn said_of_both(self, yes: &'static str, no: &'static str) -> Self {
+        Self { yes_no: Some((yes, no)), ..self }
     }
 
     /// Sets what a figure says for a missing value.
@@ -387,11 +395,14 @@ impl Column {
     /// What a figure says of a value of this column.
     #[must_use]
     pub fn words(&self, value: Option<&str>) -> String {
-        match value {
-            Some("1") => singular(self.phrase).replace("{}", "1"),
-            Some(value) => self.phrase.replace("{}", value),
-            None if self.absent.is_empty() => format!("no {}", self.name.replace('_', " ")),
-            None => self.absent.to_owned(),
+        let value = value.map(|value| self.current(value));
+        match (value.as_deref(), self.yes_no) {
+            (Some("true"), Some((yes, _))) => yes.to_owned(),
+            (Some("false"), Some((_, no))) => no.to_owned(),
+            (Some("1"), _) => singular(self.phrase).replace("{}", "1"),
+            (Some(value), _) => self.phrase.replace("{}", value),
+            (None, _) if self.absent.is_empty() => format!("no {}", self.name.replace('_', " ")),
+            (None, _) => self.absent.to_owned(),
         }
     }
 }

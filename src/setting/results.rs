@@ -17,7 +17,7 @@ pub(super) const SETTING: Setting = Setting {
         ColumnKind::Boolean,
         "Whether the library was to store the result of each task on the server.",
     )
-    .said("results {}")
+    .said_of_both("results stored", "results not stored")
     .unsaid("no results")],
     heading: Heading::text("Results"),
     measures: true,

@@ -17,7 +17,7 @@ pub(super) const SETTING: Setting = Setting {
     kept: Kept::Own { workloads: &[Kind::Queue], default: Some(|| Level::Word("list")) },
     columns: &[Column::of("structure", ColumnKind::Text, "What the queue was on the server.")
         .one_of(&["list", "stream"])
-        .said("a {}")
+        .said("{}")
         .unsaid("no queue")],
     heading: Heading::text("Structure"),
     measures: true,

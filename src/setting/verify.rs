@@ -20,7 +20,7 @@ pub(super) const SETTING: Setting = Setting {
         "Whether every GET had to return what its SET stored.",
     )
     .required()
-    .said("verify {}")],
+    .said_of_both("replies checked", "replies not checked")],
     heading: Heading::text("Verify"),
     measures: true,
 };

@@ -25,7 +25,7 @@ pub(super) const SETTING: Setting = Setting {
         "What one operation is; set-get: a SET followed by a GET of the same key.",
     )
     .required()
-    .said("workload {}")],
+    .said("{}")],
     heading: Heading::text("Workload"),
     measures: false,
 };
