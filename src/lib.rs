@@ -33,6 +33,7 @@
 
 // Words: values and pure functions.
 pub mod units;
+pub mod untrusted;
 pub mod latency;
 pub mod setting;
 pub mod workload;

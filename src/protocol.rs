@@ -13,14 +13,25 @@ pub trait Call: Serialize + DeserializeOwned {
     /// The name on the wire.
     const NAME: &'static str;
     /// What comes back.
-    type Reply: Serialize + DeserializeOwned;
+    type Reply: Serialize + DeserializeOwned + Untrusted;
+
+    /// The password of a server that it tells.
+    fn password(&self) -> Option<&str> {
+        None
+    }
 }
 
+/// A call, its reply and its name; where it tells a password, how to find that.
 macro_rules! call {
-    ($request:ty => $reply:ty, $name:literal) => {
+    ($request:ty => $reply:ty, $name:literal $(, $password:expr)?) => {
         impl Call for $request {
             const NAME: &'static str = $name;
             type Reply = $reply;
+
+            $(fn password(&self) -> Option<&str> {
+                let password: fn(&Self) -> Option<&str> = $password;
+                password(self)
+            })?
         }
     };
 }
@@ -28,11 +39,13 @@ macro_rules! call {
 mod agent;
 mod driver;
 mod server;
+mod texts;
 mod trial;
 
 pub use agent::*;
 pub use driver::*;
 pub use server::*;
+pub use texts::*;
 pub use trial::*;
 
 /// The version of what coordinator and agent say to each other. A mismatch is an error that names both.

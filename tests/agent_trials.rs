@@ -334,6 +334,77 @@ fn progress_is_passed_on() {
 }
 
 #[test]
+fn a_flood_of_progress_is_not_passed_on() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let flood = "yes '{\"event\":\"progress\",\"operations\":7}' | head -n 200000\n";
+    let trial = trial(&[READ, READY, READ, flood, DONE].concat());
+    agent.call(&trial).unwrap();
+    let begun = std::time::Instant::now();
+    let result = agent.call(&go(&trial)).unwrap();
+    let most = 2 + begun.elapsed().as_millis() as usize / 90;
+    assert!((1..=most).contains(&agent.notices.len()), "{} of at most {most}", agent.notices.len());
+    assert!(result.done.progress.unwrap().len() <= 1_000);
+}
+
+#[test]
+fn what_a_driver_calls_itself_is_one_short_line() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let name = "name=$(head -c 3000000 /dev/zero | tr '\\0' x)\n";
+    let ready = "printf '{\"event\":\"ready\",\"client\":\"a\\\\u001b[31m\\\\nb%s\",\"runtime\":\"\\\\u202er\",\"workers\":1}\\n' \"$name\"\n";
+    let trial = trial(&[READ, name, ready, READ].concat());
+    let Ready { client, runtime, .. } = agent.call(&trial).unwrap().ready;
+    assert!(client.starts_with("a [31m bxxx") && client.chars().count() == 201, "{client}");
+    assert_eq!(runtime, " r");
+}
+
+#[test]
+fn no_child_of_an_agent_inherits_what_is_withheld_even_from_its_own_environment() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent =
+        Agent::silent_with(tmp.path(), &[("ORC_VAULT", "hunter2hunter2"), ("ORC_OTHER", "stays")]);
+    agent.call(&Hello { withheld: vec!["ORC_VAULT".to_owned()], ..hello(Nanos::from_secs(30)) }).unwrap();
+    agent.call(&redis("redis")).unwrap();
+    let mut given = trial(&[READ, "env >&2\n", READY, READ, DONE].concat());
+    given.environment.insert("ORC_GIVEN".to_owned(), "too".to_owned());
+    agent.call(&given).unwrap();
+    agent.call(&go(&given)).unwrap();
+    let prepare = ModePrepare {
+        mode: "m".to_owned(),
+        program: Program::Command { argv: vec!["sh".to_owned()], directory: "/".into() },
+        prepare: ["sh", "-c", "env >&2"].map(str::to_owned).to_vec(),
+        timeout: Nanos::from_secs(20),
+    };
+    agent.call(&prepare).unwrap();
+    let said: Vec<&str> = agent
+        .notices
+        .iter()
+        .map(|notice| match notice {
+            Notice::Stderr { line, .. } => line.as_str(),
+            Notice::Progress { .. } => "",
+        })
+        .collect();
+    assert_eq!(said.iter().filter(|line| **line == "ORC_OTHER=stays").count(), 2, "{said:?}");
+    assert!(
+        said.contains(&"ORC_GIVEN=too") && !said.iter().any(|line| line.contains("ORC_VAULT")),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn what_a_driver_was_told_is_masked_in_all_that_it_says() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let mut trial = trial("read -r job; echo \"$job\" >&2; echo \"$job\"; sleep 1000");
+    trial.job.server.password = Some("hun\"ter two".to_owned());
+    let error = agent.call(&trial).unwrap_err();
+    assert!(error.message.contains("***") && !error.message.contains("ter two"), "{error}");
+    let said = format!("{:?}", agent.notices);
+    assert!(said.contains("***") && !said.contains("ter two"), "{said}");
+}
+
+#[test]
 fn server_and_driver_run_where_they_are_put_and_are_set_free_again() {
     let cpus = orchestrate::host::placement::Topology::here().unwrap().allowed;
     let last = *cpus.last().unwrap();

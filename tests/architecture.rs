@@ -8,8 +8,18 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 
-const WORDS: &[&str] =
-    &["units", "latency", "setting", "workload", "experiment", "plan", "protocol", "record", "verify"];
+const WORDS: &[&str] = &[
+    "units",
+    "untrusted",
+    "latency",
+    "setting",
+    "workload",
+    "experiment",
+    "plan",
+    "protocol",
+    "record",
+    "verify",
+];
 const MACHINES: &[&str] = &["host", "server", "measure", "driver", "agent"];
 const EDGE: &[&str] = &["commands", "main"];
 const AFTER: &[&str] = &["run", "results", "analysis", "report", "cli"];

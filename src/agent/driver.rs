@@ -17,6 +17,7 @@ use super::line_writer::LineWriter;
 use super::lines::Lines;
 use super::stderr::Stderr;
 use crate::host::child::{self, Child};
+use crate::host::secrets::excerpt;
 use crate::measure::cpu;
 use crate::measure::machine::{self, MachineCpu};
 use crate::measure::memory;
@@ -25,6 +26,7 @@ use crate::protocol::{
     TrialResult, WorkerUse,
 };
 use crate::units::Nanos;
+use crate::untrusted::SENTENCE;
 
 /// How long a driver may take to exit once its input is closed.
 const EXIT_WITHIN: Duration = Duration::from_secs(5);
@@ -138,11 +140,7 @@ impl Driver {
                 DriverEvent::Ready(Ready { workers: 0, .. }) => {
                     Err(Fault::new("is ready with no workers at all"))
                 }
-                DriverEvent::Ready(mut ready) => {
-                    // It becomes a cell of a table.
-                    ready.comparability = ready.comparability.map(|text| excerpt(&text));
-                    Ok(ready)
-                }
+                DriverEvent::Ready(ready) => Ok(ready),
                 other => Err(out_of_turn(&other, "ready")),
             }
         };
@@ -182,7 +180,9 @@ impl Driver {
         // Whoever talks before `go` has not waited for it.
         if let Ok(early) = timeout(Duration::ZERO, self.output.next()).await {
             let fault = match early {
-                Ok(Some(line)) => Fault::new(format!("did not wait for go, but printed {}", excerpt(&line))),
+                Ok(Some(line)) => {
+                    Fault::new(format!("did not wait for go, but printed {}", excerpt(&line, SENTENCE)))
+                }
                 Ok(None) => Fault::new("ended its output before go"),
                 Err(bad) => Fault::new(format!("did not wait for go, but printed {bad}")),
             };
@@ -195,16 +195,17 @@ impl Driver {
         let deadline = started + within.duration();
         let claim = async {
             self.tell(&Go { go: true }).await;
-            let mut progress = Vec::new();
+            let mut course = Course::default();
             loop {
                 match self.next("done").await? {
                     DriverEvent::Progress { operations } => {
-                        progress.push((Nanos::from(started.elapsed()).0, operations));
-                        self.writer.notice(&Notice::Progress { trial: self.trial.clone(), operations });
+                        if course.note(started.elapsed(), operations) {
+                            self.writer.notice(Notice::Progress { trial: self.trial.clone(), operations });
+                        }
                     }
                     DriverEvent::Done(mut done) => {
-                        if done.progress.is_none() && !progress.is_empty() {
-                            done.progress = Some(progress);
+                        if done.progress.is_none() && !course.points.is_empty() {
+                            done.progress = Some(course.points);
                         }
                         return plausible(done);
                     }
@@ -356,7 +357,7 @@ async fn complain(name: &str, fault: Fault, ended: Option<child::Ended>, stderr:
     }
     let last_words = stderr.last_line().await;
     if !last_words.is_empty() {
-        message.push_str(&format!("; its last words: {}", excerpt(&last_words)));
+        message.push_str(&format!("; its last words: {}", excerpt(&last_words, SENTENCE)));
     }
     AgentError::new(fault.kind, message)
 }
@@ -374,39 +375,82 @@ fn out_of_turn(event: &DriverEvent, awaited: &str) -> Fault {
 fn gave_up(kind: FailureKind, error: &str) -> Fault {
     let fault = |kind, what| Fault { kind, what };
     match kind {
-        FailureKind::Unsupported => {
-            fault(AgentErrorKind::Unsupported, format!("cannot do this: {}", excerpt(error)))
-        }
-        other => fault(AgentErrorKind::Failed, format!("failed ({other}): {}", excerpt(error))),
+        FailureKind::Unsupported => fault(AgentErrorKind::Unsupported, format!("cannot do this: {error}")),
+        other => fault(AgentErrorKind::Failed, format!("failed ({other}): {error}")),
     }
 }
 
-/// What cannot be true in any world is not passed on. Whether it is true is for the server's counts to say.
-fn plausible(done: Done) -> Result<Done, Fault> {
+/// What cannot be true in any world is not passed on, nor more than is kept. Whether it is true is for the server's counts
+/// to say.
+fn plausible(mut done: Done) -> Result<Done, Fault> {
     if done.operations > 0 && done.elapsed_ns == Nanos(0) {
-        Err(Fault::new(format!("claims {} operations in no time at all", done.operations)))
-    } else {
-        Ok(done)
+        return Err(Fault::new(format!("claims {} operations in no time at all", done.operations)));
     }
+    if let Some(points) = &mut done.progress {
+        while points.len() > MOST_POINTS {
+            thin(points);
+        }
+    }
+    if let Some(tasks) = &mut done.tasks {
+        for numbers in [&mut tasks.lost, &mut tasks.begun, &mut tasks.twice] {
+            numbers.truncate(MOST_TASKS);
+        }
+    }
+    Ok(done)
+}
+
+/// More points than this say nothing more of how a trial went on.
+const MOST_POINTS: usize = 1_000;
+/// So many tasks are told by their numbers.
+const MOST_TASKS: usize = 100;
+/// A driver may tell its progress ten times a second. One that does so more often is heard, and not passed on.
+const BETWEEN_NOTICES: Duration = Duration::from_millis(90);
+
+/// How far the work of a driver has come, as it tells while it works. However often it does, only so much is kept.
+#[derive(Default)]
+struct Course {
+    /// Time since go in nanoseconds, and operations by then.
+    points: Vec<(u64, u64)>,
+    /// Of how many points one is kept.
+    every: u64,
+    heard: u64,
+    noticed: Option<Duration>,
+}
+
+impl Course {
+    /// Notes a point. Whether it is to be passed on at once.
+    fn note(&mut self, at: Duration, operations: u64) -> bool {
+        if self.heard.is_multiple_of(self.every.max(1)) {
+            self.points.push((Nanos::from(at).0, operations));
+        }
+        self.heard += 1;
+        if self.points.len() > MOST_POINTS {
+            thin(&mut self.points);
+            self.every = self.every.max(1) * 2;
+        }
+        let is_due = self.noticed.is_none_or(|before| at.saturating_sub(before) >= BETWEEN_NOTICES);
+        if is_due {
+            self.noticed = Some(at);
+        }
+        is_due
+    }
+}
+
+/// Leaves every other point.
+fn thin(points: &mut Vec<(u64, u64)>) {
+    let mut stays = false;
+    points.retain(|_| {
+        stays = !stays;
+        stays
+    });
 }
 
 fn chatter(more: Result<Option<String>, super::lines::BadLine>) -> Fault {
     let what = match more {
-        Ok(line) => excerpt(&line.unwrap_or_default()),
+        Ok(line) => excerpt(&line.unwrap_or_default(), SENTENCE),
         Err(bad) => bad.to_string(),
     };
     Fault::new(format!("went on talking after it was done: {what}"))
-}
-
-/// The beginning of what somebody else wrote, on one line and without control characters.
-pub(super) fn excerpt(text: &str) -> String {
-    const AT_MOST: usize = 300;
-    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut excerpt: String = clean.take(AT_MOST).collect();
-    if text.chars().nth(AT_MOST).is_some() {
-        excerpt.push('…');
-    }
-    excerpt
 }
 
 pub(super) fn command(program: &Program<String>, builtin: &Path) -> Result<(String, Command), AgentError> {
@@ -494,4 +538,29 @@ impl Moment {
 
 fn less(after: Nanos, before: Nanos) -> Nanos {
     Nanos(after.0.saturating_sub(before.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::TaskClaim;
+
+    #[test]
+    fn a_flood_of_progress_is_bounded_and_still_shows_the_whole_course() {
+        let mut course = Course::default();
+        let told = (0..1_000_000_u64).filter(|&at| course.note(Duration::from_micros(at), at)).count();
+        assert_eq!(told, 12, "one second of it, ten times a second");
+        assert!((MOST_POINTS / 2..=MOST_POINTS).contains(&course.points.len()), "{}", course.points.len());
+        assert!(course.points.is_sorted() && course.points[0] == (0, 0));
+        assert!(course.points.last().unwrap().1 > 990_000);
+    }
+
+    #[test]
+    fn the_numbers_of_a_claim_are_bounded() {
+        let tasks = TaskClaim { lost: (0..5_000).collect(), ..TaskClaim::default() };
+        let points = (0..5_000).map(|at| (at, at)).collect();
+        let done = Done { progress: Some(points), tasks: Some(tasks), ..Done::default() };
+        let done = plausible(done).unwrap_or_else(|fault| panic!("{fault:?}"));
+        assert_eq!((done.progress.unwrap().len(), done.tasks.unwrap().lost.len()), (625, 100));
+    }
 }

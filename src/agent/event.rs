@@ -3,19 +3,30 @@
 
 use serde_json::Value;
 
-use super::driver::excerpt;
-use crate::protocol::DriverEvent;
+use crate::host::secrets::{self, excerpt};
+use crate::protocol::{DriverEvent, Untrusted};
+use crate::untrusted::{NAME, SENTENCE};
 
-/// The event, or what is wrong with the line: it follows "printed".
+/// The event, or what is wrong with the line: it follows "printed". No text of the driver is longer than it may be, or has
+/// anything in it that it must not have.
 pub(super) fn event(line: &str) -> Result<DriverEvent, String> {
-    let parsed = serde_json::from_str(line);
-    parsed.map_err(|error: serde_json::Error| format!("{}: {}", explained(line, &error), excerpt(line)))
+    match serde_json::from_str::<DriverEvent>(line) {
+        Ok(mut event) => {
+            event.fit(&mut secrets::fit);
+            Ok(event)
+        }
+        Err(error) => Err(format!("{}: {}", explained(line, &error), excerpt(line, SENTENCE))),
+    }
 }
 
 fn explained(line: &str, error: &serde_json::Error) -> String {
     match serde_json::from_str(line) {
         Ok(Value::Object(fields)) => match fields.get("event") {
-            Some(Value::String(name)) => format!("the event `{name}` with a mistake ({error})"),
+            Some(Value::String(name)) => format!(
+                "the event `{}` with a mistake ({})",
+                excerpt(name, NAME),
+                excerpt(&error.to_string(), SENTENCE)
+            ),
             Some(_) => "an object whose `event` is not a string".to_owned(),
             None => "an object without `event`".to_owned(),
         },

@@ -4,7 +4,8 @@ use serde::Serialize;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
-use crate::protocol::{Notice, Response};
+use crate::host::secrets;
+use crate::protocol::{Notice, Response, Untrusted};
 
 /// Lines that wait for a coordinator that does not read.
 const WAITING: usize = 1024;
@@ -27,8 +28,9 @@ impl LineWriter {
     }
 
     /// A notice is dropped when the coordinator does not keep up: it is for the log only.
-    pub(super) fn notice(&self, notice: &Notice) {
-        let _ = self.0.try_send(line(notice));
+    pub(super) fn notice(&self, mut notice: Notice) {
+        notice.fit(&mut secrets::fit);
+        let _ = self.0.try_send(line(&notice));
     }
 }
 

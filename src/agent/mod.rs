@@ -33,15 +33,16 @@ use tokio::time::{Instant, sleep_until};
 use self::line_writer::LineWriter;
 use self::lines::Lines;
 use self::lock::HostLock;
+pub use self::lock::LockPlace;
 use self::trial::Trials;
 use crate::experiment::shipped;
 use crate::host::programs::Programs;
 use crate::host::shipped::Shipped;
-use crate::host::{child, facts};
+use crate::host::{child, facts, secrets};
 use crate::protocol::{
     AgentError, AgentErrorKind, Call, DriverDirectory, Hello, HostFacts, MAX_LINE, ModePrepare, Outcome,
     PROTOCOL, PathProbe, Ping, Request, Response, ServerDescribe, ServerFill, ServerPlace, ServerReset,
-    ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo, TrialPrepare, Welcome,
+    ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo, TrialPrepare, Untrusted, Welcome,
 };
 use crate::server::{self, Servers};
 
@@ -53,8 +54,8 @@ const FIRST_LEASE: Duration = Duration::from_secs(30);
 pub struct Options {
     /// The program whose `driver` command carries out the built-in modes: this one.
     pub driver_program: PathBuf,
-    /// The file that keeps two coordinators off one host; none if nothing is to be locked.
-    pub lock: Option<PathBuf>,
+    /// Where the lock is that keeps two coordinators off one host.
+    pub lock: LockPlace,
     /// Where the directories of servers go.
     pub tmp: PathBuf,
     /// What of the environment of drivers and servers changes how they run.
@@ -213,7 +214,10 @@ impl Agent {
     async fn answer(self: Rc<Self>, request: Request) {
         let result = match self.call(&request.call, request.args).await {
             Ok(reply) => Outcome::Ok(reply),
-            Err(error) => Outcome::Error(error),
+            Err(mut error) => {
+                error.fit(&mut secrets::fit);
+                Outcome::Error(error)
+            }
         };
         self.writer.answer(&Response { id: request.id, result }).await;
     }
@@ -304,24 +308,28 @@ impl Agent {
         if self.greeted.get() {
             return Err(protocol(format!("`{}` was said before", Hello::NAME)));
         }
-        if let Some(path) = &self.options.lock {
-            *self.lock.borrow_mut() = Some(HostLock::take(path, &hello.holder)?);
-        }
+        *self.lock.borrow_mut() = Some(HostLock::take(&self.options.lock, &hello.holder)?);
         self.greeted.set(true);
         self.lease.set(hello.lease.duration());
-        let facts = HostFacts { environment: self.options.environment.clone(), ..facts::gather() };
+        secrets::withhold(hello.withheld.iter().cloned());
+        let mut environment = self.options.environment.clone();
+        environment.retain(|name, _| !hello.withheld.contains(name));
+        let facts = HostFacts { environment, ..facts::gather() };
         Ok(Welcome { protocol: PROTOCOL, version: version.to_owned(), facts })
     }
 }
 
-/// Reads the arguments of a call, and writes its reply.
+/// Reads the arguments of a call, and writes its reply, from which the secrets are taken that the call or the reply tells.
 async fn on<C: Call, F>(args: Value, serve: impl FnOnce(C) -> F) -> Result<Value, AgentError>
 where
     F: Future<Output = Result<C::Reply, AgentError>>,
 {
-    let call = serde_json::from_value(args)
+    let call: C = serde_json::from_value(args)
         .map_err(|error| protocol(format!("bad arguments for `{}`: {error}", C::NAME)))?;
-    let reply = serve(call).await?;
+    call.password().into_iter().for_each(secrets::learn);
+    let mut reply = serve(call).await?;
+    reply.password().into_iter().for_each(secrets::learn);
+    reply.fit(&mut secrets::fit);
     serde_json::to_value(reply).map_err(|error| protocol(format!("bad reply to `{}`: {error}", C::NAME)))
 }
 

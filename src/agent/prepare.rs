@@ -7,15 +7,17 @@ use std::process::Stdio;
 use tokio::process::{ChildStderr, ChildStdout};
 use tokio::time::timeout;
 
-use super::driver::{excerpt, in_directory};
+use super::driver::in_directory;
 use super::driver_files::driver_files;
 use super::line_writer::LineWriter;
 use super::stderr::Stderr;
 use crate::experiment::words;
 use crate::host::child::{self, Child};
 use crate::host::programs;
+use crate::host::secrets::excerpt;
 use crate::protocol::{AgentError, AgentErrorKind, DriverFiles, Program};
 use crate::units::Nanos;
+use crate::untrusted::SENTENCE;
 
 /// Runs what prepares a mode, looks for the program of its driver on `path`, as a shell would, and says what the driver
 /// is made of; nothing of a built-in one, which is this program.
@@ -50,7 +52,8 @@ pub(super) async fn prepare(
         child::end_orphans();
         let words = [stderr.last_line().await, stdout.last_line().await];
         let last = words.into_iter().find(|line| !line.is_empty());
-        let last = last.map_or_else(String::new, |line| format!("; its last words: {}", excerpt(&line)));
+        let last =
+            last.map_or_else(String::new, |line| format!("; its last words: {}", excerpt(&line, SENTENCE)));
         match ended {
             _ if !in_time => {
                 let what = format!("did not end within {within}{last}");

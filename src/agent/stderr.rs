@@ -9,10 +9,13 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::task::JoinHandle;
 
 use super::line_writer::LineWriter;
-use crate::protocol::Notice;
+use crate::host::secrets;
+use crate::protocol::{LOG_LINE, Notice};
 
-/// Longer lines are cut.
-const LINE_BYTES: usize = 2000;
+/// So much of a line is read, and a part of it kept: what is a secret must be recognised as a whole before it is cut.
+const LINE_BYTES: usize = 64 << 10;
+/// What is left out at the end of a line that was not read to its end: there may be half of a secret.
+const DOUBTFUL_BYTES: usize = 8 << 10;
 /// Later lines are read and dropped, but for the last one.
 const LINES: usize = 200;
 /// How long the reader may take to see the end after all writers are gone.
@@ -52,17 +55,22 @@ async fn read(input: impl AsyncRead + Unpin, trial: String, writer: LineWriter, 
     let mut line = Vec::new();
     let mut lines = 0;
     let mut say = |line: &mut Vec<u8>| {
-        let text = String::from_utf8_lossy(line).trim_end().to_owned();
+        let is_whole = line.len() < LINE_BYTES;
+        let mut text = secrets::redact(String::from_utf8_lossy(line).trim_end()).into_owned();
+        if !is_whole {
+            text.truncate(text.floor_char_boundary(text.len().saturating_sub(DOUBTFUL_BYTES)));
+        }
+        secrets::fit(&mut text, LOG_LINE);
         line.clear();
         if text.is_empty() {
             return;
         }
         lines += 1;
         if lines <= LINES {
-            writer.notice(&Notice::Stderr { trial: trial.clone(), line: text.clone() });
+            writer.notice(Notice::Stderr { trial: trial.clone(), line: text.clone() });
         } else if lines == LINES + 1 {
             let line = format!("(the driver wrote more than {LINES} lines; the others are left out)");
-            writer.notice(&Notice::Stderr { trial: trial.clone(), line });
+            writer.notice(Notice::Stderr { trial: trial.clone(), line });
         }
         *last.borrow_mut() = text;
     };

@@ -1,5 +1,6 @@
 //! Colours, errors and logs: how the program talks on standard error.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -14,6 +15,8 @@ use tracing_subscriber::{Layer, fmt};
 
 use crate::cli::TalkArgs;
 use crate::commands::progress::Bar;
+use crate::host::secrets;
+use crate::untrusted::lines;
 
 /// Whether standard error takes colours: it is a terminal and nobody set `NO_COLOR`.
 pub(super) fn colour() -> bool {
@@ -36,7 +39,7 @@ pub(super) fn error(error: &anyhow::Error) -> String {
             text = format!("{text}: {cause}");
         }
     }
-    format!("{red}error{red:#}: {text}")
+    format!("{red}error{red:#}: {}", fit(&text))
 }
 
 /// The last word, on standard error.
@@ -52,8 +55,14 @@ pub(super) fn fail(talk: &TalkArgs, text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
+/// A text that may quote others, without what controls a terminal and without secrets.
+pub(super) fn fit(text: &str) -> String {
+    lines(&secrets::redact(text)).into_owned()
+}
+
 /// A line that is not part of the result.
 pub(super) fn say(talk: &TalkArgs, text: &str) {
+    let text = fit(text);
     if talk.json_logs {
         tracing::info!("{text}");
     } else if !talk.quiet {
@@ -98,16 +107,26 @@ impl RunLog {
 }
 
 impl Write for &RunLog {
-    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Sink::Early(early) => early.write(text),
-            Sink::File(file) => file.write(text),
-            Sink::Nowhere => Ok(text.len()),
-        }
+    /// The library that makes the lines of the log writes each of them at once.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let known = String::from_utf8_lossy(line);
+        let Cow::Owned(masked) = secrets::redact(&known) else { return self.keep(line) };
+        self.keep(masked.as_bytes()).map(|_| line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl RunLog {
+    fn keep(&self, text: &[u8]) -> io::Result<usize> {
+        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Sink::Early(early) => early.extend_from_slice(text),
+            Sink::File(file) => file.write_all(text)?,
+            Sink::Nowhere => {}
+        }
+        Ok(text.len())
     }
 }
 
@@ -160,7 +179,8 @@ struct Lines<'a>(&'a Bar);
 
 impl Write for Lines<'_> {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        self.0.suspended(|| io::stderr().write_all(text))?;
+        let shown = String::from_utf8_lossy(text);
+        self.0.suspended(|| io::stderr().write_all(secrets::redact(&shown).as_bytes()))?;
         Ok(text.len())
     }
 

@@ -14,7 +14,9 @@ use crate::commands::{Exit, Failure};
 use crate::driver::{serve, serve_generator};
 use crate::host::child;
 use crate::host::programs::Programs;
+use crate::host::secrets::excerpt;
 use crate::protocol::Program;
+use crate::untrusted::MESSAGE;
 
 /// A trial in a built-in mode.
 pub(super) fn driver() -> ExitCode {
@@ -55,7 +57,7 @@ fn check(args: &DriverCheckArgs) -> Result<Exit, Failure> {
         };
         *count += 1;
         let style = Style::new().fg_color(Some(colour.into())).bold();
-        let note = note.map(|note| format!(": {note}")).unwrap_or_default();
+        let note = note.map(|note| format!(": {}", excerpt(note, MESSAGE))).unwrap_or_default();
         // Somebody who closed our output has seen enough.
         let _ = writeln!(out, "{style}{word:<8}{style:#}{name}{note}");
     };

@@ -16,8 +16,20 @@ const LONGEST: usize = 200;
 
 /// Values by their names. Every value is one line of text without control characters, and never empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "BTreeMap<String, String>")]
 pub struct Labels(BTreeMap<String, String>);
+
+impl From<BTreeMap<String, String>> for Labels {
+    /// What a `run.json` has, which somebody else may have written: what is not a label is left out.
+    fn from(all: BTreeMap<String, String>) -> Self {
+        let mut labels = Self::default();
+        for (name, value) in all.into_iter().take(MOST) {
+            // It is not one, and nobody is there to be told.
+            let _ = labels.set(&name, &value);
+        }
+        labels
+    }
+}
 
 /// Why something is not a label.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

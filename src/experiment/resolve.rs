@@ -20,6 +20,7 @@ use super::tables::{Names, TablesOf, is_safe_name, rule_for};
 use super::{Builtin, Experiment, Factor, Labels, Order, Repetitions, RunSpec, Settings};
 use crate::setting::Scalar;
 use crate::units::{Nanos, without_comma};
+use crate::untrusted::lines;
 
 /// More tables than this are better written as lists.
 const MOST_MATRICES: usize = 200;
@@ -111,7 +112,7 @@ fn experiment(findings: &mut Findings, document: &Document<File>, names: Names<'
     }
     Some(Experiment {
         name: name?,
-        question: file.question.as_ref().map(|question| question.value.clone()),
+        question: file.question.as_ref().map(|question| lines(&question.value).into_owned()),
         matrices: drafts.into_iter().map(Draft::finish).collect(),
         servers: names.servers,
         hosts: names.hosts,

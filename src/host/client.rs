@@ -14,10 +14,13 @@ use tokio_util::codec::{FramedRead, LinesCodec};
 use tracing::{debug, warn};
 
 use crate::experiment::words;
+use crate::host::secrets::{self, excerpt};
 use crate::protocol::{
-    AgentError, AgentLine, Call, Hello, MAX_LINE, Notice, Outcome, PROTOCOL, Ping, Request, Welcome,
+    AgentError, AgentLine, Call, Hello, LOG_LINE, MAX_LINE, Notice, Outcome, PROTOCOL, Ping, Request,
+    Untrusted, Welcome,
 };
 use crate::units::Nanos;
+use crate::untrusted::SENTENCE;
 
 /// How long an agent works on without hearing from its coordinator.
 pub const LEASE: Nanos = Nanos::from_secs(30);
@@ -58,14 +61,14 @@ pub enum CallError {
         host: String,
     },
     /// The agent answered something that is no answer to this call.
-    #[error("the agent on host `{host}` answered `{call}` with something else: {source}")]
+    #[error("the agent on host `{host}` answered `{call}` with something else: {what}")]
     Malformed {
         /// Its host.
         host: String,
         /// [`Call::NAME`].
         call: &'static str,
         /// What is wrong with it.
-        source: serde_json::Error,
+        what: String,
     },
 }
 
@@ -131,6 +134,7 @@ impl AgentClient {
         // A process group of its own: Ctrl-C at the terminal is for the coordinator alone, which then closes the
         // agent's input.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        secrets::withhold_from(command.as_std_mut());
         let argv = std::iter::once(command.as_std().get_program()).chain(command.as_std().get_args());
         let shown = words(&argv.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>());
         let mut child = command.spawn().map_err(|source| ConnectError::Spawn {
@@ -152,8 +156,13 @@ impl AgentClient {
         tokio::spawn(hear(host.to_owned(), output, Arc::clone(&line), notices));
         let pinger = tokio::spawn(keep_alive(host.to_owned(), Arc::clone(&line)));
         let client = Self { host: host.to_owned(), line, child: child.into(), pinger };
-        let hello =
-            Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned(), holder, lease: LEASE };
+        let hello = Hello {
+            protocol: PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            holder,
+            lease: LEASE,
+            withheld: secrets::withheld(),
+        };
         match client.call(hello).await {
             Ok(Welcome { protocol: theirs, .. }) if theirs != PROTOCOL => {
                 Err(ConnectError::Version { host: host.to_owned(), theirs })
@@ -228,7 +237,11 @@ impl Line {
 
     async fn call<C: Call>(&self, host: &str, call: C) -> Result<C::Reply, CallError> {
         let lost = || CallError::Lost { host: host.to_owned() };
-        let malformed = |source| CallError::Malformed { host: host.to_owned(), call: C::NAME, source };
+        let malformed = |error: serde_json::Error| CallError::Malformed {
+            host: host.to_owned(),
+            call: C::NAME,
+            what: excerpt(&error.to_string(), SENTENCE),
+        };
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let args = serde_json::to_value(&call).map_err(malformed)?;
         let mut text =
@@ -242,8 +255,16 @@ impl Line {
             input.write_all(&text).await.map_err(|_| lost())?;
         }
         match answered.await {
-            Ok(Outcome::Ok(value)) => serde_json::from_value(value).map_err(malformed),
-            Ok(Outcome::Error(error)) => Err(error.into()),
+            Ok(Outcome::Ok(value)) => {
+                let mut reply: C::Reply = serde_json::from_value(value).map_err(malformed)?;
+                reply.password().into_iter().for_each(secrets::learn);
+                reply.fit(&mut secrets::fit);
+                Ok(reply)
+            }
+            Ok(Outcome::Error(mut error)) => {
+                error.fit(&mut secrets::fit);
+                Err(error.into())
+            }
             Err(_) => Err(lost()),
         }
     }
@@ -276,9 +297,13 @@ async fn hear(
                 }
             }
             // Nobody may be listening any more, at the end of a run.
-            Ok(AgentLine::Notice(notice)) => drop(notices.send(notice)),
+            Ok(AgentLine::Notice(mut notice)) => {
+                notice.fit(&mut secrets::fit);
+                drop(notices.send(notice));
+            }
             Err(error) => {
-                warn!(host, %error, "the agent printed something that is not an answer");
+                let error = excerpt(&error.to_string(), SENTENCE);
+                warn!(host, error, "the agent printed something that is not an answer");
                 break;
             }
         }
@@ -309,7 +334,8 @@ async fn keep_alive(host: String, line: Arc<Line>) {
 async fn log_errors(host: String, errors: tokio::process::ChildStderr) -> Vec<String> {
     let mut lines = BufReader::new(errors).lines();
     let mut last = VecDeque::new();
-    while let Ok(Some(text)) = lines.next_line().await {
+    while let Ok(Some(mut text)) = lines.next_line().await {
+        secrets::fit(&mut text, LOG_LINE);
         warn!(host, "agent: {text}");
         if last.len() == KEPT_LINES {
             last.pop_front();

@@ -7,6 +7,7 @@ pub mod client;
 pub mod facts;
 pub mod placement;
 pub mod programs;
+pub mod secrets;
 pub mod shipped;
 mod system_probe;
 mod transport;

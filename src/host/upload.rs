@@ -13,7 +13,9 @@ use tokio::time::timeout;
 use tracing::info;
 
 use crate::experiment::HostSpec;
+use crate::host::secrets::{self, excerpt};
 use crate::host::transport::command_on;
+use crate::untrusted::SENTENCE;
 
 /// How long all of it may take.
 const WITHIN: Duration = Duration::from_secs(300);
@@ -123,6 +125,7 @@ impl Machine {
 pub(super) async fn bring(host: &str, spec: &HostSpec, builds: &Builds) -> Result<String, UploadError> {
     let mut receiver = command_on(&spec.transport, &["sh", "-c", RECEIVE]);
     receiver.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    secrets::withhold_from(receiver.as_std_mut());
     let mut receiver =
         receiver.process_group(0).kill_on_drop(true).spawn().map_err(|_| UploadError::Unreachable)?;
     let (Some(input), Some(output), Some(mut errors)) =
@@ -138,7 +141,7 @@ pub(super) async fn bring(host: &str, spec: &HostSpec, builds: &Builds) -> Resul
     match brought.await {
         Ok(Err(UploadError::Failed { name, reason })) => {
             let last = said.lines().rfind(|line| !line.trim().is_empty());
-            Err(UploadError::Failed { name, reason: last.map_or(reason, str::to_owned) })
+            Err(UploadError::Failed { name, reason: last.map_or(reason, |last| excerpt(last, SENTENCE)) })
         }
         Ok(brought) => brought,
         Err(_) => Err(UploadError::Failed {
@@ -158,7 +161,7 @@ async fn hand_over(
     let mut lines = BufReader::new(output).lines();
     let uname = lines.next_line().await.ok().flatten().ok_or(UploadError::Unreachable)?;
     let machine =
-        Machine::of(&uname).ok_or_else(|| UploadError::System { system: uname.trim().to_owned() })?;
+        Machine::of(&uname).ok_or_else(|| UploadError::System { system: excerpt(uname.trim(), SENTENCE) })?;
     let (name, path) = builds.find(machine)?;
     let failed = |reason: String| UploadError::Failed { name: name.clone(), reason };
     let build =

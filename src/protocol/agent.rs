@@ -92,6 +92,8 @@ impl AgentError {
 pub enum AgentErrorKind {
     /// The host or its server is unavailable: the run cannot go on there.
     Unavailable,
+    /// Another run has the host: it is available later.
+    InUse,
     /// The mode cannot do what was asked: trying again is useless.
     Unsupported,
     /// This attempt failed: another may succeed.
@@ -115,6 +117,9 @@ pub struct Hello {
     pub holder: String,
     /// An agent that has heard nothing for this long stops everything and exits.
     pub lease: Nanos,
+    /// Variables of the environment that hold secrets: no process that the agent starts inherits them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<String>,
 }
 
 /// Who answers.

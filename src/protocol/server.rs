@@ -86,7 +86,10 @@ pub struct ServerIdentity {
     /// Whether `save` or `appendonly` is on, as the command line asked.
     pub persistence: bool,
 }
-call!(ServerStart => ServerUp, "server.start");
+call!(ServerStart => ServerUp, "server.start", |call| match &call.launch {
+    Launch::External { endpoint, .. } => endpoint.password.as_deref(),
+    Launch::Managed { .. } => None,
+});
 
 /// What a server is beyond its identity. Asked once, before anything is measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,7 +129,7 @@ pub struct PathProbe {
     /// How many; at least 1.
     pub pings: u32,
 }
-call!(PathProbe => Nanos, "path.probe");
+call!(PathProbe => Nanos, "path.probe", |call| call.endpoint.password.as_deref());
 
 /// FLUSHALL SYNC and DBSIZE = 0, or, where that is not permitted, the deletion of keys of an earlier call; then the keys that a
 /// workload needs beforehand.

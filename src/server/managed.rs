@@ -19,6 +19,7 @@ use crate::experiment::{Address, data_directory};
 use crate::host::child::{self, Child};
 use crate::host::placement;
 use crate::host::programs::{self, Programs};
+use crate::host::secrets::{self, excerpt};
 use crate::protocol::{
     AgentError, AgentErrorKind, ClientLimit, Endpoint, KeySpace, Keys, MarkSpace, Marks, ServerDescription,
     ServerIdentity, ServerReset, Tls,
@@ -322,6 +323,8 @@ impl Managed {
         // In this order: nobody may come in between the two.
         let password = random_password()
             .map_err(|error| self.failed(&format!("cannot get a random password: {error}")))?;
+        // A server that refuses a command quotes it.
+        secrets::learn(&password);
         self.configure("requirepass", &password).await?;
         self.endpoint.password = Some(password);
         self.configure("bind", address).await?;
@@ -517,12 +520,15 @@ fn log_tail(directory: &Path) -> String {
         log.seek(SeekFrom::Start(end.saturating_sub(AT_MOST)))?;
         let mut bytes = Vec::new();
         log.take(AT_MOST).read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        let text = String::from_utf8_lossy(&bytes);
+        // Of a line whose beginning is missing a secret might not be recognised.
+        let whole = if end > AT_MOST { text.find('\n').unwrap_or(text.len()) } else { 0 };
+        Ok(text[whole..].to_owned())
     };
     let text = read().unwrap_or_default();
     let lines: Vec<String> = text
         .lines()
-        .map(|line| line.trim().chars().take(LOG_LINE_CHARS).collect::<String>())
+        .map(|line| excerpt(line.trim(), LOG_LINE_CHARS))
         .filter(|line| !line.is_empty())
         .collect();
     let last = &lines[lines.len().saturating_sub(LOG_LINES)..];

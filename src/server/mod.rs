@@ -31,10 +31,12 @@ use self::managed::{Managed, Recipe};
 pub use self::rtt::round_trip;
 use self::server_dirs::ServerDirs;
 use crate::host::programs::Programs;
+use crate::host::secrets::excerpt;
 use crate::protocol::{
     AgentError, AgentErrorKind, ClientLimit, Endpoint, KeySpace, Launch, ServerCounts, ServerDescribe,
     ServerDescription, ServerFill, ServerReset, ServerSample, ServerStart, ServerStop, ServerUp, Tls,
 };
+use crate::untrusted::SENTENCE;
 
 /// All servers that an agent knows. Those that it started are killed, and their directories removed, on drop.
 pub struct Servers {
@@ -383,7 +385,7 @@ fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// An error of the library in one line.
+/// An error of the library in one line. It may quote what the server has said, and that the command that it refuses.
 fn said(error: &redis::RedisError) -> String {
-    error.to_string().replace(['\r', '\n'], " ")
+    excerpt(&error.to_string(), SENTENCE)
 }

@@ -28,9 +28,15 @@ pub(crate) struct Agent {
 impl Agent {
     /// Starts an agent whose servers, and whose lock, are below `tmp`; nothing is said yet.
     pub(crate) fn silent(tmp: &Path) -> Self {
+        Self::silent_with(tmp, &[])
+    }
+
+    /// The same, with these variables in its environment.
+    pub(crate) fn silent_with(tmp: &Path, environment: &[(&str, &str)]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_orchestrate"))
             .arg("agent")
             .env("TMPDIR", tmp)
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -136,7 +142,13 @@ impl Drop for Agent {
 }
 
 pub(crate) fn hello(lease: Nanos) -> Hello {
-    Hello { protocol: PROTOCOL, version: "0.0.0".to_owned(), holder: "test".to_owned(), lease }
+    Hello {
+        protocol: PROTOCOL,
+        version: "0.0.0".to_owned(),
+        holder: "test".to_owned(),
+        lease,
+        withheld: Vec::new(),
+    }
 }
 
 pub(crate) fn redis(key: &str) -> ServerStart {
