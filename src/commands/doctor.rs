@@ -15,9 +15,11 @@ use crate::commands::{Exit, Failure};
 use crate::experiment::{Directory, Experiment, LoadGenerator, ServerSpec};
 use crate::host::facts;
 use crate::host::programs::{Programs, obstacle};
+use crate::host::secrets::{self, excerpt};
 use crate::plan::Plan;
-use crate::protocol::HostFacts;
+use crate::protocol::{HostFacts, Untrusted};
 use crate::run::{self, Check, Preflight};
+use crate::untrusted::SENTENCE;
 
 /// The host that this program is on.
 const LOCAL: &str = "local";
@@ -64,7 +66,8 @@ impl Finding {
 
 pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
     let experiment = args.file.as_deref().map(load).transpose()?.map(|loaded| loaded.experiment);
-    let facts = facts::gather();
+    let mut facts = facts::gather();
+    facts.fit(&mut secrets::fit);
     let mut findings = vec![Finding::good(machine(&facts))];
     findings.extend(needed(experiment.as_ref()));
     findings.extend(processors(&facts));
@@ -302,9 +305,11 @@ fn programs() -> Programs {
 
 /// The first line that a program says of its version.
 fn version(program: &Path) -> Option<String> {
-    let output = Command::new(program).arg("--version").stdin(Stdio::null()).output().ok()?;
+    let mut command = Command::new(program);
+    secrets::withhold_from(&mut command);
+    let output = command.arg("--version").stdin(Stdio::null()).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
-    output.status.success().then(|| text.lines().next().map(str::to_owned)).flatten()
+    output.status.success().then(|| text.lines().next().map(|line| excerpt(line, SENTENCE))).flatten()
 }
 
 /// How to install a program on this system: a command where there is one.
@@ -357,7 +362,9 @@ fn package(program: &str) -> Option<&'static str> {
 
 /// Whether apt knows a package; also where nobody can tell.
 fn has_apt(package: &str) -> bool {
-    let asked = Command::new("apt-cache").args(["show", package]).stdin(Stdio::null()).output();
+    let mut command = Command::new("apt-cache");
+    secrets::withhold_from(&mut command);
+    let asked = command.args(["show", package]).stdin(Stdio::null()).output();
     asked.map_or(true, |told| told.status.success() && !told.stdout.is_empty())
 }
 

@@ -9,6 +9,7 @@ use anyhow::Context;
 use crate::commands::Failure;
 use crate::driver;
 use crate::experiment::{self, Diagnostics, Experiment, Include, MAX_FILE, Source, shipped};
+use crate::host::secrets;
 use crate::results::run_dir::EXPERIMENT;
 
 /// An experiment and the one self-contained text that says it.
@@ -34,6 +35,8 @@ pub(super) fn load(file: &Path) -> Result<Loaded, Failure> {
         });
     }
     let experiment = experiment::parse(&main, &included, &driver::BUILTIN)?;
+    // Whatever is started for it has no need of them: who is to know a password is told.
+    secrets::withhold(experiment.password_variables().cloned());
     Ok(Loaded { experiment, text: experiment::resolved_text(&main, &included) })
 }
 

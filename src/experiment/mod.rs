@@ -76,6 +76,14 @@ pub struct Experiment {
 }
 
 impl Experiment {
+    /// The variables of the coordinator's environment that hold passwords.
+    pub fn password_variables(&self) -> impl Iterator<Item = &String> {
+        self.servers.values().filter_map(|server| match server {
+            ServerSpec::External { password_env, .. } => password_env.as_ref(),
+            ServerSpec::Managed { .. } => None,
+        })
+    }
+
     /// What a host says of the placement of a trial that leaves it free.
     #[must_use]
     pub fn pin(&self, settings: &Settings, host: &str) -> Option<&Placement> {

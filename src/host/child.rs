@@ -15,7 +15,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use wait4::{ResourceUsage, Wait4};
 
-use crate::host::placement;
+use crate::host::{placement, secrets};
 use crate::measure::cpu;
 
 /// A child process and its process group.
@@ -41,12 +41,14 @@ pub struct Ended {
 }
 
 impl Child {
-    /// Starts `command` as the leader of a new process group, bound to `cpus` if some are given.
+    /// Starts `command` as the leader of a new process group, bound to `cpus` if some are given, without the variables
+    /// that are [withheld](crate::host::secrets::withhold).
     ///
     /// # Errors
     /// When the program cannot be executed or cannot be bound.
     pub fn spawn(command: &mut Command, cpus: Option<&[u32]>) -> io::Result<Self> {
         let deaths = signal(SignalKind::child())?;
+        secrets::withhold_from(command);
         let cpus = cpus.map(<[u32]>::to_vec);
         let parent = rustix::process::getpid();
         command.process_group(0);
