@@ -10,6 +10,7 @@ use crate::analysis::pairs::SETTINGS;
 use crate::analysis::samples::{Label, is_younger};
 use crate::report::compare::warnings;
 use crate::report::sides::Sides;
+use crate::results::csv::defused;
 
 /// Behind the columns of the cell: what was compared, and what came out.
 const RESULTS: [&str; 16] = [
@@ -50,7 +51,7 @@ pub fn csv(comparison: &Comparison) -> Vec<u8> {
             let results = row.len();
             row.resize(results + RESULTS.len() + BEHIND.len(), String::new());
             row[results + usize::from(verdict == "only-in-new")] =
-                label.get("cell").unwrap_or_default().to_owned();
+                defused(label.get("cell").unwrap_or_default()).into_owned();
             row[results + 2] = comparison.metric.column().to_owned();
             row[results + 14] = verdict.to_owned();
             row.extend(values(label, own()));
@@ -71,12 +72,12 @@ fn own() -> impl Iterator<Item = &'static str> {
 }
 
 fn values(label: &Label, columns: impl Iterator<Item = &'static str>) -> Vec<String> {
-    columns.map(|column| label.get(column).unwrap_or_default().to_owned()).collect()
+    columns.map(|column| defused(label.get(column).unwrap_or_default()).into_owned()).collect()
 }
 
 fn row(comparison: &Comparison, cell: &Compared) -> Vec<String> {
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-    let name = |label: &Label| label.get("cell").unwrap_or_default().to_owned();
+    let name = |label: &Label| defused(label.get("cell").unwrap_or_default()).into_owned();
     let mut row = values(&cell.base.label, front());
     row.extend([
         name(&cell.base.label),

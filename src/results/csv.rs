@@ -1,5 +1,9 @@
 //! Tables as CSV: RFC 4180, UTF-8, a line feed after each row, one header, nothing rounded, a missing value empty.
+//!
+//! A spreadsheet takes a text that begins with `=` for a formula and executes it, wherever it comes from. Such a text is
+//! written with an apostrophe before it, which [`meant`] takes back. Numbers stay as they are.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::results::columns::{Column, Context, Value};
@@ -31,7 +35,10 @@ impl<'c, W: Write, Row> Table<'c, W, Row> {
     pub fn write(&mut self, row: &Row) -> io::Result<()> {
         for column in &self.columns {
             self.field.clear();
-            print(&(column.value)(self.context, row), &mut self.field);
+            match (column.value)(self.context, row) {
+                Value::Text(text) => self.field.push_str(&defused(&text)),
+                value => print(&value, &mut self.field),
+            }
             self.writer.write_field(&self.field)?;
         }
         Ok(self.writer.write_record(None::<&[u8]>)?)
@@ -44,6 +51,28 @@ impl<'c, W: Write, Row> Table<'c, W, Row> {
     pub fn finish(self) -> io::Result<W> {
         self.writer.into_inner().map_err(::csv::IntoInnerError::into_error)
     }
+}
+
+/// What stands in a table for a text, so that no spreadsheet executes it.
+#[must_use]
+pub fn defused(text: &str) -> Cow<'_, str> {
+    if is_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+}
+
+/// The text that a field of a table stands for.
+#[must_use]
+pub fn meant(field: &str) -> &str {
+    match field.strip_prefix('\'') {
+        Some(text) if is_formula(text) => text,
+        _ => field,
+    }
+}
+
+/// Whether a spreadsheet may take a text for a formula, or the text could be taken for one that was defused. Some take the
+/// wide forms of the signs, too.
+fn is_formula(text: &str) -> bool {
+    let rest = text.trim_start_matches('\'');
+    rest.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
 }
 
 /// Numbers in the shortest form that reads back as the same number: what [`f64`]'s own `Display` does.
@@ -59,4 +88,38 @@ pub(super) fn print(value: &Value<'_>, field: &mut String) {
         Value::Time(moment) => write!(field, "{moment:.6}"),
     };
     printed.expect("writing to a string does not fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_a_spreadsheet_would_execute_has_an_apostrophe_before_it() {
+        for (text, field) in [
+            ("=HYPERLINK(\"http://h\")", "'=HYPERLINK(\"http://h\")"),
+            ("-1", "'-1"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\t=1", "'\t=1"),
+            ("＝1", "'＝1"),
+            ("'=1", "''=1"),
+            ("'quoted'", "'quoted'"),
+            ("a=1", "a=1"),
+            ("", ""),
+        ] {
+            assert_eq!(defused(text), field);
+            assert_eq!(meant(field), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_comes_back(text in "['=+@a-]{0,6}|\\PC{0,20}") {
+            let field = defused(&text);
+            prop_assert_eq!(meant(&field), &text);
+            prop_assert!(!field.starts_with(['=', '+', '-', '@', '\t', '\r']));
+        }
+    }
 }

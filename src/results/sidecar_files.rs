@@ -6,8 +6,10 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::experiment::Labels;
+use crate::results::csv::meant;
 use crate::results::provenance::Provenance;
 use crate::results::run_dir::EXPERIMENT;
+use crate::untrusted::{NAME, excerpt, lines, one_line};
 
 /// What lies beside a `trials.csv`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -76,9 +78,9 @@ pub fn sidecar_files(trials: &Path) -> SidecarFiles {
         .and_then(|text| text.parse::<toml::Table>().map_err(|error| error.message().to_owned()))
     {
         Ok(table) => {
-            let text = |key| table.get(key).and_then(toml::Value::as_str).map(str::to_owned);
-            found.experiment = text("name");
-            found.question = text("question");
+            let text = |key| table.get(key).and_then(toml::Value::as_str);
+            found.experiment = text("name").map(|name| one_line(name).into_owned());
+            found.question = text("question").map(|question| lines(question).into_owned());
         }
         Err(error) => found.remarks.push(missing("No question", EXPERIMENT, &error)),
     }
@@ -122,9 +124,9 @@ fn curves(path: &Path) -> Result<Vec<Curve>, String> {
         let number = |at: usize| -> Result<f64, String> {
             let text = row.get(at).unwrap_or_default();
             let value = text.parse().ok().filter(|value: &f64| value.is_finite() && *value >= 0.0);
-            value.ok_or_else(|| format!("line {line}: {text:?} is not a number"))
+            value.ok_or_else(|| format!("line {line}: `{}` is not a number", excerpt(text, NAME)))
         };
-        let key = keys.map(|at| row.get(at).unwrap_or_default().to_owned());
+        let key = keys.map(|at| one_line(meant(row.get(at).unwrap_or_default())).into_owned());
         let place =
             *places.entry(key).or_insert_with_key(|[run_id, experiment, cell, client_host, server_host]| {
                 curves.push(Curve {

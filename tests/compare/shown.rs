@@ -120,3 +120,26 @@ fn so_many_repetitions_as_are_needed_are_asked_for() {
         said.err
     );
 }
+
+#[test]
+fn what_a_table_of_others_has_in_it_controls_no_terminal() {
+    let mut base = Table::of("run-1", &["sync"], 6, 1.0);
+    for row in 0..base.rows.len() {
+        base.set(row, "mode", "sy\u{1b}[2Jnc\u{9b}31m");
+        base.set(row, "client", "'=HYPERLINK(\"http://h\")\u{202e}");
+    }
+    base.set(0, "flags", "no-such\u{1b}]0;title\u{7}");
+    let mut new = base.clone();
+    (0..new.rows.len()).for_each(|row| new.set(row, "run_id", "run-2"));
+    let place = Place::with(&base, &new);
+    for format in [&[][..], &["--markdown"], &["--json"], &["--csv"]] {
+        let said = place.compare(&[&["base.csv", "new.csv"], format].concat());
+        let said = said.out + &said.err;
+        assert!(said.contains("sy [2Jnc 31m"), "{said}");
+        assert!(!said.contains(|c: char| c.is_control() && c != '\n'), "{said:?}");
+    }
+    base.set(0, "repetition", "1\u{1b}[2J");
+    place.write("base.csv", &base.text());
+    let said = place.compare(&["base.csv", "new.csv"]).err;
+    assert!(said.contains("`1 [2J`") && !said.contains('\u{1b}'), "{said:?}");
+}

@@ -269,3 +269,15 @@ fn an_attempt_that_failed_is_no_trial_but_is_kept() {
     assert_eq!(read.samples[0].failures[0].error, "it took longer than 5s");
     assert!(read.samples.iter().all(|sample| sample.label.get("mode").is_some()));
 }
+
+#[test]
+fn the_apostrophe_before_what_a_spreadsheet_would_execute_is_no_part_of_the_text() {
+    let column = |value: &str, name: &str| {
+        let all = samples_of(&Table::real().set(0, "client", value).set(0, "run_id", value));
+        all.iter().map(|sample| sample.label.get(name).unwrap_or_default().to_owned()).next().unwrap()
+    };
+    for (field, text) in [("'=1+1", "=1+1"), ("''=1", "'=1"), ("=1", "=1"), ("'quoted'", "'quoted'")] {
+        assert_eq!(column(field, "client"), text);
+    }
+    assert_eq!(column("a\u{1b}[31m\r", "client"), "a [31m ");
+}

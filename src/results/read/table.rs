@@ -14,8 +14,10 @@ use crate::analysis::doubt::{Doubt, Doubts};
 use crate::analysis::samples::{Failure, LABELS, Label, Latencies, Trial, is_younger};
 use crate::experiment::Factor;
 use crate::record::{Flag, Quantities, Quantity, Status};
+use crate::results::csv::meant;
 use crate::results::read::csv_scanner::{Cutter, Fields};
 use crate::results::read::{ReadError, newlines};
+use crate::untrusted::{NAME, excerpt, one_line};
 
 /// Columns that are read besides [`LABELS`]; their places are in [`Header`] in this order.
 const VALUES: [&str; 16] = [
@@ -154,8 +156,9 @@ impl Rows {
         let label = names.label(row, &mut self.labels)?;
         let run = names.run(row.bytes("run_id"), &mut self.runs)?;
         let repetition = row.integer("repetition")?;
-        let status = word::<Status>(row.text("status")?)
-            .ok_or_else(|| format!("`{}` is not a status", row.bytes("status").escape_ascii()))?;
+        let status = word::<Status>(row.text("status")?).ok_or_else(|| {
+            format!("`{}` is not a status", excerpt(&row.bytes("status").escape_ascii().to_string(), NAME))
+        })?;
         if status == Status::Ok {
             let (flags, doubts) = self.flags(row)?;
             let trial = Trial {
@@ -175,7 +178,8 @@ impl Rows {
             };
             self.trials.push((label, trial));
         } else {
-            let failure = Failure { run, repetition, status, error: row.text("error")?.to_owned() };
+            let failure =
+                Failure { run, repetition, status, error: one_line(meant(row.text("error")?)).into_owned() };
             self.failures.push((label, row.integer("attempt")?, failure));
         }
         Ok(())
@@ -184,14 +188,14 @@ impl Rows {
     /// All flags, and the doubts that they raise. Words that earlier versions used for a flag are read as that flag.
     fn flags(&mut self, row: &Row<'_>) -> Result<(Vec<Flag>, Doubts), String> {
         let (mut flags, mut doubts) = (Vec::new(), Doubts::default());
-        for text in row.text("flags")?.split_ascii_whitespace() {
+        for text in one_line(row.text("flags")?).split_ascii_whitespace() {
             match word(text) {
                 Some(flag) => {
                     flags.push(flag);
                     Doubt::of(flag).into_iter().for_each(|doubt| doubts.insert(doubt));
                 }
                 None if self.unknown_flags.iter().any(|known| known == text) => {}
-                None => self.unknown_flags.push(text.to_owned()),
+                None => self.unknown_flags.push(excerpt(text, NAME)),
             }
         }
         Ok((flags, doubts))
@@ -225,7 +229,8 @@ impl Names {
             return Ok(known);
         }
         let text = |(&place, name): (&Option<usize>, &str)| {
-            text(row.label(place), name).map(|value| Factor::current(name, value).into_owned())
+            let value = text(row.label(place), name)?;
+            Ok::<_, String>(Factor::current(name, &one_line(meant(value))).into_owned())
         };
         let values =
             row.header.labels.iter().zip(LABELS.iter().copied()).map(text).collect::<Result<_, _>>()?;
@@ -240,7 +245,7 @@ impl Names {
             return Ok(known);
         }
         let run = u32::try_from(runs.len()).map_err(|_| "there are too many runs")?;
-        runs.push(text(bytes, "run_id")?.to_owned());
+        runs.push(one_line(meant(text(bytes, "run_id")?)).into_owned());
         self.runs.insert(bytes.to_owned(), run);
         Ok(run)
     }
@@ -269,7 +274,9 @@ impl<'a> Row<'a> {
 
     fn integer<T: std::str::FromStr>(&self, name: &str) -> Result<T, String> {
         let text = self.text(name)?;
-        text.parse().map_err(|_| format!("`{text}` in column {name} is not a whole number of 0 or more"))
+        text.parse().map_err(|_| {
+            format!("`{}` in column {name} is not a whole number of 0 or more", excerpt(text, NAME))
+        })
     }
 
     /// A number that can be one of an amount or a time; `None` where it is missing.
@@ -284,7 +291,7 @@ impl<'a> Row<'a> {
         }
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() && number >= 0.0 => Ok(Some(number)),
-            _ => Err(format!("`{text}` in column {name} is not a number of 0 or more")),
+            _ => Err(format!("`{}` in column {name} is not a number of 0 or more", excerpt(text, NAME))),
         }
     }
 
@@ -292,7 +299,7 @@ impl<'a> Row<'a> {
         let text = self.text(name)?;
         let time: Result<Timestamp, _> = text.parse();
         time.map(Timestamp::as_microsecond)
-            .map_err(|_| format!("`{text}` in column {name} is not an RFC 3339 timestamp"))
+            .map_err(|_| format!("`{}` in column {name} is not an RFC 3339 timestamp", excerpt(text, NAME)))
     }
 
     /// As far as the table tells.
