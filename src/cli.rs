@@ -96,6 +96,9 @@ pub struct RunArgs {
     /// Start a new run even if an unfinished one could be continued
     #[arg(long)]
     pub fresh: bool,
+    /// Wait while another run has a host or the run's directory, rather than end with 3
+    #[arg(long)]
+    pub wait: bool,
     /// Label the run for reports and comparisons, such as commit=1f3c9a2; may be repeated, and overrides `[run] labels`
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
     pub labels: Vec<(String, String)>,
@@ -341,8 +344,9 @@ fn load_generator(name: &str) -> Result<LoadGenerator, String> {
 /// How to serve.
 #[derive(Debug, Args)]
 pub struct AgentArgs {
-    /// The file whose lock keeps two coordinators off this host [default: orchestrate.lock in the system's
-    /// directory for temporary files]
+    /// The file whose lock keeps two coordinators off this host [default: a file with the host's name in the directory
+    /// orchestrate below $XDG_STATE_HOME (else ~/.local/state) and below $XDG_RUNTIME_DIR, or in $TMPDIR alone if only
+    /// this user may write there]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub lock: Option<PathBuf>,
 }

@@ -95,7 +95,7 @@ fn one_host_has_one_coordinator() {
     let first = Agent::start(tmp.path());
     let mut second = Agent::silent(tmp.path());
     let error = second.call(&hello(Nanos::from_secs(30))).unwrap_err();
-    assert_eq!(error.kind, AgentErrorKind::Unavailable);
+    assert_eq!(error.kind, AgentErrorKind::InUse);
     let who = format!("host is in use by test (pid {}, since ", first.process.id());
     assert!(error.message.starts_with(&who), "{error}");
     drop(first);

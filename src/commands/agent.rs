@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::agent::{self, Options};
+use crate::agent::{self, LockPlace, Options};
 use crate::cli::AgentArgs;
 use crate::commands::{Exit, Failure};
 use crate::host::facts;
@@ -17,14 +17,16 @@ pub(super) fn agent(args: AgentArgs) -> Result<Exit, Failure> {
         .without_time()
         .with_max_level(LevelFilter::WARN)
         .init();
-    let tmp = std::env::temp_dir();
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let lock = args.lock.unwrap_or_else(|| tmp.join("orchestrate.lock"));
+    let lock = match args.lock {
+        Some(file) => LockPlace::File(file),
+        None => LockPlace::Directories { tmp: std::env::var_os("TMPDIR").map(PathBuf::from), own: own() },
+    };
     let environment = facts::environment(std::env::vars_os());
     agent::run(Options {
         driver_program: std::env::current_exe()?,
-        lock: Some(lock),
-        tmp,
+        lock,
+        tmp: std::env::temp_dir(),
         environment,
         path,
         cache: cache(),
@@ -33,8 +35,20 @@ pub(super) fn agent(args: AgentArgs) -> Result<Exit, Failure> {
     Ok(Exit::Complete)
 }
 
-/// Where this user's programs keep what can be made again. A relative path is invalid (XDG Base Directory Specification).
+/// Where this user's programs keep what can be made again.
 pub(super) fn cache() -> Option<PathBuf> {
-    let directory = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     directory("XDG_CACHE_HOME").or_else(|| Some(directory("HOME")?.join(".cache")))
+}
+
+/// Directories for what only this user may touch: the one of a session, which goes with it, and the one that stays.
+fn own() -> Vec<PathBuf> {
+    let state = directory("XDG_STATE_HOME").or_else(|| Some(directory("HOME")?.join(".local/state")));
+    let runtime = directory("XDG_RUNTIME_DIR");
+    // Always in this order, so that no two wait for each other.
+    [state, runtime].into_iter().flatten().map(|directory| directory.join("orchestrate")).collect()
+}
+
+/// A directory that the environment names. A relative path is invalid (XDG Base Directory Specification).
+fn directory(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::env::VarError;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::anyhow;
 use jiff::Timestamp;
@@ -23,6 +24,7 @@ use crate::commands::stop::Rule;
 use crate::commands::{Exit, Failure, signals};
 use crate::driver::MODES;
 use crate::experiment::{Experiment, Labels, ServerSpec, Settings, TlsFiles, words};
+use crate::host::secrets;
 use crate::host::upload::Builds;
 use crate::plan::{CellId, Plan};
 use crate::protocol::{HostFacts, REVISION, Tls};
@@ -56,9 +58,13 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
     if plan.cell_count() == 0 {
         return Err(Failure::Wrong(anyhow!("every cell is excluded: there is nothing to run")));
     }
-    let equipment = equipment(&loaded.experiment)?;
+    let equipment = Equipment { wait: args.wait, ..equipment(&loaded.experiment)? };
     let labels = labels(&loaded.experiment, args)?;
-    let unfinished = if args.fresh { None } else { unfinished(&args.results, file, &loaded, &plan, talk)? };
+    let unfinished = if args.fresh {
+        None
+    } else {
+        when_free(args.wait, talk, || unfinished(&args.results, file, &loaded, &plan, talk))?
+    };
     let (kept, rule, finished, done) = match unfinished {
         Some(Unfinished { mut resumed, done, was_through }) => {
             let before = resumed.state.last_session.as_ref().map(|session| &session.labels);
@@ -91,6 +97,7 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
         servers: Vec::new(),
         refusal: None,
         skipped: Vec::new(),
+        waits_for: None,
         progress: Progress::new(bar, talk, &plan, done),
         rule,
         kept,
@@ -101,6 +108,34 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
     let end = runtime.block_on(run::run(&plan, equipment, &past, &mut keeper, stopped));
     conclude(keeper, end)
 }
+
+/// Tries again for as long as another program works in the run's directory, if it is to be waited for.
+fn when_free<T>(wait: bool, talk: &TalkArgs, take: impl Fn() -> Result<T, Failure>) -> Result<T, Failure> {
+    let mut told = false;
+    loop {
+        match take() {
+            Err(Failure::Unavailable(error)) if is_locked(&error) => {
+                if !wait {
+                    return Err(Failure::Unavailable(anyhow!("{error}; {WAIT}")));
+                }
+                if !std::mem::replace(&mut told, true) {
+                    say(talk, &format!("waiting: {error}"));
+                }
+                std::thread::sleep(BETWEEN_TRIES);
+            }
+            taken => return taken,
+        }
+    }
+}
+
+fn is_locked(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(ResultsError::Locked { .. }))
+}
+
+/// What to do about a run that is in the way.
+const WAIT: &str = "with --wait this run begins when that one is over";
+/// How often a run's directory is asked for.
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 
 /// The labels of the file, overridden by those of the command line.
 fn labels(experiment: &Experiment, args: &RunArgs) -> Result<Labels, Failure> {
@@ -143,6 +178,7 @@ pub(super) fn equipment(experiment: &Experiment) -> Result<Equipment, Failure> {
                 };
                 Failure::Wrong(anyhow!("server `{server}`: the environment variable {name} {what}"))
             })?;
+            secrets::learn(&password);
             passwords.insert(name.clone(), password);
         }
     }
@@ -152,6 +188,7 @@ pub(super) fn equipment(experiment: &Experiment) -> Result<Equipment, Failure> {
         builds: builds(&program),
         program,
         holder: format!("experiment `{}` of coordinator pid {}", experiment.name, std::process::id()),
+        wait: false,
         token: format!("orchestrate:{now:x}-{:x}", std::process::id()),
         passwords,
         tls,
@@ -308,6 +345,8 @@ struct Keeper<'a> {
     /// Why the run must not go on after all, if that showed only when the hosts were there.
     refusal: Option<Failure>,
     skipped: Vec<MissingMode>,
+    /// What was last told of a host that another run has.
+    waits_for: Option<String>,
     progress: Progress,
     rule: Rule<'a>,
     kept: Kept,
@@ -394,6 +433,13 @@ impl Keeper<'_> {
 impl Observer for Keeper<'_> {
     fn on(&mut self, event: Event<'_>) -> io::Result<()> {
         match event {
+            Event::Waiting { error } => {
+                let text = format!("waiting: {error}");
+                if self.waits_for.as_ref() != Some(&text) {
+                    self.progress.suspended(|| say(self.talk, &text));
+                    self.waits_for = Some(text);
+                }
+            }
             Event::HostReady { host, facts, brought } => {
                 info!(host, os = facts.os, kernel = facts.kernel, cpus = facts.cpus, brought, "host ready");
                 if let Some(path) = brought {
@@ -481,6 +527,7 @@ fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Res
     let Kept::Here(directory, mut journal) = std::mem::replace(&mut keeper.kept, Kept::Nothing) else {
         return match end {
             Ok(_) => Ok(Exit::Interrupted),
+            Err(error) if error.is_in_use() => Err(Failure::Unavailable(anyhow!("{error}; {WAIT}"))),
             Err(error) => Err(Failure::Unavailable(error.into())),
         };
     };

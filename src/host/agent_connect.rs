@@ -39,6 +39,17 @@ pub enum ReachError {
     },
 }
 
+impl ReachError {
+    /// Whether an agent is there and says that another run has its host.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        let Self::Connect(ConnectError::Greeting { source: CallError::Agent(error), .. }) = self else {
+            return false;
+        };
+        error.kind == AgentErrorKind::InUse
+    }
+}
+
 /// Reaches an agent. `here` is this program; `brought` is where it is on the host, if it was brought there before.
 /// `holder` is what the host's lock is to say of us, and what the agent says unasked goes to `notices`.
 ///

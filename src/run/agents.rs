@@ -44,7 +44,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What a run needs from the world around it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Equipment {
     /// This program, to be started as an agent.
     pub program: PathBuf,
@@ -52,6 +52,8 @@ pub struct Equipment {
     pub builds: Builds,
     /// What a host's lock is to say of this run.
     pub holder: String,
+    /// Whether to wait for hosts that another run has.
+    pub wait: bool,
     /// What the keys of this run begin with on a server that is not flushed.
     pub token: String,
     /// The passwords that the file names, by their environment variable.
@@ -323,7 +325,8 @@ impl<'e> Agents<'e> {
         let member = &self.members[host];
         let reached = self.connect(host, member).await;
         let away = reached.as_ref().err().map(|error| {
-            warn!(host, %error, "the host cannot be reached");
+            // Whoever asked for the host tells it.
+            info!(host, %error, "the host cannot be reached");
             let before = member.away.get();
             let pause = before.map_or(FIRST_PAUSE, |away| (away.pause * 2).min(LONGEST_PAUSE));
             Away { until: Instant::now() + pause, pause }
@@ -534,6 +537,16 @@ async fn log_notices(host: String, mut notices: mpsc::UnboundedReceiver<Notice>)
             Notice::Progress { trial, operations } => debug!(host, trial, operations, "progress"),
             Notice::Stderr { trial, line } => info!(host, trial, "driver: {line}"),
         }
+    }
+}
+
+impl std::fmt::Debug for Equipment {
+    /// Never shows a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Equipment")
+            .field("holder", &self.holder)
+            .field("passwords", &self.passwords.keys())
+            .finish_non_exhaustive()
     }
 }
 

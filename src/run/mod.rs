@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::host::agent_connect::ReachError;
 use crate::plan::{CellId, NeededServer, Plan, PlannedTrial};
@@ -30,9 +30,19 @@ use attempt::Prospect;
 pub use preflight::{Check, Preflight, preflight};
 use schedule::{Next, Schedule, Task};
 
+/// How long a run waits at first, and at most, before it asks again whether a host is free. To ask costs a moment of CPU
+/// time, which the run that has the host sees as background load.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+
 /// What happens in a run, in the order in which it happens.
 #[derive(Debug)]
 pub enum Event<'a> {
+    /// Another run has a host, and this one waits until it is free.
+    Waiting {
+        /// Which host, and who has it.
+        error: &'a RunError,
+    },
     /// An agent answers on a host.
     HostReady {
         /// The host's name in the file.
@@ -174,6 +184,16 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// Whether nothing is wrong but that another run has a host.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        match self {
+            Self::Reach(error) => error.is_in_use(),
+            Self::Several(all) => all.iter().all(Self::is_in_use),
+            Self::Server { .. } | Self::Modes(_) | Self::Keep(_) => false,
+        }
+    }
+
     /// All errors as one, if there are any.
     fn all(mut errors: Vec<Self>) -> Result<(), Self> {
         match errors.pop() {
@@ -205,13 +225,30 @@ pub async fn run(
     observer: &mut dyn Observer,
     stop: watch::Receiver<bool>,
 ) -> Result<End, RunError> {
-    let agents = Agents::new(plan, equipment);
-    let end = tokio::select! {
-        biased;
-        () = stop_requested(stop.clone()) => Ok(false),
-        ready = agents.connect_all(plan, observer) => ready.map(|()| true),
+    let mut pause = FIRST_WAIT;
+    let (agents, ready) = loop {
+        let agents = Agents::new(plan, equipment.clone());
+        let ready = tokio::select! {
+            biased;
+            () = stop_requested(stop.clone()) => Ok(false),
+            ready = agents.connect_all(plan, observer) => ready.map(|()| true),
+        };
+        match ready {
+            Err(error) if equipment.wait && error.is_in_use() => {
+                // With all hosts or with none: two runs that each had one and waited for the other's would wait for ever.
+                agents.shutdown().await;
+                observer.on(Event::Waiting { error: &error })?;
+                tokio::select! {
+                    biased;
+                    () = stop_requested(stop.clone()) => return Ok(End::Interrupted),
+                    () = sleep(pause) => {}
+                }
+                pause = (pause * 2).min(LONGEST_WAIT);
+            }
+            ready => break (agents, ready),
+        }
     };
-    let end = match end {
+    let end = match ready {
         Ok(true) => execute(plan, &agents, past, observer, stop).await,
         Ok(false) => Ok(End::Interrupted),
         Err(error) => Err(error),

@@ -100,7 +100,8 @@ fn sweep_in(tmp: &Path) {
         let path = entry.path();
         let named = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
         // `DirEntry::metadata` does not follow links.
-        if !named || !entry.metadata().is_ok_and(|data| data.is_dir() && data.uid() == me) {
+        let is_ours = |data: fs::Metadata| data.is_dir() && data.uid() == me && data.mode() & 0o022 == 0;
+        if !named || !entry.metadata().is_ok_and(is_ours) {
             continue;
         }
         let Ok(lock) = File::open(path.join(LOCK)) else { continue };

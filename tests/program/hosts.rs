@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
 use crate::machines::{self, DistantWay, Machines, ip, keygen, refusals};
-use crate::sandbox::{Sandbox, code, signal, stderr, stdout, wait_until};
+use crate::sandbox::{Sandbox, code, private_directory, signal, stderr, stdout, wait_until};
 use crate::slurm::Cluster;
 use crate::upload::builds;
 
@@ -19,7 +19,7 @@ const AGENT: &str = env!("CARGO_BIN_EXE_orchestrate");
 pub(crate) fn behind_a_command(sandbox: &Sandbox, rest: &str) -> String {
     let host = |name: &str, address: &str| {
         let tmp = sandbox.path().join(name);
-        fs::create_dir_all(&tmp).unwrap();
+        private_directory(&tmp);
         format!(
             "[host.{name}]\ntransport = 'command'\nprefix = ['env', 'TMPDIR={}']\nagent = '{AGENT}'\n{address}\n",
             tmp.display()

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use crate::sandbox::{Sandbox, wait_until};
+use crate::sandbox::{Sandbox, private_directory, wait_until};
 
 const AGENT: &str = env!("CARGO_BIN_EXE_orchestrate");
 const SSHD: &str = "/usr/sbin/sshd";
@@ -84,7 +84,7 @@ impl Machines {
         let mut known = String::new();
         for (host, address) in [("a", "10.77.1.2"), ("b", "10.77.2.2")] {
             let own = path.join(host);
-            fs::create_dir_all(own.join("tmp")).unwrap();
+            private_directory(&own.join("tmp"));
             keygen(&own.join("key"));
             let public = fs::read_to_string(own.join("key.pub")).unwrap();
             known += &format!("{address} {public}");

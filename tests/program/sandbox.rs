@@ -20,7 +20,7 @@ impl Sandbox {
     pub(crate) fn new() -> Self {
         // Short, because paths of Unix sockets are.
         let directory = tempfile::Builder::new().prefix("orc").tempdir_in("/tmp").unwrap();
-        fs::create_dir(directory.path().join("tmp")).unwrap();
+        private_directory(&directory.path().join("tmp"));
         Self { directory }
     }
 
@@ -121,6 +121,14 @@ impl Sandbox {
         let directories: Vec<_> = left.iter().filter(|entry| entry.path().is_dir()).collect();
         assert!(directories.is_empty(), "temporary directories are left: {directories:?}");
     }
+}
+
+/// A directory where only this user may write, whatever the umask is: a lock is there and nowhere else.
+pub(crate) fn private_directory(path: &Path) {
+    std::os::unix::fs::DirBuilderExt::mode(&mut fs::DirBuilder::new(), 0o700)
+        .recursive(true)
+        .create(path)
+        .unwrap();
 }
 
 /// A redis-server that somebody else runs: the test, not orchestrate. Ends with the test.
