@@ -372,6 +372,8 @@ fn a_secret_is_refused_and_never_shown() {
         "[server.a]\naddress = 'redis://:hunter2@h:1'\n",
         "[server.a]\naddress = 'h:1'\npassword = { env = 'not a name' }\n",
         "[[matrix]]\nmodes = 'sync'\nserver.args = [['--masterauth', 'hunter2']]\n",
+        "[mode.own]\ncommand = ['./own']\nenv = { REDIS_PASSWORD = 'hunter2', LANG = 'C' }\n",
+        "[mode.own]\ncommand = ['./own', '-u', 'redis://me:hunter2@h:1']\n[[matrix]]\nmode.options = { token = ['hunter2', ''], pool = 3 }\n",
     ]);
     assert!(!said.contains("hunter2"), "{said}");
     insta::assert_snapshot!(said);

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnose::{Findings, MOST_FINDINGS, Place};
-use super::secrets;
+use super::secrets::{self, Literal};
 use super::source::Source;
 
 /// A larger file is not an experiment written by a person.
@@ -49,7 +49,13 @@ pub(super) fn parse<'a>(findings: &mut Findings, index: usize, source: &'a Sourc
         }
     };
     let (mut tree, errors) = DeTable::parse_recoverable(text);
-    findings.hide(index, secrets::places(tree.get_ref()));
+    let mut hidden = secrets::places(tree.get_ref());
+    let literals = secrets::take_literals(tree.get_mut());
+    hidden.extend(literals.iter().map(|literal| literal.span.clone()));
+    findings.hide(index, hidden);
+    for Literal { span, message, help } in literals.into_iter().take(MOST_FINDINGS) {
+        findings.error(&Place { source: index, span }, message).help(help);
+    }
     let mut lines = Lines::new(text);
     for error in &errors {
         let span =
