@@ -23,11 +23,17 @@ mod machines;
 #[cfg(test)]
 mod labels;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod locks;
+#[cfg(test)]
 mod repetitions;
 #[cfg(test)]
 mod run;
 #[cfg(test)]
 mod sandbox;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod secrets;
 #[cfg(test)]
 mod shipped;
 #[cfg(test)]
