@@ -21,7 +21,9 @@ import rq.version  # noqa: E402
 CLIENT = f"RQ {rq.version.VERSION}, redis-py {redis.__version__} + hiredis {hiredis.__version__}"
 WORKERS = {"fork": "rq.worker.Worker", "simple": "rq.worker.SimpleWorker"}
 
-queue = rq.Queue(connection=redis.Redis.from_url(kit.url()))
+# Its program reads this from here: on its command line everybody could see the password.
+REDIS_URL = kit.url()
+queue = rq.Queue(connection=redis.Redis.from_url(REDIS_URL))
 # A result that is kept for 0 seconds is not stored.
 keep = {} if kit.results() else {"result_ttl": 0}
 
@@ -38,7 +40,7 @@ def result(job):
 
 
 def worker(slots, number):
-    arguments = ["--url", kit.url(), "--num-workers", str(slots), "--worker-class", WORKERS[kit.option("worker", "fork")]]
+    arguments = ["--config", "rq_tasks", "--num-workers", str(slots), "--worker-class", WORKERS[kit.option("worker", "fork")]]
     return [kit.program("rq"), "worker-pool", "--logging-level", "WARNING", *arguments], {}
 
 
