@@ -30,11 +30,12 @@ bench: setup ## measure what the built-in clients cost on top of their libraries
 fmt: ## format the code
 	$(ENV) cargo fmt
 
-lint: ## check formatting, lints and scripts
+lint: ## check formatting, lints, scripts and dependencies
 	$(ENV) cargo fmt --check
 	$(ENV) cargo clippy --all-targets --locked -- -D warnings
 	$(ENV) scripts/lint-shell
 	$(ENV) scripts/lint-github
+	$(ENV) scripts/lint-dependencies
 
 ci-example: setup ## show what examples/ci says of three pull requests (takes a quiet machine and a minute)
 	$(ENV) cargo build --release --locked
