@@ -166,6 +166,57 @@ fn no_password_is_inherited_kept_or_shown_whatever_a_driver_does_with_it() {
 }
 
 #[test]
+fn no_worker_program_of_a_library_has_the_password_on_its_command_line() {
+    let sandbox = Sandbox::new();
+    let place = sandbox.path().display();
+    // The password is known to whoever executes a task; one of them tells it, and waits until somebody has looked.
+    sandbox.write(
+        "waiter.py",
+        &format!(
+            "import json, os, kit\n\ndef at_three(number):\n    if number != 3:\n        return\n\
+             \x20   gate = '{place}/gate-%d' % os.getpid()\n    os.mkfifo(gate)\n\
+             \x20   with open('{place}/told', 'a') as told:\n\
+             \x20       told.write(json.dumps({{'pid': os.getpid(), 'password': kit.job()['server']['password']}}) + '\\n')\n\
+             \x20   with open(gate) as gate:\n        gate.read()\n"
+        ),
+    );
+    let modes = ["rq", "celery-prefork", "dramatiq", "huey", "taskiq", "arq"];
+    let rest = format!(
+        "include = ['{}/drivers/broker.toml']\n[workload]\nkind = 'tasks'\noperations = 5\nbody = 'call waiter:at_three'\n\
+         [[matrix]]\nhosts = {{ client = 'a', server = 'b' }}\nmodes = {modes:?}\nmode.env = {{ PYTHONPATH = '{place}' }}\n\
+         [run]\nrepetitions = 1\nwarmup = 0\nretries = 0\norder = 'sequential'\n",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    // `include` is a key of the file and not of its last table.
+    let (include, rest) = rest.split_once('\n').unwrap();
+    let text =
+        behind_a_command(&sandbox, rest).replace("name = 'pair'", &format!("name = 'pair'\n{include}"));
+    sandbox.write("pair.toml", &text);
+    let mut run = sandbox.start(&["pair.toml"]);
+    let said = || fs::read_to_string(sandbox.path().join("output")).unwrap();
+    for (at, mode) in modes.iter().enumerate() {
+        let told: Value = wait_until("a task waits", || {
+            assert!(run.try_wait().unwrap().is_none(), "{mode}: it ended: {}", said());
+            serde_json::from_str(fs::read_to_string(sandbox.path().join("told")).ok()?.lines().nth(at)?).ok()
+        });
+        let password = told["password"].as_str().unwrap();
+        assert!(password.len() >= 32, "{mode}: {password}");
+        for pid in descendants(run.id()) {
+            let shown = shown_of(pid);
+            assert!(!shown.contains(password), "{mode}: process {pid}: {shown}");
+        }
+        let gate = sandbox.path().join(format!("gate-{}", told["pid"]));
+        let is_gone = || !Path::new(&format!("/proc/{}", told["pid"])).exists();
+        wait_until("the task goes on", || {
+            let open = open(&gate, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty());
+            (open.is_ok() || is_gone()).then_some(())
+        });
+    }
+    assert_eq!(code(run.wait().unwrap()), 0, "{}", said());
+    sandbox.expect_nobody_left();
+}
+
+#[test]
 fn a_check_of_a_driver_shows_no_password_that_the_driver_was_told() {
     let sandbox = Sandbox::new();
     let mut check = sandbox.orchestrate(&["driver", "check", "--", "python3"]);
@@ -228,7 +279,9 @@ fn an_experiment_is_executed_only_by_whoever_runs_it() {
             listener.local_addr().unwrap().port()
         ),
     );
-    for args in [&["check", "x.toml"][..], &["plan", "x.toml"], &["plan", "--json", "x.toml"], &["modes", "x.toml"]] {
+    for args in
+        [&["check", "x.toml"][..], &["plan", "x.toml"], &["plan", "--json", "x.toml"], &["modes", "x.toml"]]
+    {
         let output = sandbox.output(args);
         assert_eq!(code(output.status), 0, "{args:?}: {}", stderr(&output));
         assert!(!sandbox.path().join("sprung").exists(), "{args:?} executed something");
