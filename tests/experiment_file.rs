@@ -361,6 +361,13 @@ fn a_trial_ends_after_operations_or_after_a_duration() {
 }
 
 #[test]
+fn a_question_may_have_lines_and_controls_no_terminal() {
+    let experiment =
+        good("name='n'\nquestion = \"Is\\u001b[2J it\\nfast\\u202e?\"\n[[matrix]]\nmodes='sync'\n");
+    assert_eq!(experiment.question.unwrap(), "Is [2J it\nfast ?");
+}
+
+#[test]
 fn a_secret_is_refused_and_never_shown() {
     let said = complaints(&[
         "[server.a]\naddress = 'h:1'\npassword = 'hunter2'\n",

@@ -136,6 +136,14 @@ mod tests {
     }
 
     #[test]
+    fn labels_that_somebody_else_wrote_are_labels_or_left_out() {
+        let read = |text| serde_json::from_str::<Labels>(text).unwrap();
+        let kept = read(r#"{"commit":"a1","title":"Pool \u001b[31mfaster","../x":"y"}"#);
+        assert_eq!(kept, labels(&[("commit", "a1"), ("title", "Pool [31mfaster")]));
+        assert_eq!(read(&serde_json::to_string(&kept).unwrap()), kept);
+    }
+
+    #[test]
     fn the_last_value_counts_and_an_empty_one_removes_the_label() {
         let labels = labels(&[("commit", "a1"), ("pr", "7"), ("commit", "b2"), ("pr", " \n")]);
         assert_eq!(labels.to_string(), "commit=b2");
