@@ -15,22 +15,22 @@ pub trait Call: Serialize + DeserializeOwned {
     /// What comes back.
     type Reply: Serialize + DeserializeOwned + Untrusted;
 
-    /// The password of a server that it tells.
-    fn password(&self) -> Option<&str> {
-        None
+    /// The secrets that it tells.
+    fn secrets(&self) -> Vec<&str> {
+        Vec::new()
     }
 }
 
-/// A call, its reply and its name; where it tells a password, how to find that.
+/// A call, its reply and its name; where it tells how to reach a server, which may take a secret, where that is.
 macro_rules! call {
-    ($request:ty => $reply:ty, $name:literal $(, $password:expr)?) => {
+    ($request:ty => $reply:ty, $name:literal $(, $endpoint:expr)?) => {
         impl Call for $request {
             const NAME: &'static str = $name;
             type Reply = $reply;
 
-            $(fn password(&self) -> Option<&str> {
-                let password: fn(&Self) -> Option<&str> = $password;
-                password(self)
+            $(fn secrets(&self) -> Vec<&str> {
+                let endpoint: fn(&Self) -> Option<&crate::protocol::Endpoint> = $endpoint;
+                endpoint(self).map(crate::protocol::Endpoint::secrets).unwrap_or_default()
             })?
         }
     };

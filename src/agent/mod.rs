@@ -326,9 +326,9 @@ where
 {
     let call: C = serde_json::from_value(args)
         .map_err(|error| protocol(format!("bad arguments for `{}`: {error}", C::NAME)))?;
-    call.password().into_iter().for_each(secrets::learn);
+    call.secrets().into_iter().for_each(secrets::learn);
     let mut reply = serve(call).await?;
-    reply.password().into_iter().for_each(secrets::learn);
+    reply.secrets().into_iter().for_each(secrets::learn);
     reply.fit(&mut secrets::fit);
     serde_json::to_value(reply).map_err(|error| protocol(format!("bad reply to `{}`: {error}", C::NAME)))
 }

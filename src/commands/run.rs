@@ -167,7 +167,9 @@ pub(super) fn equipment(experiment: &Experiment) -> Result<Equipment, Failure> {
     let (mut passwords, mut tls) = (BTreeMap::new(), BTreeMap::new());
     for (server, spec) in &experiment.servers {
         if let ServerSpec::External { tls: Some(files), .. } = spec {
-            tls.insert(server.clone(), read_tls(server, files)?);
+            let read = read_tls(server, files)?;
+            read.key.iter().for_each(|key| secrets::learn(key));
+            tls.insert(server.clone(), read);
         }
         if let ServerSpec::External { password_env: Some(name), .. } = spec {
             // The error of the standard library shows what is not UTF-8.

@@ -257,7 +257,7 @@ impl Line {
         match answered.await {
             Ok(Outcome::Ok(value)) => {
                 let mut reply: C::Reply = serde_json::from_value(value).map_err(malformed)?;
-                reply.password().into_iter().for_each(secrets::learn);
+                reply.secrets().into_iter().for_each(secrets::learn);
                 reply.fit(&mut secrets::fit);
                 Ok(reply)
             }

@@ -103,6 +103,13 @@ impl Endpoint {
         }
     }
 
+    /// What nobody is to see of it: the password, and the private key.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<&str> {
+        let key = self.tls.as_ref().and_then(|tls| tls.key.as_deref());
+        self.password.as_deref().into_iter().chain(key).collect()
+    }
+
     /// The version of the driver protocol that has all that is given here.
     #[must_use]
     pub const fn protocol(&self) -> u32 {

@@ -87,7 +87,7 @@ pub struct ServerIdentity {
     pub persistence: bool,
 }
 call!(ServerStart => ServerUp, "server.start", |call| match &call.launch {
-    Launch::External { endpoint, .. } => endpoint.password.as_deref(),
+    Launch::External { endpoint, .. } => Some(endpoint),
     Launch::Managed { .. } => None,
 });
 
@@ -129,7 +129,7 @@ pub struct PathProbe {
     /// How many; at least 1.
     pub pings: u32,
 }
-call!(PathProbe => Nanos, "path.probe", |call| call.endpoint.password.as_deref());
+call!(PathProbe => Nanos, "path.probe", |call| Some(&call.endpoint));
 
 /// FLUSHALL SYNC and DBSIZE = 0, or, where that is not permitted, the deletion of keys of an earlier call; then the keys that a
 /// workload needs beforehand.

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AgentError, AppliedPlacement, Done, DriverEvent, DriverFiles, HostFacts, Notice, Ready, ServerCounts,
-    ServerDescription, ServerIdentity, ServerUp, TrialReady, TrialResult, Welcome,
+    AgentError, AppliedPlacement, Done, DriverEvent, DriverFiles, Endpoint, HostFacts, Notice, Ready,
+    ServerCounts, ServerDescription, ServerIdentity, ServerUp, TrialReady, TrialResult, Welcome,
 };
 use crate::units::Nanos;
 use crate::untrusted::{MESSAGE, NAME, SENTENCE};
@@ -25,9 +25,9 @@ pub trait Untrusted {
         let _ = fit;
     }
 
-    /// The password that it has to carry.
-    fn password(&self) -> Option<&str> {
-        None
+    /// The secrets that it has to carry.
+    fn secrets(&self) -> Vec<&str> {
+        Vec::new()
     }
 }
 
@@ -94,8 +94,12 @@ impl Untrusted for ServerUp {
         self.identity.fit(fit);
     }
 
-    fn password(&self) -> Option<&str> {
-        self.endpoint.password.as_deref()
+    fn secrets(&self) -> Vec<&str> {
+        [Some(&self.endpoint), self.tls_endpoint.as_ref()]
+            .into_iter()
+            .flatten()
+            .flat_map(Endpoint::secrets)
+            .collect()
     }
 }
 
@@ -206,7 +210,6 @@ fn fit_keys<V>(map: &mut BTreeMap<String, V>, fit: Fit<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Endpoint;
     use crate::untrusted::excerpt;
 
     #[test]
@@ -225,15 +228,11 @@ mod tests {
 
     #[test]
     fn the_password_of_a_server_arrives_and_nothing_else_that_is_like_it() {
-        let endpoint = Endpoint {
-            host: "h".to_owned(),
-            port: 1,
-            unix_socket: None,
-            password: Some("hunter2".to_owned()),
-        };
+        let endpoint = Endpoint { password: Some("hunter2".to_owned()), ..Endpoint::local(1) };
         let identity = ServerIdentity { version: "hunter2".to_owned(), ..ServerIdentity::default() };
-        let mut up = ServerUp { endpoint, identity, started: true, flushes: true, clients: None };
+        let mut up =
+            ServerUp { endpoint, tls_endpoint: None, identity, started: true, flushes: true, clients: None };
         up.fit(&mut |text, _| *text = text.replace("hunter2", "***"));
-        assert_eq!((up.password(), up.identity.version.as_str()), (Some("hunter2"), "***"));
+        assert_eq!((up.secrets(), up.identity.version.as_str()), (vec!["hunter2"], "***"));
     }
 }

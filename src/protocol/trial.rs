@@ -123,7 +123,7 @@ pub struct TrialReady {
     /// What was done about its placement.
     pub placement: AppliedPlacement,
 }
-call!(TrialPrepare => TrialReady, "trial.prepare", |call| call.job.server.password.as_deref());
+call!(TrialPrepare => TrialReady, "trial.prepare", |call| Some(&call.job.server));
 
 /// What was really done about a placement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{info, said};
+use crate::host::secrets::excerpt;
 use crate::protocol::Endpoint;
+use crate::untrusted::SENTENCE;
 
 /// How long a server is given to say something. One that refuses clients does it at once, one that waits for a client is silent.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -101,9 +103,7 @@ async fn overheard(endpoint: &Endpoint) -> Option<String> {
     }
     if let Some(error) = answered.strip_prefix(b"-") {
         let line = error.split(|&byte| byte == b'\r').next().unwrap_or_default();
-        let line: String =
-            String::from_utf8_lossy(line).chars().filter(|c| !c.is_control()).take(300).collect();
-        return Some(line);
+        return Some(excerpt(&String::from_utf8_lossy(line), SENTENCE));
     }
     let hello = answer(endpoint, CLIENT_HELLO).await?;
     let is_tls = matches!(hello.first(), Some(0x15 | 0x16)) && hello.get(1) == Some(&3);
