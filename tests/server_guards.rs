@@ -102,8 +102,13 @@ fn a_persistence_that_nobody_asked_for_is_a_failed_trial() {
 fn a_program_that_is_missing_is_named() {
     let tmp = tempfile::tempdir().unwrap();
     let mut agent = Agent::start(tmp.path());
-    let launch =
-        Launch::Managed { program: "no-such-redis".to_owned(), args: Vec::new(), address: None, tls: false };
+    let launch = Launch::Managed {
+        program: "no-such-redis".to_owned(),
+        args: Vec::new(),
+        address: None,
+        tls: false,
+        directory: None,
+    };
     let error = agent.call(&ServerStart { key: "redis".to_owned(), launch, fresh: false }).unwrap_err();
     assert_eq!(error.kind, AgentErrorKind::Unavailable);
     assert!(

@@ -140,7 +140,8 @@ async fn start(
     address: Option<Address>,
 ) -> Result<ServerUp, AgentError> {
     let args = ["--save", "", "--appendonly", "no"].map(str::to_owned).to_vec();
-    let launch = Launch::Managed { program: options.server.clone(), args, address, tls: false };
+    let launch =
+        Launch::Managed { program: options.server.clone(), args, address, tls: false, directory: None };
     servers.start(&ServerStart { key: key.to_owned(), launch, fresh: false }).await
 }
 

@@ -18,7 +18,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -40,9 +40,10 @@ use crate::host::programs::Programs;
 use crate::host::shipped::Shipped;
 use crate::host::{child, facts, secrets};
 use crate::protocol::{
-    AgentError, AgentErrorKind, Call, DriverDirectory, Hello, HostFacts, MAX_LINE, ModePrepare, Outcome,
-    PROTOCOL, PathProbe, Ping, Request, Response, ServerDescribe, ServerFill, ServerPlace, ServerReset,
-    ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo, TrialPrepare, Untrusted, Welcome,
+    AgentError, AgentErrorKind, Call, DriverDirectory, Hello, HostFacts, Launch, MAX_LINE, ModePrepare,
+    Outcome, PROTOCOL, PathProbe, Ping, Request, Response, ServerDescribe, ServerFill, ServerPlace,
+    ServerReset, ServerSample, ServerStart, ServerStop, TrialAbort, TrialGo, TrialPrepare, Untrusted,
+    Welcome,
 };
 use crate::server::{self, Servers};
 
@@ -230,8 +231,13 @@ impl Agent {
             Hello::NAME => on(args, |call: Hello| async move { self.hello(&call) }).await,
             Ping::NAME => on(args, |_: Ping| async { Ok(()) }).await,
             ServerStart::NAME => {
-                on(args, |call: ServerStart| async move { self.servers.lock().await.start(&call).await })
-                    .await
+                on(args, |mut call: ServerStart| async move {
+                    if let Launch::Managed { program, directory: Some(directory), .. } = &mut call.launch {
+                        *program = in_its_directory(program, &self.directory(directory.clone())?);
+                    }
+                    self.servers.lock().await.start(&call).await
+                })
+                .await
             }
             ServerDescribe::NAME => {
                 on(
@@ -277,7 +283,7 @@ impl Agent {
         }
     }
 
-    /// Where the files of a driver are here.
+    /// Where the files of a driver or a server are here.
     fn directory(&self, directory: DriverDirectory) -> Result<String, AgentError> {
         let unsupported = |message| AgentError::new(AgentErrorKind::Unsupported, message);
         match directory {
@@ -339,4 +345,14 @@ fn protocol(message: String) -> AgentError {
 
 fn unavailable(message: String) -> AgentError {
     AgentError::new(AgentErrorKind::Unavailable, message)
+}
+
+/// The program of a server: one with a slash is in the directory of the file that names it.
+fn in_its_directory(program: &str, directory: &str) -> String {
+    // (`join` keeps a program that is absolute already.)
+    if program.contains('/') {
+        Path::new(directory).join(program).display().to_string()
+    } else {
+        program.to_owned()
+    }
 }

@@ -146,7 +146,9 @@ fn needed(experiment: Option<&Experiment>) -> Vec<Finding> {
         Some(experiment) => {
             let plan = Plan::new(experiment);
             for needed in plan.servers().into_iter().filter(|needed| needed.hosts.server == LOCAL) {
-                if let ServerSpec::Managed { program, .. } = &experiment.servers[&needed.server] {
+                if let ServerSpec::Managed { program, preparation: None, .. } =
+                    &experiment.servers[&needed.server]
+                {
                     servers.insert(program.clone());
                 }
             }

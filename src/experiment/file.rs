@@ -55,6 +55,9 @@ pub(super) struct Server {
     pub(super) program: Option<At<String>>,
     /// Its arguments, without port, sockets and directory; no persistence if absent.
     pub(super) args: Option<At<Vec<At<String>>>>,
+    /// A command that is run in the directory of this file before anything is measured, such as a download; a `program` with a
+    /// slash is then looked up from there.
+    pub(super) prepare: Option<At<Vec<At<String>>>>,
     /// How long one process serves; "run" if absent.
     pub(super) lifetime: Option<At<Lifetime>>,
     /// HOST:PORT of a server that somebody else runs, or a URL such as rediss://user@host:6380/2. It is never configured or

@@ -52,7 +52,7 @@ pub use modes::{Absent, Builtin, BuiltinMode, BuiltinOption, LoadGenerator, Mode
 pub use resolve::parse;
 pub use schema::schema;
 pub use server_args::data_directory;
-pub use servers::{ServerSpec, TlsFiles};
+pub use servers::{Preparation, ServerSpec, TlsFiles};
 pub use source::{Directory, Include, Source, includes, resolved_text};
 pub use syntax::MOST_BYTES as MAX_FILE;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Lifetime, Support};
+use super::{Directory, Lifetime, Support};
 
 /// A server that cells may name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -18,6 +18,9 @@ pub enum ServerSpec {
         args: Vec<String>,
         /// How long one process serves.
         lifetime: Lifetime,
+        /// What is run before it is started for the first time. Not part of a cell's identity.
+        #[serde(skip)]
+        preparation: Option<Preparation>,
     },
     /// One that somebody else runs: never flushed (unless allowed), configured or stopped.
     External {
@@ -49,6 +52,15 @@ impl ServerSpec {
             .into_iter()
             .filter_map(|(support, is_demanded)| is_demanded.then_some(support))
     }
+}
+
+/// What makes the program of a server available.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preparation {
+    /// Program and arguments, run in `directory`.
+    pub command: Vec<String>,
+    /// The directory of the file that names the server, from which a program with a slash is looked up.
+    pub directory: Directory,
 }
 
 /// Files in PEM by which a client and a server know each other. The coordinator reads them.

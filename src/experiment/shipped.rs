@@ -117,6 +117,8 @@ pub static FILES: &[ShippedFile] = embedded! {
     "ruby/prepare"
     "ruby/redis_client.rb"
     "ruby/tally.rb"
+    "servers.toml"
+    "servers/prepare"
 };
 
 /// The file that `include = ["builtin:NAME"]` names.
@@ -133,24 +135,32 @@ pub(super) fn tables() -> impl Iterator<Item = (&'static str, &'static ShippedFi
     FILES.iter().filter_map(table).filter(|(name, _)| !name.contains('/'))
 }
 
-/// The name after the prefix of the file that has a mode of this name, if one has.
+/// The name after the prefix of the file that has a mode or a server of this name, if one has. `family` is the word before the
+/// name in the head of its table.
 #[must_use]
-pub(super) fn shipped_in(mode: &str) -> Option<&'static str> {
-    static FILE_OF: LazyLock<BTreeMap<&str, &str>> = LazyLock::new(|| {
-        tables().flat_map(|(name, file)| modes_in(file).map(move |mode| (mode, name))).collect()
+pub(super) fn shipped_in(family: &str, name: &str) -> Option<&'static str> {
+    static FILE_OF: LazyLock<BTreeMap<(&str, &str), &str>> = LazyLock::new(|| {
+        let of = |family| {
+            tables().flat_map(move |(name, file)| {
+                named_in(family, file).map(move |table| ((family, table), name))
+            })
+        };
+        of("mode").chain(of("server")).collect()
     });
-    FILE_OF.get(mode).copied()
+    FILE_OF.get(&(family, name)).copied()
 }
 
 /// What to include for each of these files, and the modes that this brings.
 pub fn includes() -> impl Iterator<Item = (String, Vec<&'static str>)> {
-    tables().map(|(name, file)| (format!("{PREFIX}{name}"), modes_in(file).collect()))
+    tables().map(|(name, file)| (format!("{PREFIX}{name}"), named_in("mode", file).collect()))
 }
 
-/// Each table begins with a line of its own, `[mode.NAME]`.
-fn modes_in(file: &'static ShippedFile) -> impl Iterator<Item = &'static str> {
+/// Each table begins with a line of its own, `[FAMILY.NAME]`.
+fn named_in(family: &'static str, file: &'static ShippedFile) -> impl Iterator<Item = &'static str> {
     let text = str::from_utf8(file.bytes).unwrap_or_default();
-    text.lines().filter_map(|line| line.trim().strip_prefix("[mode.")?.strip_suffix(']'))
+    text.lines().filter_map(move |line| {
+        line.trim().strip_prefix('[')?.strip_prefix(family)?.strip_prefix('.')?.strip_suffix(']')
+    })
 }
 
 /// The SHA-256 of all files and their names, in hexadecimal digits: two programs with the same one have the same files.
@@ -195,11 +205,12 @@ mod tests {
         for (name, file) in tables() {
             let table: toml::Table = str::from_utf8(file.bytes).unwrap().parse().unwrap();
             for mode in table["mode"].as_table().unwrap().keys() {
-                assert_eq!(shipped_in(mode), Some(name), "{mode}");
+                assert_eq!(shipped_in("mode", mode), Some(name), "{mode}");
                 modes += 1;
             }
         }
         assert!(modes > 20, "only {modes} modes were found");
-        assert_eq!(shipped_in("sync"), None);
+        assert_eq!(shipped_in("mode", "sync"), None);
+        assert_eq!(shipped_in("server", "valkey-9"), Some("servers"));
     }
 }

@@ -11,8 +11,8 @@ use super::literals::TlsForm;
 use super::server_args::check_args;
 use super::spanned::{At, Table};
 use super::{
-    Address, Builtin, Directory, HostSpec, Lifetime, LoadGenerator, ModeSpec, ServerSpec, Support, TlsFiles,
-    Transport, shipped,
+    Address, Builtin, Directory, HostSpec, Lifetime, LoadGenerator, ModeSpec, Preparation, ServerSpec,
+    Support, TlsFiles, Transport, shipped,
 };
 use crate::setting::Named;
 use crate::workload::Kind;
@@ -118,6 +118,7 @@ impl<'a> Names<'a> {
             program: DEFAULT_PROGRAM.to_owned(),
             args: default_args(),
             lifetime: Lifetime::Run,
+            preparation: None,
         });
         names
     }
@@ -204,9 +205,9 @@ impl<'a> Names<'a> {
                 .help(format!("build it with `--features {feature}`"));
             return false;
         }
-        if let Some(file) = shipped::shipped_in(name).filter(|_| family == Family::Mode) {
+        if let Some(file) = shipped::shipped_in(what, name) {
             findings
-                .error(place, format!("mode `{name}` is in a file that is not included"))
+                .error(place, format!("{what} `{name}` is in a file that is not included"))
                 .help(format!("write `include = [\"{}{file}\"]` at the top", shipped::PREFIX));
             return false;
         }
@@ -277,11 +278,16 @@ fn server(
 ) -> Option<ServerSpec> {
     match &table.address {
         Some(address) => external(findings, source, table, address, directory),
-        None => managed(findings, source, table),
+        None => managed(findings, source, table, directory),
     }
 }
 
-fn managed(findings: &mut Findings, source: usize, table: &file::Server) -> Option<ServerSpec> {
+fn managed(
+    findings: &mut Findings,
+    source: usize,
+    table: &file::Server,
+    directory: &Directory,
+) -> Option<ServerSpec> {
     let before = findings.len();
     let external_keys = [
         ("password", table.password.as_ref().map(|at| &at.span), EXTERNAL_ONLY),
@@ -301,12 +307,21 @@ fn managed(findings: &mut Findings, source: usize, table: &file::Server) -> Opti
     {
         findings.error(&Place { source, span: program.span.clone() }, "`program` is empty");
     }
+    if let Some(prepare) = &table.prepare
+        && prepare.value.first().is_none_or(|program| program.value.trim().is_empty())
+    {
+        findings.error(&Place { source, span: prepare.span.clone() }, "`prepare` names no program");
+    }
     let args = table.args.as_ref().map(|args| args.value.as_slice());
     check_args(findings, source, args.unwrap_or_default());
     let spec = ServerSpec::Managed {
         program: table.program.as_ref().map_or(DEFAULT_PROGRAM.to_owned(), |program| program.value.clone()),
         args: args.map_or_else(default_args, |args| args.iter().map(|arg| arg.value.clone()).collect()),
         lifetime: table.lifetime.as_ref().map_or(Lifetime::Run, |lifetime| lifetime.value),
+        preparation: table.prepare.as_ref().map(|prepare| Preparation {
+            command: prepare.value.iter().map(|word| word.value.clone()).collect(),
+            directory: directory.clone(),
+        }),
     };
     (findings.len() == before).then_some(spec)
 }
@@ -327,6 +342,7 @@ fn external(
     let managed_keys = [
         ("program", table.program.as_ref().map(|at| &at.span)),
         ("args", table.args.as_ref().map(|at| &at.span)),
+        ("prepare", table.prepare.as_ref().map(|at| &at.span)),
         ("lifetime", table.lifetime.as_ref().map(|at| &at.span)),
     ];
     for (key, span) in managed_keys {
@@ -334,7 +350,7 @@ fn external(
         findings
             .error(&at(span), format!("a server has `{key}` or `address`, not both"))
             .related(&at(&address.span), "a server that somebody else runs")
-            .help("`program`, `args` and `lifetime` are for a server that orchestrate starts");
+            .help("`program`, `args`, `prepare` and `lifetime` are for a server that orchestrate starts");
     }
     let url = match RedisUrl::parse(&address.value) {
         Ok(url) => Some(url),

@@ -88,7 +88,7 @@ impl CellId {
     #[must_use]
     pub fn of(experiment: &Experiment, settings: &Settings) -> Self {
         let server_is = match &experiment.servers[&settings.server] {
-            ServerSpec::Managed { program, args, lifetime } => ServerIs::Managed {
+            ServerSpec::Managed { program, args, lifetime, .. } => ServerIs::Managed {
                 program,
                 args: settings.server_args.as_ref().unwrap_or(args),
                 lifetime: settings.lifetime.unwrap_or(*lifetime),

@@ -48,7 +48,12 @@ fn experiment(matrices: Vec<Matrix>) -> Experiment {
         question: None,
         servers: BTreeMap::from([(
             "redis".to_owned(),
-            ServerSpec::Managed { program: "redis-server".into(), args: vec![], lifetime: Lifetime::Run },
+            ServerSpec::Managed {
+                program: "redis-server".into(),
+                args: vec![],
+                lifetime: Lifetime::Run,
+                preparation: None,
+            },
         )]),
         hosts: BTreeMap::from([(
             "local".to_owned(),
@@ -241,6 +246,7 @@ fn identity_ignores_what_is_not_measured_and_sees_what_is() {
             program: "redis-server".into(),
             args: vec!["--io-threads".into()],
             lifetime: Lifetime::Run,
+            preparation: None,
         },
     );
     assert_ne!(id(&server, &base()), first);

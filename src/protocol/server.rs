@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AppliedPlacement, Call, Endpoint};
+use super::{AppliedPlacement, Call, DriverDirectory, Endpoint};
 use crate::experiment::{Address, Placement};
 use crate::units::Nanos;
 
@@ -28,6 +28,9 @@ pub enum Launch {
     Managed {
         /// Looked up on PATH.
         program: String,
+        /// From where a program with a slash is looked up; absent: from where the agent was started.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        directory: Option<DriverDirectory>,
         /// Command line.
         args: Vec<String>,
         /// For clients on other hosts: it listens there alone and asks for a random password.

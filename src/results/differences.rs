@@ -169,8 +169,15 @@ fn hosts(experiment: &Experiment) -> BTreeSet<String> {
 /// What of a server measures. The same keys for both kinds, so that a change of kind shows in what changes.
 fn aspects(server: &ServerSpec) -> [(&'static str, String); 4] {
     let (program, args, lifetime, address) = match server {
-        ServerSpec::Managed { program, args, lifetime } => (Some(program), Some(args), Some(lifetime), None),
-        ServerSpec::External { host, port, .. } => (None, None, None, Some(format!("{host}:{port}"))),
+        ServerSpec::Managed { program, args, lifetime, .. } => {
+            (Some(program), Some(args), Some(lifetime), None)
+        }
+        ServerSpec::External { host, port, username, db, tls, .. } => {
+            let scheme = if tls.is_some() { "rediss://" } else { "" };
+            let user = username.as_ref().map_or_else(String::new, |user| format!("{user}@"));
+            let db = if *db == 0 { String::new() } else { format!("/{db}") };
+            (None, None, None, Some(format!("{scheme}{user}{host}:{port}{db}")))
+        }
     };
     [
         ("program", or_absent(program)),

@@ -147,13 +147,22 @@ impl<'e> Agents<'e> {
     async fn meet_servers(&self, plan: &Plan<'_>, observer: &mut dyn Observer) -> Result<(), RunError> {
         let mut on_host: BTreeMap<String, Vec<NeededServer>> = BTreeMap::new();
         for needed in plan.servers() {
+            if let ServerSpec::Managed { preparation: Some(preparation), .. } =
+                &self.experiment.servers[&needed.server]
+            {
+                let (host, command) = (&needed.hosts.server, &preparation.command);
+                observer.on(Event::Preparing { host, mode: &needed.server, command })?;
+            }
             on_host.entry(needed.hosts.server.clone()).or_default().push(needed);
         }
         let mut met = stream::iter(on_host.into_values())
             .map(|all| async {
                 let mut met = Vec::new();
                 for needed in all {
-                    let up = self.meet(&needed).await;
+                    let up = match self.prepare_server(&needed).await {
+                        Ok(()) => self.meet(&needed).await,
+                        Err(error) => Err(error),
+                    };
                     let description = if up.is_ok() { self.describe(&needed).await } else { None };
                     met.push((needed, up, description));
                 }
@@ -193,6 +202,23 @@ impl<'e> Agents<'e> {
             }
         }
         RunError::all(missing)
+    }
+
+    /// Runs what makes the program of a server available on its host, which may be nothing, and looks for it.
+    pub(super) async fn prepare_server(&self, needed: &NeededServer) -> Result<(), CallError> {
+        let ServerSpec::Managed { program, preparation: Some(preparation), .. } =
+            &self.experiment.servers[&needed.server]
+        else {
+            return Ok(());
+        };
+        let directory = driver_directory(&preparation.directory);
+        let call = ModePrepare {
+            mode: format!("server `{}`", needed.server),
+            program: Program::Command { argv: vec![program.clone()], directory },
+            prepare: preparation.command.clone(),
+            timeout: PREPARE_WITHIN,
+        };
+        self.call(&needed.hosts.server, call).await.map(drop)
     }
 
     /// What a server that is up is beyond its identity. A run can do without.
@@ -463,7 +489,7 @@ impl<'e> Agents<'e> {
         let network = hosts.is_network();
         let key = server_key(server, args_instead, network);
         let launch = match &self.experiment.servers[server] {
-            ServerSpec::Managed { program, args, .. } => {
+            ServerSpec::Managed { program, args, preparation, .. } => {
                 let address = self.experiment.hosts[&hosts.server].address.clone().filter(|_| network);
                 if network && address.is_none() {
                     let clients = hosts.clients.join("`, `");
@@ -474,6 +500,9 @@ impl<'e> Agents<'e> {
                 args.extend(room::more_clients(&args, self.connections_to(server)));
                 Launch::Managed {
                     program: program.clone(),
+                    directory: preparation
+                        .as_ref()
+                        .map(|preparation| driver_directory(&preparation.directory)),
                     args,
                     address,
                     tls: self.speak_tls.contains(server),
@@ -505,14 +534,19 @@ impl<'e> Agents<'e> {
     }
 }
 
+/// How a host is told of the directory of a file.
+fn driver_directory(directory: &Directory) -> DriverDirectory {
+    match directory {
+        Directory::Path(path) => DriverDirectory::Path(path.display().to_string()),
+        Directory::Builtin => DriverDirectory::Builtin { builtin: shipped::identity().to_owned() },
+    }
+}
+
 /// What is started to carry out trials of a mode; a built-in one has no table.
 pub(super) fn program(mode: Option<&ModeSpec>) -> Program {
     let Some(mode) = mode else { return Program::BuiltIn };
     let argv = mode.command.clone();
-    let directory = match &mode.directory {
-        Directory::Path(path) => DriverDirectory::Path(path.display().to_string()),
-        Directory::Builtin => DriverDirectory::Builtin { builtin: shipped::identity().to_owned() },
-    };
+    let directory = driver_directory(&mode.directory);
     match mode.load_generator {
         Some(generator) => Program::LoadGenerator { generator, argv, directory },
         None => Program::Command { argv, directory },

@@ -67,7 +67,7 @@ impl Servers {
     /// not start or persists otherwise than it should. Messages end with the last lines of the server's log.
     pub async fn start(&mut self, request: &ServerStart) -> Result<ServerUp, AgentError> {
         match &request.launch {
-            Launch::Managed { program, args, address, tls } => {
+            Launch::Managed { program, args, address, tls, directory: _ } => {
                 let programs = self.programs.clone();
                 let address = address.as_ref();
                 let recipe =

@@ -157,7 +157,13 @@ pub(crate) fn redis(key: &str) -> ServerStart {
 
 pub(crate) fn managed(key: &str, args: &[&str]) -> ServerStart {
     let args = args.iter().map(|&arg| arg.to_owned()).collect();
-    let launch = Launch::Managed { program: "redis-server".to_owned(), args, address: None, tls: false };
+    let launch = Launch::Managed {
+        program: "redis-server".to_owned(),
+        args,
+        address: None,
+        tls: false,
+        directory: None,
+    };
     ServerStart { key: key.to_owned(), launch, fresh: false }
 }
 

@@ -251,3 +251,29 @@ fn the_rights_that_the_documents_name_are_enough() {
     }
     assert_eq!(rows.len(), 3 + 2 + 2 + 8 + 2);
 }
+
+#[test]
+fn servers_that_are_fetched_stand_side_by_side() {
+    let sandbox = Sandbox::new();
+    let rows = rows(
+        &sandbox,
+        &format!(
+            "include = ['{DRIVERS}/servers.toml']\n[workload]\noperations = 100\n\
+             [[matrix]]\nservers = ['system', 'redis-8', 'valkey-9']\nmodes = ['sync', 'async']\n"
+        ),
+    );
+    let version = |server: &str| {
+        let row = rows.iter().find(|row| row["server"] == server).unwrap();
+        assert_eq!(row["status"], "ok", "{}", row["error"]);
+        row["server_version"].clone()
+    };
+    assert!(version("redis-8").starts_with("redis 8."), "{}", version("redis-8"));
+    assert!(version("valkey-9").starts_with("valkey 9."), "{}", version("valkey-9"));
+    assert_eq!(rows.iter().filter(|row| row["server"] == "system").count(), 2);
+
+    let file = "name = 'x'\n[[matrix]]\nmodes = 'sync'\nservers = 'valkey-9'\n";
+    let path = sandbox.write("x.toml", file);
+    let said = stderr(&sandbox.output(&["check", path.to_str().unwrap()]));
+    assert!(said.contains("include = [\"builtin:servers\"]"), "{said}");
+    sandbox.expect_nobody_left();
+}

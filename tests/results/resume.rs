@@ -93,6 +93,7 @@ fn experiment() -> Experiment {
         program: "redis-server".to_owned(),
         args: args.iter().map(ToString::to_string).collect(),
         lifetime: Lifetime::Run,
+        preparation: None,
     };
     let axis = |factor, levels: Vec<Level>| Axis { factor, levels };
     let mode = |mode: &str| Level::Name(mode.to_owned());
