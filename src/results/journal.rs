@@ -2,12 +2,18 @@
 //!
 //! Only ever appended to. The one exception is a last line that a crash cut short: nobody has counted on it, and it is
 //! cut off when the journal is opened again.
+//!
+//! Every line ends with its own checksum, as the last member of what it says: `…,"crc32":"9ae0daaf"}}`. Lines of earlier
+//! versions have none, and are believed as far as they make sense.
 
-use std::fs::{File, OpenOptions};
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::hash::BuildHasher;
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use foldhash::quality::FixedState;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +37,7 @@ pub enum JournalError {
         source: io::Error,
     },
     /// Nothing in it says what it is.
-    #[error("{} is not a journal: its first line is not {{\"journal\":…}}", .0.display())]
+    #[error("{} is not a journal: its first line is not {{\"journal\":…}}; {MEND}", .0.display())]
     NoHeading(PathBuf),
     /// It was written by another version of this program.
     #[error("the journal {} has format {found}, this version of orchestrate reads format {FORMAT}", path.display())]
@@ -42,16 +48,35 @@ pub enum JournalError {
         found: u32,
     },
     /// A line that is not the last one makes no sense, or the last one is whole and makes no sense.
-    #[error("line {line} of the journal {} is damaged: {source}", path.display())]
+    #[error("line {line} of the journal {} is damaged: {reason}; {MEND}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// From 1.
         line: u64,
         /// What is wrong.
-        source: serde_json::Error,
+        reason: String,
     },
+    /// Somebody took the file away under the run.
+    #[error(
+        "the journal {} is no longer the file that this run writes: it, or a directory above it, was removed, renamed or \
+         replaced during the run; put it back, and the same command continues the run",
+        .0.display()
+    )]
+    Moved(PathBuf),
+    /// Another process writes it.
+    #[error("the journal {} is in use by another process", .0.display())]
+    InUse(PathBuf),
 }
+
+/// What to do about a journal that cannot be read.
+const MEND: &str = "restore the file, or use --fresh to leave that run as it is and start anew";
+
+/// What stands between the words of a line and its checksum: eight hexadecimal digits, the CRC-32 (that of zip and PNG) of
+/// every byte before this.
+const CHECKSUM: &[u8] = b",\"crc32\":\"";
+/// What stands behind the checksum.
+const CLOSING: &[u8] = b"\"}}\n";
 
 /// The first line: what the journal is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,6 +131,7 @@ pub struct Journal {
     /// Bytes that are known to be whole lines on the disk.
     length: u64,
     buffer: Vec<u8>,
+    repeated: u64,
 }
 
 impl Journal {
@@ -123,11 +149,18 @@ impl Journal {
             .open(&newborn)
             .and_then(|file| file.set_len(0).map(|()| file))
             .map_err(failed("create", &newborn))?;
+        lock(&file, path)?;
         let heading =
             Heading { format: FORMAT, experiment: experiment.to_owned(), run_id: run_id.to_owned() };
-        let mut journal =
-            Self { file, path: path.to_owned(), run_id: run_id.to_owned(), length: 0, buffer: Vec::new() };
-        journal.append(&Line::Journal(&heading))?;
+        let mut journal = Self {
+            file,
+            path: path.to_owned(),
+            run_id: run_id.to_owned(),
+            length: 0,
+            buffer: Vec::new(),
+            repeated: 0,
+        };
+        journal.write(&Line::Journal(&heading))?;
         if path.exists() {
             return Err(failed("create", path)(io::ErrorKind::AlreadyExists.into()));
         }
@@ -143,17 +176,32 @@ impl Journal {
     /// # Errors
     /// When the journal cannot be read or written, or is damaged elsewhere than at its end.
     pub fn resume(path: &Path, mut visit: impl FnMut(Event)) -> Result<(Self, Option<Torn>), JournalError> {
+        let file = OpenOptions::new().append(true).open(path).map_err(failed("open", path))?;
+        // Before anything is read: what somebody else appends after that would be taken for torn.
+        lock(&file, path)?;
         let mut reader = Reader::open(path)?;
         for entry in &mut reader {
             visit(entry?.event);
         }
-        let file = OpenOptions::new().append(true).open(path).map_err(failed("open", path))?;
         let torn = reader.torn();
         if let Some(torn) = torn {
             file.set_len(torn.offset).and_then(|()| file.sync_all()).map_err(failed("mend", path))?;
         }
-        let run_id = reader.heading.run_id;
-        Ok((Self { file, path: path.to_owned(), run_id, length: reader.offset, buffer: Vec::new() }, torn))
+        let journal = Self {
+            file,
+            path: path.to_owned(),
+            length: reader.offset,
+            buffer: Vec::new(),
+            repeated: reader.repeated,
+            run_id: reader.heading.run_id,
+        };
+        Ok((journal, torn))
+    }
+
+    /// How many lines were left out when the journal was opened because they stand there twice.
+    #[must_use]
+    pub const fn repeated(&self) -> u64 {
+        self.repeated
     }
 
     /// The identity of the run that the journal is about.
@@ -187,9 +235,29 @@ impl Journal {
     }
 
     fn append(&mut self, line: &Line<'_>) -> Result<(), JournalError> {
+        // What is written to a file that nobody finds any more is lost, and nothing else would say so before the end.
+        self.expect_in_place()?;
+        self.write(line)?;
+        self.expect_in_place()
+    }
+
+    /// Makes sure that the path still leads to the open file.
+    fn expect_in_place(&self) -> Result<(), JournalError> {
+        let ours = self.file.metadata().map_err(failed("examine", &self.path))?;
+        match std::fs::metadata(&self.path) {
+            Ok(there) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()) => Ok(()),
+            Ok(_) => Err(JournalError::Moved(self.path.clone())),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Err(JournalError::Moved(self.path.clone()))
+            }
+            Err(error) => Err(failed("examine", &self.path)(error)),
+        }
+    }
+
+    fn write(&mut self, line: &Line<'_>) -> Result<(), JournalError> {
         self.buffer.clear();
         serde_json::to_writer(&mut self.buffer, line).map_err(|error| self.failed(error.into()))?;
-        self.buffer.push(b'\n');
+        seal(&mut self.buffer);
         // One write for a line: whoever reads along sees whole lines, except at the moment of a crash.
         if let Err(error) = self.file.write_all(&self.buffer).and_then(|()| self.file.sync_data()) {
             // A full disk may have taken half of the line, and the next one would be glued to it. If taking it back
@@ -236,6 +304,8 @@ pub struct Reader {
     offset: u64,
     buffer: Vec<u8>,
     torn: Option<Torn>,
+    seen: Seen,
+    repeated: u64,
     done: bool,
 }
 
@@ -269,14 +339,14 @@ impl Reader {
         if any.journal.format != FORMAT {
             return Err(JournalError::Format { path: path.to_owned(), found: any.journal.format });
         }
-        let first: FirstLine = serde_json::from_slice(&buffer).map_err(|source| JournalError::Damaged {
-            path: path.to_owned(),
-            line: 1,
-            source,
-        })?;
+        let damaged = |reason: String| JournalError::Damaged { path: path.to_owned(), line: 1, reason };
+        check(&buffer).map_err(damaged)?;
+        let first: FirstLine = serde_json::from_slice(&buffer).map_err(|error| damaged(error.to_string()))?;
         if buffer.last() != Some(&b'\n') {
             return Err(JournalError::NoHeading(path.to_owned()));
         }
+        let mut seen = Seen::default();
+        seen.is_new(&buffer);
         Ok(Self {
             input,
             path: path.to_owned(),
@@ -285,6 +355,8 @@ impl Reader {
             offset: buffer.len() as u64,
             buffer,
             torn: None,
+            seen,
+            repeated: 0,
             done: false,
         })
     }
@@ -303,27 +375,39 @@ impl Reader {
 
     /// The next event; `None` at the end.
     fn entry(&mut self) -> Result<Option<Entry>, JournalError> {
-        self.buffer.clear();
-        let length = self.input.read_until(b'\n', &mut self.buffer).map_err(failed("read", &self.path))?;
-        if length == 0 {
-            return Ok(None);
-        }
-        let parsed = serde_json::from_slice(&self.buffer);
-        match parsed {
-            Ok(event) if self.buffer.ends_with(b"\n") => {
-                let span = Span { offset: self.offset, length };
-                self.line += 1;
-                self.offset += length as u64;
-                Ok(Some(Entry { event, span }))
+        loop {
+            self.buffer.clear();
+            let length =
+                self.input.read_until(b'\n', &mut self.buffer).map_err(failed("read", &self.path))?;
+            if length == 0 {
+                return Ok(None);
             }
-            Err(source) if !self.is_torn()? => {
-                Err(JournalError::Damaged { path: self.path.clone(), line: self.line + 1, source })
-            }
-            // Even a line that lacks nothing but its newline: its append never returned.
-            _ => {
-                self.torn =
-                    Some(Torn { line: self.line + 1, offset: self.offset, bytes: self.buffer.len() as u64 });
-                Ok(None)
+            let parsed = check(&self.buffer)
+                .and_then(|()| serde_json::from_slice(&self.buffer).map_err(|error| error.to_string()));
+            let is_repeated = self.buffer.ends_with(b"\n") && !self.seen.is_new(&self.buffer);
+            match parsed {
+                // A file that was put together from two copies, or a write that a file system carried out twice.
+                _ if is_repeated => {
+                    self.repeated += 1;
+                    self.line += 1;
+                    self.offset += length as u64;
+                }
+                Ok(event) if self.buffer.ends_with(b"\n") => {
+                    let span = Span { offset: self.offset, length };
+                    self.line += 1;
+                    self.offset += length as u64;
+                    return Ok(Some(Entry { event, span }));
+                }
+                Err(reason) if !self.is_torn()? => {
+                    let (path, line) = (self.path.clone(), self.line + 1);
+                    return Err(JournalError::Damaged { path, line, reason });
+                }
+                // Even a line that lacks nothing but its newline: its append never returned.
+                _ => {
+                    let bytes = self.buffer.len() as u64;
+                    self.torn = Some(Torn { line: self.line + 1, offset: self.offset, bytes });
+                    return Ok(None);
+                }
             }
         }
     }
@@ -382,6 +466,51 @@ impl Lookup {
         let mut line = vec![0; span.length];
         self.file.read_exact_at(&mut line, span.offset).map_err(failed("read", &self.path))?;
         serde_json::from_slice(&line).map_err(|error| failed("read", &self.path)(error.into()))
+    }
+}
+
+/// Which lines of a journal were there before. Sixteen bytes for each, so that no two that differ are taken for one.
+#[derive(Debug, Default)]
+pub(super) struct Seen(HashSet<[u64; 2]>);
+
+impl Seen {
+    /// Whether this line, with its newline, is the first of its kind.
+    pub(super) fn is_new(&mut self, line: &[u8]) -> bool {
+        self.0.insert([1, 2].map(|seed| FixedState::with_seed(seed).hash_one(line)))
+    }
+}
+
+/// Keeps other processes from writing to the file as long as it is open. The lock of the run's directory says who has it, but
+/// somebody may remove that.
+fn lock(file: &File, path: &Path) -> Result<(), JournalError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(JournalError::InUse(path.to_owned())),
+        Err(TryLockError::Error(error)) => Err(failed("lock", path)(error)),
+    }
+}
+
+/// Makes a whole line of JSON of the form `{"…":{…}}`: with its checksum and its newline.
+fn seal(line: &mut Vec<u8>) {
+    debug_assert!(line.ends_with(b"}}"), "a line is an object in an object");
+    line.truncate(line.len() - 2);
+    let sum = crc32fast::hash(line);
+    line.extend_from_slice(CHECKSUM);
+    line.extend_from_slice(format!("{sum:08x}").as_bytes());
+    line.extend_from_slice(CLOSING);
+}
+
+/// Says what is wrong with a line that has a checksum. No word of a record can be taken for one, since quotation marks within
+/// words are escaped.
+fn check(line: &[u8]) -> Result<(), String> {
+    let Some(rest) = line.strip_suffix(CLOSING) else { return Ok(()) };
+    let Some((words, digits)) = rest.split_last_chunk::<8>() else { return Ok(()) };
+    let Some(words) = words.strip_suffix(CHECKSUM) else { return Ok(()) };
+    let is = format!("{:08x}", crc32fast::hash(words));
+    if is.as_bytes() == digits {
+        Ok(())
+    } else {
+        Err(format!("its checksum is {}, and that of its bytes is {is}", String::from_utf8_lossy(digits)))
     }
 }
 

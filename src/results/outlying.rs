@@ -11,6 +11,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::analysis::outliers::outlying_trials;
+use crate::results::journal::Seen;
 use crate::units::Nanos;
 
 /// What is looked at of a line.
@@ -41,9 +42,12 @@ pub(super) fn outlying(journal: &Path) -> io::Result<HashSet<u64>> {
     let mut input = BufReader::new(File::open(journal)?);
     let mut cells: HashMap<String, Vec<(u64, f64)>> = HashMap::new();
     let mut attempts = 0;
+    let mut seen = Seen::default();
     let mut buffer = Vec::new();
     while input.read_until(b'\n', &mut buffer)? > 0 {
-        if let Ok(Line { trial: Some(trial) }) = serde_json::from_slice(&buffer) {
+        if let Ok(Line { trial: Some(trial) }) = serde_json::from_slice(&buffer)
+            && seen.is_new(&buffer)
+        {
             if let Some(Speed { elapsed_ns, operations }) = trial.measured {
                 let cell = cells.entry(trial.cell.into_owned()).or_default();
                 cell.push((attempts, operations as f64 / elapsed_ns.as_secs_f64()));

@@ -5,8 +5,10 @@ use std::process::Command;
 use orchestrate::record::TrialRecord;
 use orchestrate::results::journal::{Event, Journal, JournalError, Reader};
 use orchestrate::results::provenance::EndReason;
+use orchestrate::results::rebuild::rebuild;
+use orchestrate::results::run_dir::RunDir;
 
-use crate::records::{Run, end, failed, ok, session, settings};
+use crate::records::{Run, end, failed, ok, session, settings, start, without_checksums};
 
 fn events(path: &Path) -> Vec<Event> {
     Reader::open(path).unwrap().map(|entry| entry.unwrap().event).collect()
@@ -92,6 +94,104 @@ fn a_damaged_line_in_the_middle_is_an_error_that_names_it_and_nothing_is_cut_off
 }
 
 #[test]
+fn a_line_that_was_changed_anywhere_is_an_error_that_says_what_to_do() {
+    let run = Run::of(&trials(2));
+    let whole = fs::read(run.journal()).unwrap();
+    let lines: Vec<&[u8]> = whole.split_inclusive(|&byte| byte == b'\n').collect();
+    assert!(
+        lines.iter().all(|line| line.windows(10).any(|part| part == b",\"crc32\":\"")),
+        "every line has one"
+    );
+    // A digit in place of another one: JSON as good as before, and another number.
+    let (before, after) = (lines[..2].concat(), lines[3..].concat());
+    let digits: Vec<usize> = (0..lines[2].len()).filter(|&at| lines[2][at].is_ascii_digit()).collect();
+    assert!(digits.len() > 100);
+    // Of the name `crc32` itself nothing depends.
+    for at in digits.into_iter().filter(|&at| !(lines[2].len() - 17..lines[2].len() - 15).contains(&at)) {
+        let mut line = lines[2].to_vec();
+        line[at] = if line[at] == b'7' { b'8' } else { b'7' };
+        fs::write(run.journal(), [&before, line.as_slice(), &after].concat()).unwrap();
+        let error = Journal::resume(&run.journal(), |_| {}).unwrap_err();
+        assert!(matches!(error, JournalError::Damaged { line: 3, .. }), "at {at}: {error}");
+        assert!(error.to_string().contains("--fresh"), "{error}");
+    }
+}
+
+#[test]
+fn a_journal_without_checksums_is_read_like_any_other() {
+    let run = Run::of(&trials(2));
+    let before = events(&run.journal());
+    let text = fs::read_to_string(run.journal()).unwrap();
+    let plain = without_checksums(&text);
+    assert!(!plain.contains("crc32"));
+    fs::write(run.journal(), plain).unwrap();
+    assert_eq!(events(&run.journal()), before);
+    // What is added to it has them.
+    let (mut journal, _) = Journal::resume(&run.journal(), |_| {}).unwrap();
+    journal.trial(&ok(&settings("sync", 1), 3, 8600.0)).unwrap();
+    drop(journal);
+    assert_eq!(events(&run.journal()).len(), before.len() + 1);
+    assert_eq!(fs::read_to_string(run.journal()).unwrap().matches("crc32").count(), 1);
+}
+
+#[test]
+fn a_line_that_stands_there_twice_counts_once() {
+    let run = Run::of(&trials(3));
+    let once = events(&run.journal());
+    let rows = rebuild(&run.path).unwrap().attempts;
+    let table = fs::read(run.path.join("trials.csv")).unwrap();
+    let text = fs::read_to_string(run.journal()).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    // The whole file a second time; and single lines, next to themselves and far from there.
+    for doubled in [
+        format!("{text}{text}"),
+        [lines[0], lines[1], lines[2], lines[2], lines[3], lines[4], lines[5]].concat(),
+        [lines[0], lines[1], lines[2], lines[3], lines[4], lines[2], lines[5], lines[1]].concat(),
+    ] {
+        fs::write(run.journal(), &doubled).unwrap();
+        assert_eq!(events(&run.journal()), once);
+        let (journal, torn) = Journal::resume(&run.journal(), |_| {}).unwrap();
+        assert_eq!((torn, journal.repeated()), (None, (doubled.lines().count() - lines.len()) as u64));
+        drop(journal);
+        assert_eq!(rebuild(&run.path).unwrap().attempts, rows);
+        assert_eq!(fs::read(run.path.join("trials.csv")).unwrap(), table);
+    }
+}
+
+#[test]
+fn a_journal_is_written_by_one_process_at_a_time() {
+    let run = Run::of(&trials(1));
+    let (first, _) = Journal::resume(&run.journal(), |_| {}).unwrap();
+    let error = Journal::resume(&run.journal(), |_| {}).unwrap_err();
+    assert!(matches!(error, JournalError::InUse(_)), "{error}");
+    drop(first);
+    Journal::resume(&run.journal(), |_| {}).unwrap();
+}
+
+#[test]
+fn a_journal_whose_file_was_taken_away_takes_no_more_lines() {
+    let record = &trials(1)[0];
+    for take_away in [
+        (|run: &Run| fs::remove_file(run.journal()).unwrap()) as fn(&Run),
+        |run| fs::rename(&run.path, run.path.with_file_name("away")).unwrap(),
+        |run| fs::remove_dir_all(run.path.parent().unwrap()).unwrap(),
+        |run| {
+            fs::copy(run.journal(), run.path.join("copy")).unwrap();
+            fs::rename(run.path.join("copy"), run.journal()).unwrap();
+        },
+    ] {
+        let run = Run::of(&trials(1));
+        let (mut journal, _) = Journal::resume(&run.journal(), |_| {}).unwrap();
+        journal.trial(record).unwrap();
+        take_away(&run);
+        let there = fs::read(run.journal()).ok();
+        let error = journal.trial(record).unwrap_err();
+        assert!(matches!(error, JournalError::Moved(_)), "{error}");
+        assert_eq!(fs::read(run.journal()).ok(), there);
+    }
+}
+
+#[test]
 fn a_whole_last_line_that_means_nothing_is_not_ours_to_cut_off() {
     let run = Run::of(&trials(1));
     let text = fs::read_to_string(run.journal()).unwrap() + "{\"telepathy\":{}}\n";
@@ -118,6 +218,7 @@ fn what_is_no_journal_is_not_read_as_one() {
         fs::write(&path, text).unwrap();
         let error = Reader::open(&path).unwrap_err();
         assert!(matches!(error, JournalError::NoHeading(_)), "{text:?}: {error}");
+        assert!(error.to_string().contains("--fresh"), "{error}");
     }
 }
 
@@ -160,4 +261,38 @@ fn half_a_line_on_a_full_disk_is_taken_back_and_does_not_spoil_the_next_one() {
     assert!(error.to_string().starts_with("failed to append to the journal"), "{error}");
     assert_eq!(fs::read(path).unwrap(), whole);
     journal.end(&end(EndReason::HostLost)).unwrap();
+}
+
+/// Runs itself again in a process that may not write a single byte to a file.
+#[test]
+fn a_disk_that_is_full_at_the_start_has_no_directories_left_on_it() {
+    let this = "journal::a_disk_that_is_full_at_the_start_has_no_directories_left_on_it";
+    let Some(place) = std::env::var_os("RUN_ON_A_FULL_DISK") else {
+        let place = tempfile::tempdir().unwrap();
+        fs::create_dir_all(place.path().join("there/already")).unwrap();
+        let limited = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
+        let child = Command::new("sh")
+            .args(["-c", limited, "sh"])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", this])
+            .env("RUN_ON_A_FULL_DISK", place.path())
+            .output()
+            .unwrap();
+        assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
+        let left = |path: &str| -> Vec<_> {
+            let entries = fs::read_dir(place.path().join(path)).unwrap();
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        };
+        assert_eq!(
+            (left(""), left("there"), left("there/already")),
+            (vec!["there".to_owned()], vec!["already".to_owned()], vec![])
+        );
+        return;
+    };
+    for results in ["new/one", "there", "there/already"] {
+        let results = Path::new(&place).join(results);
+        let error =
+            RunDir::create(&results, "article", "name = \"article\"\n", "mercury", start()).unwrap_err();
+        assert!(error.to_string().starts_with("failed to write"), "{error}");
+    }
 }

@@ -159,6 +159,7 @@ pub(crate) fn session(run_id: &str, planned_trials: u64) -> Session {
         drivers: BTreeMap::new(),
         servers: Vec::new(),
         labels: Labels::default(),
+        key_prefix: None,
     }
 }
 
@@ -195,4 +196,13 @@ pub(crate) fn begin(results: &Path, started: Timestamp) -> (RunDir, Journal) {
     let run_id = directory.path().file_name().unwrap().to_str().unwrap().to_owned();
     journal.session(&session(&run_id, 4)).unwrap();
     (directory, journal)
+}
+
+/// A journal as earlier versions wrote it.
+pub(crate) fn without_checksums(journal: &str) -> String {
+    let plain = |line: &str| match line.rsplit_once(",\"crc32\":\"") {
+        Some((words, _)) => format!("{words}}}}}\n"),
+        None => format!("{line}\n"),
+    };
+    journal.lines().map(plain).collect()
 }

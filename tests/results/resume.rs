@@ -24,11 +24,11 @@ fn the_newest_run_comes_first_and_says_whether_it_is_complete() {
 
     let (first, mut journal) = begin(results.path(), start());
     journal.end(&end(EndReason::Complete)).unwrap();
-    let (second, _) = begin(results.path(), start() + SignedDuration::from_hours(1));
+    let (second, later) = begin(results.path(), start() + SignedDuration::from_hours(1));
     let paths = [second.path().to_owned(), first.path().to_owned()];
     // No journal, no run: a coordinator that crashed before it began.
     std::fs::create_dir(results.path().join("article/20990101T000000Z-mercury")).unwrap();
-    drop((first, second));
+    drop((first, second, journal, later));
 
     assert_eq!(runs(results.path(), "article").unwrap(), paths);
     let complete = paths.map(|path| RunDir::resume(&path, "mercury", start()).unwrap().state.is_complete());
@@ -47,7 +47,7 @@ fn two_runs_within_a_second_have_two_directories() {
 #[test]
 fn a_directory_in_use_says_by_whom() {
     let results = tempfile::tempdir().unwrap();
-    let (held, _journal) = begin(results.path(), start());
+    let (held, journal) = begin(results.path(), start());
     let error = RunDir::resume(held.path(), "venus", start()).unwrap_err();
     let text = error.to_string();
     let holder = format!("is in use by process {} on mercury since 2017-03-09T10:15:00Z", std::process::id());
@@ -55,7 +55,7 @@ fn a_directory_in_use_says_by_whom() {
     assert!(matches!(error, ResultsError::Locked { .. }));
 
     let path = held.path().to_owned();
-    drop(held);
+    drop((held, journal));
     RunDir::resume(&path, "venus", start()).unwrap();
 }
 
