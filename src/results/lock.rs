@@ -12,7 +12,7 @@ use crate::results::error::{ResultsError, failed};
 
 /// The file in a run's directory that is locked. It stays when the lock is gone: deleting it would let two processes
 /// lock two files of the same name.
-const FILE: &str = ".lock";
+pub(super) const FILE: &str = ".lock";
 
 /// Who holds a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,4 +66,9 @@ impl Lock {
         file.set_len(0).and_then(|()| file.write_all(text.as_bytes())).map_err(failed("write", &path))?;
         Ok(Self { _file: file })
     }
+}
+
+/// Whether nobody holds the lock of a run's directory at this moment.
+pub(super) fn is_free(directory: &Path) -> bool {
+    File::open(directory.join(FILE)).is_ok_and(|file| file.try_lock().is_ok())
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::results::error::{ResultsError, failed};
 use crate::results::journal::{Journal, Torn};
-use crate::results::lock::{Holder, Lock};
+use crate::results::lock::{self, FILE as LOCK, Holder, Lock};
 use crate::results::progress::RunState;
 
 /// The journal's name in a run's directory.
@@ -17,10 +17,24 @@ pub const JOURNAL: &str = "journal.jsonl";
 /// The name of the experiment's file there.
 pub const EXPERIMENT: &str = "experiment.toml";
 
+/// The files of a run that are written in one piece.
+const WRITTEN_WHOLE: [&str; 8] = [
+    EXPERIMENT,
+    "trials.csv",
+    "progress.csv",
+    "summary.csv",
+    "latency.csv",
+    "datapackage.json",
+    "run.json",
+    "report.html",
+];
+
 /// A run's directory, held by this process.
 #[derive(Debug)]
 pub struct RunDir {
     path: PathBuf,
+    /// What was created for it, if it is new.
+    newborn: Newborn,
     _lock: Lock,
 }
 
@@ -36,16 +50,42 @@ impl RunDir {
         host: &str,
         started: Timestamp,
     ) -> Result<(Self, Journal), ResultsError> {
+        let mut newborn = Newborn::default();
+        let begun = Self::begin(&mut newborn, results, experiment, text, host, started);
+        match begun {
+            Ok((path, lock, journal)) => Ok((Self { path, newborn, _lock: lock }, journal)),
+            Err(error) => {
+                newborn.remove();
+                Err(error)
+            }
+        }
+    }
+
+    fn begin(
+        newborn: &mut Newborn,
+        results: &Path,
+        experiment: &str,
+        text: &str,
+        host: &str,
+        started: Timestamp,
+    ) -> Result<(PathBuf, Lock, Journal), ResultsError> {
         let parent = results.join(experiment);
-        fs::create_dir_all(&parent).map_err(failed("create", &parent))?;
+        newborn.create_above(&parent)?;
+        sweep_unborn(&parent);
         let (path, run_id) = fresh_directory(&parent, &run_id(started, host))?;
+        newborn.run = Some(path.clone());
         let lock = Lock::take(&path, &this_process(host, started))?;
         write_whole(&path.join(EXPERIMENT), text.as_bytes())?;
         let journal = Journal::create(&path.join(JOURNAL), experiment, &run_id)?;
         for directory in [parent.as_path(), results] {
             File::open(directory).and_then(|file| file.sync_all()).map_err(failed("flush", directory))?;
         }
-        Ok((Self { path, _lock: lock }, journal))
+        Ok((path, lock, journal))
+    }
+
+    /// Removes a new directory of which nothing was kept, and the directories above it that were created for it.
+    pub fn discard(self) {
+        self.newborn.remove();
     }
 
     /// Takes over the directory of an earlier run to go on with it: what was done there, and what a crash tore off.
@@ -54,9 +94,11 @@ impl RunDir {
     /// When somebody else holds it, or its journal cannot be read.
     pub fn resume(path: &Path, host: &str, now: Timestamp) -> Result<Resumed, ResultsError> {
         let lock = Lock::take(path, &this_process(host, now))?;
+        sweep_unfinished(path);
         let mut state = RunState::default();
         let (journal, torn) = Journal::resume(&path.join(JOURNAL), |event| state.observe(event))?;
-        Ok(Resumed { directory: Self { path: path.to_owned(), _lock: lock }, journal, state, torn })
+        let directory = Self { path: path.to_owned(), newborn: Newborn::default(), _lock: lock };
+        Ok(Resumed { directory, journal, state, torn })
     }
 
     /// Where it is.
@@ -71,6 +113,42 @@ impl RunDir {
     /// When it cannot be written.
     pub fn write_experiment(&self, text: &str) -> Result<(), ResultsError> {
         write_whole(&self.path.join(EXPERIMENT), text.as_bytes())
+    }
+}
+
+/// The directories that were created for a run.
+#[derive(Debug, Default)]
+struct Newborn {
+    /// Those above it, from the outermost one.
+    above: Vec<PathBuf>,
+    /// Its own.
+    run: Option<PathBuf>,
+}
+
+impl Newborn {
+    /// Creates a directory and all above it that are not there.
+    fn create_above(&mut self, directory: &Path) -> Result<(), ResultsError> {
+        let missing: Vec<&Path> =
+            directory.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
+        for path in missing.into_iter().rev() {
+            match fs::create_dir(path) {
+                Ok(()) => self.above.push(path.to_owned()),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+                Err(error) => return Err(failed("create", path)(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes them, but for those in which somebody else has put something since.
+    fn remove(&self) {
+        let run = self.run.iter().map(|run| (run, fs::remove_dir_all(run)));
+        let above = self.above.iter().rev().map(|path| (path, fs::remove_dir(path)));
+        for (path, removed) in run.chain(above) {
+            if let Err(error) = removed {
+                tracing::debug!("{} is left: {error}", path.display());
+            }
+        }
     }
 }
 
@@ -107,6 +185,46 @@ pub fn runs(results: &Path, experiment: &str) -> Result<Vec<PathBuf>, ResultsErr
     // The name begins with the moment of the start.
     runs.sort_unstable_by(|a, b| b.cmp(a));
     Ok(runs)
+}
+
+/// Removes what a program that was killed while it wrote a file in one piece has left of it.
+fn sweep_unfinished(run: &Path) {
+    for entry in fs::read_dir(run).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(is_unfinished) && entry.path().is_file() {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Whether this is the name of a file of a run before it has its own: such as `.trials.csv.a1B2c3`.
+fn is_unfinished(name: &str) -> bool {
+    let parts = name.strip_prefix('.').and_then(|name| name.rsplit_once('.'));
+    parts.is_some_and(|(name, suffix)| {
+        WRITTEN_WHOLE.contains(&name)
+            && suffix.len() == 6
+            && suffix.bytes().all(|b| b.is_ascii_alphanumeric())
+    })
+}
+
+/// Removes the directories of runs whose program was killed before they had a journal: nothing of them counts, and nobody
+/// would ever look at them. Whatever else is in a directory keeps it.
+fn sweep_unborn(parent: &Path) {
+    for run in fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path()) {
+        let newborn = Path::new(JOURNAL).with_extension("new");
+        let is_ours = |name: &str| {
+            [LOCK, EXPERIMENT].contains(&name) || newborn == Path::new(name) || is_unfinished(name)
+        };
+        let names: Option<Vec<String>> = fs::read_dir(&run).ok().map(|entries| {
+            entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+        });
+        let is_unborn = names.is_some_and(|names| {
+            names.iter().any(|name| name == LOCK) && names.iter().all(|name| is_ours(name))
+        });
+        if is_unborn && lock::is_free(&run) {
+            tracing::info!("removing {}, which a program that was killed left behind", run.display());
+            let _ = fs::remove_dir_all(&run);
+        }
+    }
 }
 
 /// Writes a file in one piece: whoever reads sees the old one or the new one, whatever happens in between.
@@ -159,6 +277,39 @@ mod tests {
         assert_eq!(sanitised("Ada's Mac Book"), "Ada-s-Mac-Book");
         assert_eq!(sanitised("…"), "host");
         assert_eq!(sanitised(""), "host");
+    }
+
+    #[test]
+    fn what_killed_programs_leave_is_swept_and_nothing_else_is() {
+        let results = tempfile::tempdir().unwrap();
+        let file = |path: &str| {
+            let path = results.path().join("e").join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        };
+        for path in ["dead/.lock", "dead/experiment.toml", "dead/journal.new", "dead/.experiment.toml.a1B2c3"]
+        {
+            file(path);
+        }
+        for path in ["held/.lock", "notes/.lock", "notes/diary", "mine/experiment.toml"] {
+            file(path);
+        }
+        let held = File::open(results.path().join("e/held/.lock")).unwrap();
+        held.try_lock().unwrap();
+        let started: Timestamp = "2026-03-09T10:15:00.9Z".parse().unwrap();
+        let (run, journal) = RunDir::create(results.path(), "e", "", "mercury", started).unwrap();
+        let there = |path: &str| results.path().join("e").join(path).exists();
+        assert_eq!(["dead", "held", "notes", "mine"].map(there), [false, true, true, true]);
+
+        for name in [".trials.csv.a1B2c3", ".trials.csv.swp", ".mine.csv.a1B2c3", "trials.csv"] {
+            fs::write(run.path().join(name), "").unwrap();
+        }
+        let path = run.path().to_owned();
+        drop((run, journal));
+        RunDir::resume(&path, "mercury", started).unwrap();
+        let there = |name: &str| path.join(name).exists();
+        let left = [".trials.csv.a1B2c3", ".trials.csv.swp", ".mine.csv.a1B2c3", "trials.csv"].map(there);
+        assert_eq!(left, [false, true, true, true]);
     }
 
     #[test]
