@@ -26,17 +26,17 @@ use crate::driver::MODES;
 use crate::experiment::{Experiment, Labels, ServerSpec, Settings, TlsFiles, words};
 use crate::host::secrets;
 use crate::host::upload::Builds;
-use crate::plan::{CellId, Plan};
+use crate::plan::{CellId, NeededServer, Plan};
 use crate::protocol::{HostFacts, REVISION, Tls};
 use crate::record::Status;
 use crate::report::model::Report;
 use crate::report::numbers::count;
 use crate::report::{of_run, terminal};
 use crate::results::differences::{Difference, changed_drivers, changed_servers, differences};
-use crate::results::journal::{self, Journal, Reader};
+use crate::results::journal::{self, Journal, JournalError, Reader};
 use crate::results::progress::RunState;
 use crate::results::provenance::{Drivers, End, EndReason, ServerDescribed, Session, StopReason};
-use crate::results::rebuild::rebuild;
+use crate::results::rebuild::{Rebuilt, is_rebuilt, rebuild};
 use crate::results::run_dir::{JOURNAL, Resumed, RunDir, runs};
 use crate::results::{ResultsError, progress as done};
 use crate::run::{self, Equipment, Event, MissingMode, Observer, Past};
@@ -59,14 +59,27 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
         return Err(Failure::Wrong(anyhow!("every cell is excluded: there is nothing to run")));
     }
     let equipment = Equipment { wait: args.wait, ..equipment(&loaded.experiment)? };
+    let is_theirs = |needed: &NeededServer| {
+        matches!(loaded.experiment.servers[&needed.server], ServerSpec::External { .. })
+    };
+    let key_prefix = plan.servers().iter().any(is_theirs).then(|| format!("{}:", equipment.token));
     let labels = labels(&loaded.experiment, args)?;
-    let unfinished = if args.fresh {
+    let earlier = if args.fresh {
         None
     } else {
-        when_free(args.wait, talk, || unfinished(&args.results, file, &loaded, &plan, talk))?
+        when_free(args.wait, talk, || earlier(&args.results, file, &loaded, &plan, talk))?
     };
-    let (kept, rule, finished, done) = match unfinished {
-        Some(Unfinished { mut resumed, done, was_through }) => {
+    let (kept, rule, finished, done) = match earlier {
+        Some(Earlier::Unwritten(resumed)) => {
+            let same = resumed.state.last_session.as_ref().is_some_and(|session| session.labels == labels);
+            let exit = write_tables(&plan, *resumed, talk)?;
+            if same {
+                return Ok(exit);
+            }
+            say(talk, &format!("that run has other labels than {labels}: starting a new one"));
+            (Kept::Nothing, Rule::new(&plan), done::Progress::default(), 0)
+        }
+        Some(Earlier::Unfinished { mut resumed, done, was_through }) => {
             let before = resumed.state.last_session.as_ref().map(|session| &session.labels);
             if let Some(before) = before.filter(|before| **before != labels) {
                 let note = format!(
@@ -76,7 +89,7 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
             }
             let rule = Rule::resumed(&plan, &resumed.state);
             let finished = std::mem::take(&mut resumed.state.progress);
-            (Kept::Earlier(Box::new(resumed), was_through), rule, finished, done)
+            (Kept::Earlier(resumed, was_through), rule, finished, done)
         }
         None => (Kept::Nothing, Rule::new(&plan), done::Progress::default(), 0),
     };
@@ -102,6 +115,7 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
         rule,
         kept,
         labels,
+        key_prefix,
     };
     let past = |cell: CellId, repetition: u32| past(&finished.borrow(), cell, repetition);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -129,7 +143,10 @@ fn when_free<T>(wait: bool, talk: &TalkArgs, take: impl Fn() -> Result<T, Failur
 }
 
 fn is_locked(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(ResultsError::Locked { .. }))
+    matches!(
+        error.downcast_ref(),
+        Some(ResultsError::Locked { .. } | ResultsError::Journal(JournalError::InUse(_)))
+    )
 }
 
 /// What to do about a run that is in the way.
@@ -211,26 +228,33 @@ fn builds(program: &Path) -> Builds {
     Builds::new(beside.into_iter().chain(of_user).collect())
 }
 
-/// An earlier run that this plan has something to add to.
-struct Unfinished {
-    resumed: Resumed,
-    /// Trials of this plan that are done there.
-    done: u64,
-    /// Whether it has all trials of its own plan.
-    was_through: bool,
+/// An earlier run that is not over.
+enum Earlier {
+    /// This plan has something to add to it.
+    Unfinished {
+        resumed: Box<Resumed>,
+        /// Trials of this plan that are done there.
+        done: u64,
+        /// Whether it has all trials of its own plan.
+        was_through: bool,
+    },
+    /// Every trial of this plan is done there, but its tables do not tell all of them: a disk was full, or the program was
+    /// killed in between.
+    Unwritten(Box<Resumed>),
 }
 
-/// The newest run of this experiment on this machine, if this plan has trials that are not done there.
+/// The newest run of this experiment on this machine, if this plan has trials that are not done there or its tables are not
+/// written.
 ///
 /// Only the newest one: whoever finished a newer run has left an older one behind for good. And only of this machine:
 /// results travel in repositories, and numbers of two machines do not belong into one run.
-fn unfinished(
+fn earlier(
     results: &Path,
     file: &Path,
     loaded: &Loaded,
     plan: &Plan<'_>,
     talk: &TalkArgs,
-) -> Result<Option<Unfinished>, Failure> {
+) -> Result<Option<Earlier>, Failure> {
     let here = |run: &PathBuf| begun_on(run).is_none_or(|host| host == hostname());
     let Some(newest) = runs(results, &loaded.experiment.name)?.into_iter().find(here) else {
         return Ok(None);
@@ -244,11 +268,29 @@ fn unfinished(
     if let Some(torn) = resumed.torn {
         say(talk, &format!("{}: cut off a torn line {} of the journal", newest.display(), torn.line));
     }
-    if state.is_complete() && is_through(plan, state) {
-        say(talk, &format!("{} has all of these trials: starting a new run", newest.display()));
-        return Ok(None);
+    if resumed.journal.repeated() > 0 {
+        let lines = count(resumed.journal.repeated() as usize, "line");
+        let text = format!("{}: left out {lines} that the journal has twice", newest.display());
+        say(talk, &text);
+    }
+    if let Some(prefix) = killed_with_keys(state) {
+        let text = format!(
+            "{}: its last session was killed; on servers that others run, keys that begin with `{prefix}` may be left",
+            newest.display()
+        );
+        say(talk, &text);
     }
     let changes = differences(&before, &loaded.experiment);
+    if is_through(plan, state) {
+        let is_over = state.is_complete() && is_rebuilt(&newest, state);
+        if !is_over && changes.is_empty() {
+            return Ok(Some(Earlier::Unwritten(Box::new(resumed))));
+        }
+        if state.is_complete() {
+            say(talk, &format!("{} has all of these trials: starting a new run", newest.display()));
+            return Ok(None);
+        }
+    }
     let before = Plan::new(&before);
     let was_through = is_through(&before, state);
     // Without a cell in common this is another experiment, which happens to have the same name.
@@ -257,7 +299,7 @@ fn unfinished(
         let done = count_done(plan, &state.progress, plan.blocks());
         let of = trials(plan, done);
         say(talk, &format!("continuing {}: {done} of {of} trials were done", newest.display()));
-        return Ok(Some(Unfinished { resumed, done, was_through }));
+        return Ok(Some(Earlier::Unfinished { resumed: Box::new(resumed), done, was_through }));
     }
     if was_through {
         let why = if joins { "settings that measure have changed since" } else { "no cell was measured in" };
@@ -279,6 +321,12 @@ fn unfinished(
         loaded.experiment.name,
         file.display()
     )))
+}
+
+/// What the keys begin with that a session may have left on servers that others run, since it was killed.
+fn killed_with_keys(state: &RunState) -> Option<&str> {
+    let session = state.last_session.as_ref().filter(|_| state.end.is_none())?;
+    session.key_prefix.as_deref()
 }
 
 fn measures_something_else(run: &str, changes: &[Difference], or: &str) -> Failure {
@@ -353,6 +401,8 @@ struct Keeper<'a> {
     rule: Rule<'a>,
     kept: Kept,
     labels: Labels,
+    /// What keys begin with on servers that somebody else runs.
+    key_prefix: Option<String>,
 }
 
 /// Where a run is kept.
@@ -402,7 +452,11 @@ impl Keeper<'_> {
                 RunDir::create(self.results, name, self.text, &hostname(), now)?
             }
         };
-        journal.session(&self.session(journal.run_id().to_owned(), now))?;
+        if let Err(error) = journal.session(&self.session(journal.run_id().to_owned(), now)) {
+            // Of a new run nothing is worth a directory yet; that of an earlier one stays.
+            directory.discard();
+            return Err(error.into());
+        }
         self.log.keep_in(&directory.path().join("run.log"));
         self.kept = Kept::Here(directory, journal);
         self.progress.begin();
@@ -428,6 +482,7 @@ impl Keeper<'_> {
             drivers: self.drivers.clone(),
             servers: self.servers.clone(),
             labels: self.labels.clone(),
+            key_prefix: self.key_prefix.clone(),
         }
     }
 }
@@ -520,7 +575,8 @@ impl Observer for Keeper<'_> {
     }
 }
 
-/// Writes down how the session ended, makes the tables, and shows the one of the article.
+/// Writes down how the session ended, makes the tables, and shows the one of the article. How the run went does not depend on
+/// whether anybody can read the table, but that it could not be printed is said.
 fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Result<Exit, Failure> {
     keeper.progress.end();
     if let Some(refusal) = keeper.refusal.take() {
@@ -548,19 +604,18 @@ fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Res
         .end(&End { why, stop_reason: Some(stop_reason), error, at: Timestamp::now() })
         .map_err(ResultsError::from)
         .and_then(|()| rebuild(directory.path()));
+    let mut unprinted = None;
     match (&end, kept) {
         (_, Ok(rebuilt)) => {
-            let report = of_run(&rebuilt, keeper.plan.experiment().question.clone());
-            // The page can be made again from the tables, so a run is kept without it as well.
-            if let Err(error) = write_page(&report, &directory.path().join(REPORT)) {
-                info!(error = format!("{error:#}"), "the report could not be written");
-            }
-            // How the run went does not depend on whether anybody can still read the table.
-            if let Err(error) = show(&keeper, directory.path(), &report) {
-                info!(%error, "the table could not be printed");
-            }
+            unprinted = present(keeper.plan, directory.path(), &rebuilt).err();
         }
-        (Ok(_), Err(error)) => return Err(error.into()),
+        (Ok(end), Err(error)) => {
+            let then = match end {
+                run::End::Complete { .. } => "writes the tables and measures nothing again",
+                run::End::Interrupted => "continues the run",
+            };
+            return Err(unwritten(error, then));
+        }
         // What ended the run is the cause, and that nothing more can be kept only follows from it.
         (Err(_), Err(error)) => warn!(%error, "the tables could not be written"),
     }
@@ -573,8 +628,8 @@ fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Res
             &format!("{trials} skipped: once their modes are available, the same command adds them"),
         );
     }
-    match end {
-        Ok(run::End::Complete { failed: 0, .. }) => Ok(Exit::Complete),
+    let exit = match end {
+        Ok(run::End::Complete { failed: 0, .. }) => Exit::Complete,
         Ok(run::End::Complete { failed, refused, .. }) => {
             if failed > refused {
                 let trials = count((failed - refused) as usize, "trial");
@@ -586,21 +641,70 @@ fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Res
                     "their modes cannot do what the file asks for: leave these cells out with `exclude`";
                 say(keeper.talk, &format!("{trials} failed because {how}"));
             }
-            Ok(Exit::TrialsFailed)
+            Exit::TrialsFailed
         }
         Ok(run::End::Interrupted) => {
             say(keeper.talk, "interrupted; the same command continues");
-            Ok(Exit::Interrupted)
+            Exit::Interrupted
         }
-        Err(error) => Err(Failure::Unavailable(error.into())),
+        Err(error) => return Err(Failure::Unavailable(error.into())),
+    };
+    unprinted.map_or(Ok(exit), Err)
+}
+
+/// Finishes a run of which only the tables are missing, without any host.
+fn write_tables(plan: &Plan<'_>, resumed: Resumed, talk: &TalkArgs) -> Result<Exit, Failure> {
+    let Resumed { directory, mut journal, state, .. } = resumed;
+    let path = directory.path();
+    let text = format!(
+        "{} has all of these trials and lacks its tables: writing them, measuring nothing",
+        path.display()
+    );
+    say(talk, &text);
+    let ended = if state.is_complete() {
+        Ok(())
+    } else {
+        let stop_reason = Some(Rule::resumed(plan, &state).reason());
+        journal.end(&End { why: EndReason::Complete, stop_reason, error: None, at: Timestamp::now() })
+    };
+    let rebuilt = ended.map_err(ResultsError::from).and_then(|()| rebuild(path));
+    let rebuilt =
+        rebuilt.map_err(|error| unwritten(error, "writes the tables and measures nothing again"))?;
+    present(plan, path, &rebuilt)?;
+    Ok(Exit::Complete)
+}
+
+/// Why a run has no tables, and what to do.
+fn unwritten(error: ResultsError, then: &str) -> Failure {
+    Failure::Unavailable(anyhow!(
+        "{error}; every trial is in the journal: mend this (free space, make the directory writable, or move away what is \
+         in the way), and the same command {then}"
+    ))
+}
+
+/// Writes the page of a run whose tables are written, and prints the table of the article.
+fn present(plan: &Plan<'_>, directory: &Path, rebuilt: &Rebuilt) -> Result<(), Failure> {
+    let report = of_run(rebuilt, plan.experiment().question.clone());
+    // The page can be made again from the tables, so a run is kept without it as well.
+    if let Err(error) = write_page(&report, &directory.join(REPORT)) {
+        let again = format!("orchestrate report {}", directory.display());
+        warn!(error = format!("{error:#}"), "there is no report: `{again}` makes it");
+    }
+    match show(plan, directory, &report) {
+        // Somebody who pipes the table into `head` has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Unavailable(anyhow!(
+            "the run is kept in {}, but its table could not be printed: {error}",
+            directory.display()
+        ))),
+        _ => Ok(()),
     }
 }
 
 /// The answer and the table, and where the files are.
-fn show(keeper: &Keeper<'_>, directory: &Path, report: &Report) -> io::Result<()> {
-    let experiment = keeper.plan.experiment();
-    let mut out = anstream::stdout();
-    let kinds: BTreeSet<Kind> = keeper.plan.cells().map(|cell| cell.settings.workload.kind).collect();
+fn show(plan: &Plan<'_>, directory: &Path, report: &Report) -> io::Result<()> {
+    let experiment = plan.experiment();
+    let mut out = console::styled_stdout();
+    let kinds: BTreeSet<Kind> = plan.cells().map(|cell| cell.settings.workload.kind).collect();
     let each: Vec<&str> = kinds.iter().map(|kind| kind.workload().operation).collect();
     let each = if each.is_empty() { String::new() } else { format!(", each {}", each.join(", or ")) };
     let noun = noun(kinds.iter().copied());
@@ -614,5 +718,6 @@ fn show(keeper: &Keeper<'_>, directory: &Path, report: &Report) -> io::Result<()
     writeln!(out, "{}/", directory.display())?;
     writeln!(out, "  report.html  answer, pictures, ranking    trials.csv   a row for every attempt")?;
     writeln!(out, "  summary.csv  a row for every cell         latency.csv  quantiles of every cell")?;
-    writeln!(out, "  run.json     where the numbers come from")
+    writeln!(out, "  run.json     where the numbers come from")?;
+    out.flush()
 }

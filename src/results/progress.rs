@@ -14,6 +14,10 @@ pub struct RunState {
     pub last_session: Option<Session>,
     /// How that session ended; absent if it was killed.
     pub end: Option<End>,
+    /// How often it was started or resumed.
+    pub sessions: usize,
+    /// How often it ended without being killed.
+    pub ends: usize,
     /// Every trial that was attempted.
     pub progress: Progress,
     /// How well medians are known.
@@ -31,13 +35,17 @@ impl RunState {
             Event::Session(session) => {
                 self.last_session = Some(*session);
                 self.end = None;
+                self.sessions += 1;
             }
             Event::Trial(record) => {
                 self.progress.observe(&record);
                 self.precision.observe(&record);
                 self.observe_parties(&record);
             }
-            Event::End(end) => self.end = Some(end),
+            Event::End(end) => {
+                self.end = Some(end);
+                self.ends += 1;
+            }
         }
     }
 

@@ -51,6 +51,10 @@ pub struct Session {
     /// What whoever started the session calls it.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
+    /// What its keys begin with on servers that somebody else runs, if it has any: a session that is killed cannot say what it
+    /// leaves there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_prefix: Option<String>,
 }
 
 /// What a server was when a session began.

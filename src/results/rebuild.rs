@@ -8,7 +8,8 @@
 use std::path::{Path, PathBuf};
 
 use atomic_write_file::AtomicWriteFile;
-use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 
 use crate::analysis::order;
 use crate::analysis::samples::Samples;
@@ -22,11 +23,15 @@ use crate::results::datapackage;
 use crate::results::error::{ResultsError, failed};
 use crate::results::journal::{Event, Reader, Torn};
 use crate::results::outlying::outlying;
+use crate::results::progress::RunState;
 use crate::results::provenance::Provenance;
 use crate::results::run_cells::{Gathering, summaries};
 use crate::results::run_dir::{JOURNAL, write_whole};
 use crate::results::sampled::{Sampler, curves};
 use crate::results::sidecar_files::Curve;
+
+/// What [`rebuild`] writes before `run.json`.
+const TABLES: [&str; 5] = ["trials.csv", "progress.csv", "summary.csv", "latency.csv", "datapackage.json"];
 
 /// What was found on the way.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,6 +113,22 @@ pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
         sampler.finish(&context).map_err(|error| failed("read", &journal)(std::io::Error::other(error)))?;
     let curves = curves(&context, &cells);
     Ok(Rebuilt { cells, samples, curves, attempts, provenance, torn: reader.torn() })
+}
+
+/// Whether the files of a run tell everything that its journal does: [`rebuild`] was through after its last event.
+#[must_use]
+pub fn is_rebuilt(run: &Path, state: &RunState) -> bool {
+    // As little of the file as is needed: what a session says of its hosts and servers is large.
+    #[derive(Deserialize)]
+    struct Run {
+        sessions: Vec<IgnoredAny>,
+        ends: Vec<IgnoredAny>,
+    }
+    // It is the last one that is written.
+    let last = std::fs::read(run.join("run.json")).ok();
+    let told = last.and_then(|text| serde_json::from_slice::<Run>(&text).ok());
+    told.is_some_and(|told| (told.sessions.len(), told.ends.len()) == (state.sessions, state.ends))
+        && TABLES.iter().all(|table| run.join(table).is_file())
 }
 
 /// A table on its way into a run's directory, where it appears in one piece when it is finished.

@@ -21,6 +21,8 @@ mod identity;
 #[cfg(target_os = "linux")]
 mod machines;
 #[cfg(test)]
+mod kept;
+#[cfg(test)]
 mod labels;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
