@@ -1,8 +1,14 @@
 //! Numbers as a reader likes them: groups of three digits, no more digits than say something. Never for machines.
 
+/// Numbers from here on have an exponent: hundreds of digits say nothing.
+const ENDLESS: f64 = 1e18;
+
 /// Three digits or more, never more than two behind the dot: one trial does not repeat another to the hundredth.
 #[must_use]
 pub fn ungrouped(value: f64) -> String {
+    if value.abs() >= ENDLESS {
+        return format!("{value:.2e}");
+    }
     let decimals = match value.abs() {
         size if size >= 100.0 => 0,
         size if size >= 10.0 => 1,
@@ -35,6 +41,9 @@ pub fn grouped(value: f64) -> String {
 /// For the ticks of an axis: `50k`, `1.5M`, `0.2`.
 #[must_use]
 pub fn short(value: f64) -> String {
+    if value.abs() >= ENDLESS || value != 0.0 && value.abs() < 0.0005 {
+        return format!("{value:.0e}").replace('-', "−");
+    }
     let (scaled, suffix) = match value.abs() {
         size if size >= 1e9 => (value / 1e9, "G"),
         size if size >= 1e6 => (value / 1e6, "M"),

@@ -18,6 +18,10 @@ pub const LOG_FROM: f64 = 5.0;
 /// Values that span less than this factor are not drawn from zero, where only places and no lengths are read.
 const CLOSE: f64 = 2.0;
 
+/// Numbers beyond this, and positive ones below its inverse, are drawn as if they were this: no experiment measures them, but a
+/// table may hold them, and what is computed of them here must stay finite.
+const FARTHEST: f64 = 1e140;
+
 /// An axis.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Axis {
@@ -63,7 +67,7 @@ impl Axis {
     pub fn linear(label: &str, values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = ends(values).unwrap_or((0.0, 1.0));
         let margin = ((high - low) * 0.03).max(f64::MIN_POSITIVE);
-        let ends = if high > low { (low - margin, high + margin) } else { (low - 1.0, high + 1.0) };
+        let ends = if high > low { (low - margin, high + margin) } else { around(low) };
         Self::with(label, Scale::Linear, ends)
     }
 
@@ -75,7 +79,7 @@ impl Axis {
         let ends = match (is_log, high > low) {
             (true, _) => (low / (high / low).powf(0.015), high * (high / low).powf(0.015)),
             (false, true) => (low - (high - low) * 0.015, high + (high - low) * 0.015),
-            (false, false) => (low - 1.0, high + 1.0),
+            (false, false) => around(low),
         };
         let scale = if is_log { Scale::Log } else { Scale::Linear };
         let names = levels.iter().map(|level| (*level, super::numbers::short(*level))).collect();
@@ -100,6 +104,7 @@ impl Axis {
     #[must_use]
     pub fn fraction(&self, value: f64) -> f64 {
         let (low, high) = self.ends;
+        let value = drawable(value);
         match self.scale {
             Scale::Log => (value / low).ln() / (high / low).ln(),
             Scale::Linear => (value - low) / (high - low),
@@ -120,10 +125,22 @@ impl Axis {
     }
 }
 
+/// The ends of an axis with one value.
+fn around(value: f64) -> (f64, f64) {
+    let margin = if value + 1.0 > value { 1.0 } else { value.abs() * 0.01 };
+    (value - margin, value + margin)
+}
+
 fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
-    values.filter(|value| value.is_finite()).fold(None, |ends, value| {
+    values.filter(|value| value.is_finite()).map(drawable).fold(None, |ends, value| {
         Some(ends.map_or((value, value), |(low, high): (f64, f64)| (low.min(value), high.max(value))))
     })
+}
+
+/// The nearest number that an axis can have.
+fn drawable(value: f64) -> f64 {
+    let value = value.clamp(-FARTHEST, FARTHEST);
+    if value > 0.0 { value.max(FARTHEST.recip()) } else { value }
 }
 
 fn linear_ticks((low, high): (f64, f64), most: usize) -> Vec<f64> {
@@ -131,9 +148,15 @@ fn linear_ticks((low, high): (f64, f64), most: usize) -> Vec<f64> {
     let power = 10_f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|step| step * power).into_iter().find(|step| *step >= rough);
     let step = step.unwrap_or(10.0 * power);
-    let first = (low / step).ceil() as i64;
-    let last = (high / step).floor() as i64;
-    (first..=last).map(|i| i as f64 * step).collect()
+    let first = (low / step).ceil();
+    let further = (high / step).floor() - first;
+    // Ends that differ by less than their last digits have no round numbers in between.
+    if !(0.0..=most.max(1) as f64 + 1.0).contains(&further) {
+        return Vec::new();
+    }
+    let mut ticks: Vec<f64> = (0..=further as u32).map(|i| (first + f64::from(i)) * step).collect();
+    ticks.dedup();
+    ticks
 }
 
 fn log_ticks((low, high): (f64, f64), most: usize) -> Vec<f64> {
@@ -144,11 +167,11 @@ fn log_ticks((low, high): (f64, f64), most: usize) -> Vec<f64> {
     };
     let choices: [&[f64]; 4] =
         [&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], &[1.0, 2.0, 5.0], &[1.0, 3.0], &[1.0]];
-    choices
-        .iter()
-        .map(|steps| inside(steps))
-        .find(|ticks| ticks.len() <= most)
-        .unwrap_or_else(|| inside(&[1.0]))
+    choices.iter().map(|steps| inside(steps)).find(|ticks| ticks.len() <= most).unwrap_or_else(|| {
+        let powers = inside(&[1.0]);
+        let every = powers.len().div_ceil(most.max(1));
+        powers.into_iter().step_by(every).collect()
+    })
 }
 
 #[cfg(test)]
@@ -173,6 +196,36 @@ mod tests {
             [words([10.0, 11.0]), words([10.0, 30.0]), words([10.0, 50.0])],
             ["not from zero", "from zero", "log scale"]
         );
+    }
+
+    #[test]
+    fn numbers_that_nobody_measures_cost_no_memory_and_have_a_place() {
+        let (least, most) = (f64::from_bits(1), f64::MAX);
+        for values in [
+            vec![least],
+            vec![least, 5.0],
+            vec![least, most],
+            vec![5.0, 1e308],
+            vec![1e308, most],
+            vec![-most, most],
+            vec![1e16, 1e16 + 2.0],
+            vec![least, 2.0 * least],
+        ] {
+            let axes = [
+                Axis::of("x", values.clone().into_iter()),
+                Axis::from_zero("x", values.clone().into_iter()),
+                Axis::linear("x", values.clone().into_iter()),
+                Axis::of_levels("x", &values),
+            ];
+            for axis in axes {
+                assert!(axis.ends.0 < axis.ends.1, "{axis:?}");
+                assert!(axis.ticks(5).len() < 20, "{axis:?}");
+                for value in values.iter().filter(|value| **value > 0.0) {
+                    let place = axis.fraction(*value);
+                    assert!((-0.01..=1.01).contains(&place), "{value} at {place} of {axis:?}");
+                }
+            }
+        }
     }
 
     #[test]
