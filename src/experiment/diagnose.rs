@@ -1,6 +1,7 @@
 //! What is wrong with an experiment file, where, and how to mend it. Collects and renders; never decides what is an
 //! error.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
@@ -13,6 +14,11 @@ pub(super) const MOST_FINDINGS: usize = 100;
 
 /// A line longer than this is shown without its far ends.
 const LONG_LINE: usize = 400;
+
+/// A word longer than this is told without its middle: a key of a megabyte would hide what is said of it.
+const LONG_WORD: usize = 200;
+/// So is a message.
+const LONG_MESSAGE: usize = 4000;
 
 /// All that is wrong with an experiment file and the files it includes, in the order of the text. Never empty.
 #[derive(Clone, Debug)]
@@ -62,17 +68,17 @@ pub(super) struct Place {
 
 impl Finding {
     pub(super) fn label(&mut self, label: impl Into<String>) -> &mut Self {
-        self.label = Some(label.into());
+        self.label = Some(shortened(label.into()));
         self
     }
 
     pub(super) fn help(&mut self, help: impl Into<String>) -> &mut Self {
-        self.help = Some(help.into());
+        self.help = Some(shortened(help.into()));
         self
     }
 
     pub(super) fn related(&mut self, place: &Place, label: impl Into<String>) -> &mut Self {
-        self.related.push((place.clone(), label.into()));
+        self.related.push((place.clone(), shortened(label.into())));
         self
     }
 }
@@ -100,6 +106,7 @@ impl Findings {
     }
 
     fn note(&mut self, source: usize, place: Option<Place>, message: String) -> &mut Finding {
+        let message = shortened(message);
         self.list.push(Finding { message, label: None, help: None, place, related: Vec::new(), source });
         self.list.last_mut().expect("a finding has just been pushed")
     }
@@ -328,6 +335,25 @@ impl Text {
         }
         out
     }
+}
+
+/// A text in which nothing is longer than anybody reads.
+fn shortened(text: String) -> String {
+    if text.len() <= LONG_WORD {
+        return text;
+    }
+    let words: Vec<_> = text.split(' ').map(|word| without_middle(word, LONG_WORD)).collect();
+    without_middle(&words.join(" "), LONG_MESSAGE).into_owned()
+}
+
+/// A text of at most about so many bytes: its beginning, an ellipsis, and its end.
+fn without_middle(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return text.into();
+    }
+    let beginning = &text[..text.floor_char_boundary(most * 2 / 3)];
+    let end = &text[text.ceil_char_boundary(text.len() - most / 4)..];
+    format!("{beginning}…{end}").into()
 }
 
 /// The candidate that somebody who wrote `word` may have meant.
