@@ -11,8 +11,34 @@ use crate::cli::Cli;
 
 /// What is wrong with the first word of the command line, if it is a slip.
 pub(super) fn mistyped() -> Option<anyhow::Error> {
-    let mut words = env::args_os().skip(1).skip_while(|word| word.to_string_lossy().starts_with('-'));
-    explained(&words.next()?)
+    explained(&first_word(env::args_os().skip(1))?)
+}
+
+/// The first word that is neither an option nor the value of one.
+fn first_word(mut words: impl Iterator<Item = OsString>) -> Option<OsString> {
+    let command = Cli::command();
+    let takes_value = |option: &str| {
+        command.get_arguments().any(|argument| {
+            let is_it = match option.strip_prefix("--") {
+                Some(long) => argument.get_long() == Some(long),
+                None => {
+                    option.strip_prefix('-').is_some_and(|short| argument.get_short() == short.chars().last())
+                }
+            };
+            is_it && argument.get_action().takes_values()
+        })
+    };
+    loop {
+        let word = words.next()?;
+        let text = word.to_string_lossy();
+        if !text.starts_with('-') {
+            return Some(word);
+        }
+        // With `=` its value is in the same word.
+        if !text.contains('=') && takes_value(&text) {
+            words.next()?;
+        }
+    }
 }
 
 fn explained(word: &OsString) -> Option<anyhow::Error> {
@@ -51,6 +77,19 @@ mod tests {
         assert!(
             said("sweeep").starts_with("there is no command or file `sweeep`: `orchestrate --help` lists")
         );
+    }
+
+    #[test]
+    fn the_value_of_an_option_is_not_taken_for_a_command() {
+        let first = |words: &str| {
+            first_word(words.split(' ').map(OsString::from)).map(|word| word.into_string().unwrap())
+        };
+        for options in
+            ["--label commit=1", "--label=commit=1", "--results here", "-v --fresh --results here", "-q"]
+        {
+            assert_eq!(first(&format!("{options} chek x")).as_deref(), Some("chek"), "{options}");
+        }
+        assert_eq!(first("--results here"), None);
     }
 
     #[test]
