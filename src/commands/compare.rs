@@ -88,7 +88,7 @@ fn show(
     sides: &Sides,
     remarks: &[String],
 ) -> Result<(), Failure> {
-    let mut out = anstream::stdout();
+    let mut out = console::styled_stdout();
     if args.csv {
         out.write_all(&csv(comparison))?;
     } else if args.json {

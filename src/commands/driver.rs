@@ -10,7 +10,7 @@ use tokio::task::LocalSet;
 
 use crate::agent::conformance::{self, Options, Verdict};
 use crate::cli::{DriverArgs, DriverCheckArgs, DriverCommand};
-use crate::commands::{Exit, Failure};
+use crate::commands::{Exit, Failure, console};
 use crate::driver::{serve, serve_generator};
 use crate::host::child;
 use crate::host::programs::Programs;
@@ -47,7 +47,7 @@ fn check(args: &DriverCheckArgs) -> Result<Exit, Failure> {
         within: Duration::from_secs(args.timeout),
     };
     child::adopt_orphans();
-    let mut out = anstream::stdout();
+    let mut out = console::styled_stdout();
     let (mut right, mut refused, mut wrong) = (0, 0, 0);
     let tell = |name: &str, verdict: &Verdict| {
         let (word, colour, count, note) = match verdict {

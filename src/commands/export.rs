@@ -23,7 +23,7 @@ pub(super) fn export(args: &ExportArgs, talk: &TalkArgs) -> Result<Exit, Failure
     }
     for run in &args.runs {
         let rebuilt = rebuild(run)?;
-        let mut out = anstream::stdout();
+        let mut out = console::styled_stdout();
         if args.markdown {
             for section in of_run(&rebuilt, None).sections {
                 writeln!(out, "{}", markdown::cells(&section.cells, &section.details.notes))?;
@@ -66,7 +66,7 @@ fn for_another_tool(args: &ExportArgs, format: ExportFormat, talk: &TalkArgs) ->
     };
     match &args.output {
         Some(path) => write_whole(path, &text)?,
-        None => anstream::stdout().write_all(&text)?,
+        None => console::styled_stdout().write_all(&text)?,
     }
     Ok(Exit::Complete)
 }

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Write};
 use anyhow::{Context, anyhow};
 
 use crate::cli::InitArgs;
-use crate::commands::{Exit, Failure};
+use crate::commands::{Exit, Failure, console};
 
 /// The file that is written; a test parses it.
 const STARTER: &str = include_str!("starter.toml");
@@ -29,6 +29,6 @@ pub(super) fn init(args: &InitArgs) -> Result<Exit, Failure> {
         file => file.with_context(|| format!("failed to write `{shown}`")).map_err(Failure::Wrong)?,
     };
     file.write_all(STARTER.as_bytes())?;
-    writeln!(anstream::stdout(), "wrote {shown}; run it with: orchestrate {shown}")?;
+    writeln!(console::styled_stdout(), "wrote {shown}; run it with: orchestrate {shown}")?;
     Ok(Exit::Complete)
 }

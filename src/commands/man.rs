@@ -1,12 +1,12 @@
 //! `orchestrate man`: the man page, subcommands included.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::CommandFactory;
 use clap_mangen::Man;
 
 use crate::cli::Cli;
-use crate::commands::{Exit, Failure};
+use crate::commands::{Exit, Failure, console};
 
 pub(super) fn man() -> Result<Exit, Failure> {
     let mut command = Cli::command();
@@ -27,6 +27,6 @@ pub(super) fn man() -> Result<Exit, Failure> {
         man.render_synopsis_section(&mut page)?;
         man.render_options_section(&mut page)?;
     }
-    io::stdout().write_all(&page)?;
+    console::stdout().write_all(&page)?;
     Ok(Exit::Complete)
 }

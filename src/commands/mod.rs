@@ -21,7 +21,7 @@ mod schema;
 mod signals;
 mod stop;
 
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -86,9 +86,17 @@ pub fn main() -> ExitCode {
         console::fail(&TalkArgs::default(), &console::error(&error));
         return ExitCode::from(Exit::Wrong as u8);
     }
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(message) => return ExitCode::from(told(&message) as u8),
+    };
     let talk = cli.talk.clone();
-    let exit = dispatch(cli).unwrap_or_else(|failure| match failure {
+    let done = dispatch(cli).and_then(|exit| {
+        // What is still in the buffer would be lost without a word.
+        console::stdout().flush()?;
+        Ok(exit)
+    });
+    let exit = done.unwrap_or_else(|failure| match failure {
         // Somebody who pipes a listing into `head` has seen enough.
         Failure::Unavailable(error) if is_broken_pipe(&error) => Exit::Complete,
         Failure::File(diagnostics) => {
@@ -107,6 +115,23 @@ pub fn main() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
+/// Shows what the parser of the command line has to say: what is wrong, or what it was asked for, such as the help.
+fn told(message: &clap::Error) -> Exit {
+    if message.use_stderr() {
+        // Nobody is left to be told if this fails.
+        let _ = message.print();
+        return Exit::Wrong;
+    }
+    let mut out = console::styled_stdout();
+    match write!(out, "{}", message.render().ansi()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            console::fail(&TalkArgs::default(), &console::error(&error.into()));
+            Exit::Unavailable
+        }
+        _ => Exit::Complete,
+    }
+}
+
 fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         None => run::run(&cli.run, &cli.talk),
@@ -114,7 +139,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Plan(args)) => plan::plan(&args),
         Some(Command::Check(args)) => check::check(&args, &cli.talk),
         Some(Command::Init(args)) => init::init(&args),
-        Some(Command::Doctor(args)) => doctor::doctor(&args),
+        Some(Command::Doctor(args)) => doctor::doctor(&args, &cli.talk),
         Some(Command::Modes(args)) => modes::modes(&args),
         Some(Command::Compare(args)) => compare::compare(&args, &cli.talk),
         Some(Command::Export(args)) => export::export(&args, &cli.talk),

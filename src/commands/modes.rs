@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::ModesArgs;
 use crate::commands::load::load;
-use crate::commands::{Exit, Failure};
+use crate::commands::{Exit, Failure, console};
 use crate::driver::{BUILTIN, MODES};
 use crate::experiment::{Absent, shipped};
 use crate::workload::Kind;
@@ -52,7 +52,7 @@ pub(super) fn modes(args: &ModesArgs) -> Result<Exit, Failure> {
             summary: mode.command.join(" "),
         }));
     }
-    let mut out = io::stdout().lock();
+    let mut out = console::stdout();
     if args.json {
         serde_json::to_writer_pretty(&mut out, &rows).map_err(io::Error::from)?;
         writeln!(out)?;

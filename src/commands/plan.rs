@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::analysis::compare::needed;
 use crate::cli::PlanArgs;
 use crate::commands::load::load;
-use crate::commands::{Exit, Failure};
+use crate::commands::{Exit, Failure, console};
 use crate::experiment::{Experiment, Factor, Order, Repetitions, Settings};
 use crate::plan::{Plan, PlannedTrial};
 use crate::units::Nanos;
@@ -53,7 +53,7 @@ pub(super) fn plan(args: &PlanArgs) -> Result<Exit, Failure> {
     let loaded = load(&args.file)?;
     let plan = Plan::new(&loaded.experiment);
     // A million lines must not be a million system calls.
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(console::stdout());
     if args.json {
         json(&mut out, &plan, args.count)?;
     } else {

@@ -9,7 +9,7 @@ use atomic_write_file::AtomicWriteFile;
 use rayon::prelude::*;
 
 use crate::cli::ReportArgs;
-use crate::commands::{Exit, Failure};
+use crate::commands::{Exit, Failure, console};
 use crate::report::model::{Figure, Report, Section};
 use crate::report::svg::article;
 use crate::report::{self, html, markdown};
@@ -21,7 +21,7 @@ pub(super) const REPORT: &str = "report.html";
 
 pub(super) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let report = built(args)?;
-    let mut out = anstream::stdout();
+    let mut out = console::styled_stdout();
     if args.markdown {
         write!(out, "{}", markdown::markdown(&report))?;
     }

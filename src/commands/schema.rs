@@ -1,11 +1,11 @@
 //! `orchestrate schema`: the JSON Schema of experiment files.
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use crate::commands::{Exit, Failure};
+use crate::commands::{Exit, Failure, console};
 use crate::experiment;
 
 pub(super) fn schema() -> Result<Exit, Failure> {
-    io::stdout().write_all(experiment::schema().as_bytes())?;
+    console::stdout().write_all(experiment::schema().as_bytes())?;
     Ok(Exit::Complete)
 }

@@ -193,3 +193,173 @@ fn no_escape_reaches_what_is_no_terminal() {
         assert!(!escapes(&output.stdout) && !escapes(&output.stderr), "{args:?}");
     }
 }
+
+/// What the program says within a few seconds; a program that hangs is ended.
+fn promptly(sandbox: &Sandbox, args: &[&str]) -> std::process::Output {
+    let mut command = std::process::Command::new("timeout");
+    let program = sandbox.orchestrate(args);
+    command.arg("30").arg(program.get_program()).args(args).current_dir(sandbox.path());
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+#[test]
+fn a_file_that_is_a_pipe_or_a_directory_is_said_to_be_one_and_not_waited_for() {
+    let sandbox = Sandbox::new();
+    let pipe = sandbox.path().join("pipe.toml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    sandbox.write("includes.toml", &format!("include = [\"pipe.toml\"]\n{TWO_BY_TWO}"));
+    fs::create_dir(sandbox.path().join("directory.toml")).unwrap();
+    for (file, what) in [
+        ("pipe.toml", "it is a named pipe"),
+        ("includes.toml", "it is a named pipe"),
+        ("directory.toml", "it is a directory"),
+        ("/dev/null", "it is a device"),
+    ] {
+        for command in ["check", "plan", "run"] {
+            let output = promptly(&sandbox, &[command, file]);
+            assert_eq!(output.status.code(), Some(2), "{command} {file}: {}", stderr(&output));
+            assert!(stderr(&output).contains(what), "{command} {file}: {}", stderr(&output));
+        }
+    }
+    // What a shell hands over is a pipe that somebody writes to.
+    let mut check = sandbox.orchestrate(&["check", "/dev/stdin"]).stdin(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut check.stdin.take().unwrap(), TWO_BY_TWO.as_bytes()).unwrap();
+    assert_eq!(check.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn includes_have_limits_that_are_told() {
+    let sandbox = Sandbox::new();
+    let experiment = |count: usize, name: &dyn Fn(usize) -> String| {
+        let names: Vec<String> = (0..count).map(|i| format!("{:?}", name(i))).collect();
+        sandbox.write("x.toml", &format!("include = [{}]\n{TWO_BY_TWO}", names.join(", ")));
+        let output = promptly(&sandbox, &["check", "x.toml"]);
+        (output.status.code(), stderr(&output))
+    };
+    for i in 0..101 {
+        sandbox.write(&format!("{i}.toml"), &format!("[server.s{i}]\nprogram = \"redis-server\"\n"));
+        sandbox.write(&format!("large{i}.toml"), &"# a long comment\n".repeat(60_000));
+    }
+    assert_eq!(experiment(100, &|i| format!("{i}.toml")).0, Some(0));
+    let (code, said) = experiment(101, &|i| format!("{i}.toml"));
+    assert!(code == Some(2) && said.contains("a file includes at most 100 others"), "{said}");
+    assert_eq!(experiment(16, &|i| format!("large{i}.toml")).0, Some(0));
+    let (code, said) = experiment(17, &|i| format!("large{i}.toml"));
+    assert!(code == Some(2) && said.contains("all included files together may have 16 MiB"), "{said}");
+    // One of another is told, however deep, and even where it leads back.
+    sandbox.write("0.toml", "include = [\"x.toml\"]\n");
+    let (code, said) = experiment(1, &|_| "0.toml".to_owned());
+    assert!(code == Some(2) && said.contains("0.toml:1:1") && said.contains("include"), "{said}");
+}
+
+#[test]
+fn standard_output_that_takes_nothing_is_an_error_of_every_command() {
+    let sandbox = Sandbox::new();
+    sandbox.write("x.toml", TWO_BY_TWO);
+    let quickstart = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/quickstart");
+    let committed = fs::read_dir(quickstart).unwrap().next().unwrap().unwrap().path();
+    let run = sandbox.path().join("committed");
+    fs::create_dir(&run).unwrap();
+    for file in fs::read_dir(committed).unwrap().map(|entry| entry.unwrap().path()) {
+        fs::copy(&file, run.join(file.file_name().unwrap())).unwrap();
+    }
+    for line in [
+        "schema",
+        "man",
+        "completions bash",
+        "modes",
+        "modes --json",
+        "plan x.toml",
+        "plan --json x.toml",
+        "init y.toml",
+        "doctor",
+        "compare committed committed",
+        "compare --csv committed committed",
+        "compare --json committed committed",
+        "compare --markdown committed committed",
+        "export committed",
+        "export --markdown committed",
+        "export --format hdr committed",
+        "export --format bencher committed",
+        "export --format github-action-benchmark committed",
+        "report committed",
+        "report --markdown committed",
+        "--help",
+        "help run",
+        "--version",
+    ] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let words: Vec<&str> = line.split(' ').collect();
+        let output = sandbox.orchestrate(&words).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{line}: {}", stderr(&output));
+        let said = stderr(&output);
+        assert!(said.contains("failed to write to standard output: No space left"), "{line}: {said}");
+    }
+}
+
+#[test]
+fn a_key_of_a_megabyte_makes_no_message_of_a_megabyte() {
+    let sandbox = Sandbox::new();
+    let long = "k".repeat(1_000_000);
+    for text in [
+        format!("{long} = 1\n{TWO_BY_TWO}"),
+        format!("{TWO_BY_TWO}\n[{long}]\n"),
+        format!("{TWO_BY_TWO}\n[mode.{long}]\ncommand = ['x']\n"),
+        format!("{TWO_BY_TWO}\n[workload.{long}]\nx = 1\n"),
+        format!("{TWO_BY_TWO}\n[server.'{}']\nx = 1\n", "k k".repeat(300_000)),
+        TWO_BY_TWO.replace("\"sync\"", &format!("\"{long}\"")),
+        TWO_BY_TWO.replace("two-by-two", &long),
+        format!("include = ['{long}']\n{TWO_BY_TWO}"),
+        format!("{TWO_BY_TWO}\n[server.redis]\naddress = '{long}'\n"),
+        format!("{TWO_BY_TWO}\n[run.labels]\n{long} = 1\n"),
+        format!("{TWO_BY_TWO}\n[run.labels]\na = '{long}'\n"),
+        format!("{TWO_BY_TWO}\nplacement = '{long}'\n"),
+        format!("name = {long}\n"),
+    ] {
+        sandbox.write("x.toml", &text);
+        let output = promptly(&sandbox, &["check", "x.toml"]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{}", &said[..said.floor_char_boundary(500)]);
+        assert!(said.len() < 10_000, "{} bytes: {}", said.len(), &said[..said.floor_char_boundary(500)]);
+    }
+}
+
+#[test]
+fn a_table_with_numbers_that_nobody_measures_makes_a_report_in_little_memory() {
+    let sandbox = Sandbox::new();
+    let quickstart = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/quickstart");
+    let committed = fs::read_dir(quickstart).unwrap().next().unwrap().unwrap().path().join("trials.csv");
+    let text = fs::read_to_string(committed).unwrap();
+    let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+    for column in ["ops_per_s", "latency_p50_us", "latency_p99_us", "client_cpu_s", "rtt_us"] {
+        let at = header.iter().position(|name| *name == column).unwrap();
+        for number in ["5e-324", "1e308", "1e-300"] {
+            let mut table = csv::Writer::from_path(sandbox.path().join("trials.csv")).unwrap();
+            for (row, record) in csv::ReaderBuilder::new()
+                .has_headers(false)
+                .from_reader(text.as_bytes())
+                .records()
+                .enumerate()
+            {
+                let mut cells: Vec<String> = record.unwrap().iter().map(str::to_owned).collect();
+                if row % 5 == 2 {
+                    cells[at] = number.to_owned();
+                }
+                table.write_record(&cells).unwrap();
+            }
+            table.flush().unwrap();
+            // A gigabyte of addresses is more than ten times what any report takes.
+            let limited = "ulimit -v 3000000; exec \"$0\" report trials.csv --figures=figures";
+            let output = std::process::Command::new("timeout")
+                .args(["60", "sh", "-c", limited, env!("CARGO_BIN_EXE_orchestrate")])
+                .current_dir(sandbox.path())
+                .env("RAYON_NUM_THREADS", "1")
+                .output()
+                .unwrap();
+            // A table that contradicts itself may be refused, but in words.
+            let said = stderr(&output);
+            assert!(matches!(output.status.code(), Some(0 | 3)), "{column} {number}: {said}");
+            assert_eq!(output.status.code() == Some(0), said.is_empty(), "{column} {number}: {said}");
+        }
+    }
+}
