@@ -224,6 +224,7 @@ pin = { server = [0], client = [1, 2] }
 [host.node]
 transport = "slurm"
 options = ["--partition=short", "-w", "n1"]
+connect_timeout = "30m"
 [host.box]
 transport = "command"
 prefix = ["docker", "exec", "-i", "box"]

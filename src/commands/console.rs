@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anstyle::{AnsiColor, Style};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -15,6 +15,7 @@ use tracing_subscriber::{Layer, fmt};
 
 use crate::cli::TalkArgs;
 use crate::commands::progress::Bar;
+use crate::host::client::WAITING;
 use crate::host::secrets;
 use crate::untrusted::lines;
 
@@ -40,6 +41,33 @@ pub(super) fn error(error: &anyhow::Error) -> String {
         }
     }
     format!("{red}error{red:#}: {}", fit(&text))
+}
+
+/// Standard output, whose errors say what could not be written.
+pub(super) struct Output<W>(W);
+
+/// Standard output as it is.
+pub(super) fn stdout() -> Output<io::Stdout> {
+    Output(io::stdout())
+}
+
+/// Standard output, without colours where they are not wanted.
+pub(super) fn styled_stdout() -> Output<anstream::AutoStream<io::Stdout>> {
+    Output(anstream::stdout())
+}
+
+impl<W: Write> Write for Output<W> {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0.write(text).map_err(unwritten)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(unwritten)
+    }
+}
+
+fn unwritten(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("failed to write to standard output: {error}"))
 }
 
 /// The last word, on standard error.
@@ -162,6 +190,21 @@ pub(super) fn log(talk: &TalkArgs, log: RunLog, bar: &Bar) {
     };
     // A second run in one process (a test) keeps the first one's log.
     let _ = tracing_subscriber::registry().with(kept).with(shown).try_init();
+}
+
+/// Sends to standard error what is waited for, and nothing else of what the program logs.
+pub(super) fn waiting(talk: &TalkArgs) {
+    if talk.quiet {
+        return;
+    }
+    let shown = fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(colour())
+        .without_time()
+        .with_target(false)
+        .with_filter(filter_fn(|event| event.target() == WAITING));
+    // A second call in one process (a test) keeps the first one's.
+    let _ = tracing_subscriber::registry().with(shown).try_init();
 }
 
 /// Writes to standard error without tearing the progress bar.

@@ -8,10 +8,10 @@ use std::process::{Command, Stdio};
 
 use anstyle::{AnsiColor, Style};
 
-use crate::cli::DoctorArgs;
+use crate::cli::{DoctorArgs, TalkArgs};
 use crate::commands::load::load;
 use crate::commands::run::equipment;
-use crate::commands::{Exit, Failure};
+use crate::commands::{Exit, Failure, console};
 use crate::experiment::{Directory, Experiment, LoadGenerator, ServerSpec};
 use crate::host::facts;
 use crate::host::programs::{Programs, obstacle};
@@ -64,7 +64,8 @@ impl Finding {
     }
 }
 
-pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
+pub(super) fn doctor(args: &DoctorArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
+    console::waiting(talk);
     let experiment = args.file.as_deref().map(load).transpose()?.map(|loaded| loaded.experiment);
     let mut facts = facts::gather();
     facts.fit(&mut secrets::fit);
@@ -77,7 +78,7 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
         findings.extend(other_hosts(experiment)?);
     }
 
-    let mut out = anstream::stdout();
+    let mut out = console::styled_stdout();
     for finding in &findings {
         let (word, colour) = match finding.verdict {
             Verdict::Good => ("ok", AnsiColor::Green),

@@ -96,6 +96,9 @@ pub(super) struct Host {
     pub(super) options: Option<At<Vec<At<String>>>>,
     /// command: the words that stand before the agent's own command, such as ["docker", "exec", "-i", "box"].
     pub(super) prefix: Option<At<Vec<At<String>>>>,
+    /// How long it may take until an agent answers there, such as the time that a job waits in a queue; "2m", or "1h" for
+    /// slurm, if absent.
+    pub(super) connect_timeout: Option<At<Time>>,
 }
 
 /// A way to reach an agent.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::Placement;
+use crate::units::Nanos;
 
 /// A machine and the way to reach it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -18,6 +19,20 @@ pub struct HostSpec {
     pub agent: Option<String>,
     /// On which CPUs the two sides of a trial run here if the cell leaves that free.
     pub pin: Option<Placement>,
+    /// How long it may take until an agent answers there: a job may have to wait for its nodes.
+    pub connect_timeout: Nanos,
+}
+
+impl HostSpec {
+    /// A host of which the file says nothing but how to reach it.
+    #[must_use]
+    pub const fn new(transport: Transport) -> Self {
+        let connect_timeout = match &transport {
+            Transport::Slurm { .. } => Nanos::from_secs(3600),
+            Transport::Local | Transport::Ssh { .. } | Transport::Command { .. } => Nanos::from_secs(120),
+        };
+        Self { transport, address: None, agent: None, pin: None, connect_timeout }
+    }
 }
 
 /// Where other hosts reach a server.

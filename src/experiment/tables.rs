@@ -7,7 +7,7 @@ use super::axes::placement;
 use super::deserialize::Damage;
 use super::diagnose::{Findings, Place, suggest};
 use super::file::{self, TransportWord};
-use super::literals::TlsForm;
+use super::literals::{Time, TlsForm};
 use super::server_args::check_args;
 use super::spanned::{At, Table};
 use super::{
@@ -15,6 +15,7 @@ use super::{
     Support, TlsFiles, Transport, shipped,
 };
 use crate::setting::Named;
+use crate::units::Nanos;
 use crate::workload::Kind;
 
 /// Whether a name can be a component of a path and a word in a table as it is.
@@ -82,10 +83,7 @@ impl<'a> Names<'a> {
         let mut names = Self {
             builtin,
             servers: BTreeMap::new(),
-            hosts: BTreeMap::from([(
-                "local".to_owned(),
-                HostSpec { transport: Transport::Local, address: None, agent: None, pin: None },
-            )]),
+            hosts: BTreeMap::from([("local".to_owned(), HostSpec::new(Transport::Local))]),
             modes: BTreeMap::new(),
             doubtful: BTreeSet::new(),
         };
@@ -515,7 +513,16 @@ fn host(findings: &mut Findings, source: usize, place: &Place, table: &file::Hos
         }
     });
     let agent = table.agent.as_ref().map(|at| at.value.clone());
-    (findings.len() == before).then_some(HostSpec { transport, address, agent, pin })
+    let spec = HostSpec { address, agent, pin, ..HostSpec::new(transport) };
+    let connect_timeout = match &table.connect_timeout {
+        Some(At { value: Time(Nanos(0)), span }) => {
+            findings.error(&Place { source, span: span.clone() }, "no host answers in no time");
+            spec.connect_timeout
+        }
+        Some(At { value: Time(time), .. }) => *time,
+        None => spec.connect_timeout,
+    };
+    (findings.len() == before).then_some(HostSpec { connect_timeout, ..spec })
 }
 
 /// The workloads that a table says its mode has.

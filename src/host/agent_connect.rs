@@ -65,7 +65,8 @@ pub async fn reach(
     notices: &mpsc::UnboundedSender<Notice>,
 ) -> Result<Reached, ReachError> {
     let connect = async |spec: &HostSpec| {
-        AgentClient::connect(host, agent_command(spec, here), holder.to_owned(), notices.clone()).await
+        let command = agent_command(spec, here);
+        AgentClient::connect(host, command, spec.connect_timeout, holder.to_owned(), notices.clone()).await
     };
     let with = |path: &String| HostSpec { agent: Some(path.clone()), ..spec.clone() };
     let before = brought.as_ref().map_or_else(|| spec.clone(), with);
@@ -89,7 +90,7 @@ pub async fn reach(
 /// Whether a host may have been reached on which this program is missing, or of another version.
 fn lacks_program(error: &ConnectError, transport: &Transport) -> bool {
     match (transport, error) {
-        (Transport::Local, _) | (_, ConnectError::Spawn { .. }) => false,
+        (Transport::Local, _) | (_, ConnectError::Spawn { .. } | ConnectError::Silent { .. }) => false,
         // What ssh itself says when it gets nowhere (ssh(1)).
         (Transport::Ssh { .. }, ConnectError::Greeting { code: Some(255), .. }) => false,
         // An agent that is there says no: to this version of the protocol, or because its host is in use.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::{mpsc, oneshot};
@@ -22,12 +23,20 @@ use crate::protocol::{
 use crate::units::Nanos;
 use crate::untrusted::SENTENCE;
 
+/// Whoever shows the log of this target tells a user what is waited for.
+pub const WAITING: &str = "orchestrate::waiting";
 /// How long an agent works on without hearing from its coordinator.
 pub const LEASE: Nanos = Nanos::from_secs(30);
 /// How long the command that leads to an agent may take to say why it ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How much of that is told.
 const KEPT_LINES: usize = 5;
+/// How long nobody is told that an agent is waited for.
+const UNREMARKED: Duration = Duration::from_secs(5);
+/// How many lines that are not of an agent may come before its first answer: a shell's start-up file greets.
+pub(super) const MOST_NOISE: usize = 100;
+/// How many characters of such a line are told.
+const TOLD: usize = 120;
 /// How long an agent may take to stop its servers once its input is closed.
 const GOODBYE: Duration = Duration::from_secs(10);
 
@@ -37,7 +46,8 @@ pub struct AgentClient {
     host: String,
     line: Arc<Line>,
     child: tokio::sync::Mutex<Child>,
-    pinger: tokio::task::JoinHandle<()>,
+    /// Once there is an agent at the other end.
+    pinger: Option<tokio::task::JoinHandle<()>>,
 }
 
 #[derive(Debug)]
@@ -46,6 +56,8 @@ struct Line {
     next: AtomicU64,
     /// `None` once the agent's output has ended: nobody will answer any more.
     pending: Mutex<Option<HashMap<u64, oneshot::Sender<Outcome>>>>,
+    /// What came that is not of an agent: the first line of it.
+    noise: Mutex<Option<String>>,
 }
 
 /// Why a call brought no reply.
@@ -55,10 +67,12 @@ pub enum CallError {
     #[error(transparent)]
     Agent(#[from] AgentError),
     /// The agent is not there any more.
-    #[error("the agent on host `{host}` went away")]
+    #[error("the agent on host `{host}` went away{said}")]
     Lost {
         /// Its host.
         host: String,
+        /// What it said that is not an answer, or nothing.
+        said: String,
     },
     /// The agent answered something that is no answer to this call.
     #[error("the agent on host `{host}` answered `{call}` with something else: {what}")]
@@ -105,6 +119,21 @@ pub enum ConnectError {
         /// Its version.
         theirs: String,
     },
+    /// Nobody answers.
+    #[error(
+        "host `{host}`: no agent answered within {within}, and `{command}` is still running{said}; if it needs longer: \
+         `connect_timeout` in [host.{host}]"
+    )]
+    Silent {
+        /// Its host.
+        host: String,
+        /// How long was waited.
+        within: Nanos,
+        /// The command that was to lead to an agent.
+        command: String,
+        /// The last lines that it said, or nothing.
+        said: String,
+    },
     /// It did not greet.
     #[error("host `{host}`: {source}{said}")]
     Greeting {
@@ -120,14 +149,15 @@ pub enum ConnectError {
 }
 
 impl AgentClient {
-    /// Starts an agent with `command` and greets it. `holder` is what the host's lock is to say of us; what the
-    /// agent says unasked goes to `notices`.
+    /// Starts an agent with `command` and greets it, which may take so long. `holder` is what the host's lock is to say of
+    /// us; what the agent says unasked goes to `notices`.
     ///
     /// # Errors
     /// See [`ConnectError`].
     pub async fn connect(
         host: &str,
         mut command: Command,
+        within: Nanos,
         holder: String,
         notices: mpsc::UnboundedSender<Notice>,
     ) -> Result<(Self, Welcome), ConnectError> {
@@ -151,11 +181,17 @@ impl AgentClient {
             input: tokio::sync::Mutex::new(Some(input)),
             next: AtomicU64::new(1),
             pending: Mutex::new(Some(HashMap::new())),
+            noise: Mutex::new(None),
         });
-        let errors = tokio::spawn(log_errors(host.to_owned(), errors));
+        let last_words = Arc::new(Mutex::new(VecDeque::new()));
+        let errors = tokio::spawn(log_errors(host.to_owned(), errors, Arc::clone(&last_words)));
         tokio::spawn(hear(host.to_owned(), output, Arc::clone(&line), notices));
-        let pinger = tokio::spawn(keep_alive(host.to_owned(), Arc::clone(&line)));
-        let client = Self { host: host.to_owned(), line, child: child.into(), pinger };
+        let mut client = Self { host: host.to_owned(), line, child: child.into(), pinger: None };
+        let told = || {
+            let lines: Vec<_> =
+                last_words.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect();
+            if lines.is_empty() { String::new() } else { format!("; `{shown}` says: {}", lines.join("; ")) }
+        };
         let hello = Hello {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -163,29 +199,74 @@ impl AgentClient {
             lease: LEASE,
             withheld: secrets::withheld(),
         };
-        match client.call(hello).await {
+        let Some(answer) = client.answer_within(within, &shown, hello).await else {
+            let noise =
+                client.line.noise().clone().map(|line| format!("; it printed {line}")).unwrap_or_default();
+            let said = noise + &told();
+            client.end_group().await;
+            return Err(ConnectError::Silent { host: host.to_owned(), within, command: shown, said });
+        };
+        match answer {
             Ok(Welcome { protocol: theirs, .. }) if theirs != PROTOCOL => {
                 Err(ConnectError::Version { host: host.to_owned(), theirs })
             }
             Ok(Welcome { version: theirs, .. }) if theirs != env!("CARGO_PKG_VERSION") => {
                 Err(ConnectError::Program { host: host.to_owned(), theirs })
             }
-            Ok(welcome) => Ok((client, welcome)),
+            Ok(welcome) => {
+                // Only now: whoever is not there yet answers no ping, and counts as lost when the lease is over.
+                client.pinger = Some(tokio::spawn(keep_alive(client.host.clone(), Arc::clone(&client.line))));
+                Ok((client, welcome))
+            }
             Err(source) => {
                 // What went away says why on its way out.
                 let (mut said, mut code) = (String::new(), None);
                 if matches!(source, CallError::Lost { .. }) {
-                    if let Ok(Ok(lines)) = tokio::time::timeout(LAST_WORDS, errors).await
-                        && !lines.is_empty()
-                    {
-                        said = format!("; `{shown}` says: {}", lines.join("; "));
-                    }
+                    let _ = tokio::time::timeout(LAST_WORDS, errors).await;
+                    said = told();
                     let mut child = client.child.lock().await;
                     if let Ok(Ok(status)) = tokio::time::timeout(LAST_WORDS, child.wait()).await {
                         code = status.code();
                     }
                 }
                 Err(ConnectError::Greeting { host: host.to_owned(), source, said, code })
+            }
+        }
+    }
+
+    /// Greets the agent; `None` if nobody has answered in this time. Says that it waits once that is worth a word.
+    async fn answer_within(
+        &self,
+        within: Nanos,
+        command: &str,
+        hello: Hello,
+    ) -> Option<Result<Welcome, CallError>> {
+        let within_all = within.duration();
+        let mut answered = std::pin::pin!(self.call(hello));
+        if let Ok(answer) = tokio::time::timeout(UNREMARKED.min(within_all), &mut answered).await {
+            return Some(answer);
+        }
+        let left = within_all.saturating_sub(UNREMARKED);
+        if !left.is_zero() {
+            let host = &self.host;
+            warn!(
+                target: WAITING,
+                "waiting for host `{host}`, up to {within} (`connect_timeout`): no agent has answered yet to `{command}`"
+            );
+        }
+        tokio::time::timeout(left, answered).await.ok()
+    }
+
+    /// Ends the command that was to lead to an agent, and what it started, whether or not it listens to its input.
+    async fn end_group(&mut self) {
+        self.line.input.lock().await.take();
+        let child = self.child.get_mut();
+        for signal in [Signal::TERM, Signal::KILL] {
+            let Some(group) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) else { return };
+            // It may have ended in between.
+            let _ = kill_process_group(group, signal);
+            if tokio::time::timeout(LAST_WORDS, child.wait()).await.is_ok() {
+                return;
             }
         }
     }
@@ -206,7 +287,7 @@ impl AgentClient {
 
     /// Closes the agent's input, upon which it stops all that it started, and waits for its end.
     pub async fn close(&self) {
-        self.pinger.abort();
+        self.pinger.iter().for_each(tokio::task::JoinHandle::abort);
         self.line.input.lock().await.take();
         let mut child = self.child.lock().await;
         if tokio::time::timeout(GOODBYE, child.wait()).await.is_err() {
@@ -221,9 +302,18 @@ impl AgentClient {
 
 impl Drop for AgentClient {
     /// Whoever drops a line without [`AgentClient::close`] (a run that was stopped while it connected) does not wait,
-    /// but the agent must hear that it is over all the same.
+    /// but the agent must hear that it is over all the same. A command that has not led to one, such as a job that is still
+    /// in a queue, does not listen to its input and is told by a signal.
     fn drop(&mut self) {
-        self.pinger.abort();
+        match &self.pinger {
+            Some(pinger) => pinger.abort(),
+            None => {
+                if let Some(group) = self.child.get_mut().id().and_then(|id| Pid::from_raw(id.cast_signed()))
+                {
+                    let _ = kill_process_group(group, Signal::TERM);
+                }
+            }
+        }
         if let Ok(mut input) = self.line.input.try_lock() {
             input.take();
         }
@@ -235,8 +325,16 @@ impl Line {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn noise(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.noise.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn call<C: Call>(&self, host: &str, call: C) -> Result<C::Reply, CallError> {
-        let lost = || CallError::Lost { host: host.to_owned() };
+        let lost = || {
+            let said =
+                self.noise().as_ref().map(|line| format!(": it printed {line}, which is not an answer"));
+            CallError::Lost { host: host.to_owned(), said: said.unwrap_or_default() }
+        };
         let malformed = |error: serde_json::Error| CallError::Malformed {
             host: host.to_owned(),
             call: C::NAME,
@@ -278,6 +376,8 @@ async fn hear(
     notices: mpsc::UnboundedSender<Notice>,
 ) {
     let mut lines = FramedRead::new(output, LinesCodec::new_with_max_length(MAX_LINE));
+    // Lines before the first answer that are not of an agent.
+    let mut before = Some(0);
     loop {
         let text = match lines.next().await {
             Some(Ok(text)) => text,
@@ -289,6 +389,7 @@ async fn hear(
         };
         match serde_json::from_str(&text) {
             Ok(AgentLine::Response(response)) => {
+                before = None;
                 let waiting = line.pending().as_mut().and_then(|pending| pending.remove(&response.id));
                 match waiting {
                     // Whoever asked may have stopped waiting: an aborted trial.
@@ -302,9 +403,26 @@ async fn hear(
                 drop(notices.send(notice));
             }
             Err(error) => {
-                let error = excerpt(&error.to_string(), SENTENCE);
-                warn!(host, error, "the agent printed something that is not an answer");
-                break;
+                let told = quoted(&text);
+                match &mut before {
+                    Some(lines) if *lines < MOST_NOISE => {
+                        if *lines == 0 {
+                            warn!(
+                                "host `{host}` printed {told} where only an agent's answers are expected: left out (a start-up \
+                                 file such as .bashrc should print nothing where no terminal is)"
+                            );
+                        }
+                        *lines += 1;
+                    }
+                    Some(_) => break,
+                    None => {
+                        let error = excerpt(&error.to_string(), SENTENCE);
+                        warn!(host, error, "the agent printed {told}, which is not an answer");
+                        line.noise().replace(told);
+                        break;
+                    }
+                }
+                line.noise().get_or_insert(told);
             }
         }
     }
@@ -330,17 +448,21 @@ async fn keep_alive(host: String, line: Arc<Line>) {
     }
 }
 
-/// Keeps what the agent says on its standard error in the log. Comes back with its last lines.
-async fn log_errors(host: String, errors: tokio::process::ChildStderr) -> Vec<String> {
+/// The beginning of a line that came from elsewhere, in quotation marks.
+fn quoted(line: &str) -> String {
+    format!("`{}`", excerpt(line.trim(), TOLD))
+}
+
+/// Keeps what the agent says on its standard error in the log, and its last lines in `last`.
+async fn log_errors(host: String, errors: tokio::process::ChildStderr, last: Arc<Mutex<VecDeque<String>>>) {
     let mut lines = BufReader::new(errors).lines();
-    let mut last = VecDeque::new();
     while let Ok(Some(mut text)) = lines.next_line().await {
         secrets::fit(&mut text, LOG_LINE);
         warn!(host, "agent: {text}");
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.len() == KEPT_LINES {
             last.pop_front();
         }
         last.push_back(text);
     }
-    last.into()
 }

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     fn argv(transport: Transport, agent: Option<&str>) -> String {
-        let spec = HostSpec { transport, address: None, agent: agent.map(str::to_owned), pin: None };
+        let spec = HostSpec { agent: agent.map(str::to_owned), ..HostSpec::new(transport) };
         let command = agent_command(&spec, Path::new("/here/orchestrate"));
         let command = command.as_std();
         let words = std::iter::once(command.get_program()).chain(command.get_args());

@@ -7,29 +7,40 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::time::timeout;
 use tracing::info;
 
 use crate::experiment::HostSpec;
+use crate::host::client::MOST_NOISE;
 use crate::host::secrets::{self, excerpt};
 use crate::host::transport::command_on;
+use crate::units::Nanos;
 use crate::untrusted::SENTENCE;
 
 /// How long all of it may take.
 const WITHIN: Duration = Duration::from_secs(300);
 
 /// What runs on the host. It says what it is, hears the checksum of the build for it, and says `send` if it has none of
-/// that checksum, upon which it takes the build from its input; and at last the path. One line, because a shell that
-/// hands it to `sh` may know no others, and without exclamation marks, which some of them take for history.
-const RECEIVE: &str = "set -eu; uname -sm; read -r sum; \
-    dir=${XDG_CACHE_HOME:-$HOME/.cache}/orchestrate; file=$dir/orchestrate-$sum; \
-    if [ -x \"$file\" ]; then echo \"have $file\"; exit; fi; \
-    umask 077; mkdir -p \"$dir\"; new=$(mktemp \"$dir/new.XXXXXX\"); trap \"rm -f \\\"$new\\\"\" EXIT; \
-    echo send; cat > \"$new\"; set -- $(sha256sum \"$new\"); \
-    if [ \"$1\" = \"$sum\" ]; then chmod 700 \"$new\"; mv \"$new\" \"$file\"; echo \"have $file\"; \
+/// that checksum, upon which it takes the build from its input; and at last the path. All that it says begins with
+/// [`OURS`], since a shell's start-up file may greet. The build goes to the first directory that this user has and may write
+/// to: a service has no home. One line, because a shell that hands it to `sh` may know no others, and without exclamation
+/// marks, which some of them take for history.
+const RECEIVE: &str = "set -eu; echo \"orchestrate: $(uname -sm)\"; read -r sum; umask 077; dir=; \
+    for base in \"${XDG_CACHE_HOME:-}\" \"${HOME:+$HOME/.cache}\" \"${TMPDIR:-/tmp}/orchestrate-cache-$(id -u)\"; do \
+    if [ -n \"$base\" ] && mkdir -p \"$base/orchestrate\" 2>/dev/null && [ -O \"$base/orchestrate\" ] && \
+    [ -w \"$base/orchestrate\" ]; then dir=$base/orchestrate; break; fi; done; \
+    if [ -z \"$dir\" ]; then echo \"no directory to put it: XDG_CACHE_HOME, HOME and TMPDIR lead to none that can be \
+    written to\" >&2; exit 1; fi; file=$dir/orchestrate-$sum; \
+    if [ -x \"$file\" ]; then echo \"orchestrate: have $file\"; exit; fi; \
+    new=$(mktemp \"$dir/new.XXXXXX\"); trap \"rm -f \\\"$new\\\"\" EXIT; \
+    echo \"orchestrate: send\"; cat > \"$new\"; set -- $(sha256sum \"$new\"); \
+    if [ \"$1\" = \"$sum\" ]; then chmod 700 \"$new\"; mv \"$new\" \"$file\"; echo \"orchestrate: have $file\"; \
     else echo damaged on its way >&2; exit 1; fi";
+
+/// What every line of [`RECEIVE`] begins with.
+const OURS: &str = "orchestrate: ";
 
 /// Where static builds of this program are: files such as `orchestrate-0.1.0-linux-x86_64`.
 #[derive(Clone, Debug, Default)]
@@ -136,7 +147,11 @@ pub(super) async fn bring(host: &str, spec: &HostSpec, builds: &Builds) -> Resul
     let mut said = String::new();
     let brought = timeout(WITHIN, async {
         // What it says is short, and read to the end only where it failed.
-        tokio::join!(hand_over(host, input, output, builds), errors.read_to_string(&mut said)).0
+        tokio::join!(
+            hand_over(host, input, output, builds, spec.connect_timeout),
+            errors.read_to_string(&mut said)
+        )
+        .0
     });
     match brought.await {
         Ok(Err(UploadError::Failed { name, reason })) => {
@@ -157,9 +172,16 @@ async fn hand_over(
     input: ChildStdin,
     output: ChildStdout,
     builds: &Builds,
+    within: Nanos,
 ) -> Result<String, UploadError> {
     let mut lines = BufReader::new(output).lines();
-    let uname = lines.next_line().await.ok().flatten().ok_or(UploadError::Unreachable)?;
+    let uname = match timeout(within.duration(), ours(&mut lines)).await {
+        Ok(said) => said.ok().flatten().ok_or(UploadError::Unreachable)?,
+        Err(_) => {
+            let reason = format!("nothing answered there within {within}");
+            return Err(UploadError::Failed { name: "this program".to_owned(), reason });
+        }
+    };
     let machine =
         Machine::of(&uname).ok_or_else(|| UploadError::System { system: excerpt(uname.trim(), SENTENCE) })?;
     let (name, path) = builds.find(machine)?;
@@ -172,7 +194,7 @@ async fn hand_over(
     if let Some(input) = &mut input {
         input.write_all(format!("{sum}\n").as_bytes()).await.map_err(broken)?;
     }
-    while let Some(line) = lines.next_line().await.map_err(broken)? {
+    while let Some(line) = ours(&mut lines).await.map_err(broken)? {
         if let Some(path) = line.strip_prefix("have ") {
             return Ok(path.to_owned());
         }
@@ -185,4 +207,19 @@ async fn hand_over(
         }
     }
     Err(failed("the host said no more".to_owned()))
+}
+
+/// The next line of [`RECEIVE`]; what others print in between is left out, as long as it is not without end.
+async fn ours(lines: &mut Lines<BufReader<ChildStdout>>) -> std::io::Result<Option<String>> {
+    for _ in 0..=MOST_NOISE {
+        match lines.next_line().await? {
+            Some(line) => {
+                if let Some(said) = line.strip_prefix(OURS) {
+                    return Ok(Some(said.to_owned()));
+                }
+            }
+            None => break,
+        }
+    }
+    Ok(None)
 }

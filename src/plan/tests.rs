@@ -55,10 +55,7 @@ fn experiment(matrices: Vec<Matrix>) -> Experiment {
                 preparation: None,
             },
         )]),
-        hosts: BTreeMap::from([(
-            "local".to_owned(),
-            HostSpec { transport: Transport::Local, address: None, agent: None, pin: None },
-        )]),
+        hosts: BTreeMap::from([("local".to_owned(), HostSpec::new(Transport::Local))]),
         modes: BTreeMap::new(),
         matrices,
         run: RunSpec {

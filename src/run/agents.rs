@@ -401,7 +401,7 @@ impl<'e> Agents<'e> {
     pub(super) async fn call<C: Call>(&self, host: &str, call: C) -> Result<C::Reply, CallError> {
         match self.client(host) {
             Some(client) => client.call(call).await,
-            None => Err(CallError::Lost { host: host.to_owned() }),
+            None => Err(CallError::Lost { host: host.to_owned(), said: String::new() }),
         }
     }
 

@@ -192,7 +192,7 @@ async fn blame(agents: &Agents<'_>, hosts: &HostPair, failure: Failure) -> Failu
     if failure.status != Status::Failed || !hosts.is_network() || !agents.has_lost(&hosts.server).await {
         return failure;
     }
-    let lost = CallError::Lost { host: hosts.server.clone() }.to_string();
+    let lost = CallError::Lost { host: hosts.server.clone(), said: String::new() }.to_string();
     let error =
         if failure.error.contains(&lost) { failure.error } else { format!("{lost}; {}", failure.error) };
     let prospect = if failure.fatal.is_none() { Prospect::Better } else { Prospect::SameAgain };

@@ -474,3 +474,91 @@ fn how_far_two_machines_are_apart_stands_in_every_row() {
     drop(machines);
     sandbox.expect_nobody_left();
 }
+
+/// A file whose one host is behind this shell script, which finds the agent's own command in its arguments.
+fn behind_a_script(script: &str, more: &str) -> String {
+    format!(
+        "name = 'rude'\n[host.far]\ntransport = 'command'\nagent = '{AGENT}'\nprefix = ['sh', '-c', '''{script}''']\n{more}\n\
+         [workload]\noperations = 20\n[[matrix]]\nhosts = 'far'\nmodes = 'sync'\n[run]\nrepetitions = 1\nwarmup = 0\n"
+    )
+}
+
+#[test]
+fn a_greeting_before_the_agent_answers_is_quoted_and_left_out() {
+    let sandbox = Sandbox::new();
+    let script = "echo Welcome to far; echo; echo \"{ 3 users }\"; exec \"$0\" \"$@\"";
+    sandbox.write("rude.toml", &behind_a_script(script, ""));
+    let output = sandbox.output(&["rude.toml"]);
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
+    assert!(stderr(&output).contains("host `far` printed `Welcome to far`"), "{}", stderr(&output));
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn what_is_printed_between_answers_is_quoted_in_the_row() {
+    let sandbox = Sandbox::new();
+    // Behind the greeting and the first answers comes something else.
+    let script = "\"$0\" \"$@\" | sed -u '6i\\Message of the day'";
+    sandbox.write("rude.toml", &behind_a_script(script, ""));
+    let output = sandbox.output(&["rude.toml"]);
+    let said = stderr(&output) + &stdout(&output);
+    assert_ne!(code(output.status), 0, "{said}");
+    assert!(said.contains("it printed `Message of the day`, which is not an answer"), "{said}");
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn a_host_that_prints_without_end_is_not_listened_to_without_end() {
+    let sandbox = Sandbox::new();
+    sandbox.write("rude.toml", &behind_a_script("exec yes no", ""));
+    let output = sandbox.output(&["rude.toml"]);
+    assert_eq!(code(output.status), 3, "{}", stderr(&output));
+    assert!(stderr(&output).contains("it printed `no`, which is not an answer"), "{}", stderr(&output));
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn a_host_that_never_answers_is_given_up_when_the_file_says_and_nothing_of_it_is_left() {
+    let sandbox = Sandbox::new();
+    let silent = "echo the queue is long >&2; trap \"\" TERM; while :; do sleep 1; done";
+    sandbox.write("rude.toml", &behind_a_script(silent, "connect_timeout = '1s'"));
+    let output = sandbox.output(&["rude.toml"]);
+    assert_eq!(code(output.status), 3, "{}", stderr(&output));
+    for part in ["no agent answered within 1s", "the queue is long", "`connect_timeout` in [host.far]"] {
+        assert!(stderr(&output).contains(part), "{part}: {}", stderr(&output));
+    }
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn a_host_that_takes_its_time_is_waited_for_and_the_console_says_so() {
+    let sandbox = Sandbox::new();
+    let gate = sandbox.path().join("gate");
+    assert!(Command::new("mkfifo").arg(&gate).status().unwrap().success());
+    let script = format!("read -r line < \"{}\"; exec \"$0\" \"$@\"", gate.display());
+    sandbox.write("rude.toml", &behind_a_script(&script, ""));
+    let mut run = sandbox.start(&["rude.toml"]);
+    let said = || fs::read_to_string(sandbox.path().join("output")).unwrap();
+    wait_until("the console says what is waited for", || {
+        said().contains("waiting for host `far`").then_some(())
+    });
+    assert!(
+        said().contains("up to 2m (`connect_timeout`)") || said().contains("up to 120s (`connect_timeout`)"),
+        "{}",
+        said()
+    );
+    fs::write(&gate, "go\n").unwrap();
+    assert_eq!(code(run.wait().unwrap()), 0, "{}", said());
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+fn whoever_interrupts_a_run_that_waits_for_a_host_leaves_no_command_behind() {
+    let sandbox = Sandbox::new();
+    sandbox.write("rude.toml", &behind_a_script("while :; do sleep 1; done", ""));
+    let mut run = sandbox.start(&["rude.toml"]);
+    wait_until("the host's command runs", || sandbox.process("while :"));
+    signal(run.id().cast_signed(), Signal::INT);
+    assert_eq!(code(run.wait().unwrap()), 130);
+    sandbox.expect_nobody_left();
+}

@@ -93,6 +93,46 @@ fn a_host_with_another_version_is_brought_this_one() {
 
 #[test]
 #[cfg_attr(not(target_os = "linux"), ignore = "there are builds for Linux only")]
+fn a_host_whose_shell_greets_is_brought_this_program_all_the_same() {
+    let sandbox = Sandbox::new();
+    far(&sandbox, "orchestrate-that-is-not-there");
+    let file = sandbox.path().join("far.toml");
+    let greets = ", 'sh', '-c', 'echo Welcome; echo Linux pdp11; exec \"$0\" \"$@\"']";
+    let text = fs::read_to_string(&file).unwrap().replacen("']\nagent", &format!("'{greets}\nagent"), 1);
+    fs::write(&file, text).unwrap();
+    let output = run(&sandbox, &builds(&sandbox));
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
+    assert_eq!(brought(&sandbox).len(), 1);
+    assert!(stderr(&output).contains("printed `Welcome`"), "{}", stderr(&output));
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "there are builds for Linux only")]
+fn a_user_without_a_home_is_brought_this_program_to_a_directory_of_its_own() {
+    let sandbox = Sandbox::new();
+    let builds = builds(&sandbox);
+    for home in ["'-u', 'HOME'", "'HOME=/proc/nobody'"] {
+        far(&sandbox, "orchestrate-that-is-not-there");
+        let file = sandbox.path().join("far.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        let there = format!("'HOME={}'", sandbox.path().join("home").display());
+        assert!(text.contains(&there));
+        fs::write(&file, text.replacen(&there, home, 1)).unwrap();
+        let output = run(&sandbox, &builds);
+        assert_eq!(code(output.status), 0, "{home}: {}", stderr(&output));
+        let own = sandbox
+            .path()
+            .join("home/tmp")
+            .join(format!("orchestrate-cache-{}/orchestrate", rustix::process::geteuid().as_raw()));
+        assert_eq!(fs::read_dir(&own).unwrap().count(), 1, "{home}");
+        assert_eq!(fs::metadata(&own).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+    sandbox.expect_nobody_left();
+}
+
+#[test]
+#[cfg_attr(not(target_os = "linux"), ignore = "there are builds for Linux only")]
 fn what_cannot_be_brought_is_told_with_what_to_do() {
     let sandbox = Sandbox::new();
     far(&sandbox, "orchestrate-that-is-not-there");
