@@ -24,6 +24,9 @@ run: setup ## build, and run an experiment (EXPERIMENT=experiments/quickstart.to
 test: setup ## run the whole test suite
 	$(ENV) scripts/test
 
+torture: setup ## kill, stop and starve the program for TORTURE_MINUTES (20); see tests/torture/main.rs
+	$(ENV) cargo test --locked --test torture -- --ignored --nocapture long
+
 bench: setup ## measure what the built-in clients cost on top of their libraries
 	$(ENV) cargo bench --locked --bench '*'
 
@@ -57,4 +60,4 @@ dist: ## make wheels, archives and packages in dist/, and test those for this ma
 agents: ## build static programs that are brought to Linux hosts without orchestrate
 	$(ENV) scripts/agents
 
-.PHONY: help setup clients run test bench fmt lint ci-example doc site install dist agents
+.PHONY: help setup clients run test torture bench fmt lint ci-example doc site install dist agents
