@@ -141,7 +141,7 @@ pub(crate) fn case(
     let planned = match kind {
         Kind::Truncation => 2,
         Kind::Ports => 4,
-        _ => 18,
+        _ => PLANNED,
     };
     let outcome = outcome.and_then(|()| finish(&place)).and_then(|()| {
         done.complete += 1;
@@ -574,3 +574,13 @@ fn taken(place: &Place, done: &mut Done) -> Result<(), String> {
     drop(listeners);
     fs::write(place.sandbox.path().join("complete"), "").map_err(broken)
 }
+
+/// A run that is complete, and a place to do to it what no fault may.
+pub(crate) fn completed(foreigner: &Foreigner) -> Place {
+    let place = Place::new(Size::Full, foreigner);
+    assert_eq!(place.wait(&mut place.start(&["torture.toml"])), Ok(Some(0)), "{}", place.output());
+    place
+}
+
+/// Trials of the experiment.
+pub(crate) const PLANNED: usize = 18;

@@ -35,14 +35,19 @@ pub(crate) struct Wrongs {
 
 /// Waits until nothing runs that was started in a place; what runs on after that is left.
 pub(crate) fn nobody_left(place: &Place) -> Result<(), String> {
+    // An agent works on for half a minute without a word from its coordinator.
+    someone_left(place, Duration::from_secs(60))
+}
+
+/// The same with another patience.
+pub(crate) fn someone_left(place: &Place, patience: Duration) -> Result<(), String> {
     let begun = Instant::now();
     loop {
         let processes = place.sandbox.processes();
         if processes.is_empty() {
             return Ok(());
         }
-        // An agent works on for half a minute without a word from its coordinator.
-        if begun.elapsed() > Duration::from_secs(60) {
+        if begun.elapsed() > patience {
             return Err(format!("processes are left: {processes:?}"));
         }
         std::thread::sleep(Duration::from_millis(2));

@@ -262,6 +262,16 @@ impl Foreigner {
         Self { server, keys }
     }
 
+    /// Carries out a command there.
+    pub(crate) fn command(&self, command: &str) {
+        let mut words = command.split(' ');
+        let mut asked = redis::cmd(words.next().unwrap());
+        words.for_each(|word| {
+            asked.arg(word);
+        });
+        let _: redis::Value = asked.query(&mut self.server.connection()).unwrap();
+    }
+
     /// Keys that were changed or removed, and keys that were left without a word. Removes what was left and told, as whoever
     /// was told does.
     pub(crate) fn examine(&mut self, told: &[String]) -> (Vec<String>, Vec<String>) {

@@ -19,7 +19,7 @@ pub(crate) struct Wanted {
     until: Option<Instant>,
     jobs: usize,
     seed: u64,
-    only: Option<usize>,
+    only: Option<(usize, Kind)>,
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -35,7 +35,13 @@ impl Wanted {
             // The suite runs several of these beside each other.
             jobs: 1,
             seed: number("TORTURE_SEED").unwrap_or(now.as_micros() as u64),
-            only: number("TORTURE_CASE").map(|case| case as usize),
+            only: std::env::var("TORTURE_CASE").ok().map(|case| {
+                let parts = case.split_once(':').and_then(|(number, kind)| {
+                    let kind = Kind::ALL.into_iter().find(|known| known.name() == kind)?;
+                    Some((number.parse().ok()?, kind))
+                });
+                parts.unwrap_or_else(|| panic!("TORTURE_CASE={case} is no case such as 17:KILLS"))
+            }),
         }
     }
 
@@ -61,6 +67,7 @@ pub(crate) struct Tally {
     pub(crate) done: Done,
     /// Begun.
     cases: BTreeMap<&'static str, usize>,
+    running: BTreeMap<&'static str, usize>,
     wrong: Vec<String>,
     took: Duration,
 }
@@ -69,7 +76,7 @@ pub(crate) struct Tally {
 pub(crate) fn torture(wanted: &Wanted) -> Tally {
     let begun = Instant::now();
     let tally = Mutex::new(Tally { seed: wanted.seed, ..Tally::default() });
-    let next = AtomicUsize::new(wanted.only.unwrap_or(0));
+    let next = AtomicUsize::new(wanted.only.map_or(0, |(number, _)| number));
     println!("torture: TORTURE_SEED={}", wanted.seed);
     std::thread::scope(|scope| {
         for _ in 0..wanted.jobs {
@@ -78,19 +85,21 @@ pub(crate) fn torture(wanted: &Wanted) -> Tally {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let over = wanted.until.is_some_and(|until| Instant::now() > until);
-                    if over || wanted.only.is_some_and(|only| number > only) {
+                    if over || wanted.only.is_some_and(|(only, _)| number > only) {
                         break;
                     }
-                    // The kind that lacks most; with one case alone, whatever its number says.
+                    // The kind of which the largest share is missing, so that all of them are done at the same time.
                     let (kind, index) = {
                         let mut tally = tally.lock().unwrap();
-                        let lacks =
-                            wanted.counts.iter().filter(|(kind, count)| tally.done.of(*kind) < *count);
-                        let lacking: Vec<Kind> = lacks.map(|(kind, _)| *kind).collect();
-                        if lacking.is_empty() {
-                            break;
-                        }
-                        let kind = lacking[number % lacking.len()];
+                        let share = |&(kind, count): &(Kind, usize)| {
+                            let done =
+                                tally.done.of(kind) + tally.running.get(kind.name()).copied().unwrap_or(0);
+                            (done < count).then(|| (done * 1_000_000 / count, kind))
+                        };
+                        let next = wanted.counts.iter().filter_map(share).min_by_key(|(share, _)| *share);
+                        let next = wanted.only.map(|(_, kind)| kind).or(next.map(|(_, kind)| kind));
+                        let Some(kind) = next else { break };
+                        *tally.running.entry(kind.name()).or_default() += 1;
                         let begun = tally.cases.entry(kind.name()).or_default();
                         *begun += 1;
                         (kind, *begun - 1)
@@ -98,9 +107,10 @@ pub(crate) fn torture(wanted: &Wanted) -> Tally {
                     let rng = ChaCha8Rng::seed_from_u64(wanted.seed.wrapping_add(number as u64));
                     let (done, outcome) = case(kind, index, rng, &mut foreigner);
                     let mut tally = tally.lock().unwrap();
+                    *tally.running.entry(kind.name()).or_default() -= 1;
                     tally.done += done;
                     if let Err(wrong) = outcome {
-                        let wrong = format!("case {number} ({}): {wrong}", kind.name());
+                        let wrong = format!("TORTURE_CASE={number}:{}: {wrong}", kind.name());
                         eprintln!("torture: {wrong}");
                         tally.wrong.push(wrong);
                     }
