@@ -1,5 +1,5 @@
 //! What is fuzzed: everything that reads bytes which somebody else wrote. Each function takes any bytes at all; it must neither
-//! panic nor hang, and what it reads it must read in the same way again. It comes back with whether it could read them. `tests/mutated.rs` hands them seeds that were changed at
+//! panic nor hang, and what it reads it must read in the same way again. It comes back with whether it could read them. `tests/mutated/` hands them seeds that were changed at
 //! random; the programs in `fuzz_targets/` hand them whatever libFuzzer comes up with.
 
 use std::fs;
@@ -16,8 +16,11 @@ use orchestrate::results::journal::{Event, Journal, Reader};
 use orchestrate::results::read;
 use orchestrate::results::sidecar_files::sidecar_files;
 
+/// Reads bytes, and comes back with whether it could.
+pub type Target = fn(&[u8]) -> bool;
+
 /// Every target by its name.
-pub const TARGETS: [(&str, fn(&[u8]) -> bool); 5] = [
+pub const TARGETS: [(&str, Target); 5] = [
     ("experiment", experiment),
     ("agent_protocol", agent_protocol),
     ("driver_protocol", driver_protocol),

@@ -58,15 +58,15 @@ pub(super) fn styled_stdout() -> Output<anstream::AutoStream<io::Stdout>> {
 
 impl<W: Write> Write for Output<W> {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        self.0.write(text).map_err(unwritten)
+        self.0.write(text).map_err(|error| unwritten(&error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush().map_err(unwritten)
+        self.0.flush().map_err(|error| unwritten(&error))
     }
 }
 
-fn unwritten(error: io::Error) -> io::Error {
+fn unwritten(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("failed to write to standard output: {error}"))
 }
 

@@ -614,7 +614,7 @@ fn conclude(mut keeper: Keeper<'_>, end: Result<run::End, run::RunError>) -> Res
                 run::End::Complete { .. } => "writes the tables and measures nothing again",
                 run::End::Interrupted => "continues the run",
             };
-            return Err(unwritten(error, then));
+            return Err(unwritten(&error, then));
         }
         // What ended the run is the cause, and that nothing more can be kept only follows from it.
         (Err(_), Err(error)) => warn!(%error, "the tables could not be written"),
@@ -669,13 +669,13 @@ fn write_tables(plan: &Plan<'_>, resumed: Resumed, talk: &TalkArgs) -> Result<Ex
     };
     let rebuilt = ended.map_err(ResultsError::from).and_then(|()| rebuild(path));
     let rebuilt =
-        rebuilt.map_err(|error| unwritten(error, "writes the tables and measures nothing again"))?;
+        rebuilt.map_err(|error| unwritten(&error, "writes the tables and measures nothing again"))?;
     present(plan, path, &rebuilt)?;
     Ok(Exit::Complete)
 }
 
 /// Why a run has no tables, and what to do.
-fn unwritten(error: ResultsError, then: &str) -> Failure {
+fn unwritten(error: &ResultsError, then: &str) -> Failure {
     Failure::Unavailable(anyhow!(
         "{error}; every trial is in the journal: mend this (free space, make the directory writable, or move away what is \
          in the way), and the same command {then}"

@@ -1,5 +1,4 @@
-//! The targets of `fuzz/`, with seeds from this repository that were changed at random: as many as a test may take, or as
-//! `MUTATIONS` says. What went wrong is printed with the seed of its change.
+//! Seeds, what is done to them, and one test for each target.
 
 use std::fs;
 use std::panic::catch_unwind;
@@ -13,9 +12,7 @@ use orchestrate::units::Nanos;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-#[path = "../fuzz/targets.rs"]
-#[expect(unreachable_pub, reason = "the programs of cargo-fuzz use them, too")]
-mod targets;
+use crate::targets;
 
 /// Files of this repository that a target reads as they are, or lines of them.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
@@ -159,9 +156,9 @@ fn change(bytes: &mut Vec<u8>, others: &[Vec<u8>], rng: &mut ChaCha8Rng) {
                     let (one, two) = (rng.random_range(0..lines.len()), rng.random_range(0..lines.len()));
                     let mut lines = lines.clone();
                     if rng.random_bool(0.5) {
-                        lines.insert(two, lines[one].clone())
+                        lines.insert(two, lines[one].clone());
                     } else {
-                        drop(lines.remove(one))
+                        drop(lines.remove(one));
                     }
                     *bytes = lines.concat();
                 }

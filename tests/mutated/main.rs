@@ -1,0 +1,10 @@
+//! The targets of `fuzz/`, with seeds from this repository that were changed at random: as many as a test may take, or as
+//! `MUTATIONS` says. What went wrong is printed with the seed of its change.
+
+// `cfg(test)` tells clippy that helpers in here are test code too.
+#[cfg(test)]
+mod mutations;
+#[cfg(test)]
+#[path = "../../fuzz/targets.rs"]
+#[expect(unreachable_pub, reason = "the programs of cargo-fuzz use them, too")]
+mod targets;
