@@ -120,7 +120,7 @@ impl Endpoint {
 /// The first version of the driver protocol with users, database numbers and TLS.
 const WITH_CONNECTION: u32 = 3;
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 const fn is_first(db: &u32) -> bool {
     *db == 0
 }
