@@ -57,6 +57,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
                 version: "0.1.0".to_owned(),
                 holder: "experiment `x`".to_owned(),
                 lease: Nanos::from_secs(30),
+                withheld: vec!["REDIS_PASSWORD".to_owned()],
             };
             let facts = HostFacts { hostname: "mercury".to_owned(), cpus: 2, ..HostFacts::default() };
             let welcome = Welcome { protocol: PROTOCOL, version: "0.1.0".to_owned(), facts };
