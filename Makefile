@@ -2,7 +2,7 @@
 # Written for GNU make and for BSD make alike, so without the conveniences of either.
 
 EXPERIMENT = experiments/quickstart.toml
-# Such as fred,rustis, whose modes some experiments name.
+# Such as fred,rustis,tls, which some experiments need.
 FEATURES =
 
 # What scripts/setup could not install for the whole system lies in .tools/bin.

@@ -58,7 +58,10 @@ pub(super) fn modes(args: &ModesArgs) -> Result<Exit, Failure> {
         writeln!(out)?;
     } else {
         writeln!(out, "{}", table(&rows))?;
-        writeln!(out, "\nModes in files inside this program, which an experiment includes at its top:")?;
+        writeln!(
+            out,
+            "\nModes and servers in files inside this program, which an experiment includes at its top:"
+        )?;
         for (include, modes) in shipped::includes() {
             writeln!(out, "  {:<39} {}", format!("include = [\"{include}\"]"), modes.join(", "))?;
         }

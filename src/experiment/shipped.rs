@@ -150,9 +150,11 @@ pub(super) fn shipped_in(family: &str, name: &str) -> Option<&'static str> {
     FILE_OF.get(&(family, name)).copied()
 }
 
-/// What to include for each of these files, and the modes that this brings.
+/// What to include for each of these files, and the modes and servers that this brings.
 pub fn includes() -> impl Iterator<Item = (String, Vec<&'static str>)> {
-    tables().map(|(name, file)| (format!("{PREFIX}{name}"), named_in("mode", file).collect()))
+    tables().map(|(name, file)| {
+        (format!("{PREFIX}{name}"), named_in("mode", file).chain(named_in("server", file)).collect())
+    })
 }
 
 /// Each table begins with a line of its own, `[FAMILY.NAME]`.
@@ -200,17 +202,19 @@ mod tests {
     }
 
     #[test]
-    fn the_file_of_every_shipped_mode_is_known() {
-        let mut modes = 0;
+    fn the_file_of_every_shipped_mode_and_server_is_known() {
+        let mut found = BTreeMap::new();
         for (name, file) in tables() {
             let table: toml::Table = str::from_utf8(file.bytes).unwrap().parse().unwrap();
-            for mode in table["mode"].as_table().unwrap().keys() {
-                assert_eq!(shipped_in("mode", mode), Some(name), "{mode}");
-                modes += 1;
+            for family in ["mode", "server"] {
+                for named in table.get(family).into_iter().flat_map(|named| named.as_table().unwrap().keys())
+                {
+                    assert_eq!(shipped_in(family, named), Some(name), "{family} {named}");
+                    *found.entry(family).or_insert(0) += 1;
+                }
             }
         }
-        assert!(modes > 20, "only {modes} modes were found");
+        assert!(found["mode"] > 20 && found["server"] == 3, "{found:?}");
         assert_eq!(shipped_in("mode", "sync"), None);
-        assert_eq!(shipped_in("server", "valkey-9"), Some("servers"));
     }
 }
