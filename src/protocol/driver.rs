@@ -77,13 +77,13 @@ pub struct Endpoint {
     pub unix_socket: Option<String>,
     /// For AUTH.
     pub password: Option<String>,
-    /// For AUTH: an ACL user; `default` if absent. Since version [`WITH_CONNECTION`].
+    /// For AUTH: an ACL user; `default` if absent. Since version 3 of the protocol.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// For SELECT. Since version [`WITH_CONNECTION`].
+    /// For SELECT. Since version 3 of the protocol.
     #[serde(default, skip_serializing_if = "is_first")]
     pub db: u32,
-    /// Present if TLS is spoken there. Since version [`WITH_CONNECTION`].
+    /// Present if TLS is spoken there. Since version 3 of the protocol.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
 }
