@@ -159,10 +159,7 @@ impl<'e> Agents<'e> {
             .map(|all| async {
                 let mut met = Vec::new();
                 for needed in all {
-                    let up = match self.prepare_server(&needed).await {
-                        Ok(()) => self.meet(&needed).await,
-                        Err(error) => Err(error),
-                    };
+                    let up = self.meet(&needed).await;
                     let description = if up.is_ok() { self.describe(&needed).await } else { None };
                     met.push((needed, up, description));
                 }
@@ -205,7 +202,7 @@ impl<'e> Agents<'e> {
     }
 
     /// Runs what makes the program of a server available on its host, which may be nothing, and looks for it.
-    pub(super) async fn prepare_server(&self, needed: &NeededServer) -> Result<(), CallError> {
+    async fn prepare_server(&self, needed: &NeededServer) -> Result<(), CallError> {
         let ServerSpec::Managed { program, preparation: Some(preparation), .. } =
             &self.experiment.servers[&needed.server]
         else {
@@ -428,13 +425,14 @@ impl<'e> Agents<'e> {
         self.start(&settings.hosts, &settings.server, settings.server_args.as_deref(), fresh).await
     }
 
-    /// Makes sure that a server is up and that all its clients on other hosts reach it. Comes back with how far it is for
+    /// Prepares a server, and makes sure that it is up and that all its clients on other hosts reach it. Comes back with how far it is for
     /// each of those.
     pub(super) async fn meet(
         &self,
         needed: &NeededServer,
     ) -> Result<(ServerUp, Vec<(String, Nanos)>), CallError> {
         let NeededServer { hosts, server, args } = needed;
+        self.prepare_server(needed).await?;
         let up = self.start(hosts, server, args.as_deref(), false).await?;
         let own = matches!(self.experiment.servers[server], ServerSpec::Managed { .. });
         room::check(&up, self.connections_to(server), own)?;

@@ -51,11 +51,7 @@ pub async fn preflight(plan: &Plan<'_>, equipment: Equipment) -> Preflight {
             Some(args) => format!("server `{}` with {}", needed.server, words(args)),
             None => format!("server `{}`", needed.server),
         };
-        let met = match agents.prepare_server(&needed).await {
-            Ok(()) => agents.meet(&needed).await,
-            Err(error) => Err(error),
-        };
-        let found = match met {
+        let found = match agents.meet(&needed).await {
             Err(error) => Err(format!("{which}: {error}")),
             Ok((up, ways)) => {
                 let ways =

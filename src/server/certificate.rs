@@ -40,6 +40,6 @@ impl Certificate {
 
     #[cfg(not(feature = "tls"))]
     pub(super) fn make(_: &Path, _: &[&str]) -> io::Result<Self> {
-        Err(io::Error::other("this build of orchestrate has no TLS: build it with `--features tls`"))
+        Err(io::Error::other(super::WITHOUT_TLS))
     }
 }

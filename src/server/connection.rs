@@ -62,6 +62,5 @@ pub(crate) fn with_tls(info: redis::ConnectionInfo, tls: &Tls) -> RedisResult<Cl
 
 #[cfg(not(feature = "tls"))]
 pub(crate) fn with_tls(_: redis::ConnectionInfo, _: &Tls) -> RedisResult<Client> {
-    let what = "this build of orchestrate has no TLS: build it with `--features tls`";
-    Err((redis::ErrorKind::InvalidClientConfig, what).into())
+    Err((redis::ErrorKind::InvalidClientConfig, super::WITHOUT_TLS).into())
 }

@@ -38,6 +38,9 @@ use crate::protocol::{
 };
 use crate::untrusted::SENTENCE;
 
+#[cfg(not(feature = "tls"))]
+const WITHOUT_TLS: &str = "this build of orchestrate has no TLS: build it with `--features tls`";
+
 /// All servers that an agent knows. Those that it started are killed, and their directories removed, on drop.
 pub struct Servers {
     tmp: PathBuf,
