@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 
-use crate::machines::{self, DistantWay, Machines, ip, keygen, refusals};
+use crate::machines::{self, DistantWay, Machines, ip, keygen};
 use crate::sandbox::{Sandbox, code, private_directory, signal, stderr, stdout, wait_until};
 use crate::slurm::Cluster;
 use crate::upload::builds;
@@ -437,39 +437,32 @@ fn nodes_of_a_slurm_are_hosts() {
 fn how_far_two_machines_are_apart_stands_in_every_row() {
     let sandbox = Sandbox::new();
     let Some(machines) = Machines::new(&sandbox) else { return };
-    // Each knows itself by its own address and the other one by that of the way to it.
-    let _ways = [("10.77.1.1:7002", "10.77.2.2:7002"), ("10.77.2.1:7001", "10.77.1.2:7001")]
-        .map(|(near, far)| DistantWay::new(&machines.name("c"), near, far, "2ms"));
+    // Each knows itself by its own address and the other one by that of the way to it. The ways are not equally long.
+    let _ways = [("10.77.1.1:7002", "10.77.2.2:7002", "2ms"), ("10.77.2.1:7001", "10.77.1.2:7001", "6ms")]
+        .map(|(near, far, delay)| DistantWay::new(&machines.name("c"), near, far, delay));
     let rest = "[workload]\nduration = '500ms'\nrate = 20\n[[matrix]]\n\
                 hosts = [{ client = 'a', server = 'b' }, { client = 'b', server = 'a' }, 'a']\nmodes = 'sync'\n\
                 [run]\nrepetitions = 3\nwarmup = 10\n";
     let text = over_ssh(rest).replace("10.77.3.1", "a.test:7001").replace("10.77.3.2", "b.test:7002");
     sandbox.write("pair.toml", &text);
-    let output = fs::File::create(sandbox.path().join("output")).unwrap();
-    let mut run = machines.orchestrate(&sandbox, &["pair.toml"]).stderr(output).spawn().unwrap();
-    let said = || fs::read_to_string(sandbox.path().join("output")).unwrap();
-    let [there, back] = [("a", "10.77.1.1:7002"), ("b", "10.77.2.1:7001")].map(|(from, address)| {
-        wait_until("a server refuses who has no password", || {
-            assert!(run.try_wait().unwrap().is_none(), "{}", said());
-            refusals(&machines.name(from), address)
-        })
-    });
-    assert!(there > 2_000.0 && back > 2_000.0, "{there} {back}");
-    assert_eq!(code(run.wait().unwrap()), 0, "{}", said());
+    let output = machines.orchestrate(&sandbox, &["pair.toml"]).output().unwrap();
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
     let rows = sandbox.rows("pair", "trials.csv");
     assert_eq!(rows.len(), 9);
     for row in rows {
         let told = row["rtt_us"].parse::<f64>();
-        let measured = match row["hosts"].as_str() {
-            "a → b" => there,
-            "b → a" => back,
+        let delay = match row["hosts"].as_str() {
+            "a → b" => 2_000.0,
+            "b → a" => 6_000.0,
             _ => {
                 assert_eq!((row["link"].as_str(), told.is_err()), ("loopback", true));
                 continue;
             }
         };
         assert_eq!(row["link"], "network");
-        assert!((told.unwrap() / measured - 1.0).abs() < 0.2, "{} is not {measured}", row["rtt_us"]);
+        // Nothing is faster than the delay. How much slower it is depends on how busy this machine is.
+        let told = told.unwrap();
+        assert!((delay..10.0 * delay).contains(&told), "{told} µs with a delay of {delay} µs");
     }
     drop(machines);
     sandbox.expect_nobody_left();

@@ -1,15 +1,9 @@
 //! Machines that a test makes itself: network namespaces with an sshd each, and ways between them that take time.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::os::fd::AsFd;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::thread;
-use std::time::Instant;
-
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::sandbox::{Sandbox, private_directory, wait_until};
 
@@ -165,12 +159,6 @@ impl Drop for Machines {
     }
 }
 
-/// Moves the calling thread into a network namespace; its sockets stay there.
-pub(crate) fn enter(namespace: &str) {
-    let file = fs::File::open(Path::new("/run/netns").join(namespace)).unwrap();
-    move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
-}
-
 /// A way with a distance, as `scripts/delay` makes it; it ends when this is dropped.
 pub(crate) struct DistantWay(Child);
 
@@ -194,29 +182,4 @@ impl Drop for DistantWay {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// The median of what a server takes to refuse PINGs without its password, in microseconds; `None` until one is there.
-pub(crate) fn refusals(namespace: &str, address: &str) -> Option<f64> {
-    let (namespace, address) = (namespace.to_owned(), address.to_owned());
-    let measure = move || {
-        enter(&namespace);
-        let mut stream = TcpStream::connect(address).ok()?;
-        stream.set_nodelay(true).ok()?;
-        let mut times = Vec::new();
-        for _ in 0..21 {
-            let asked = Instant::now();
-            stream.write_all(b"PING\r\n").ok()?;
-            let mut answer = [0; 100];
-            let length = stream.read(&mut answer).ok()?;
-            assert!(length == 0 || answer.starts_with(b"-NOAUTH"), "{}", String::from_utf8_lossy(&answer));
-            if length == 0 {
-                return None;
-            }
-            times.push(asked.elapsed().as_secs_f64() * 1e6);
-        }
-        times.sort_by(f64::total_cmp);
-        Some(times[times.len() / 2])
-    };
-    thread::spawn(measure).join().unwrap()
 }
