@@ -129,6 +129,8 @@ pub enum Flag {
     UnevenClients,
     /// A server that somebody else runs had other work to do than ours.
     OtherClients,
+    /// A server that somebody else runs does not tell all that a claim is checked against.
+    Unchecked,
     /// The beginning of the trial was slower or faster than the rest.
     UnsteadyStart,
     /// Closed loop: by Little's law the latencies do not belong to the throughput.
@@ -152,6 +154,7 @@ impl Flag {
             Self::NotPlaced => "not-placed",
             Self::UnevenClients => "uneven-clients",
             Self::OtherClients => "other-clients",
+            Self::Unchecked => "unchecked",
             Self::UnsteadyStart => "unsteady-start",
             Self::LatencyDoubtful => "latency-doubtful",
             Self::Outlier => "outlier",

@@ -107,6 +107,7 @@ fn a_program_that_is_missing_is_named() {
         args: Vec::new(),
         address: None,
         tls: false,
+        masters: None,
         directory: None,
     };
     let error = agent.call(&ServerStart { key: "redis".to_owned(), launch, fresh: false }).unwrap_err();

@@ -146,6 +146,8 @@ static json_t *read_job(void) {
     job.db = whole(server, "db", 0);
     if (json_is_object(json_object_get(server, "tls")))
         give_up("unsupported", "this client does not support `tls` of a connection");
+    if (json_is_true(json_object_get(server, "cluster")))
+        give_up("unsupported", "this client does not support `cluster` of a connection");
     job.key_prefix = json_string_value(json_object_get(all, "key_prefix"));
     job.workers = (int)whole(all, "workers", 0);
     job.seed = whole(all, "seed", 0);

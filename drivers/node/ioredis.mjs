@@ -1,6 +1,6 @@
 /** ioredis. With `--pipe`, SET and GET of an operation share a round trip; tasks and messages never do. */
 
-import { Redis } from "ioredis";
+import { Cluster, Redis } from "ioredis";
 
 import { CONNECT_TIMEOUT, serve, tlsOptions, versionOf } from "./driver.mjs";
 
@@ -11,32 +11,43 @@ await serve({
   version: versionOf("ioredis"),
   canPipeline: pipe,
   options: { auto_pipelining: [true, false] },
-  supports: ["tls", "username", "db"],
+  // A pipeline to a cluster would be one to each of its nodes, of which it is not known how much goes to which.
+  supports: ["tls", "username", "db", ...(pipe ? [] : ["cluster"])],
   connect,
-  isConnected: (client) => client.status === "ready" && client.stream.writable,
+  isConnected: (client) => (client.isCluster ? client.nodes("master").every(isReady) : isReady(client)),
   roundTrip: pipe ? pipelined : oneByOne,
   access: pipe ? accessPipelined : access,
   send: pipe ? sendPipelined : send,
-  delete: (client, keys) => client.del(keys),
+  // One by one, since keys of a cluster may be on different nodes.
+  delete: (client, keys) => Promise.all(keys.map((key) => client.del(key))),
   ...(!pipe && { queue: { list: list(), stream: stream() }, pubsub: pubsub() }),
 });
 
-async function connect({ host, port, unix_socket: path, username, password, db, tls }, options) {
+async function connect(server, options) {
+  const { host, port, unix_socket: path, username, password, db, tls, cluster } = server;
   const address = path == null ? { host, port, noDelay: true } : { path };
-  const client = new Redis({
-    ...address,
+  const node = {
     username: username ?? undefined,
     password: password ?? undefined,
-    db: db ?? 0,
     ...(tls && { tls: tlsOptions(tls) }),
-    lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT,
+    autoResendUnfulfilledCommands: false,
+  };
+  const common = {
+    lazyConnect: true,
     // A connection that is lost fails the trial: one made anew, and commands kept for it, would hide that.
-    retryStrategy: null,
     enableOfflineQueue: false,
     enableAutoPipelining: options.auto_pipelining ?? false,
-    autoResendUnfulfilledCommands: false,
-  });
+  };
+  const client = cluster
+    ? new Cluster([{ host, port }], {
+        ...common,
+        clusterRetryStrategy: null,
+        redisOptions: { ...node, noDelay: true },
+        // Addresses are used as the nodes name them.
+        dnsLookup: (name, callback) => callback(null, name),
+      })
+    : new Redis({ ...address, ...node, ...common, db: db ?? 0, retryStrategy: null });
   // `connect` only says that the connection is closed; why is told here, before.
   let reason;
   client.on("error", (error) => (reason = error));
@@ -45,7 +56,12 @@ async function connect({ host, port, unix_socket: path, username, password, db, 
   } catch (error) {
     throw reason ?? error;
   }
+  if (cluster) await Promise.all(client.nodes("master").map((master) => master.ping()));
   return client;
+}
+
+function isReady(client) {
+  return client.status === "ready" && client.stream.writable;
 }
 
 async function oneByOne(client, [{ key, value }]) {

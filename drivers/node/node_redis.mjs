@@ -1,6 +1,6 @@
 /** node-redis. With `--pipe`, SET and GET of an operation share a round trip; tasks and messages never do. */
 
-import { MultiErrorReply, createClient } from "redis";
+import { MultiErrorReply, createClient, createCluster } from "redis";
 
 import { CONNECT_TIMEOUT, serve, tlsOptions, versionOf } from "./driver.mjs";
 
@@ -11,37 +11,55 @@ await serve({
   version: versionOf("redis"),
   canPipeline: pipe,
   options: { protocol: [2, 3] },
-  supports: ["tls", "username", "db"],
+  // A pipeline to a cluster would be one to each of its nodes, of which it is not known how much goes to which.
+  supports: ["tls", "username", "db", ...(pipe ? [] : ["cluster"])],
   connect,
-  isConnected: (client) => client.isReady,
+  isConnected: (client) => (isCluster(client) ? nodes(client).every((node) => node.isReady) : client.isReady),
   roundTrip: pipe ? pipelined : oneByOne,
   access: pipe ? accessPipelined : access,
   send: pipe ? sendPipelined : send,
-  delete: (client, keys) => client.del(keys),
+  // One by one, since keys of a cluster may be on different nodes.
+  delete: (client, keys) => Promise.all(keys.map((key) => client.del(key))),
   ...(!pipe && { queue: { list: list(), stream: stream() }, pubsub: pubsub() }),
 });
 
-async function connect({ host, port, unix_socket: path, username, password, db, tls }, { protocol }) {
+async function connect(server, { protocol }) {
+  const { host, port, unix_socket: path, username, password, db, tls, cluster } = server;
   const address = path == null ? { host, port, noDelay: true } : { path };
-  const client = createClient({
+  const login = { username: username ?? undefined, password: password ?? undefined };
+  const settings = {
     // A connection that is lost fails the trial: one made anew, and commands kept for it, would hide that.
     socket: {
-      ...address,
+      ...(cluster ? { noDelay: true } : address),
       ...(tls && { tls: true, ...tlsOptions(tls) }),
       connectTimeout: CONNECT_TIMEOUT,
       reconnectStrategy: false,
     },
     disableOfflineQueue: true,
+    ...login,
+  };
+  const common = {
     // A trial has a timeout of its own, and one here (5 seconds, by default) would add a timer to every command.
     commandOptions: { timeout: undefined },
-    username: username ?? undefined,
-    password: password ?? undefined,
-    database: db ?? 0,
     ...(protocol && { RESP: protocol }),
-  });
+  };
+  const client = cluster
+    ? createCluster({ rootNodes: [{ socket: { host, port } }], defaults: settings, ...common })
+    : createClient({ ...settings, database: db ?? 0, ...common });
   // The same error rejects the commands that it concerns, but one that nobody listens for would end the process.
   client.on("error", () => {});
-  return client.connect();
+  await client.connect();
+  if (cluster) await Promise.all(client.masters.map((master) => client.nodeClient(master)));
+  return client;
+}
+
+function isCluster(client) {
+  return client.masters !== undefined;
+}
+
+/** The connections to the nodes of a cluster. */
+function nodes(client) {
+  return client.masters.map((master) => master.client);
 }
 
 async function oneByOne(client, [{ key, value }]) {
@@ -99,7 +117,12 @@ function accessPipelined(client, operations) {
 }
 
 async function send(client, commands) {
-  for (const command of commands) await client.sendCommand(command);
+  if (isCluster(client)) {
+    // The word after the name is the first key, of nearly every command.
+    for (const command of commands) await client.sendCommand(command[1], false, command);
+  } else {
+    for (const command of commands) await client.sendCommand(command);
+  }
 }
 
 function sendPipelined(client, commands) {

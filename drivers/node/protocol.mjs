@@ -126,7 +126,7 @@ export function checkOptions({ options = {} }, known) {
 
 /** Refuses what a library does not support of a connection. */
 export function checkConnection({ server }, supported) {
-  const missing = ["tls", "username", "db"].find((name) => server[name] && !supported.includes(name));
+  const missing = ["tls", "username", "db", "cluster"].find((name) => server[name] && !supported.includes(name));
   if (missing) throw new Failure("unsupported", `this client does not support \`${missing}\` of a connection`);
 }
 
@@ -144,6 +144,7 @@ const JOB = {
     password: optional(text),
     username: optional(text),
     db: optional(natural),
+    cluster: optional(truth),
   },
   workload: {
     operations: optional(natural),

@@ -58,7 +58,7 @@ import time
 # The versions of the protocol that are spoken here.
 PROTOCOLS = (1, 2, 3)
 # What not every client supports of a connection.
-OF_A_CONNECTION = ("tls", "username", "db")
+OF_A_CONNECTION = ("tls", "username", "db", "cluster")
 DELETE_BATCH = 1000
 # The workloads that are known here, with the settings that only they have.
 WORKLOADS = {
@@ -554,7 +554,8 @@ def _read_job(line, workloads):
 def check_connection(job, supported=()):
     """Refuses what a client does not support of a connection."""
     for name in OF_A_CONNECTION:
-        if job["server"].get(name) and name not in supported:
+        # TLS that needs no files is an empty table.
+        if job["server"].get(name) not in (None, 0, False) and name not in supported:
             raise Refusal("unsupported", f"this client does not support `{name}` of a connection")
 
 

@@ -34,6 +34,7 @@ import redis  # noqa: E402
 import redis.asyncio  # noqa: E402
 import redis.utils  # noqa: E402
 from redis.backoff import NoBackoff  # noqa: E402
+from redis.cluster import RedisCluster  # noqa: E402
 
 if bool(redis.utils.HIREDIS_AVAILABLE) != options.hiredis:
     raise SystemExit(f"hiredis is {'not ' * options.hiredis}used, against what was asked for")
@@ -47,6 +48,10 @@ if options.hiredis:
 
 # Tasks and messages go one to a call, so there is nothing that could share a round trip.
 WORKLOADS = ("set-get", "read-write", "commands") + (() if options.pipe else ("queue", "pubsub"))
+
+
+# A pipeline to a cluster would be one to each of its nodes, of which it is not known how much goes to which.
+SUPPORTS = tuple(name for name in harness.OF_A_CONNECTION if not (options.pipe and name == "cluster"))
 
 
 # Options that an experiment may give: the library's own name for each, and what it may be.
@@ -64,9 +69,25 @@ def arguments(job, retry):
     if tls is not None:
         files = {"ssl_ca_certs": tls.get("ca"), "ssl_certfile": tls.get("cert"), "ssl_keyfile": tls.get("key")}
         place |= {"ssl": True, **files}
-    login = {"username": server.get("username"), "password": server["password"], "db": server.get("db", 0)}
+    login = {"username": server.get("username"), "password": server["password"]}
+    if server.get("cluster"):
+        if "single_connection" in job.get("options", {}):
+            raise harness.Refusal("unsupported", "a client of a cluster has no option `single_connection`")
+        # A node that is lost fails what is sent to it: to look for another one would hide that.
+        login["cluster_error_retry_attempts"] = 0
+    else:
+        login["db"] = server.get("db", 0)
     asked = {OPTIONS[name][0]: value for name, value in job.get("options", {}).items() if name in OPTIONS}
     return {**place, **login, **asked, "decode_responses": True, "retry": retry(NoBackoff(), 0)}
+
+
+# Every node of a cluster is to be connected to before the work begins.
+PING = {
+    redis.Redis: {},
+    redis.asyncio.Redis: {},
+    RedisCluster: {"target_nodes": RedisCluster.PRIMARIES},
+    redis.asyncio.RedisCluster: {"target_nodes": RedisCluster.PRIMARIES},
+}
 
 
 def loop_of(loops, worker):
@@ -77,7 +98,7 @@ def loop_of(loops, worker):
 class Sync(harness.Threads):
     client = CLIENT
     workloads = WORKLOADS
-    supports = harness.OF_A_CONNECTION
+    supports = SUPPORTS
     runtime = f"{harness.interpreter()}, threads"
     pipelines = options.pipe
     options = {name: values for name, (_, values) in OPTIONS.items()}
@@ -85,13 +106,14 @@ class Sync(harness.Threads):
     def __init__(self, job):
         keywords = arguments(job, redis.retry.Retry)
         self.job, self.loops = job, SYNC[job["workload"]["kind"]]
-        self.clients = [redis.Redis(**keywords) for _ in range(harness.connections(job))]
+        make = RedisCluster if job["server"].get("cluster") else redis.Redis
+        self.clients = [make(**keywords) for _ in range(harness.connections(job))]
         # What each loop works with: the client, or its subscription, which closes when nobody holds the client any more.
         self.ends = list(self.clients)
 
     def connect(self):
         for r in self.clients:
-            r.ping()
+            r.ping(**PING[type(r)])
         if self.job["workload"]["kind"] == "pubsub":
             subscribers = self.clients[:self.job["workers"]]
             self.ends[:len(subscribers)] = [subscribed(r, harness.channels(self.job)) for r in subscribers]
@@ -243,7 +265,7 @@ SYNC = {
 class Asyncio(harness.Tasks):
     client = CLIENT
     workloads = WORKLOADS
-    supports = harness.OF_A_CONNECTION
+    supports = SUPPORTS
     pipelines = options.pipe
     options = Sync.options
 
@@ -251,12 +273,13 @@ class Asyncio(harness.Tasks):
         super().__init__(options.uvloop)
         keywords = arguments(job, redis.asyncio.retry.Retry)
         self.job, self.loops = job, ASYNCIO[job["workload"]["kind"]]
-        self.clients = [redis.asyncio.Redis(**keywords) for _ in range(harness.connections(job))]
+        make = redis.asyncio.RedisCluster if job["server"].get("cluster") else redis.asyncio.Redis
+        self.clients = [make(**keywords) for _ in range(harness.connections(job))]
         # What each loop works with: the client, or its subscription, which closes when nobody holds the client any more.
         self.ends = list(self.clients)
 
     def connect(self):
-        self.run([r.ping() for r in self.clients])
+        self.run([r.ping(**PING[type(r)]) for r in self.clients])
         if self.job["workload"]["kind"] == "pubsub":
             subscribers = self.clients[:self.job["workers"]]
             self.ends[:len(subscribers)] = self.run([asyncio_subscribed(r, harness.channels(self.job)) for r in subscribers])

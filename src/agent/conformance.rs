@@ -140,8 +140,14 @@ async fn start(
     address: Option<Address>,
 ) -> Result<ServerUp, AgentError> {
     let args = ["--save", "", "--appendonly", "no"].map(str::to_owned).to_vec();
-    let launch =
-        Launch::Managed { program: options.server.clone(), args, address, tls: false, directory: None };
+    let launch = Launch::Managed {
+        program: options.server.clone(),
+        args,
+        address,
+        tls: false,
+        masters: None,
+        directory: None,
+    };
     servers.start(&ServerStart { key: key.to_owned(), launch, fresh: false }).await
 }
 
@@ -483,6 +489,7 @@ impl Bench<'_> {
             deletes_keys: job.delete_keys,
             differs,
             ours: true,
+            nodes: 1,
         };
         if let Err(disagreement) = verify::verify(&result, &counts, &circumstances) {
             return wrong(disagreement.to_string());

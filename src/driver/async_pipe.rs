@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::sync_pipe::{queue_commands, queue_reads_and_writes};
 use super::tasks::{self, Flavour, Sockets};
 use super::worker::Worker;
-use super::{CLIENT, Driver, OPTIONS, SUPPORTS};
+use super::{CLIENT, Driver, OPTIONS, PIPELINE_SUPPORTS};
 use crate::experiment::{BuiltinMode, Threads};
 use crate::workload::Kind;
 
@@ -22,7 +22,7 @@ pub(super) const DRIVER: Driver = Driver {
         can_pipeline: true,
         can_rate: true,
         workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands],
-        supports: SUPPORTS,
+        supports: PIPELINE_SUPPORTS,
         options: OPTIONS,
         by_default: true,
     },

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use redis::aio::MultiplexedConnection;
+use redis::cluster_async::ClusterConnection;
 use redis::streams::StreamReadReply;
-use redis::{AsyncCommands as _, Direction};
+use redis::{AsyncCommands, Direction};
 use tokio::time::timeout;
 
 use super::connect::{Line, command};
@@ -13,11 +14,11 @@ use super::exchange::{FIELD, GROUP, Structure};
 use super::failure::Failure;
 use super::side::{PATIENCE, Pusher, Side, Taker};
 use super::sync::{entries, reading};
-use super::tasks::{self, Flavour, Sockets};
+use super::tasks::{self, Connection, Flavour, Sockets};
 use super::worker::{NOTHING, Worker};
-use super::{CLIENT, Driver, OPTIONS, SUPPORTS};
+use super::{CLIENT, Crew, Driver, OPTIONS, SUPPORTS};
 use crate::experiment::{BuiltinMode, Threads};
-use crate::protocol::FailureKind;
+use crate::protocol::{FailureKind, Job};
 use crate::workload::Kind;
 
 pub(super) const DRIVER: Driver = Driver {
@@ -34,21 +35,41 @@ pub(super) const DRIVER: Driver = Driver {
         options: OPTIONS,
         by_default: true,
     },
-    connect: |job| match job.workload.kind {
-        Kind::SetGet => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, set_get),
-        Kind::ReadWrite => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, read_write),
-        Kind::Commands => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, commands),
-        Kind::Queue => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, queue),
-        Kind::Pubsub => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, pubsub),
-        Kind::Hash => tasks::connect(job, Flavour::CurrentThread, Sockets::OneEach, hash),
-        Kind::Tasks => Err(Failure::lacks_workload(job)),
-    },
+    connect: |job| connect(job, Flavour::CurrentThread, Sockets::OneEach),
 };
 
-pub(super) async fn set_get(
-    mut connection: MultiplexedConnection,
-    mut worker: Worker,
-) -> Result<(), Failure> {
+/// Workers that are tasks of some kind; they work in the same way, wherever they run and however they are connected.
+pub(super) fn connect(job: &Job, flavour: Flavour, sockets: Sockets) -> Result<Box<dyn Crew>, Failure> {
+    match job.workload.kind {
+        Kind::Queue => tasks::connect(job, flavour, sockets, queue),
+        Kind::Pubsub => tasks::connect(job, flavour, sockets, pubsub),
+        _ if job.server.cluster => connect_to::<ClusterConnection>(job, flavour, sockets),
+        _ => connect_to::<MultiplexedConnection>(job, flavour, sockets),
+    }
+}
+
+/// For what a server and a cluster do alike.
+fn connect_to<C: Asynchronous>(
+    job: &Job,
+    flavour: Flavour,
+    sockets: Sockets,
+) -> Result<Box<dyn Crew>, Failure> {
+    match job.workload.kind {
+        Kind::SetGet => tasks::connect(job, flavour, sockets, set_get::<C>),
+        Kind::ReadWrite => tasks::connect(job, flavour, sockets, read_write::<C>),
+        Kind::Commands => tasks::connect(job, flavour, sockets, commands::<C>),
+        Kind::Hash => tasks::connect(job, flavour, sockets, hash::<C>),
+        Kind::Queue | Kind::Pubsub | Kind::Tasks => Err(Failure::lacks_workload(job)),
+    }
+}
+
+/// An asynchronous connection of redis-rs, to a server or to a cluster.
+trait Asynchronous: AsyncCommands + Connection {}
+
+impl Asynchronous for MultiplexedConnection {}
+impl Asynchronous for ClusterConnection {}
+
+async fn set_get<C: Asynchronous>(mut connection: C, mut worker: Worker) -> Result<(), Failure> {
     while worker.next_async().await? {
         let () = match worker.set_options() {
             None => connection.set(worker.key(), worker.value()).await?,
@@ -60,10 +81,7 @@ pub(super) async fn set_get(
     Ok(())
 }
 
-pub(super) async fn read_write(
-    mut connection: MultiplexedConnection,
-    mut worker: Worker,
-) -> Result<(), Failure> {
+async fn read_write<C: Asynchronous>(mut connection: C, mut worker: Worker) -> Result<(), Failure> {
     while worker.next_async().await? {
         if worker.reads() {
             let fetched: Option<Vec<u8>> = connection.get(worker.key()).await?;
@@ -76,7 +94,7 @@ pub(super) async fn read_write(
     Ok(())
 }
 
-pub(super) async fn hash(mut connection: MultiplexedConnection, mut worker: Worker) -> Result<(), Failure> {
+async fn hash<C: Asynchronous>(mut connection: C, mut worker: Worker) -> Result<(), Failure> {
     while worker.next_async().await? {
         let () = connection.hset(worker.key(), "f", worker.value()).await?;
         let fetched: Option<Vec<u8>> = connection.hget(worker.key(), "f").await?;
@@ -85,10 +103,7 @@ pub(super) async fn hash(mut connection: MultiplexedConnection, mut worker: Work
     Ok(())
 }
 
-pub(super) async fn commands(
-    mut connection: MultiplexedConnection,
-    mut worker: Worker,
-) -> Result<(), Failure> {
+async fn commands<C: Asynchronous>(mut connection: C, mut worker: Worker) -> Result<(), Failure> {
     while worker.next_async().await? {
         for words in worker.commands() {
             command(words).exec_async(&mut connection).await?;
@@ -98,7 +113,7 @@ pub(super) async fn commands(
     Ok(())
 }
 
-pub(super) async fn queue(mut connection: MultiplexedConnection, side: Side) -> Result<(), Failure> {
+async fn queue(mut connection: MultiplexedConnection, side: Side) -> Result<(), Failure> {
     match side {
         Side::Pushes(pusher) => push(&mut connection, pusher).await,
         Side::Takes(taker) => match taker.exchange().structure {
@@ -159,7 +174,7 @@ async fn take_from_stream(connection: &mut MultiplexedConnection, mut taker: Tak
     Ok(())
 }
 
-pub(super) async fn pubsub(line: Line, side: Side) -> Result<(), Failure> {
+async fn pubsub(line: Line, side: Side) -> Result<(), Failure> {
     match (line, side) {
         (Line::Speaks(mut connection), Side::Pushes(mut publisher)) => {
             while publisher.next_async().await? {

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::{MultiplexedConnection, PubSub};
+use redis::cluster::{ClusterClient, ClusterConnection};
+use redis::cluster_async::ClusterConnection as AsyncClusterConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo, ProtocolVersion};
+use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionInfo, IntoConnectionInfo, ProtocolVersion};
 use tokio::sync::Mutex;
 
 use super::failure::Failure;
 use super::script::Words;
 use super::tasks::{Connection, Seat};
 use crate::protocol::{Endpoint, FailureKind, Job, Tls};
-use crate::server::{address, with_tls};
+use crate::server::{address, cluster_with_tls, with_tls};
 use crate::setting::Scalar;
 
 /// Long enough for hundreds of connections at once over a slow link; a server that is not there refuses sooner.
@@ -28,42 +30,83 @@ pub(super) fn not_connected(endpoint: &Endpoint, error: impl Display) -> Failure
     Failure::new(FailureKind::Connection, format!("failed to connect to {name}: {error}"))
 }
 
-/// Where all workers connect to.
-#[derive(Clone)]
-pub(super) struct Server {
-    client: Client,
-    endpoint: Endpoint,
+/// Where all workers connect to, and how.
+fn info(job: &Job) -> Result<ConnectionInfo, Failure> {
+    let endpoint = &job.server;
+    // The library leaves Nagle's algorithm on, which holds back the second of two small writes.
+    let info =
+        address(endpoint).into_connection_info()?.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+    let mut redis = info.redis_settings().clone().set_db(i64::from(endpoint.db));
+    if let Some(username) = &endpoint.username {
+        redis = redis.set_username(username);
+    }
+    if let Some(password) = &endpoint.password {
+        redis = redis.set_password(password);
+    }
+    if job.options.get("protocol") == Some(&Scalar::Number(3)) {
+        redis = redis.set_protocol(ProtocolVersion::RESP3);
+    }
+    Ok(info.set_redis_settings(redis))
 }
 
-impl Server {
-    pub(super) fn new(job: &Job) -> Result<Self, Failure> {
-        let endpoint = &job.server;
-        // The library leaves Nagle's algorithm on, which holds back the second of two small writes.
-        let info = address(endpoint)
-            .into_connection_info()?
-            .set_tcp_settings(TcpSettings::default().set_nodelay(true));
-        let mut redis = info.redis_settings().clone().set_db(i64::from(endpoint.db));
-        if let Some(username) = &endpoint.username {
-            redis = redis.set_username(username);
-        }
-        if let Some(password) = &endpoint.password {
-            redis = redis.set_password(password);
-        }
-        if job.options.get("protocol") == Some(&Scalar::Number(3)) {
-            redis = redis.set_protocol(ProtocolVersion::RESP3);
-        }
-        let info = info.set_redis_settings(redis);
-        let client = match &endpoint.tls {
-            Some(files) => with_tls(info, &texts(files)?)?,
-            None => Client::open(info)?,
-        };
-        Ok(Self { client, endpoint: endpoint.clone() })
+/// A client of one server.
+fn client(job: &Job) -> Result<Client, Failure> {
+    let info = info(job)?;
+    Ok(match &job.server.tls {
+        Some(files) => with_tls(info, &texts(files)?)?,
+        None => Client::open(info)?,
+    })
+}
+
+/// A client of a cluster. A node that is lost fails what is sent to it, as a server does that stands alone.
+fn cluster_client(job: &Job) -> Result<ClusterClient, Failure> {
+    let info = info(job)?;
+    let builder = ClusterClient::builder([info])
+        .tcp_settings(TcpSettings::default().set_nodelay(true))
+        .connection_timeout(CONNECT_TIMEOUT)
+        .retries(0);
+    Ok(match &job.server.tls {
+        Some(files) => cluster_with_tls(builder, &texts(files)?)?,
+        None => builder.build()?,
+    })
+}
+
+/// A blocking connection of redis-rs, to a server or to a cluster.
+pub(super) trait Blocking: redis::ConnectionLike + Send + Sized + 'static {
+    /// What connections are made from; may be shared by threads.
+    type Client: Clone + Send + Sync + 'static;
+
+    fn client(job: &Job) -> Result<Self::Client, Failure>;
+
+    fn connect(client: &Self::Client) -> redis::RedisResult<Self>;
+
+    /// A single one.
+    fn open(job: &Job) -> Result<Self, Failure> {
+        Self::connect(&Self::client(job)?).map_err(|error| not_connected(&job.server, error))
+    }
+}
+
+impl Blocking for redis::Connection {
+    type Client = Client;
+
+    fn client(job: &Job) -> Result<Client, Failure> {
+        client(job)
     }
 
-    /// A blocking connection.
-    pub(super) fn connect(&self) -> Result<redis::Connection, Failure> {
-        let connected = self.client.get_connection_with_timeout(CONNECT_TIMEOUT);
-        connected.map_err(|error| not_connected(&self.endpoint, error))
+    fn connect(client: &Client) -> redis::RedisResult<Self> {
+        client.get_connection_with_timeout(CONNECT_TIMEOUT)
+    }
+}
+
+impl Blocking for ClusterConnection {
+    type Client = ClusterClient;
+
+    fn client(job: &Job) -> Result<ClusterClient, Failure> {
+        cluster_client(job)
+    }
+
+    fn connect(client: &ClusterClient) -> redis::RedisResult<Self> {
+        client.get_connection()
     }
 }
 
@@ -96,8 +139,14 @@ impl Connection for MultiplexedConnection {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(None);
-        let client = Server::new(&job)?.client;
-        let connected = client.get_multiplexed_async_connection_with_config(&config).await;
+        let connected = client(&job)?.get_multiplexed_async_connection_with_config(&config).await;
+        connected.map_err(|error| not_connected(&job.server, error))
+    }
+}
+
+impl Connection for AsyncClusterConnection {
+    async fn open(job: Arc<Job>, _: Seat) -> Result<Self, Failure> {
+        let connected = cluster_client(&job)?.get_async_connection().await;
         connected.map_err(|error| not_connected(&job.server, error))
     }
 }
@@ -115,7 +164,7 @@ impl Connection for Line {
         if seat == Seat::Pusher {
             return MultiplexedConnection::open(job, seat).await.map(Self::Speaks);
         }
-        let pubsub = Server::new(&job)?.client.get_async_pubsub().await;
+        let pubsub = client(&job)?.get_async_pubsub().await;
         let pubsub = pubsub.map_err(|error| not_connected(&job.server, error))?;
         Ok(Self::Hears(Arc::new(Mutex::new(pubsub))))
     }

@@ -93,7 +93,14 @@ pub const BUILTIN: Builtin<'static> = Builtin { modes: MODES, absent: ABSENT };
 const CLIENT: &str = "redis-rs 1.8.1";
 
 /// What redis-rs supports of a connection in this build.
-const SUPPORTS: &[Support] = if cfg!(feature = "tls") { Support::ALL } else { Support::WITHOUT_TLS };
+const SUPPORTS: &[Support] =
+    if cfg!(feature = "tls") { Support::ALL } else { &[Support::Username, Support::Db, Support::Cluster] };
+/// And where it sends several commands at once, which on a cluster would be for one node.
+const PIPELINE_SUPPORTS: &[Support] = if cfg!(feature = "tls") {
+    &[Support::Tls, Support::Username, Support::Db]
+} else {
+    &[Support::Username, Support::Db]
+};
 
 /// The version of RESP that redis-rs speaks.
 const PROTOCOL: BuiltinOption = BuiltinOption {

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use redis::Connection;
+use redis::cluster::ClusterConnection;
 use serde::Deserialize;
 
-use super::connect::Server;
+use super::connect::Blocking;
 use super::failure::Failure;
 use super::input::{await_go, end_when_closed, read_line, work_is_over};
 use super::phase::{Outcome, Phase, Tally};
@@ -185,9 +187,11 @@ fn work(job: &Job, crew: &mut dyn Crew, phase: Arc<Phase>) -> Result<Outcome, Fa
     // After a failure too; but then it is that failure that is told.
     // Those that were there before are not the driver's to delete, and of what is listed nobody knows its keys.
     let deleted = match job.workload.kind {
-        _ if job.delete_keys && job.workload.has_new_keys() => delete(job, &outcome.tallies),
-        Kind::Queue if job.delete_keys => delete_queue(job, &outcome.queues),
-        _ => Ok(()),
+        _ if !job.delete_keys => Ok(()),
+        Kind::Queue => delete_queue(job, &outcome.queues),
+        _ if !job.workload.has_new_keys() => Ok(()),
+        _ if job.server.cluster => delete::<ClusterConnection>(job, &outcome.tallies),
+        _ => delete::<Connection>(job, &outcome.tallies),
     };
     match outcome.failure.take() {
         Some(failure) => Err(failure),
@@ -235,14 +239,14 @@ fn calls(kind: Kind, outcome: &Outcome) -> Option<BTreeMap<String, u64>> {
 
 /// Deletes what is left of a queue.
 fn delete_queue(job: &Job, names: &[String]) -> Result<(), Failure> {
-    let mut connection = Server::new(job)?.connect()?;
+    let mut connection = Connection::open(job)?;
     let deleted = redis::cmd("DEL").arg(names).exec(&mut connection);
     deleted.map_err(|error| Failure::from(error).while_trying("deleting the queue"))
 }
 
 /// Deletes, by name and on a connection of its own, every key that may have been written.
-fn delete(job: &Job, tallies: &[Tally]) -> Result<(), Failure> {
-    let mut connection = Server::new(job)?.connect()?;
+fn delete<C: Blocking>(job: &Job, tallies: &[Tally]) -> Result<(), Failure> {
+    let mut connection = C::open(job)?;
     for Tally { stem, begun, .. } in tallies {
         for first in (0..*begun).step_by(DELETE_BATCH) {
             let mut del = redis::cmd("DEL");

@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
+use redis::cluster::ClusterConnection;
 use redis::streams::{StreamReadOptions, StreamReadReply};
 use redis::{Commands as _, Connection, Direction};
 
-use super::connect::command;
+use super::connect::{Blocking, command};
 use super::exchange::{FIELD, GROUP, Structure};
 use super::failure::Failure;
 use super::side::{PATIENCE, PATIENCE_MS, Pusher, Side, Taker};
 use super::worker::{NOTHING, Worker};
-use super::{CLIENT, Driver, OPTIONS, SUPPORTS, threads};
+use super::{CLIENT, Crew, Driver, OPTIONS, SUPPORTS, threads};
 use crate::experiment::{BuiltinMode, Threads};
+use crate::protocol::Job;
 use crate::workload::Kind;
 
 pub(super) const DRIVER: Driver = Driver {
@@ -29,17 +31,25 @@ pub(super) const DRIVER: Driver = Driver {
         by_default: true,
     },
     connect: |job| match job.workload.kind {
-        Kind::SetGet => threads::connect(job, set_get),
-        Kind::ReadWrite => threads::connect(job, read_write),
-        Kind::Commands => threads::connect(job, commands),
         Kind::Queue => threads::connect(job, queue),
         Kind::Pubsub => threads::connect(job, pubsub),
-        Kind::Hash => threads::connect(job, hash),
-        Kind::Tasks => Err(Failure::lacks_workload(job)),
+        _ if job.server.cluster => connect::<ClusterConnection>(job),
+        _ => connect::<Connection>(job),
     },
 };
 
-fn set_get(connection: &mut Connection, worker: &mut Worker) -> Result<(), Failure> {
+/// For what a server and a cluster do alike.
+fn connect<C: Blocking>(job: &Job) -> Result<Box<dyn Crew>, Failure> {
+    match job.workload.kind {
+        Kind::SetGet => threads::connect(job, set_get::<C>),
+        Kind::ReadWrite => threads::connect(job, read_write::<C>),
+        Kind::Commands => threads::connect(job, commands::<C>),
+        Kind::Hash => threads::connect(job, hash::<C>),
+        Kind::Queue | Kind::Pubsub | Kind::Tasks => Err(Failure::lacks_workload(job)),
+    }
+}
+
+fn set_get<C: Blocking>(connection: &mut C, worker: &mut Worker) -> Result<(), Failure> {
     while worker.next() {
         let () = match worker.set_options() {
             None => connection.set(worker.key(), worker.value())?,
@@ -51,7 +61,7 @@ fn set_get(connection: &mut Connection, worker: &mut Worker) -> Result<(), Failu
     Ok(())
 }
 
-fn read_write(connection: &mut Connection, worker: &mut Worker) -> Result<(), Failure> {
+fn read_write<C: Blocking>(connection: &mut C, worker: &mut Worker) -> Result<(), Failure> {
     while worker.next() {
         if worker.reads() {
             let fetched: Option<Vec<u8>> = connection.get(worker.key())?;
@@ -64,7 +74,7 @@ fn read_write(connection: &mut Connection, worker: &mut Worker) -> Result<(), Fa
     Ok(())
 }
 
-fn hash(connection: &mut Connection, worker: &mut Worker) -> Result<(), Failure> {
+fn hash<C: Blocking>(connection: &mut C, worker: &mut Worker) -> Result<(), Failure> {
     while worker.next() {
         let () = connection.hset(worker.key(), "f", worker.value())?;
         let fetched: Option<Vec<u8>> = connection.hget(worker.key(), "f")?;
@@ -73,7 +83,7 @@ fn hash(connection: &mut Connection, worker: &mut Worker) -> Result<(), Failure>
     Ok(())
 }
 
-fn commands(connection: &mut Connection, worker: &mut Worker) -> Result<(), Failure> {
+fn commands<C: Blocking>(connection: &mut C, worker: &mut Worker) -> Result<(), Failure> {
     while worker.next() {
         for words in worker.commands() {
             command(words).exec(connection)?;

@@ -5,7 +5,7 @@ use redis::{Connection, Pipeline, pipe};
 use super::connect::command;
 use super::failure::Failure;
 use super::worker::Worker;
-use super::{CLIENT, Driver, OPTIONS, SUPPORTS, threads};
+use super::{CLIENT, Driver, OPTIONS, PIPELINE_SUPPORTS, threads};
 use crate::experiment::{BuiltinMode, Threads};
 use crate::workload::Kind;
 
@@ -19,7 +19,7 @@ pub(super) const DRIVER: Driver = Driver {
         can_pipeline: true,
         can_rate: true,
         workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Commands],
-        supports: SUPPORTS,
+        supports: PIPELINE_SUPPORTS,
         options: OPTIONS,
         by_default: true,
     },

@@ -8,17 +8,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Barrier, Mutex, PoisonError, RwLock};
 use std::thread::Builder;
 
-use redis::Connection;
-
 use super::Crew;
-use super::connect::{Server, allow_open_files};
+use super::connect::{Blocking, allow_open_files, not_connected};
 use super::failure::Failure;
 use super::phase::Phase;
 use super::side::Hand;
 use crate::protocol::{FailureKind, Job};
 
 /// Sends requests on its connection until the worker has no more.
-type Work<H> = fn(&mut Connection, &mut H) -> Result<(), Failure>;
+type Work<C, H> = fn(&mut C, &mut H) -> Result<(), Failure>;
 
 /// Enough for a request and its reply, and little enough for ten thousand threads.
 const STACK_BYTES: usize = 256 * 1024;
@@ -27,11 +25,11 @@ const STACK_BYTES: usize = 256 * 1024;
 const CONNECTING: usize = 64;
 
 /// The workers. Threads end with the process: a driver carries out one job.
-struct Threads<H> {
+struct Threads<C, H> {
     /// That of the worker that this thread is.
-    connection: Connection,
+    connection: C,
     common: Arc<Common>,
-    work: Work<H>,
+    work: Work<C, H>,
 }
 
 /// What all threads share.
@@ -47,12 +45,17 @@ struct Common {
 }
 
 /// Starts and connects a thread for every worker of the job, and for whoever else it needs. They are all up when this returns.
-pub(super) fn connect<H: Hand + 'static>(job: &Job, work: Work<H>) -> Result<Box<dyn Crew>, Failure> {
+pub(super) fn connect<C: Blocking, H: Hand + 'static>(
+    job: &Job,
+    work: Work<C, H>,
+) -> Result<Box<dyn Crew>, Failure> {
     let count = H::count(job);
     allow_open_files(count);
-    let server = Server::new(job)?;
+    let client = C::client(job)?;
+    let endpoint = job.server.clone();
+    let open = move || C::connect(&client).map_err(|error| not_connected(&endpoint, error));
     // Before there is any other thread: a server that is not there is told at once.
-    let connection = server.connect().map_err(|failure| failure.of_worker(0))?;
+    let connection = open().map_err(|failure| failure.of_worker(0))?;
     let common = Arc::new(Common {
         barrier: Barrier::new(count as usize),
         phase: RwLock::default(),
@@ -60,8 +63,8 @@ pub(super) fn connect<H: Hand + 'static>(job: &Job, work: Work<H>) -> Result<Box
         failure: Mutex::default(),
     });
     for number in 1..count {
-        let (server, theirs) = (server.clone(), Arc::clone(&common));
-        Builder::new().stack_size(STACK_BYTES).spawn(move || theirs.serve(&server, number, work)).map_err(
+        let (open, theirs) = (open.clone(), Arc::clone(&common));
+        Builder::new().stack_size(STACK_BYTES).spawn(move || theirs.serve(open, number, work)).map_err(
             |error| {
                 let error = format!(
                     "failed to start thread {} of {}: {error}; allow more processes (`ulimit -u`, `pids.max` of the \
@@ -80,11 +83,11 @@ pub(super) fn connect<H: Hand + 'static>(job: &Job, work: Work<H>) -> Result<Box
 
 impl Common {
     /// The life of a thread.
-    fn serve<H: Hand>(&self, server: &Server, number: u32, work: Work<H>) {
+    fn serve<C, H: Hand>(&self, open: impl FnOnce() -> Result<C, Failure>, number: u32, work: Work<C, H>) {
         let connected = {
             let turn = &self.connecting[number as usize % CONNECTING];
             let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-            server.connect()
+            open()
         };
         if let Err(failure) = &connected {
             let failure = failure.clone().of_worker(number);
@@ -108,7 +111,7 @@ impl Common {
     }
 }
 
-impl<H: Hand> Crew for Threads<H> {
+impl<C, H: Hand> Crew for Threads<C, H> {
     fn runtime(&self) -> String {
         "std::thread".to_owned()
     }
@@ -123,7 +126,7 @@ impl<H: Hand> Crew for Threads<H> {
 }
 
 /// One worker's share of a phase.
-fn carry_out<H: Hand>(phase: &Arc<Phase>, number: u32, connection: &mut Connection, work: Work<H>) {
+fn carry_out<C, H: Hand>(phase: &Arc<Phase>, number: u32, connection: &mut C, work: Work<C, H>) {
     let mut worker = H::new(phase, number);
     if let Err(failure) = work(connection, &mut worker) {
         phase.fail(failure.of_worker(number));

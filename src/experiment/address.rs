@@ -83,7 +83,10 @@ fn foreign(scheme: &str) -> Unusable {
             "ask it with SENTINEL GET-MASTER-ADDR-BY-NAME, and write the address that it answers",
         )
     } else if scheme.contains("cluster") {
-        ("a cluster cannot be measured yet", "write the address of a server that is not part of a cluster")
+        (
+            "a cluster is named by the address of one of its nodes",
+            "write HOST:PORT, and cluster = true beside it",
+        )
     } else if scheme.contains("socket") || scheme == "unix" {
         (
             "a server that somebody else runs is reached over TCP only",

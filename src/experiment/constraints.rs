@@ -8,7 +8,7 @@ use super::diagnose::{Findings, Place};
 use super::grid::{Budget, Cut, Grid, TooTangled};
 use super::matrix::{Column, Draft};
 use super::tables::Names;
-use super::{Amount, BuiltinMode, Factor, Level, Link, MAX_WORKERS, ServerSpec, Split, Support, Warmup};
+use super::{Amount, BuiltinMode, Factor, Level, Link, MAX_WORKERS, Split, Warmup};
 use crate::setting::{MOST_EXACT, largest_divisor};
 use crate::units::Nanos;
 
@@ -167,77 +167,6 @@ impl CellChecks<'_> {
                 },
                 only: None,
                 help,
-            },
-        )
-    }
-
-    /// What a server that somebody else runs cannot be told.
-    fn servers(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
-        let names = self.names;
-        let external = |level: &Level| matches!(level, Level::Name(name) if matches!(names.servers.get(name), Some(ServerSpec::External { .. })));
-        for (factor, why) in [
-            (Factor::ServerArgs, "has its arguments already"),
-            (Factor::Lifetime, "is not started or stopped"),
-            (Factor::Link, "is reached as its address says"),
-        ] {
-            self.conflict(
-                draft,
-                &Conflict {
-                    one: Factor::Server,
-                    other: factor,
-                    forbids: &|server, level| external(server) && *level != Link::Tcp.level(),
-                    says: &|server, level| {
-                        let (key, value) = (factor.key_of(level), level.in_file());
-                        format!("the server `{server}`, which somebody else runs, {why}: {key} = {value}")
-                    },
-                    only: None,
-                    help: match factor {
-                        Factor::Link => {
-                            "use a server with `program`; an address of TLS is rediss://HOST:PORT".to_owned()
-                        }
-                        _ => "use a server with `program`".to_owned(),
-                    },
-                },
-            )?;
-        }
-        self.connections(draft)
-    }
-
-    /// What a server demands of a connection, and a client does not support.
-    fn connections(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
-        let names = self.names;
-        let lacks = |mode: &Level, support: Support| match mode {
-            Level::Name(mode) => names.supports(mode).is_some_and(|known| !known.contains(&support)),
-            _ => false,
-        };
-        let lacking = |mode: &Level, server: &Level| {
-            let Level::Name(name) = server else { return None };
-            names.servers.get(name)?.demands().find(|support| lacks(mode, *support))
-        };
-        let help = "a mode with a driver of its own says so by `supports`, such as supports = [\"tls\"]";
-        self.conflict(
-            draft,
-            &Conflict {
-                one: Factor::Mode,
-                other: Factor::Server,
-                forbids: &|mode, server| lacking(mode, server).is_some(),
-                says: &|mode, server| {
-                    let does = lacking(mode, server).map_or("connect", Support::does);
-                    format!("the mode `{mode}` cannot {does}, which the server `{server}` asks for")
-                },
-                only: None,
-                help: help.to_owned(),
-            },
-        )?;
-        self.conflict(
-            draft,
-            &Conflict {
-                one: Factor::Mode,
-                other: Factor::Link,
-                forbids: &|mode, link| *link == Link::Tls.level() && lacks(mode, Support::Tls),
-                says: &|mode, _| format!("the mode `{mode}` cannot speak TLS"),
-                only: None,
-                help: help.to_owned(),
             },
         )
     }

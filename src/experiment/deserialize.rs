@@ -11,8 +11,8 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::diagnose::{self, Findings, MOST_FINDINGS, Place};
-use super::literals::LITERAL_SECRET;
 use super::misplaced;
+use super::server_literals::LITERAL_SECRET;
 use super::source::{FAMILIES, Source};
 use super::syntax::{self, Parsed, retain};
 

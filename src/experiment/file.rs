@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::given::{Constants, Factors};
-use super::literals::{Password, PlacementForm, RepetitionsForm, Time, TlsForm, WarmupForm};
+use super::literals::{PlacementForm, RepetitionsForm, Time, WarmupForm};
+use super::server_literals::{ClusterForm, Password, TlsForm};
 use super::spanned::{At, Table};
 use super::{Lifetime, LoadGenerator, Order, Support};
 use crate::setting::{Named, Scalar};
@@ -60,6 +61,9 @@ pub(super) struct Server {
     pub(super) prepare: Option<At<Vec<At<String>>>>,
     /// How long one process serves; "run" if absent.
     pub(super) lifetime: Option<At<Lifetime>>,
+    /// For a server that orchestrate starts: of how many masters to make a cluster, without replicas. For one that somebody else
+    /// runs: whether `address` is that of a node of a cluster.
+    pub(super) cluster: Option<At<ClusterForm>>,
     /// HOST:PORT of a server that somebody else runs, or a URL such as rediss://user@host:6380/2. It is never configured or
     /// stopped.
     pub(super) address: Option<At<String>>,

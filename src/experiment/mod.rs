@@ -31,6 +31,8 @@ mod resolve;
 mod schema;
 mod secrets;
 mod server_args;
+mod server_constraints;
+mod server_literals;
 mod servers;
 pub mod shipped;
 mod source;

@@ -48,13 +48,13 @@ pub enum Support {
     Username,
     /// A database other than the first.
     Db,
+    /// A cluster: it finds the nodes, and sends each key to the one that has it.
+    Cluster,
 }
 
 impl Support {
     /// All of them.
-    pub(crate) const ALL: &'static [Self] = &[Self::Tls, Self::Username, Self::Db];
-    /// Without a library for TLS.
-    pub(crate) const WITHOUT_TLS: &'static [Self] = &[Self::Username, Self::Db];
+    pub(crate) const ALL: &'static [Self] = &[Self::Tls, Self::Username, Self::Db, Self::Cluster];
 
     /// The word in files.
     #[must_use]
@@ -63,6 +63,7 @@ impl Support {
             Self::Tls => "tls",
             Self::Username => "username",
             Self::Db => "db",
+            Self::Cluster => "cluster",
         }
     }
 
@@ -72,6 +73,7 @@ impl Support {
             Self::Tls => "speak TLS",
             Self::Username => "log in as an ACL user",
             Self::Db => "select a database",
+            Self::Cluster => "talk to a cluster",
         }
     }
 }

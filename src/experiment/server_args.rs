@@ -21,8 +21,12 @@ const NOT_UP_TO_THE_FILE: &[(&[&str], &str)] = &[
         "leave it out: every server has a socket, and `workload.link = \"unix\"` has clients use it",
     ),
     (
-        &["tls-port"],
-        "leave it out: the clients of a trial connect without TLS, so that it would not be measured",
+        &["tls-port", "tls-cert-file", "tls-key-file", "tls-ca-cert-file", "tls-auth-clients", "tls-cluster"],
+        "leave it out: `workload.link = \"tls\"` has clients use TLS, with a certificate that is made for the server",
+    ),
+    (
+        &["cluster-enabled", "cluster-config-file", "cluster-port", "cluster-announce-ip"],
+        "leave it out: `cluster = 3` in the table of the server makes a cluster of three masters",
     ),
     (&["logfile"], "leave it out: the log is kept, and messages about the server end with its last lines"),
     (

@@ -18,6 +18,9 @@ pub enum ServerSpec {
         args: Vec<String>,
         /// How long one process serves.
         lifetime: Lifetime,
+        /// Of so many masters a cluster is made, without replicas; absent: one process stands alone.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cluster: Option<u32>,
         /// What is run before it is started for the first time. Not part of a cell's identity.
         #[serde(skip)]
         preparation: Option<Preparation>,
@@ -36,6 +39,9 @@ pub enum ServerSpec {
         db: u32,
         /// Present if it speaks TLS at its address.
         tls: Option<TlsFiles>,
+        /// Whether the address is that of a node of a cluster, which is measured as a whole.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        cluster: bool,
         /// FLUSHALL is permitted if the server was empty at first sight.
         allow_flush: bool,
     },
@@ -48,9 +54,21 @@ impl ServerSpec {
             Self::Managed { .. } => (false, false, false),
             Self::External { username, db, tls, .. } => (username.is_some(), *db != 0, tls.is_some()),
         };
-        [(Support::Username, username), (Support::Db, db), (Support::Tls, tls)]
-            .into_iter()
-            .filter_map(|(support, is_demanded)| is_demanded.then_some(support))
+        let demands = [
+            (Support::Cluster, self.is_cluster()),
+            (Support::Username, username),
+            (Support::Db, db),
+            (Support::Tls, tls),
+        ];
+        demands.into_iter().filter_map(|(support, is_demanded)| is_demanded.then_some(support))
+    }
+
+    /// Whether it is a cluster, whose keys are spread over several nodes.
+    pub(super) const fn is_cluster(&self) -> bool {
+        match self {
+            Self::Managed { cluster, .. } => cluster.is_some(),
+            Self::External { cluster, .. } => *cluster,
+        }
     }
 }
 

@@ -7,8 +7,9 @@ use super::axes::placement;
 use super::deserialize::Damage;
 use super::diagnose::{Findings, Place, suggest};
 use super::file::{self, TransportWord};
-use super::literals::{Time, TlsForm};
+use super::literals::Time;
 use super::server_args::check_args;
+use super::server_literals::{ClusterForm, MOST_MASTERS, TlsForm};
 use super::spanned::{At, Table};
 use super::{
     Address, Builtin, Directory, HostSpec, Lifetime, LoadGenerator, ModeSpec, Preparation, ServerSpec,
@@ -116,6 +117,7 @@ impl<'a> Names<'a> {
             program: DEFAULT_PROGRAM.to_owned(),
             args: default_args(),
             lifetime: Lifetime::Run,
+            cluster: None,
             preparation: None,
         });
         names
@@ -320,8 +322,45 @@ fn managed(
             command: prepare.value.iter().map(|word| word.value.clone()).collect(),
             directory: directory.clone(),
         }),
+        cluster: table.cluster.as_ref().and_then(|cluster| masters(findings, source, cluster)),
     };
     (findings.len() == before).then_some(spec)
+}
+
+/// Of how many masters a cluster of ours is to be made, if of any.
+fn masters(findings: &mut Findings, source: usize, cluster: &At<ClusterForm>) -> Option<u32> {
+    let mut refuse = |message: String, help: &'static str| {
+        findings.error(&Place { source, span: cluster.span.clone() }, message).help(help);
+    };
+    match cluster.value {
+        ClusterForm::Masters(masters @ 1..=MOST_MASTERS) => return Some(masters as u32),
+        ClusterForm::Masters(masters) => refuse(
+            format!("no cluster is made of {masters} masters"),
+            "as many as the host has CPUs for, such as cluster = 3",
+        ),
+        ClusterForm::IsOne(true) => refuse(
+            "it is not said of how many masters the cluster is to be made".to_owned(),
+            "such as cluster = 3; true is for a server with an `address`",
+        ),
+        ClusterForm::IsOne(false) => {}
+    }
+    None
+}
+
+/// Whether an address is that of a node of a cluster.
+fn is_cluster(findings: &mut Findings, source: usize, cluster: &At<ClusterForm>) -> bool {
+    match cluster.value {
+        ClusterForm::IsOne(is_one) => is_one,
+        ClusterForm::Masters(_) => {
+            findings
+                .error(
+                    &Place { source, span: cluster.span.clone() },
+                    "of how many masters a cluster is made says who runs it",
+                )
+                .help("write cluster = true; the number is for a server that orchestrate starts");
+            false
+        }
+    }
 }
 
 const EXTERNAL_ONLY: &str = "it is for a server that somebody else runs";
@@ -398,6 +437,7 @@ fn external(
         password_env: password_env.map(|env| env.value.clone()),
         db: db.or_else(|| table.db.as_ref().map(|at| at.value)).unwrap_or(0),
         tls: files.or_else(|| tls.then(TlsFiles::default)),
+        cluster: table.cluster.as_ref().is_some_and(|cluster| is_cluster(findings, source, cluster)),
         allow_flush: table.allow_flush.as_ref().is_some_and(|flush| flush.value),
     };
     (findings.len() == before).then_some(external)

@@ -70,6 +70,8 @@ enum ServerIs<'a> {
         program: &'a str,
         args: &'a [String],
         lifetime: Lifetime,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cluster: Option<u32>,
     },
     External {
         host: &'a str,
@@ -80,6 +82,8 @@ enum ServerIs<'a> {
         username: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         db: Option<u32>,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        cluster: bool,
     },
 }
 
@@ -88,17 +92,19 @@ impl CellId {
     #[must_use]
     pub fn of(experiment: &Experiment, settings: &Settings) -> Self {
         let server_is = match &experiment.servers[&settings.server] {
-            ServerSpec::Managed { program, args, lifetime, .. } => ServerIs::Managed {
+            ServerSpec::Managed { program, args, lifetime, cluster, .. } => ServerIs::Managed {
                 program,
                 args: settings.server_args.as_ref().unwrap_or(args),
                 lifetime: settings.lifetime.unwrap_or(*lifetime),
+                cluster: *cluster,
             },
-            ServerSpec::External { host, port, username, db, tls, .. } => ServerIs::External {
+            ServerSpec::External { host, port, username, db, tls, cluster, .. } => ServerIs::External {
                 host,
                 port: *port,
                 tls: tls.is_some(),
                 username: username.as_deref(),
                 db: Some(*db).filter(|db| *db != 0),
+                cluster: *cluster,
             },
         };
         let mode = experiment.modes.get(&settings.mode);

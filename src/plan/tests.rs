@@ -52,6 +52,7 @@ fn experiment(matrices: Vec<Matrix>) -> Experiment {
                 program: "redis-server".into(),
                 args: vec![],
                 lifetime: Lifetime::Run,
+                cluster: None,
                 preparation: None,
             },
         )]),
@@ -243,6 +244,7 @@ fn identity_ignores_what_is_not_measured_and_sees_what_is() {
             program: "redis-server".into(),
             args: vec!["--io-threads".into()],
             lifetime: Lifetime::Run,
+            cluster: None,
             preparation: None,
         },
     );

@@ -86,6 +86,9 @@ pub struct Endpoint {
     /// Present if TLS is spoken there. Since version 3 of the protocol.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
+    /// Whether it is a node of a cluster, of which the client finds the others. Since version 3 of the protocol.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cluster: bool,
 }
 
 impl Endpoint {
@@ -100,6 +103,7 @@ impl Endpoint {
             username: None,
             db: 0,
             tls: None,
+            cluster: false,
         }
     }
 
@@ -113,11 +117,12 @@ impl Endpoint {
     /// The version of the driver protocol that has all that is given here.
     #[must_use]
     pub const fn protocol(&self) -> u32 {
-        if self.username.is_some() || self.db != 0 || self.tls.is_some() { WITH_CONNECTION } else { 1 }
+        let needs = self.username.is_some() || self.db != 0 || self.tls.is_some() || self.cluster;
+        if needs { WITH_CONNECTION } else { 1 }
     }
 }
 
-/// The first version of the driver protocol with users, database numbers and TLS.
+/// The first version of the driver protocol with users, database numbers, TLS and clusters.
 const WITH_CONNECTION: u32 = 3;
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -160,6 +165,7 @@ impl std::fmt::Debug for Endpoint {
             .field("username", &self.username)
             .field("db", &self.db)
             .field("tls", &self.tls)
+            .field("cluster", &self.cluster)
             .finish()
     }
 }

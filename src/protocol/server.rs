@@ -39,6 +39,9 @@ pub enum Launch {
         /// Whether it is to speak TLS, too, on a port of its own, with a certificate made for it.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         tls: bool,
+        /// Of so many processes a cluster is made; absent: one stands alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        masters: Option<u32>,
     },
     /// A server that somebody else runs.
     External {
@@ -88,6 +91,28 @@ pub struct ServerIdentity {
     pub allocator: Option<String>,
     /// Whether `save` or `appendonly` is on, as the command line asked.
     pub persistence: bool,
+    /// How many masters its cluster has; absent if it stands alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masters: Option<u32>,
+}
+
+impl std::fmt::Display for ServerIdentity {
+    /// As in `redis 8.2.3`, or `redis 8.2.3, cluster of 3`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.name, self.version)?;
+        match self.masters {
+            None => Ok(()),
+            Some(masters) => write!(f, ", cluster of {masters}"),
+        }
+    }
+}
+
+impl ServerIdentity {
+    /// How many processes serve clients: the masters of a cluster, or one.
+    #[must_use]
+    pub fn nodes(&self) -> u32 {
+        self.masters.unwrap_or(1).max(1)
+    }
 }
 call!(ServerStart => ServerUp, "server.start", |call| match &call.launch {
     Launch::External { endpoint, .. } => Some(endpoint),
@@ -235,10 +260,43 @@ pub struct Marks {
     pub missing: Vec<u64>,
 }
 
+/// Something that every server of Redis and Valkey counts, and others may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counter {
+    /// Calls of each command.
+    Calls,
+    /// Keys, in all databases.
+    Keys,
+    /// Reads of keys that were not there.
+    Misses,
+    /// CPU time of the process.
+    Cpu,
+    /// Memory in use.
+    Memory,
+}
+
+impl Counter {
+    /// Where INFO tells it: a section or a field.
+    #[must_use]
+    pub const fn place(self) -> &'static str {
+        match self {
+            Self::Calls => "Commandstats",
+            Self::Keys => "Keyspace",
+            Self::Misses => "keyspace_misses",
+            Self::Cpu => "used_cpu_user",
+            Self::Memory => "used_memory",
+        }
+    }
+}
+
 /// What the server counted since the last reset.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Written")]
 pub struct ServerCounts {
+    /// What the server does not tell: the fields of these say nothing.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub untold: BTreeSet<Counter>,
     /// Every command that was called, by its name in lower case; INFO, which the agent itself asks, left out.
     pub commands: BTreeMap<String, CommandCounts>,
     /// Reads of keys that were not there.
@@ -298,6 +356,12 @@ const fn is_none_added(added: &i64) -> bool {
 }
 
 impl ServerCounts {
+    /// Whether the server tells this.
+    #[must_use]
+    pub fn tells(&self, counter: Counter) -> bool {
+        !self.untold.contains(&counter)
+    }
+
     /// How often a command was called, in whatever form: `config` is also `config|get`.
     #[must_use]
     pub fn calls(&self, command: &str) -> u64 {
@@ -335,6 +399,7 @@ fn whole(name: &str) -> &str {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Written {
+    untold: BTreeSet<Counter>,
     commands: BTreeMap<String, CommandCounts>,
     set_calls: u64,
     get_calls: u64,
@@ -370,6 +435,7 @@ impl From<Written> for ServerCounts {
             }
         }
         Self {
+            untold: written.untold,
             commands,
             keyspace_misses: written.keyspace_misses,
             keys_added: written.keys_added,

@@ -3,6 +3,7 @@
 //! are folds over the list.
 
 use super::{LatencySummary, MarkTraffic, Measured};
+use crate::protocol::Counter;
 use crate::units::Nanos;
 
 /// A number of a trial.
@@ -108,7 +109,10 @@ impl Quantity {
                 unit: Some("µs"),
                 short_unit: "µs",
                 meaning: "CPU time of the server for each operation.",
-                of: |measured| measured.each(measured.server.cpu_ns.as_micros_f64()),
+                of: |measured| {
+                    let server = &measured.server;
+                    server.tells(Counter::Cpu).then(|| measured.each(server.cpu_ns.as_micros_f64()))?
+                },
             },
             Self::NetworkBytes => &Definition {
                 column: "network_bytes_per_op",
@@ -130,7 +134,9 @@ impl Quantity {
                 short_unit: "calls",
                 meaning: "Calls of whatever command that the server counted for each operation; of tasks without their marks.",
                 of: |measured| {
-                    let all: u64 = measured.server.commands.values().map(|command| command.calls).sum();
+                    let server = &measured.server;
+                    let all: u64 = server.commands.values().map(|command| command.calls).sum();
+                    let all = server.tells(Counter::Calls).then_some(all)?;
                     measured.each(all.saturating_sub(measured.marks().calls) as f64)
                 },
             },

@@ -16,6 +16,7 @@ pub const fn said(flag: Flag) -> &'static str {
         Flag::NotPlaced => "placement not applied",
         Flag::UnevenClients => "uneven clients",
         Flag::OtherClients => "other clients",
+        Flag::Unchecked => "not fully checked",
         Flag::UnsteadyStart => "unsteady start",
         Flag::LatencyDoubtful => "doubtful latencies",
         Flag::Outlier => "outlier",
@@ -47,6 +48,9 @@ pub const fn meaning(flag: Flag) -> &'static str {
             "the latencies do not match the throughput (Little's law): they are wrong or incomplete"
         }
         Flag::OtherClients => "other clients were using the server, which orchestrate did not start",
+        Flag::Unchecked => {
+            "the server does not tell all that it counted, so the client's claim was not fully checked"
+        }
         Flag::Outlier => {
             "far from the other trials of the cell (modified z-score above 3.5); kept all the same"
         }

@@ -167,7 +167,11 @@ fn hosts(experiment: &Experiment) -> BTreeSet<String> {
 }
 
 /// What of a server measures. The same keys for both kinds, so that a change of kind shows in what changes.
-fn aspects(server: &ServerSpec) -> [(&'static str, String); 4] {
+fn aspects(server: &ServerSpec) -> [(&'static str, String); 5] {
+    let cluster = match server {
+        ServerSpec::Managed { cluster, .. } => cluster.map(|masters| masters.to_string()),
+        ServerSpec::External { cluster, .. } => cluster.then(|| "true".to_owned()),
+    };
     let (program, args, lifetime, address) = match server {
         ServerSpec::Managed { program, args, lifetime, .. } => {
             (Some(program), Some(args), Some(lifetime), None)
@@ -184,5 +188,6 @@ fn aspects(server: &ServerSpec) -> [(&'static str, String); 4] {
         ("args", or_absent(args.map(|args| words(args)))),
         ("lifetime", or_absent(lifetime.map(Lifetime::to_string))),
         ("address", or_absent(address)),
+        ("cluster", or_absent(cluster)),
     ]
 }

@@ -212,7 +212,7 @@ impl Provenance {
         if let Some(server) = &record.server {
             self.servers.insert(ServerSeen {
                 server: record.settings.server.clone(),
-                version: format!("{} {}", server.name, server.version),
+                version: server.to_string(),
                 allocator: server.allocator.clone(),
                 persistence: server.persistence,
             });

@@ -487,7 +487,7 @@ impl<'e> Agents<'e> {
         let network = hosts.is_network();
         let key = server_key(server, args_instead, network);
         let launch = match &self.experiment.servers[server] {
-            ServerSpec::Managed { program, args, preparation, .. } => {
+            ServerSpec::Managed { program, args, preparation, cluster, .. } => {
                 let address = self.experiment.hosts[&hosts.server].address.clone().filter(|_| network);
                 if network && address.is_none() {
                     let clients = hosts.clients.join("`, `");
@@ -504,9 +504,10 @@ impl<'e> Agents<'e> {
                     args,
                     address,
                     tls: self.speak_tls.contains(server),
+                    masters: *cluster,
                 }
             }
-            ServerSpec::External { host, port, username, password_env, db, tls: _, allow_flush } => {
+            ServerSpec::External { host, port, username, password_env, db, tls: _, cluster, allow_flush } => {
                 let password = password_env.as_ref().and_then(|name| self.equipment.passwords.get(name));
                 Launch::External {
                     endpoint: Endpoint {
@@ -517,6 +518,7 @@ impl<'e> Agents<'e> {
                         username: username.clone(),
                         db: *db,
                         tls: self.equipment.tls.get(server).cloned(),
+                        cluster: *cluster,
                     },
                     allow_flush: *allow_flush,
                 }

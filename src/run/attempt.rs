@@ -14,9 +14,9 @@ use crate::host::client::CallError;
 use crate::latency;
 use crate::plan::PlannedTrial;
 use crate::protocol::{
-    AgentErrorKind, AppliedPlacement, Endpoint, HostFacts, Job, JobWorkload, MarkSpace, Ready, ServerCounts,
-    ServerFill, ServerPlace, ServerReset, ServerSample, ServerUp, TrialAbort, TrialGo, TrialPrepare,
-    TrialReady, TrialResult,
+    AgentErrorKind, AppliedPlacement, Counter, Endpoint, HostFacts, Job, JobWorkload, MarkSpace, Ready,
+    ServerCounts, ServerFill, ServerPlace, ServerReset, ServerSample, ServerUp, TrialAbort, TrialGo,
+    TrialPrepare, TrialReady, TrialResult,
 };
 use crate::record::{
     ClientLabel, Flag, HostLabel, LinkKind, MarkTraffic, Measured, Part, Status, TaskFigures, TrialRecord,
@@ -146,6 +146,10 @@ pub(super) async fn attempt(
             record.flags = flags::flags(&record, &measured, &clients, threads);
             if disturbed {
                 record.flags.push(Flag::OtherClients);
+            }
+            let told = |counter: &Counter| measured.server.tells(*counter);
+            if ![Counter::Calls, Counter::Keys, Counter::Misses].iter().all(told) {
+                record.flags.push(Flag::Unchecked);
             }
             record.measured = Some(measured);
             if clients.len() > 1 {
@@ -326,6 +330,7 @@ async fn carry_out(
         deletes_keys: !up.flushes,
         differs: may_differ,
         ours: !matches!(agents.experiment.servers[&settings.server], ServerSpec::External { .. }),
+        nodes: up.identity.nodes(),
     };
     let (mut measured, disturbed) = accept(&asked, &parts, wall, counts, &circumstances)?;
     if let Some(tasks) = &mut measured.tasks {

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use crate::experiment::{Placement, Threads};
-use crate::protocol::{AppliedPlacement, HostFacts, JobWorkload};
+use crate::protocol::{AppliedPlacement, HostFacts, JobWorkload, ServerIdentity};
 use crate::record::{Flag, Measured, Part, TrialRecord};
 use crate::units::Nanos;
 use crate::verify::{CLAIM_APART, CLOCKS_APART, MESSAGES, progress, timing};
@@ -48,7 +48,10 @@ pub(super) fn flags(
     };
     flag(Flag::ClientBound, any(&|part, facts| is_bound(part, facts, threads, pushers)));
     let server = measured.server.main_thread_cpu_ns;
-    flag(Flag::ServerBound, server.is_some_and(|time| time.as_secs_f64() / wall > SATURATED));
+    // Of a cluster all of them: as long as one is idle, it is not the server that holds things up.
+    let nodes = record.server.as_ref().map_or(1, ServerIdentity::nodes);
+    let busy = |time: Nanos| time.as_secs_f64() / wall / f64::from(nodes);
+    flag(Flag::ServerBound, server.is_some_and(|time| busy(time) > SATURATED));
     flag(Flag::BackgroundLoad, any(&has_background_load));
     flag(Flag::CpuSteal, any(&has_cpu_steal));
     let workload = &record.settings.workload;

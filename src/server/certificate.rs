@@ -1,4 +1,5 @@
-//! The certificate of a server of ours that speaks TLS: made when it starts, and gone with its directory.
+//! The certificate of a server of ours that speaks TLS: made when it starts, and gone with its directory. The nodes of a
+//! cluster have one together.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,13 +8,15 @@ use std::path::{Path, PathBuf};
 pub(super) struct Certificate {
     /// For the server: its certificate and the key of it, in PEM.
     pub(super) files: [PathBuf; 2],
+    /// For nodes of a cluster, which are clients of each other: the authority's certificate.
+    pub(super) authority: PathBuf,
     /// For clients: the text of the authority's certificate.
     pub(super) ca: String,
 }
 
 impl Certificate {
-    /// Makes an authority that signs one certificate and is forgotten, and writes that certificate and its key into
-    /// `directory`, which must be ours alone. `names` are the addresses and names at which the server is reached.
+    /// Makes an authority that signs one certificate and is forgotten, and writes both certificates and the key of the second
+    /// into `directory`, which must be ours alone. `names` are the addresses and names at which the server is reached.
     #[cfg(feature = "tls")]
     pub(super) fn make(directory: &Path, names: &[&str]) -> io::Result<Self> {
         use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
@@ -35,7 +38,9 @@ impl Certificate {
         let files = [directory.join("certificate.pem"), directory.join("key.pem")];
         std::fs::write(&files[0], certificate)?;
         std::fs::write(&files[1], key)?;
-        Ok(Self { files, ca })
+        let authority = directory.join("authority.pem");
+        std::fs::write(&authority, &ca)?;
+        Ok(Self { files, authority, ca })
     }
 
     #[cfg(not(feature = "tls"))]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
+use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::io::tcp::TcpSettings;
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisResult,
@@ -50,14 +51,29 @@ pub(crate) fn address(endpoint: &Endpoint) -> ConnectionAddr {
 /// A client that knows the server by `tls`, whose parts are the texts of PEM files.
 #[cfg(feature = "tls")]
 pub(crate) fn with_tls(info: redis::ConnectionInfo, tls: &Tls) -> RedisResult<Client> {
+    Client::build_with_tls(info, certificates(tls))
+}
+
+/// The same of a cluster.
+#[cfg(feature = "tls")]
+pub(crate) fn cluster_with_tls(builder: ClusterClientBuilder, tls: &Tls) -> RedisResult<ClusterClient> {
+    builder.certs(certificates(tls)).build()
+}
+
+#[cfg(feature = "tls")]
+fn certificates(tls: &Tls) -> redis::TlsCertificates {
     let client_tls = match (&tls.cert, &tls.key) {
         (Some(cert), Some(key)) => {
             Some(redis::ClientTlsConfig { client_cert: cert.clone().into(), client_key: key.clone().into() })
         }
         _ => None,
     };
-    let root_cert = tls.ca.clone().map(String::into_bytes);
-    Client::build_with_tls(info, redis::TlsCertificates { client_tls, root_cert })
+    redis::TlsCertificates { client_tls, root_cert: tls.ca.clone().map(String::into_bytes) }
+}
+
+#[cfg(not(feature = "tls"))]
+pub(crate) fn cluster_with_tls(_: ClusterClientBuilder, _: &Tls) -> RedisResult<ClusterClient> {
+    Err((redis::ErrorKind::InvalidClientConfig, super::WITHOUT_TLS).into())
 }
 
 #[cfg(not(feature = "tls"))]

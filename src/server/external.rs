@@ -3,15 +3,17 @@
 
 use redis::aio::MultiplexedConnection;
 
+use super::cluster::{self, SlotMap};
 use super::info::{self, Counters};
+use super::nodes::Nodes;
 use super::persistence::Persistence;
-use super::{client_limit, connection, description, marks, refusal, said};
+use super::{client_limit, connection, description, refusal, said};
 use crate::protocol::{
     AgentError, AgentErrorKind, ClientLimit, Endpoint, KeySpace, Keys, MarkSpace, Marks, ServerDescription,
     ServerIdentity, ServerReset,
 };
 
-/// A connection to somebody else's server.
+/// Connections to somebody else's server: to the one that stands alone, or to all masters of a cluster.
 pub(super) struct External {
     key: String,
     name: String,
@@ -27,7 +29,7 @@ pub(super) struct External {
     pub(super) at_done: Option<Counters>,
     /// Keys that were put there for a workload and are still there.
     filled: Option<KeySpace>,
-    connection: MultiplexedConnection,
+    nodes: Nodes,
 }
 
 impl External {
@@ -40,16 +42,24 @@ impl External {
             Ok(seen) => seen,
             Err(error) => return Err(unavailable(refusal::explain(endpoint, &error).await)),
         };
-        if let Some(what) = refusal::unsuitable(&info) {
+        if let Some(what) = refusal::unsuitable(&info, endpoint.cluster) {
             return Err(unavailable(what));
         }
-        let baseline = Counters::parse(&info).map_err(|field| {
-            AgentError::new(AgentErrorKind::Unavailable, format!("{name} has no `{field}` in its INFO"))
-        })?;
-        let identity = info::identity(&info).ok_or_else(|| {
-            AgentError::new(AgentErrorKind::Unavailable, format!("{name} does not tell its version"))
-        })?;
-        let clients = client_limit(&mut connection, &info).await;
+        let mut identity =
+            info::identity(&info).ok_or_else(|| unavailable("does not tell its version".to_owned()))?;
+        let mut clients = client_limit(&mut connection, &info).await;
+        let (nodes, infos) = if endpoint.cluster {
+            let (nodes, seen) = masters_of(endpoint, &mut connection).await.map_err(unavailable)?;
+            identity.masters = Some(seen.len() as u32);
+            for (connection, info) in &seen {
+                let of_one = client_limit(&mut connection.clone(), info).await;
+                clients = clients.into_iter().chain(of_one).min_by_key(|limit| limit.most);
+            }
+            (nodes, seen.into_iter().map(|(_, info)| info).collect())
+        } else {
+            (Nodes::new(vec![connection], SlotMap::alone()), vec![info])
+        };
+        let baseline = Counters::of_all(&infos);
         // INFO counts the keys of all databases, DBSIZE only those of one; FLUSHALL would remove all of them.
         let flushes = allow_flush && baseline.is_empty();
         Ok(Self {
@@ -63,7 +73,7 @@ impl External {
             baseline,
             at_done: None,
             filled: None,
-            connection,
+            nodes,
         })
     }
 
@@ -74,8 +84,9 @@ impl External {
 
     /// Notes whether it persists; one that does not tell is not checked.
     pub(super) async fn look_at_persistence(&mut self) -> Result<(), AgentError> {
+        let connection = self.nodes.any().clone();
         let get = |name: &'static str| {
-            let mut connection = self.connection.clone();
+            let mut connection = connection.clone();
             async move {
                 redis::cmd("CONFIG").arg("GET").arg(name).query_async::<Vec<String>>(&mut connection).await
             }
@@ -102,7 +113,7 @@ impl External {
 
     /// What it is beyond its identity. Its program is not ours to look for.
     pub(super) async fn describe(&mut self) -> ServerDescription {
-        ServerDescription { program_sha256: None, config: description::config(&mut self.connection).await }
+        ServerDescription { program_sha256: None, config: description::config(self.nodes.any()).await }
     }
 
     /// Empties it if that is permitted, and takes the baseline.
@@ -111,7 +122,8 @@ impl External {
         if keys == Keys::Flush {
             self.empty().await?;
         }
-        marks::clear(&mut self.connection, &request.marks)
+        self.nodes
+            .clear_marks(&request.marks)
             .await
             .map_err(|error| self.failed("did not answer DEL", &error))?;
         self.baseline = self.count().await?;
@@ -128,16 +140,9 @@ impl External {
     async fn empty(&mut self) -> Result<(), AgentError> {
         let filled = self.filled.take();
         if self.flushes {
-            let mut pipeline = redis::pipe();
-            pipeline.cmd("FLUSHALL").arg("SYNC").ignore();
-            pipeline
-                .query_async::<()>(&mut self.connection)
-                .await
-                .map_err(|error| self.failed("did not answer FLUSHALL", &error))?;
+            self.nodes.flush().await.map_err(|error| self.failed("did not answer FLUSHALL", &error))?;
         } else if let Some(space) = filled {
-            super::delete(&mut self.connection, &space)
-                .await
-                .map_err(|error| self.failed("did not answer DEL", &error))?;
+            self.nodes.delete(&space).await.map_err(|error| self.failed("did not answer DEL", &error))?;
         }
         Ok(())
     }
@@ -147,9 +152,7 @@ impl External {
         self.empty().await?;
         // Some of them may be there even if this fails.
         self.filled = Some(space.clone());
-        super::write(&mut self.connection, space)
-            .await
-            .map_err(|error| self.failed("did not answer MSET", &error))
+        self.nodes.write(space).await.map_err(|error| self.failed("did not answer SET", &error))
     }
 
     /// Leaves it as it was found: empty, where it may be flushed, and without keys that were put there.
@@ -161,20 +164,14 @@ impl External {
 
     /// What operations have marked, if some do.
     pub(super) async fn marks(&mut self, spaces: &[MarkSpace]) -> Result<Option<Marks>, AgentError> {
-        let marks = marks::read(&mut self.connection, spaces).await;
+        let marks = self.nodes.marks(spaces).await;
         marks.map_err(|error| self.failed("did not answer GETRANGE", &error))
     }
 
     /// Everything counted until now, by whomever.
     pub(super) async fn count(&mut self) -> Result<Counters, AgentError> {
-        let info: String = redis::cmd("INFO")
-            .arg("all")
-            .query_async(&mut self.connection)
-            .await
-            .map_err(|error| self.failed("did not answer INFO", &error))?;
-        Counters::parse(&info).map_err(|field| {
-            AgentError::new(AgentErrorKind::Failed, format!("{} has no `{field}` in its INFO", self.name))
-        })
+        let infos = self.nodes.info().await.map_err(|error| self.failed("did not answer INFO", &error))?;
+        Ok(Counters::of_all(&infos))
     }
 
     fn failed(&self, what: &str, error: &redis::RedisError) -> AgentError {
@@ -187,4 +184,30 @@ async fn first_sight(endpoint: &Endpoint) -> redis::RedisResult<(MultiplexedConn
     let mut connection = connection::to(endpoint).await?;
     let info = redis::cmd("INFO").arg("all").query_async(&mut connection).await?;
     Ok((connection, info))
+}
+
+/// Connections to all masters of the cluster of a node, with what each of them says of itself; or what is wrong, as the end of a
+/// sentence.
+async fn masters_of(
+    endpoint: &Endpoint,
+    node: &mut MultiplexedConnection,
+) -> Result<(Nodes, Vec<(MultiplexedConnection, String)>), String> {
+    let told = cluster::masters(node, &endpoint.host).await;
+    let (masters, slots) =
+        told.map_err(|error| format!("did not answer CLUSTER SLOTS: {}", said(&error)))??;
+    let mut seen = Vec::with_capacity(masters.len());
+    for (host, port) in masters {
+        let of = |what: String| format!("has a master at {host}:{port} that {what}");
+        let master = Endpoint { host: host.clone(), port, ..endpoint.clone() };
+        let met = match first_sight(&master).await {
+            Ok(met) => met,
+            Err(error) => return Err(of(refusal::explain(&master, &error).await)),
+        };
+        if let Some(what) = refusal::unsuitable(&met.1, true) {
+            return Err(of(what));
+        }
+        seen.push(met);
+    }
+    let connections = seen.iter().map(|(connection, _)| connection.clone()).collect();
+    Ok((Nodes::new(connections, slots), seen))
 }

@@ -1,8 +1,8 @@
 //! Reads what a server says of itself: the text of `INFO`. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::protocol::{CommandCounts, ServerCounts, ServerIdentity};
+use crate::protocol::{CommandCounts, Counter, ServerCounts, ServerIdentity};
 use crate::units::Nanos;
 
 /// The value of a field such as `redis_version`.
@@ -10,29 +10,38 @@ pub(super) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim_end)
 }
 
+/// Servers that do not say `server_name`, and are known by a version of their own.
+const BY_VERSION: &[&str] = &["dragonfly", "garnet", "kvrocks"];
+
 /// What the server is; `persistence` is not in INFO and left off.
 ///
-/// Valkey reports a Redis version for compatibility, so its own name and version come first.
+/// Others report a Redis version for compatibility, so their own name and version come first.
 pub(super) fn identity(info: &str) -> Option<ServerIdentity> {
-    let name = field(info, "server_name").unwrap_or("redis");
+    let by_version =
+        || BY_VERSION.iter().copied().find(|name| field(info, &format!("{name}_version")).is_some());
+    let name = field(info, "server_name").or_else(by_version).unwrap_or("redis");
     let version = field(info, &format!("{name}_version")).or_else(|| field(info, "redis_version"))?;
     Some(ServerIdentity {
         name: name.to_owned(),
         version: version.to_owned(),
         allocator: field(info, "mem_allocator").map(str::to_owned),
         persistence: false,
+        masters: None,
     })
 }
 
 /// Everything that is counted, at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Counters {
+    /// What this server does not tell.
+    untold: BTreeSet<Counter>,
     commands: BTreeMap<String, CommandCounts>,
     // Not every server tells these.
     reads: Option<u64>,
     received_bytes: Option<u64>,
     sent_bytes: Option<u64>,
-    connected_clients: Option<u64>,
+    /// Connections of others than the agent, which has one.
+    connections: Option<u64>,
     keyspace_misses: u64,
     keys: i64,
     expiring: i64,
@@ -42,31 +51,49 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    /// Reads the reply to `INFO all`. Errors with the name of a field that is missing.
-    pub(super) fn parse(info: &str) -> Result<Self, &'static str> {
+    /// Reads the reply to `INFO all`.
+    pub(super) fn parse(info: &str) -> Self {
         let cpu = |user: &'static str, system: &'static str| {
             Some(Nanos(seconds(field(info, user)?)?.0 + seconds(field(info, system)?)?.0))
         };
         let told = |name| field(info, name).and_then(|value| value.parse().ok());
-        let number = |name| told(name).ok_or(name);
-        Ok(Self {
+        let has_section = |counter: Counter| info.contains(&format!("# {}", counter.place())).then_some(());
+        let mut untold = BTreeSet::new();
+        let misses = known(&mut untold, Counter::Misses, told(Counter::Misses.place()));
+        let memory_bytes = known(&mut untold, Counter::Memory, told(Counter::Memory.place()));
+        let cpu_time = known(&mut untold, Counter::Cpu, cpu(Counter::Cpu.place(), "used_cpu_sys"));
+        for section in [Counter::Calls, Counter::Keys] {
+            known(&mut untold, section, has_section(section));
+        }
+        Self {
+            untold,
             commands: commands(info),
             reads: told("total_reads_processed"),
             received_bytes: told("total_net_input_bytes"),
             sent_bytes: told("total_net_output_bytes"),
-            connected_clients: told("connected_clients"),
-            keyspace_misses: number("keyspace_misses")?,
+            connections: told("connected_clients").map(|clients: u64| clients.saturating_sub(1)),
+            keyspace_misses: misses,
             keys: keys(info, "keys"),
             expiring: keys(info, "expires"),
-            cpu: cpu("used_cpu_user", "used_cpu_sys").ok_or("used_cpu_user")?,
+            cpu: cpu_time,
             main_thread_cpu: cpu("used_cpu_user_main_thread", "used_cpu_sys_main_thread"),
-            memory_bytes: number("used_memory")?,
-        })
+            memory_bytes,
+        }
     }
 
-    /// Whether there is no key in any database.
+    /// Reads the replies of all nodes of a server, and adds them up.
+    pub(super) fn of_all(infos: &[String]) -> Self {
+        infos.iter().map(|info| Self::parse(info)).reduce(Self::plus).unwrap_or_default()
+    }
+
+    /// Something that every server of ours tells, and this one does not.
+    pub(super) fn lacks(&self) -> Option<Counter> {
+        self.untold.first().copied()
+    }
+
+    /// Whether it tells that there is no key in any database.
     pub(super) fn is_empty(&self) -> bool {
-        self.keys == 0
+        self.keys == 0 && !self.untold.contains(&Counter::Keys)
     }
 
     /// Keys in all databases.
@@ -79,9 +106,38 @@ impl Counters {
         self.commands_since(then).into_iter().map(|(name, counts)| (name, counts.calls)).collect()
     }
 
-    /// Connections of others than the agent, which has one.
+    /// Connections of others than the agent.
     pub(super) fn connections(&self) -> Option<u64> {
-        self.connected_clients.map(|clients| clients.saturating_sub(1))
+        self.connections
+    }
+
+    /// What is counted here and there together; unknown where one of the two does not tell.
+    fn plus(mut self, other: Self) -> Self {
+        let both = |one: Option<u64>, other: Option<u64>| Some(one? + other?);
+        for (name, counts) in other.commands {
+            let sum = self.commands.entry(name).or_default();
+            sum.calls += counts.calls;
+            sum.executing_ns.0 += counts.executing_ns.0;
+            sum.failed += counts.failed;
+        }
+        self.untold.extend(other.untold);
+        Self {
+            untold: self.untold,
+            commands: self.commands,
+            reads: both(self.reads, other.reads),
+            received_bytes: both(self.received_bytes, other.received_bytes),
+            sent_bytes: both(self.sent_bytes, other.sent_bytes),
+            connections: both(self.connections, other.connections),
+            keyspace_misses: self.keyspace_misses + other.keyspace_misses,
+            keys: self.keys + other.keys,
+            expiring: self.expiring + other.expiring,
+            cpu: Nanos(self.cpu.0 + other.cpu.0),
+            main_thread_cpu: self
+                .main_thread_cpu
+                .zip(other.main_thread_cpu)
+                .map(|(one, other)| Nanos(one.0 + other.0)),
+            memory_bytes: self.memory_bytes + other.memory_bytes,
+        }
     }
 
     /// What was counted since `baseline`. Somebody else's server may have been reset or restarted in between; then
@@ -90,6 +146,7 @@ impl Counters {
         let cpu = |now: Nanos, then: Nanos| Nanos(now.0.saturating_sub(then.0));
         let grown = |now: Option<u64>, then: Option<u64>| Some(now?.saturating_sub(then?));
         ServerCounts {
+            untold: self.untold.union(&baseline.untold).copied().collect(),
             commands: self.commands_since(baseline),
             keyspace_misses: self.keyspace_misses.saturating_sub(baseline.keyspace_misses),
             keys_added: self.keys - baseline.keys,
@@ -121,6 +178,14 @@ impl Counters {
         };
         self.commands.iter().filter_map(since).collect()
     }
+}
+
+/// A number that is told, or 0 and a note that it is not.
+fn known<T: Default>(untold: &mut BTreeSet<Counter>, counter: Counter, told: Option<T>) -> T {
+    told.unwrap_or_else(|| {
+        untold.insert(counter);
+        T::default()
+    })
 }
 
 /// What is counted of all commands but INFO, by which the agent asks for all this. One that was never called has no line.
@@ -185,7 +250,7 @@ mod tests {
 
     #[test]
     fn counts_are_read_from_info() {
-        let counts = Counters::parse(REDIS).unwrap().since(&Counters::default());
+        let counts = Counters::parse(REDIS).since(&Counters::default());
         assert_eq!(
             counts,
             ServerCounts {
@@ -208,9 +273,9 @@ mod tests {
 
     #[test]
     fn counts_are_differences_to_the_baseline() {
-        let baseline = Counters::parse(REDIS).unwrap();
+        let baseline = Counters::parse(REDIS);
         let later = REDIS.replace("keys=8", "keys=5").replace("set:calls=10", "set:calls=15");
-        let counts = Counters::parse(&later).unwrap().since(&baseline);
+        let counts = Counters::parse(&later).since(&baseline);
         assert_eq!((counts.calls("set"), counts.calls("get"), counts.keys_added), (5, 0, -3));
         assert_eq!(counts.main_thread_cpu_ns, Some(Nanos(0)));
     }
@@ -223,21 +288,50 @@ mod tests {
     fn traffic_and_other_commands_are_differences_too_and_what_a_server_lacks_is_absent() {
         let stats =
             "# Stats\r\ntotal_net_input_bytes:100\r\ntotal_reads_processed:7\r\nconnected_clients:3\r\n";
-        let baseline = Counters::parse(&REDIS.replace("# Stats\r\n", stats)).unwrap();
+        let baseline = Counters::parse(&REDIS.replace("# Stats\r\n", stats));
         assert_eq!(baseline.connections(), Some(2));
         let later = REDIS
             .replace("# Stats\r\n", &stats.replace(":100", ":350").replace(":7", ":9"))
             .replace("setex:calls=99,usec=1", "setex:calls=101,usec=4")
             .replace("# Keyspace", "cmdstat_config|get:calls=1,usec=2\r\n# Keyspace");
-        let counts = Counters::parse(&later).unwrap().since(&baseline);
+        let counts = Counters::parse(&later).since(&baseline);
         assert_eq!((counts.received_bytes, counts.reads, counts.sent_bytes), (Some(250), Some(2), None));
         let expected = [called("config|get", 1, 2_000, 0), called("setex", 2, 3_000, 0)];
         assert_eq!(counts.commands, BTreeMap::from(expected));
     }
 
     #[test]
-    fn a_field_that_is_missing_is_named() {
-        assert_eq!(Counters::parse(&REDIS.replace("keyspace_misses", "other")), Err("keyspace_misses"));
+    fn the_counts_of_a_cluster_are_those_of_its_nodes_together() {
+        let stats = "# Stats\r\ntotal_reads_processed:7\r\nconnected_clients:3\r\n";
+        let node = REDIS.replace("# Stats\r\n", stats);
+        let all =
+            Counters::of_all(&[node.clone(), node.replace("get:calls=12", "get:calls=1"), REDIS.to_owned()]);
+        let one = Counters::parse(REDIS);
+        assert_eq!((all.keys(), one.keys()), (30, 10));
+        assert_eq!((all.reads, all.connections()), (None, None), "one of them does not tell");
+        let counts = all.since(&Counters::default());
+        assert_eq!((counts.calls("set"), counts.calls("get"), counts.keyspace_misses), (30, 25, 6));
+        assert_eq!((counts.cpu_ns, counts.memory_bytes), (Nanos(3 * 4_486_000), 3 * 965_960));
+        assert_eq!(Counters::of_all(&[node.clone(), node]).connections(), Some(4), "without the agent's two");
+    }
+
+    #[test]
+    fn what_a_server_does_not_tell_is_named() {
+        assert_eq!(Counters::parse(REDIS).lacks(), None);
+        for (part, counter) in [
+            ("keyspace_misses", Counter::Misses),
+            ("used_memory:", Counter::Memory),
+            ("used_cpu_sys:", Counter::Cpu),
+            ("# Commandstats", Counter::Calls),
+            ("# Keyspace", Counter::Keys),
+        ] {
+            let counters = Counters::parse(&REDIS.replace(part, "other"));
+            assert_eq!(counters.untold, BTreeSet::from([counter]), "{part}");
+            assert!(!counters.since(&Counters::parse(REDIS)).tells(counter));
+        }
+        let empty = REDIS.split("db0").next().unwrap();
+        assert!(Counters::parse(empty).is_empty());
+        assert!(!Counters::parse(&empty.replace("# Keyspace", "")).is_empty(), "nobody knows");
     }
 
     #[test]

@@ -10,43 +10,30 @@ const MOST_TOLD: usize = 100;
 /// Bytes of a bitmap that are looked through at once.
 const PIECE: usize = 1 << 16;
 
-/// What all of them say together; `None` if there are none.
+/// Adds what one of them says to `marks`.
 ///
 /// # Errors
-/// When the server does not answer, or has something else under the name of one.
+/// When the server does not answer, or has something else under its name.
 pub(super) async fn read(
     connection: &mut MultiplexedConnection,
-    spaces: &[MarkSpace],
-) -> RedisResult<Option<Marks>> {
-    if spaces.is_empty() {
-        return Ok(None);
+    space: &MarkSpace,
+    marks: &mut Marks,
+) -> RedisResult<()> {
+    for first in (0..space.operations).step_by(PIECE * 8) {
+        let byte = first / 8;
+        let piece: Vec<u8> = redis::cmd("GETRANGE")
+            .arg(&space.key)
+            .arg(byte)
+            .arg(byte + PIECE as u64 - 1)
+            .query_async(connection)
+            .await?;
+        let stop = space.operations.min(first + PIECE as u64 * 8);
+        let before = marks.missing.len();
+        marks.missing.extend(missing(&piece, first, stop));
+        marks.set += stop - first - (marks.missing.len() - before) as u64;
+        marks.missing.truncate(MOST_TOLD);
     }
-    let mut marks = Marks::default();
-    for space in spaces {
-        for first in (0..space.operations).step_by(PIECE * 8) {
-            let byte = first / 8;
-            let piece: Vec<u8> = redis::cmd("GETRANGE")
-                .arg(&space.key)
-                .arg(byte)
-                .arg(byte + PIECE as u64 - 1)
-                .query_async(connection)
-                .await?;
-            let stop = space.operations.min(first + PIECE as u64 * 8);
-            let before = marks.missing.len();
-            marks.missing.extend(missing(&piece, first, stop));
-            marks.set += stop - first - (marks.missing.len() - before) as u64;
-            marks.missing.truncate(MOST_TOLD);
-        }
-    }
-    Ok(Some(marks))
-}
-
-/// Removes them.
-///
-/// # Errors
-/// When the server does not answer.
-pub(super) async fn clear(connection: &mut MultiplexedConnection, keys: &[String]) -> RedisResult<()> {
-    if keys.is_empty() { Ok(()) } else { redis::cmd("DEL").arg(keys).exec_async(connection).await }
+    Ok(())
 }
 
 /// The numbers up to `stop` whose bits are not set in a piece of a bitmap that begins with bit `first`. SETBIT counts bits of a

@@ -4,14 +4,17 @@
 //! sample the connection to a server is idle, so as not to disturb what is measured.
 
 mod certificate;
+mod cluster;
 mod connection;
 mod description;
 mod external;
 mod info;
 mod managed;
 mod marks;
+mod nodes;
 mod persistence;
 mod ports;
+mod process;
 mod refusal;
 mod rtt;
 mod server_dirs;
@@ -24,16 +27,17 @@ use redis::RedisResult;
 use redis::aio::MultiplexedConnection;
 use sha2::{Digest, Sha256};
 
-pub(crate) use self::connection::{address, with_tls};
+pub(crate) use self::connection::{address, cluster_with_tls, with_tls};
 use self::external::External;
 use self::info::Counters;
-use self::managed::{Managed, Recipe};
+use self::managed::Managed;
+use self::process::Recipe;
 pub use self::rtt::round_trip;
 use self::server_dirs::ServerDirs;
 use crate::host::programs::Programs;
 use crate::host::secrets::excerpt;
 use crate::protocol::{
-    AgentError, AgentErrorKind, ClientLimit, Endpoint, KeySpace, Launch, ServerCounts, ServerDescribe,
+    AgentError, AgentErrorKind, ClientLimit, Endpoint, Launch, ServerCounts, ServerDescribe,
     ServerDescription, ServerFill, ServerReset, ServerSample, ServerStart, ServerStop, ServerUp, Tls,
 };
 use crate::untrusted::SENTENCE;
@@ -70,11 +74,17 @@ impl Servers {
     /// not start or persists otherwise than it should. Messages end with the last lines of the server's log.
     pub async fn start(&mut self, request: &ServerStart) -> Result<ServerUp, AgentError> {
         match &request.launch {
-            Launch::Managed { program, args, address, tls, directory: _ } => {
+            Launch::Managed { program, args, address, tls, masters, directory: _ } => {
                 let programs = self.programs.clone();
-                let address = address.as_ref();
-                let recipe =
-                    Recipe { key: &request.key, program, args, address, tls: *tls, programs: &programs };
+                let recipe = Recipe {
+                    key: &request.key,
+                    program,
+                    args,
+                    address: address.as_ref(),
+                    tls: *tls,
+                    masters: *masters,
+                    programs: &programs,
+                };
                 self.start_managed(recipe, request.fresh).await
             }
             Launch::External { endpoint, allow_flush } => {
@@ -90,12 +100,12 @@ impl Servers {
             match server.check_persistence().await {
                 Ok(()) => {
                     return Ok(ServerUp {
-                        endpoint: server.endpoint.clone(),
+                        endpoint: server.endpoint(),
                         tls_endpoint: server.tls_endpoint(),
-                        identity: server.identity.clone(),
+                        identity: server.identity(),
                         started,
                         flushes: true,
-                        clients: server.clients,
+                        clients: server.clients(),
                     });
                 }
                 // One that was up before may turn out to be dead only when it is talked to.
@@ -286,11 +296,11 @@ impl Servers {
     /// The process numbers of the servers that we started.
     #[must_use]
     pub fn pids(&self) -> Vec<u32> {
-        let pid = |server: &Server| match server {
-            Server::Managed(server) => server.pid(),
+        let ours = self.known.values().filter_map(|server| match server {
+            Server::Managed(server) => Some(server.pids()),
             Server::External(_) => None,
-        };
-        self.known.values().filter_map(pid).collect()
+        });
+        ours.flatten().collect()
     }
 
     /// How a server of ours died, if it is dead or will be in a moment: ``server `redis` died: signal 9 (SIGKILL); …``.
@@ -345,39 +355,6 @@ async fn client_limit(connection: &mut MultiplexedConnection, info: &str) -> Opt
         most: told.or_else(|| number("maxclients"))?,
         connected: number("connected_clients")?,
     })
-}
-
-/// So many keys are written, or deleted, by one command, if they are small; and so many bytes of values if they are not.
-const KEYS_AT_ONCE: u64 = 1_000;
-const BYTES_AT_ONCE: u64 = 1 << 20;
-
-/// The indexes of a key space, in runs that one command can take.
-fn runs(space: &KeySpace) -> impl Iterator<Item = std::ops::Range<u64>> + use<> {
-    let value = u64::from(space.value_bytes.unwrap_or(0)) + 1;
-    let (at_once, keys) = ((BYTES_AT_ONCE / value).clamp(1, KEYS_AT_ONCE), space.keys);
-    (0..keys).step_by(at_once as usize).map(move |first| first..keys.min(first + at_once))
-}
-
-async fn write(connection: &mut MultiplexedConnection, space: &KeySpace) -> RedisResult<()> {
-    for run in runs(space) {
-        let mut mset = redis::cmd("MSET");
-        for index in run {
-            mset.arg(space.key(index)).arg(space.value(index));
-        }
-        mset.exec_async(connection).await?;
-    }
-    Ok(())
-}
-
-async fn delete(connection: &mut MultiplexedConnection, space: &KeySpace) -> RedisResult<()> {
-    for run in runs(space) {
-        let mut del = redis::cmd("DEL");
-        for index in run {
-            del.arg(space.key(index));
-        }
-        del.exec_async(connection).await?;
-    }
-    Ok(())
 }
 
 /// Writes a file that nobody else may read, in one piece.

@@ -1,8 +1,8 @@
-//! A server process that we start: command line, readiness, persistence, stop.
+//! One server process that we start: command line, readiness, persistence, stop.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -11,21 +11,20 @@ use redis::aio::MultiplexedConnection;
 use tokio::time::Instant;
 
 use super::certificate::Certificate;
-use super::info::{self, Counters};
+use super::cluster::Candidate;
 use super::persistence::Persistence;
 use super::server_dirs::{SOCKET, ServerDirectory, ServerDirs};
-use super::{client_limit, connection, description, marks, ports, said};
+use super::{client_limit, connection, description, info, ports, said};
 use crate::experiment::{Address, data_directory};
 use crate::host::child::{self, Child};
 use crate::host::placement;
 use crate::host::programs::{self, Programs};
 use crate::host::secrets::{self, excerpt};
 use crate::protocol::{
-    AgentError, AgentErrorKind, ClientLimit, Endpoint, KeySpace, Keys, MarkSpace, Marks, ServerDescription,
-    ServerIdentity, ServerReset, Tls,
+    AgentError, AgentErrorKind, ClientLimit, Endpoint, ServerDescription, ServerIdentity, Tls,
 };
 
-const READY_WITHIN: Duration = Duration::from_secs(10);
+pub(super) const READY_WITHIN: Duration = Duration::from_secs(10);
 const GONE_WITHIN: Duration = Duration::from_secs(1);
 /// Between the end of a process's connections and its own.
 const DEAD_WITHIN: Duration = Duration::from_millis(100);
@@ -47,31 +46,37 @@ pub(super) struct Recipe<'a> {
     pub(super) address: Option<&'a Address>,
     /// Whether it speaks TLS, too.
     pub(super) tls: bool,
+    /// Of so many masters a cluster is to be made; absent: it stands alone.
+    pub(super) masters: Option<u32>,
     /// Where its program is looked for.
     pub(super) programs: &'a Programs,
 }
 
+/// The ports of a process, each free a moment ago.
+#[derive(Clone, Copy)]
+struct Ports {
+    clients: u16,
+    /// For clients that speak TLS.
+    tls: Option<u16>,
+    /// For the other nodes of a cluster.
+    bus: Option<u16>,
+}
+
 /// A server process of ours. Killed, and its directory removed, on drop.
-pub(super) struct Managed {
+pub(super) struct Process {
     /// As in messages: ``server `redis` ``.
     name: String,
-    program: String,
     /// The file that was started, where it is known.
     executable: Option<PathBuf>,
     args: Vec<String>,
-    address: Option<Address>,
+    ports: Ports,
     pub(super) endpoint: Endpoint,
-    /// The port at which it speaks TLS, and how to trust it.
-    tls: Option<(u16, Tls)>,
+    /// How to trust it where it speaks TLS.
+    trust: Option<Tls>,
     pub(super) identity: ServerIdentity,
     /// How many clients it takes, where it tells.
     pub(super) clients: Option<ClientLimit>,
-    pub(super) baseline: Counters,
-    /// What was counted when the driver said that it was done, if that was noted since the baseline.
-    pub(super) at_done: Option<Counters>,
-    /// The keys of the last [`Self::fill`].
-    filled: i64,
-    connection: MultiplexedConnection,
+    pub(super) connection: MultiplexedConnection,
     bound_to: Option<Vec<u32>>,
     death: Option<String>,
     // In this order: the process goes before its directory does.
@@ -82,19 +87,24 @@ pub(super) struct Managed {
 }
 
 enum Start {
-    Up(Box<Managed>),
+    Up(Box<Process>),
     PortTaken,
 }
 
-impl Managed {
-    /// Starts a process and waits until it answers.
-    pub(super) async fn start(recipe: Recipe<'_>, dirs: &mut ServerDirs) -> Result<Self, AgentError> {
-        Self::start_on_one_of(ports::free(recipe.address), recipe, dirs).await
+impl Process {
+    /// Starts a process and waits until it answers. `certificate` is what it speaks TLS with, if it is to.
+    pub(super) async fn start(
+        recipe: Recipe<'_>,
+        certificate: Option<&Certificate>,
+        dirs: &mut ServerDirs,
+    ) -> Result<Self, AgentError> {
+        Self::start_on_one_of(ports::free(recipe.address), recipe, certificate, dirs).await
     }
 
     async fn start_on_one_of(
         ports: impl Iterator<Item = io::Result<u16>>,
         recipe: Recipe<'_>,
+        certificate: Option<&Certificate>,
         dirs: &mut ServerDirs,
     ) -> Result<Self, AgentError> {
         let Recipe { program, address, .. } = recipe;
@@ -104,22 +114,28 @@ impl Managed {
             None => Err(ports::none_left(address)),
         };
         loop {
-            let port = next()?;
-            let tls_port = if recipe.tls { Some(next()?) } else { None };
-            match Self::start_on(port, tls_port, recipe, dirs).await? {
+            let ports = Ports {
+                clients: next()?,
+                tls: if recipe.tls { Some(next()?) } else { None },
+                bus: if recipe.masters.is_some() { Some(next()?) } else { None },
+            };
+            match Self::start_on(ports, recipe, certificate, dirs).await? {
                 Start::Up(server) => return Ok(*server),
-                Start::PortTaken => tracing::info!("port {port} was taken before {program} could have it"),
+                Start::PortTaken => {
+                    tracing::info!("port {} was taken before {program} could have it", ports.clients);
+                }
             }
         }
     }
 
     async fn start_on(
-        port: u16,
-        tls_port: Option<u16>,
+        ports: Ports,
         recipe: Recipe<'_>,
+        certificate: Option<&Certificate>,
         dirs: &mut ServerDirs,
     ) -> Result<Start, AgentError> {
         let Recipe { key, program, args, address: reach, programs, .. } = recipe;
+        let port = ports.clients;
         let failed = |what: String| AgentError::new(AgentErrorKind::Failed, what);
         let io_failed =
             |error: io::Error| failed(format!("cannot prepare a directory for {program}: {error}"));
@@ -135,18 +151,6 @@ impl Managed {
             })?),
         };
         let log = File::create(directory.path().join(LOG)).map_err(io_failed)?;
-        let names = [Some("127.0.0.1"), Some("localhost"), reach.map(|address| address.host.as_str())];
-        let names: Vec<&str> = names.into_iter().flatten().collect();
-        let tls = match tls_port {
-            None => None,
-            Some(port) => {
-                let made = Certificate::make(directory.path(), &names).map_err(|error| {
-                    let what = format!("{program} cannot have a certificate for TLS: {error}");
-                    AgentError::new(AgentErrorKind::Unavailable, what)
-                })?;
-                Some((port, made))
-            }
-        };
         // A path is relative to where the agent was started, not to the server's own directory.
         let executable = if program.contains('/') {
             Some(std::path::absolute(program).map_err(io_failed)?)
@@ -163,12 +167,12 @@ impl Managed {
             .arg(&socket)
             .arg("--dir")
             .arg(data.as_ref().map_or(directory.path(), ServerDirs::path))
-            .args(tls.iter().flat_map(|(port, made)| tls_args(*port, made)))
+            .args(ports.tls.iter().zip(certificate).flat_map(|(port, made)| tls_args(*port, made)))
+            .args(ports.bus.iter().flat_map(|port| cluster_args(*port, ports.tls.is_some())))
             .current_dir(directory.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(io_failed)?)
             .stderr(log);
-        let tls = tls.map(|(port, made)| (port, Tls { ca: Some(made.ca), ..Tls::default() }));
         let mut child = Child::spawn(&mut command, None).map_err(|error| cannot_start(program, &error))?;
 
         let inside = Endpoint { unix_socket: socket.to_str().map(str::to_owned), ..Endpoint::local(port) };
@@ -180,7 +184,7 @@ impl Managed {
                 if log.contains("Address already in use") {
                     return Ok(Start::PortTaken);
                 }
-                if tls_port.is_some() && lacks_tls(&log) {
+                if ports.tls.is_some() && lacks_tls(&log) {
                     let what =
                         format!("{program} was built without TLS, which workload.link = \"tls\" needs{log}");
                     return Err(AgentError::new(AgentErrorKind::Unavailable, what));
@@ -223,17 +227,13 @@ impl Managed {
         let clients = client_limit(&mut connection, &info).await;
         let mut server = Self {
             name,
-            program: program.to_owned(),
             executable,
             args: args.to_vec(),
-            address: reach.cloned(),
+            ports,
             endpoint: inside,
-            tls,
+            trust: certificate.map(|made| Tls { ca: Some(made.ca.clone()), ..Tls::default() }),
             identity,
             clients,
-            baseline: Counters::default(),
-            at_done: None,
-            filled: 0,
             connection,
             bound_to: None,
             death: None,
@@ -251,18 +251,17 @@ impl Managed {
         Ok(Start::Up(Box::new(server)))
     }
 
-    /// Whether this is what one would get by starting it anew.
-    pub(super) fn is(&self, recipe: Recipe<'_>) -> bool {
-        self.program == recipe.program
-            && self.args == recipe.args
-            && self.address.as_ref() == recipe.address
-            && self.tls.is_some() == recipe.tls
-    }
-
     /// Where it speaks TLS, if it does.
     pub(super) fn tls_endpoint(&self) -> Option<Endpoint> {
-        let (port, tls) = self.tls.clone()?;
+        let (port, tls) = (self.ports.tls?, self.trust.clone()?);
         Some(Endpoint { port, unix_socket: None, tls: Some(tls), ..self.endpoint.clone() })
+    }
+
+    /// To be made a master of a cluster, if it was started for that.
+    pub(super) fn candidate(&self) -> Option<Candidate> {
+        // Other nodes are told of the port at which they find it in their own way.
+        let port = self.ports.tls.unwrap_or(self.ports.clients);
+        Some(Candidate { connection: self.connection.clone(), port, bus_port: self.ports.bus? })
     }
 
     /// Its process number, as long as it lives.
@@ -343,76 +342,6 @@ impl Managed {
         }
     }
 
-    /// Empties it, or leaves it the keys that were put there, resets its statistics, and takes the baseline.
-    pub(super) async fn reset(&mut self, request: &ServerReset) -> Result<(), AgentError> {
-        let keys = request.keys;
-        if keys == Keys::Flush {
-            self.empty().await?;
-        }
-        if let Err(error) = marks::clear(&mut self.connection, &request.marks).await {
-            return Err(self.explain("DEL", &error).await);
-        }
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("CONFIG").arg("RESETSTAT").ignore().cmd("INFO").arg("all");
-        let (info,): (String,) = match pipeline.query_async(&mut self.connection).await {
-            Ok(answer) => answer,
-            Err(error) => return Err(self.explain("CONFIG RESETSTAT and INFO", &error).await),
-        };
-        let baseline = self.counters(&info)?;
-        if keys != Keys::Keep && baseline.keys() != self.filled {
-            let (holds, filled) = (baseline.keys(), self.filled);
-            return Err(self.failed(&format!("holds {holds} keys, and not the {filled} that were put there")));
-        }
-        self.baseline = baseline;
-        self.at_done = None;
-        Ok(())
-    }
-
-    async fn empty(&mut self) -> Result<(), AgentError> {
-        self.filled = 0;
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("FLUSHALL").arg("SYNC").ignore().cmd("DBSIZE");
-        match pipeline.query_async(&mut self.connection).await {
-            Ok((0_u64,)) => Ok(()),
-            Ok((keys,)) => {
-                Err(self
-                    .failed(&format!("holds {keys} keys right after FLUSHALL: somebody else writes to it")))
-            }
-            Err(error) => Err(self.explain("FLUSHALL and DBSIZE", &error).await),
-        }
-    }
-
-    /// Empties it, and puts keys there.
-    pub(super) async fn fill(&mut self, space: &KeySpace) -> Result<(), AgentError> {
-        self.empty().await?;
-        if let Err(error) = super::write(&mut self.connection, space).await {
-            return Err(self.explain("MSET", &error).await);
-        }
-        self.filled = i64::try_from(space.keys).unwrap_or(i64::MAX);
-        Ok(())
-    }
-
-    /// What operations have marked, if some do.
-    pub(super) async fn marks(&mut self, spaces: &[MarkSpace]) -> Result<Option<Marks>, AgentError> {
-        match marks::read(&mut self.connection, spaces).await {
-            Ok(marks) => Ok(marks),
-            Err(error) => Err(self.explain("GETRANGE", &error).await),
-        }
-    }
-
-    /// Everything counted until now.
-    pub(super) async fn count(&mut self) -> Result<Counters, AgentError> {
-        let info: String = match redis::cmd("INFO").arg("all").query_async(&mut self.connection).await {
-            Ok(info) => info,
-            Err(error) => return Err(self.explain("INFO", &error).await),
-        };
-        self.counters(&info)
-    }
-
-    fn counters(&self, info: &str) -> Result<Counters, AgentError> {
-        Counters::parse(info).map_err(|field| self.failed(&format!("has no `{field}` in its INFO")))
-    }
-
     /// Binds all its threads to `cpus`; costs nothing if they are bound so already.
     pub(super) fn bind(&mut self, cpus: &[u32]) -> Result<(), AgentError> {
         if self.bound_to.as_deref() != Some(cpus) {
@@ -448,8 +377,13 @@ impl Managed {
         AgentError::new(AgentErrorKind::Failed, format!("{} {what}", self.name))
     }
 
+    /// The last lines of its log, as the end of a sentence; empty if it wrote none.
+    pub(super) fn log_tail(&self) -> String {
+        log_tail(self.directory.path())
+    }
+
     /// A server that does not answer has often died; then that is the reason.
-    async fn explain(&mut self, command: &str, error: &redis::RedisError) -> AgentError {
+    pub(super) async fn explain(&mut self, command: &str, error: &redis::RedisError) -> AgentError {
         if error.is_io_error() {
             self.dies().await;
         }
@@ -463,6 +397,22 @@ impl Managed {
     }
 }
 
+/// What a server is told so that it can become a node of a cluster, whose others it finds at `port` of theirs.
+fn cluster_args(port: u16, tls: bool) -> Vec<String> {
+    let settings = [
+        ("--cluster-enabled", "yes".to_owned()),
+        ("--cluster-port", port.to_string()),
+        ("--cluster-config-file", "nodes.conf".to_owned()),
+        ("--cluster-announce-ip", Ipv4Addr::LOCALHOST.to_string()),
+        // One that lost a node has lost the trial; what is left must not answer as if nothing had happened.
+        ("--cluster-require-full-coverage", "yes".to_owned()),
+        // Redis before 7.2 tells clients of TLS the right ports only if the nodes speak it, too.
+        ("--tls-cluster", if tls { "yes" } else { "no" }.to_owned()),
+    ];
+    let known = settings.into_iter().filter(|(name, _)| tls || *name != "--tls-cluster");
+    known.flat_map(|(name, value)| [name.to_owned(), value]).collect()
+}
+
 /// What a server is told so that it speaks TLS. It asks clients for no certificate: they have a password, or are here.
 fn tls_args(port: u16, made: &Certificate) -> Vec<std::ffi::OsString> {
     let [certificate, key] = &made.files;
@@ -473,9 +423,9 @@ fn tls_args(port: u16, made: &Certificate) -> Vec<std::ffi::OsString> {
         certificate.into(),
         "--tls-key-file".into(),
         key.into(),
-        // Without an authority it does not start, whomever it asks.
+        // By this one the nodes of a cluster know each other.
         "--tls-ca-cert-file".into(),
-        certificate.into(),
+        made.authority.clone().into(),
         "--tls-auth-clients".into(),
         "no".into(),
     ]
@@ -537,8 +487,6 @@ fn log_tail(directory: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
 
     fn off() -> Vec<String> {
@@ -546,7 +494,7 @@ mod tests {
     }
 
     fn recipe<'a>(program: &'a str, args: &'a [String], programs: &'a Programs) -> Recipe<'a> {
-        Recipe { key: "redis", program, args, address: None, tls: false, programs }
+        Recipe { key: "redis", program, args, address: None, tls: false, masters: None, programs }
     }
 
     fn on_path() -> Programs {
@@ -566,7 +514,7 @@ mod tests {
             let taken = somebody.local_addr().unwrap().port();
             let ports = std::iter::once(Ok(taken)).chain(ports::free(None));
             let server =
-                Managed::start_on_one_of(ports, recipe("redis-server", &off(), &on_path()), &mut dirs)
+                Process::start_on_one_of(ports, recipe("redis-server", &off(), &on_path()), None, &mut dirs)
                     .await
                     .unwrap();
             assert_ne!(server.endpoint.port, taken);
@@ -580,7 +528,7 @@ mod tests {
             let tmp = tempfile::tempdir().unwrap();
             let mut dirs = ServerDirs::create(tmp.path()).unwrap();
             let args = ["--no-such-option".to_owned(), "1".to_owned()];
-            let Err(error) = Managed::start(recipe("redis-server", &args, &on_path()), &mut dirs).await
+            let Err(error) = Process::start(recipe("redis-server", &args, &on_path()), None, &mut dirs).await
             else {
                 panic!("it started")
             };
@@ -600,7 +548,8 @@ mod tests {
         block_on(async {
             let tmp = tempfile::tempdir().unwrap();
             let mut dirs = ServerDirs::create(tmp.path()).unwrap();
-            let server = Managed::start(recipe("redis-server", &off(), &on_path()), &mut dirs).await.unwrap();
+            let server =
+                Process::start(recipe("redis-server", &off(), &on_path()), None, &mut dirs).await.unwrap();
             let (pid, path) = (server.child.pid(), server.directory.path().to_owned());
             server.stop().await;
             let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();

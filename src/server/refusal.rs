@@ -28,8 +28,9 @@ const CLIENT_HELLO: &[u8] = &[
 
 const NO_TLS: &str = "it does not speak TLS there: leave out `tls`, or write redis:// for rediss://";
 
-/// What an `INFO` says that rules a server out, as the end of a sentence. Nothing has been written there by then.
-pub(super) fn unsuitable(info: &str) -> Option<String> {
+/// What an `INFO` says that rules a server out, as the end of a sentence. `cluster` is whether it is to be a node of one.
+/// Nothing has been written there by then.
+pub(super) fn unsuitable(info: &str, cluster: bool) -> Option<String> {
     let field = |name| info::field(info, name);
     if field("redis_mode") == Some("sentinel") {
         return Some(
@@ -37,12 +38,16 @@ pub(super) fn unsuitable(info: &str) -> Option<String> {
                 .to_owned(),
         );
     }
-    if field("cluster_enabled") == Some("1") {
-        return Some(
-            "is a node of a cluster and takes only some of the keys: name a server that is not part of a cluster".to_owned(),
-        );
+    match (cluster, field("cluster_enabled") == Some("1")) {
+        (false, true) => {
+            let what = "is a node of a cluster and takes only some of the keys: write cluster = true to measure the whole";
+            return Some(what.to_owned());
+        }
+        (true, false) => return Some("is not part of a cluster: leave out `cluster`".to_owned()),
+        _ => {}
     }
-    if field("role") == Some("slave") {
+    // A node of a cluster names the masters, whatever it is itself.
+    if field("role") == Some("slave") && !cluster {
         let primary = match (field("master_host"), field("master_port")) {
             (Some(host), Some(port)) => format!(", {host}:{port}"),
             _ => String::new(),
@@ -130,7 +135,7 @@ mod tests {
 
     #[test]
     fn what_info_says_rules_out_all_but_a_primary_that_stands_alone() {
-        let said = |info: &str| unsuitable(info).unwrap_or_default();
+        let said = |info: &str| unsuitable(info, false).unwrap_or_default();
         assert_eq!(said("redis_mode:standalone\r\nrole:master\r\ncluster_enabled:0\r\nloading:0\r\n"), "");
         assert!(said("redis_mode:sentinel\r\n").starts_with("is a sentinel"));
         assert!(said("redis_mode:cluster\r\ncluster_enabled:1\r\n").starts_with("is a node of a cluster"));
@@ -140,6 +145,14 @@ mod tests {
             "is a replica, which takes no writes: name its primary as `address`, 10.0.0.1:6379"
         );
         assert!(said("role:master\r\nloading:1\r\n").contains("loading"));
+    }
+
+    #[test]
+    fn a_cluster_is_asked_for_and_every_node_of_it_leads_to_its_masters() {
+        assert_eq!(unsuitable("role:master\r\ncluster_enabled:1\r\n", true), None);
+        assert_eq!(unsuitable("role:slave\r\ncluster_enabled:1\r\n", true), None);
+        let alone = unsuitable("role:master\r\ncluster_enabled:0\r\n", true).unwrap();
+        assert!(alone.contains("not part of a cluster"), "{alone}");
     }
 
     #[test]

@@ -20,6 +20,11 @@ const HARMLESS: &[&str] = &[
     "command",
     "config|get",
     "config",
+    // And the nodes of a cluster.
+    "cluster|slots",
+    "cluster|shards",
+    "cluster|nodes",
+    "readonly",
     // Around a pipeline, where a library makes each a transaction.
     "multi",
     "exec",
@@ -54,7 +59,7 @@ const ANSWERS_A_WORKER: u64 = 1024;
 
 fn most_sent(done: &Done, expected: &Expected, circumstances: &Circumstances<'_>) -> Option<u64> {
     let deleted = if circumstances.deletes_keys { DELETED } else { 0 };
-    let besides = ANSWERS + u64::from(circumstances.workers) * ANSWERS_A_WORKER;
+    let besides = nodes(circumstances) * (ANSWERS + u64::from(circumstances.workers) * ANSWERS_A_WORKER);
     Some(expected.most_values_sent? + done.operations * (LARGEST_REPLY + deleted) + besides)
 }
 
@@ -62,13 +67,17 @@ fn most_sent(done: &Done, expected: &Expected, circumstances: &Circumstances<'_>
 /// long is cut up on its way.
 fn most_reads(operations: u64, counts: &ServerCounts, circumstances: &Circumstances<'_>) -> Option<u64> {
     let Circumstances { workload, workers, .. } = *circumstances;
-    let workers = u64::from(workers);
-    let round_trips = operations / u64::from(workload.pipeline) + workers;
+    let connections = u64::from(workers) * nodes(circumstances);
+    let round_trips = operations / u64::from(workload.pipeline) + connections;
     let own = workload.commands();
     let of_others = counts.others(&own).filter(|(name, _)| !["multi", "exec"].contains(&name.as_str()));
     let calls: u64 = of_others.map(|(_, other)| other.calls).sum();
     let segments = counts.received_bytes? / SEGMENT;
-    Some(round_trips * 3 / 2 + segments + calls + workers * READS_A_WORKER + READS)
+    Some(round_trips * 3 / 2 + segments + calls + connections * READS_A_WORKER + nodes(circumstances) * READS)
+}
+
+fn nodes(circumstances: &Circumstances<'_>) -> u64 {
+    circumstances.nodes.into()
 }
 
 /// Holds what all clients of a server claim together against what else the server counted.
@@ -110,7 +119,8 @@ pub(crate) fn confirm(
     let pipeline = workload.pipeline;
     // On a connection of its own a worker sends its next round trip when the last one has come back, so that no two are
     // read at once. Workers that share a connection may be.
-    let own_connections = counts.connections.is_some_and(|connections| connections >= u64::from(workers));
+    let all = u64::from(workers) * nodes(circumstances);
+    let own_connections = counts.connections.is_some_and(|connections| connections >= all);
     let least = operations.div_ceil(u64::from(pipeline));
     if own_connections && reads < least {
         return Err(Disagreement::FewReads { reads, operations, pipeline, least });
@@ -144,7 +154,7 @@ pub fn others_were_at_work(done: &Done, counts: &ServerCounts, circumstances: &C
     let deleting = counts.sum(DELETING).calls;
     let strange_calls: u64 = strange().map(|(_, other)| other.calls).sum();
     let strange_time: u64 = strange().map(|(_, other)| other.executing_ns.0).sum();
-    let workers = u64::from(circumstances.workers);
+    let connections = u64::from(circumstances.workers) * nodes(circumstances);
     let negligible = |ours: u64| (ours as f64 * NEGLIGIBLE) as u64;
     let calls = counts.sum(&own).calls;
     let expected = super::expected(done, circumstances).ok();
@@ -153,7 +163,7 @@ pub fn others_were_at_work(done: &Done, counts: &ServerCounts, circumstances: &C
         || deleting > done.operations
         || strange_calls > negligible(calls)
         || strange_time > negligible(done.elapsed_ns.0)
-        || asked > negligible(calls) + workers * CALLS_A_WORKER
+        || asked > negligible(calls) + connections * CALLS_A_WORKER
         || counts.sent_bytes.is_some_and(|sent| most_sent.is_some_and(|most| sent > most))
 }
 
@@ -207,6 +217,7 @@ mod tests {
             deletes_keys: false,
             differs: false,
             ours: true,
+            nodes: 1,
         }
     }
 

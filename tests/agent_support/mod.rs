@@ -162,6 +162,7 @@ pub(crate) fn managed(key: &str, args: &[&str]) -> ServerStart {
         args,
         address: None,
         tls: false,
+        masters: None,
         directory: None,
     };
     ServerStart { key: key.to_owned(), launch, fresh: false }

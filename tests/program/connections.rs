@@ -2,8 +2,11 @@
 //! before a key is written.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Output;
+use std::sync::{Arc, Mutex};
 
 use crate::sandbox::{Foreign, Sandbox, code, listens, stderr, wait_until};
 
@@ -276,4 +279,86 @@ fn servers_that_are_fetched_stand_side_by_side() {
     let said = stderr(&sandbox.output(&["check", path.to_str().unwrap()]));
     assert!(said.contains("include = [\"builtin:servers\"]"), "{said}");
     sandbox.expect_nobody_left();
+}
+
+/// A server that speaks the protocol and counts next to nothing, in a thread that ends with the test. Returns its port.
+fn frugal_server() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let keys = Arc::new(Mutex::new(BTreeMap::new()));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (stream, keys) = (stream.unwrap(), Arc::clone(&keys));
+            std::thread::spawn(move || answer(stream, &keys));
+        }
+    });
+    port
+}
+
+type Keys = Mutex<BTreeMap<String, String>>;
+
+/// Answers requests until there are no more.
+fn answer(mut stream: TcpStream, keys: &Keys) {
+    let mut requests = BufReader::new(stream.try_clone().unwrap());
+    let line = |requests: &mut BufReader<TcpStream>| {
+        let mut line = String::new();
+        (requests.read_line(&mut line).ok()? > 0).then(|| line.trim_end().to_owned())
+    };
+    while let Some(count) = line(&mut requests).and_then(|line| line.strip_prefix('*')?.parse::<usize>().ok())
+    {
+        let words: Vec<String> = (0..count)
+            .map(|_| {
+                line(&mut requests).unwrap();
+                line(&mut requests).unwrap()
+            })
+            .collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let bulk = |text: &str| format!("${}\r\n{text}\r\n", text.len());
+        let mut keys = keys.lock().unwrap();
+        let reply = match (words[0].to_uppercase().as_str(), &words[1..]) {
+            ("SET", [key, value, ..]) => {
+                keys.insert((*key).to_owned(), (*value).to_owned());
+                "+OK\r\n".to_owned()
+            }
+            ("GET", [key]) => keys.get(*key).map_or("$-1\r\n".to_owned(), |value| bulk(value)),
+            ("DEL", all) => {
+                format!(":{}\r\n", all.iter().filter(|key| keys.remove(**key).is_some()).count())
+            }
+            ("PING", _) => "+PONG\r\n".to_owned(),
+            ("INFO", _) => bulk("# Server\r\nredis_version:7.4.0\r\ndragonfly_version:df-v1.27.1\r\n"),
+            (other, _) => format!("-ERR unknown command {other}\r\n"),
+        };
+        drop(keys);
+        if stream.write_all(reply.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn what_a_server_does_not_count_is_left_out_and_each_row_says_so() {
+    let port = frugal_server();
+    let sandbox = Sandbox::new();
+    let table = format!("[server.frugal]\naddress = '127.0.0.1:{port}'\nallow_flush = true\n");
+    let matrix = "[[matrix]]\nservers = 'frugal'\nmodes = ['sync', 'async']\nworkload.operations = 100\n";
+    for row in rows(&sandbox, &format!("{table}{matrix}")) {
+        assert_eq!((&*row["status"], &*row["operations"]), ("ok", "100"), "{}", row["error"]);
+        assert!(row["flags"].split(' ').any(|flag| flag == "unchecked"), "{}", row["flags"]);
+        assert_eq!(row["server_version"], "dragonfly df-v1.27.1");
+        for column in [
+            "server_calls",
+            "server_calls_per_op",
+            "server_cpu_us_per_op",
+            "network_bytes_per_op",
+            "server_memory_bytes",
+        ] {
+            assert_eq!(row[column], "", "{column}");
+        }
+    }
+    // A server that does not tell whether it is empty is not flushed: it knows no FLUSHALL, and the keys are gone.
+    let mut connection = redis::Client::open(("127.0.0.1", port)).unwrap().get_connection().unwrap();
+    let run = sandbox.runs("reached").remove(0);
+    let journal = std::fs::read_to_string(run.join("journal.jsonl")).unwrap();
+    assert!(journal.contains("\"untold\":["), "{journal}");
+    assert_eq!(redis::cmd("GET").arg("x").query::<Option<String>>(&mut connection).unwrap(), None);
 }

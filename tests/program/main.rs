@@ -8,6 +8,9 @@ mod cli;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+#[cfg(target_os = "linux")]
+mod cluster;
+#[cfg(test)]
 mod connections;
 #[cfg(test)]
 #[cfg(target_os = "linux")]

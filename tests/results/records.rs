@@ -98,6 +98,7 @@ pub(crate) fn ok(settings: &Settings, repetition: u32, ops_per_s: f64) -> TrialR
             version: "7.0.15".to_owned(),
             allocator: Some("jemalloc-5.2.1".to_owned()),
             persistence: false,
+            masters: None,
         }),
         client: Some(ClientLabel {
             client: "redis-rs 1.8.1".to_owned(),

@@ -93,6 +93,7 @@ fn experiment() -> Experiment {
         program: "redis-server".to_owned(),
         args: args.iter().map(ToString::to_string).collect(),
         lifetime: Lifetime::Run,
+        cluster: None,
         preparation: None,
     };
     let axis = |factor, levels: Vec<Level>| Axis { factor, levels };
@@ -168,6 +169,7 @@ fn a_changed_setting_that_measures_is_a_difference() {
         password_env: None,
         db: 0,
         tls: None,
+        cluster: false,
         allow_flush: false,
     };
     assert_eq!(

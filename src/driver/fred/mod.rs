@@ -12,11 +12,23 @@ use fred::clients::Client;
 use fred::error::ErrorKind;
 use fred::interfaces::ClientLike as _;
 use fred::types::config::{Config, ServerConfig};
+#[cfg(feature = "tls")]
+use fred::types::config::{TlsConfig, TlsConnector};
 use fred::types::{Builder, ConnectHandle};
+#[cfg(feature = "tls")]
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+};
 
+#[cfg(feature = "tls")]
+use super::connect::texts;
 use super::connect::{CONNECT_TIMEOUT, not_connected};
 use super::failure::Failure;
 use super::tasks::{self, Seat};
+use crate::experiment::Support;
+#[cfg(feature = "tls")]
+use crate::protocol::Tls;
 use crate::protocol::{FailureKind, Job};
 
 pub(super) use multiplexed::DRIVER as MULTIPLEXED;
@@ -25,6 +37,16 @@ pub(super) use set_get::DRIVER as SET_GET;
 
 /// A test keeps the version.
 const CLIENT: &str = "fred 10.1.0";
+
+/// What it supports of a connection in this build.
+const SUPPORTS: &[Support] =
+    if cfg!(feature = "tls") { Support::ALL } else { &[Support::Username, Support::Db, Support::Cluster] };
+/// And where it sends several commands at once, which on a cluster would be for one node.
+const PIPELINE_SUPPORTS: &[Support] = if cfg!(feature = "tls") {
+    &[Support::Tls, Support::Username, Support::Db]
+} else {
+    &[Support::Username, Support::Db]
+};
 
 #[derive(Clone)]
 struct Connection {
@@ -39,6 +61,7 @@ impl tasks::Connection for Connection {
         let endpoint = &job.server;
         let server = match &endpoint.unix_socket {
             Some(path) => ServerConfig::Unix { path: path.into() },
+            None if endpoint.cluster => ServerConfig::new_clustered([(&endpoint.host, endpoint.port)].into()),
             None => ServerConfig::new_centralized(&endpoint.host, endpoint.port),
         };
         let database = u8::try_from(endpoint.db)
@@ -49,6 +72,8 @@ impl tasks::Connection for Connection {
             username: endpoint.username.clone(),
             password: endpoint.password.clone(),
             database,
+            #[cfg(feature = "tls")]
+            tls: endpoint.tls.as_ref().map(tls).transpose()?,
             ..Config::default()
         };
         let client = Builder::from_config(config)
@@ -62,6 +87,37 @@ impl tasks::Connection for Connection {
         let router = client.init().await.map_err(|error| not_connected(endpoint, error))?;
         Ok(Self { client, router: Arc::new(router) })
     }
+}
+
+/// What makes it trust a server, by the files of a job.
+#[cfg(feature = "tls")]
+fn tls(files: &Tls) -> Result<TlsConfig, Failure> {
+    let Tls { ca, cert, key } = texts(files)?;
+    let Some(ca) = ca else {
+        if cert.is_some() {
+            let what = "beside a certificate of its own, fred wants that of the server's authority (`ca`)";
+            return Err(Failure::new(FailureKind::Unsupported, what));
+        }
+        return Ok(TlsConnector::default_rustls()?.into());
+    };
+    let unusable = |error: &dyn std::fmt::Display| {
+        Failure::new(FailureKind::Connection, format!("TLS cannot use the certificates or the key: {error}"))
+    };
+    let certificates = |pem: String| -> Result<Vec<CertificateDer<'static>>, Failure> {
+        let read = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<_, _>>();
+        read.map_err(|error| unusable(&error))
+    };
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates(ca)?);
+    let builder = ClientConfig::builder().with_root_certificates(roots);
+    let config = match (cert, key) {
+        (Some(cert), Some(key)) => {
+            let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| unusable(&error))?;
+            builder.with_client_auth_cert(certificates(cert)?, key).map_err(|error| unusable(&error))?
+        }
+        _ => builder.with_no_client_auth(),
+    };
+    Ok(TlsConnector::from(config).into())
 }
 
 impl Connection {

@@ -1,11 +1,11 @@
 //! `fred-multiplexed`: as `fred`, but all workers send on one connection.
 
-use super::CLIENT;
 use super::set_get::{read_write, set_get};
+use super::{CLIENT, SUPPORTS};
 use crate::driver::Driver;
 use crate::driver::failure::Failure;
 use crate::driver::tasks::{self, Flavour, Sockets};
-use crate::experiment::{BuiltinMode, Support, Threads};
+use crate::experiment::{BuiltinMode, Threads};
 use crate::workload::Kind;
 
 pub(in crate::driver) const DRIVER: Driver = Driver {
@@ -18,7 +18,7 @@ pub(in crate::driver) const DRIVER: Driver = Driver {
         can_pipeline: false,
         can_rate: true,
         workloads: &[Kind::SetGet, Kind::ReadWrite],
-        supports: Support::WITHOUT_TLS,
+        supports: SUPPORTS,
         options: &[],
         by_default: false,
     },

@@ -4,12 +4,12 @@
 use fred::bytes::Bytes;
 use fred::interfaces::KeysInterface as _;
 
-use super::{CLIENT, Connection};
+use super::{CLIENT, Connection, PIPELINE_SUPPORTS};
 use crate::driver::Driver;
 use crate::driver::failure::Failure;
 use crate::driver::tasks::{self, Flavour, Sockets};
 use crate::driver::worker::Worker;
-use crate::experiment::{BuiltinMode, Support, Threads};
+use crate::experiment::{BuiltinMode, Threads};
 use crate::workload::Kind;
 
 pub(in crate::driver) const DRIVER: Driver = Driver {
@@ -22,7 +22,7 @@ pub(in crate::driver) const DRIVER: Driver = Driver {
         can_pipeline: true,
         can_rate: true,
         workloads: &[Kind::SetGet, Kind::ReadWrite],
-        supports: Support::WITHOUT_TLS,
+        supports: PIPELINE_SUPPORTS,
         options: &[],
         by_default: false,
     },

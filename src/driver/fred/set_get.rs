@@ -4,12 +4,12 @@ use fred::bytes::Bytes;
 use fred::interfaces::KeysInterface as _;
 
 use super::queue::queue;
-use super::{CLIENT, Connection};
+use super::{CLIENT, Connection, SUPPORTS};
 use crate::driver::Driver;
 use crate::driver::failure::Failure;
 use crate::driver::tasks::{self, Flavour, Sockets};
 use crate::driver::worker::{NOTHING, Worker};
-use crate::experiment::{BuiltinMode, Support, Threads};
+use crate::experiment::{BuiltinMode, Threads};
 use crate::workload::Kind;
 
 pub(in crate::driver) const DRIVER: Driver = Driver {
@@ -22,7 +22,7 @@ pub(in crate::driver) const DRIVER: Driver = Driver {
         can_pipeline: false,
         can_rate: true,
         workloads: &[Kind::SetGet, Kind::ReadWrite, Kind::Queue],
-        supports: Support::WITHOUT_TLS,
+        supports: SUPPORTS,
         options: &[],
         by_default: false,
     },

@@ -12,7 +12,7 @@ use std::io::{Read as _, Seek as _, StdinLock, Write};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use super::connect::Server;
+use super::connect::Blocking as _;
 use super::failure::Failure;
 use super::serve::{AwaitGo, converse};
 use crate::experiment::{LoadGenerator, Warmup};
@@ -74,7 +74,7 @@ fn carry_out(job: &Job, tool: &Tool, argv: &[String], await_go: &mut AwaitGo<'_>
     let operations = operations(job, tool)?;
     let client = version(program)?;
     // It would say so itself, but only after `go` and in words of its own.
-    drop(Server::new(job)?.connect()?);
+    drop(redis::Connection::open(job)?);
     let run = |operations: u64| {
         let options = (tool.options)(job, operations);
         print_of(Command::new(program).args(&options).args(extra))

@@ -10,12 +10,14 @@ use std::sync::Arc;
 
 use rustis::ClientError;
 use rustis::client::{
-    Client, Config, CustomReconnectionPolicy, ExclusiveClient, ReconnectionConfig, ServerConfig,
+    Client, ClusterConfig, Config, CustomReconnectionPolicy, ExclusiveClient, ReconnectionConfig,
+    ServerConfig,
 };
 
 use super::connect::{CONNECT_TIMEOUT, not_connected};
 use super::failure::Failure;
 use super::tasks::{Connection, Seat};
+use crate::experiment::Support;
 use crate::protocol::{Endpoint, FailureKind, Job};
 
 pub(super) use multiplexed::DRIVER as MULTIPLEXED;
@@ -24,6 +26,11 @@ pub(super) use set_get::DRIVER as SET_GET;
 
 /// A test keeps the version.
 const CLIENT: &str = "rustis 0.27.2";
+
+/// What it supports of a connection. Its TLS would bring a second library for cryptography into the build.
+const SUPPORTS: &[Support] = &[Support::Username, Support::Db, Support::Cluster];
+/// And where it sends several commands at once, which on a cluster would be for one node.
+const PIPELINE_SUPPORTS: &[Support] = &[Support::Username, Support::Db];
 
 impl Connection for Client {
     async fn open(job: Arc<Job>, _: Seat) -> Result<Self, Failure> {
@@ -49,6 +56,13 @@ fn config(endpoint: &Endpoint) -> Config {
     let mut config = Config::default();
     config.server = match &endpoint.unix_socket {
         Some(path) => ServerConfig::UnixSocket { path: path.into() },
+        None if endpoint.cluster => {
+            let mut cluster = ClusterConfig::default();
+            cluster.nodes = vec![(endpoint.host.clone(), endpoint.port)];
+            // A trial is short, and its server is nobody else's to change.
+            cluster.topology_refresh_interval = None;
+            ServerConfig::Cluster(cluster)
+        }
         None => ServerConfig::Standalone { host: endpoint.host.clone(), port: endpoint.port },
     };
     config.username.clone_from(&endpoint.username);

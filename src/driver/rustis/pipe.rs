@@ -5,12 +5,12 @@ use rustis::client::{BatchPreparedCommand as _, Client};
 use rustis::commands::StringCommands as _;
 use rustis::resp::{BulkString, RefBulkString};
 
-use super::CLIENT;
+use super::{CLIENT, PIPELINE_SUPPORTS};
 use crate::driver::Driver;
 use crate::driver::failure::Failure;
 use crate::driver::tasks::{self, Flavour, Sockets};
 use crate::driver::worker::Worker;
-use crate::experiment::{BuiltinMode, Support, Threads};
+use crate::experiment::{BuiltinMode, Threads};
 use crate::workload::Kind;
 
 pub(in crate::driver) const DRIVER: Driver = Driver {
@@ -23,7 +23,7 @@ pub(in crate::driver) const DRIVER: Driver = Driver {
         can_pipeline: true,
         can_rate: true,
         workloads: &[Kind::SetGet, Kind::ReadWrite],
-        supports: Support::WITHOUT_TLS,
+        supports: PIPELINE_SUPPORTS,
         options: &[],
         by_default: false,
     },

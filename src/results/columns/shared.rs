@@ -114,7 +114,7 @@ pub(super) fn parties<Row: AboutCell>() -> Vec<Column<Row>> {
     vec![
         setting("server"),
         Column::<Row>::text("server_version", "What the server said it is.", |_, row| {
-            row.subject().server.map(|server| format!("{} {}", server.name, server.version)).into()
+            row.subject().server.map(ServerIdentity::to_string).into()
         }),
         setting("mode"),
         Column::<Row>::text("client", "Client library and version.", |_, row| {

@@ -1,7 +1,7 @@
 //! `trials.csv`: a row for every attempt, a column for every variable.
 
 use crate::analysis::summary::littles_law;
-use crate::protocol::{JobWorkload, ServerCounts};
+use crate::protocol::{Counter, JobWorkload, ServerCounts};
 use crate::record::{Definition, LatencySummary, Measured, Quantity, TrialRecord};
 use crate::results::columns::shared::{
     control, hosts, identity, later_settings, load, micros, other_settings, own_settings, parties, placement,
@@ -193,13 +193,17 @@ fn cost() -> Vec<TrialColumn> {
         TrialColumn::integer(
             "server_memory_bytes",
             "Memory that the server says it uses, at the end.",
-            |_, row| server(row, |server| server.memory_bytes),
+            |_, row| server(row, |server| server.tells(Counter::Memory).then_some(server.memory_bytes)),
         )
         .unit("bytes"),
         TrialColumn::integer(
             "server_calls",
             "Calls of the commands of the workload that the server counted.",
-            |_, row| server(row, |server| server.sum(JobWorkload::from(&row.settings).commands()).calls),
+            |_, row| {
+                let calls =
+                    |server: &ServerCounts| server.sum(JobWorkload::from(&row.settings).commands()).calls;
+                server(row, |server| server.tells(Counter::Calls).then(|| calls(server)))
+            },
         ),
         TrialColumn::text(
             "comparability",
