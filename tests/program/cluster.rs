@@ -2,8 +2,10 @@
 //! counted together.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Output;
 
+use crate::connections::{certificates, free_port};
 use crate::sandbox::{Foreign, Sandbox, code, listens, stderr, wait_until};
 
 const DRIVERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/drivers");
@@ -117,6 +119,8 @@ fn what_cannot_be_measured_on_a_cluster_is_refused_by_name() {
 struct Theirs {
     /// The replica comes last.
     nodes: Vec<Foreign>,
+    /// Where they speak TLS.
+    tls_ports: Vec<u16>,
     _directories: Vec<tempfile::TempDir>,
 }
 
@@ -124,19 +128,22 @@ struct Theirs {
 const THEIR_KEYS: [&str; 3] = ["b", "c", "a"];
 
 impl Theirs {
-    fn start(args: &[&str]) -> Self {
+    /// `trust` is the directory of the certificates with which all nodes speak TLS, among themselves as well.
+    fn start(args: &[&str], trust: Option<&Path>) -> Self {
         let mut directories = Vec::new();
         let mut nodes = Vec::new();
         for _ in 0..4 {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().to_str().unwrap().to_owned();
             nodes.push(wait_until("a node is up", || {
-                let bus = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+                let (bus, tls) = (free_port(), free_port());
                 let cluster =
                     ["--cluster-enabled", "yes", "--dir", &path, "--cluster-port", &bus.to_string()];
-                let node = Foreign::start(&[&cluster[..], args].concat());
-                // Another program may have taken the bus port.
-                listens(bus).then_some((node, bus))
+                let tls_args = trust.map_or_else(Vec::new, |trust| tls_args(trust, tls));
+                let tls_args: Vec<&str> = tls_args.iter().map(String::as_str).collect();
+                let node = Foreign::start(&[&cluster[..], &tls_args[..], args].concat());
+                // Another program may have taken one of the two ports.
+                (listens(bus) && (trust.is_none() || listens(tls))).then_some((node, bus, tls))
             }));
             directories.push(directory);
         }
@@ -149,8 +156,9 @@ impl Theirs {
             ask(number, &["ADDSLOTSRANGE", slots[0], slots[1]]);
             ask(number, &["SET-CONFIG-EPOCH", &(number + 1).to_string()]);
         }
-        for (node, bus) in &nodes[1..] {
-            ask(0, &["MEET", "127.0.0.1", &node.port.to_string(), &bus.to_string()]);
+        for (node, bus, tls) in &nodes[1..] {
+            let port = if trust.is_some() { *tls } else { node.port };
+            ask(0, &["MEET", "127.0.0.1", &port.to_string(), &bus.to_string()]);
         }
         let primary: String = redis::from_redis_value(ask(0, &["MYID"])).unwrap();
         let info = |number: usize| redis::from_redis_value::<String>(ask(number, &["INFO"])).unwrap();
@@ -162,14 +170,16 @@ impl Theirs {
             wait_until("all nodes know each other", || complete(number));
         }
         ask(3, &["REPLICATE", &primary]);
-        for ((node, _), key) in nodes.iter().zip(THEIR_KEYS) {
+        for ((node, ..), key) in nodes.iter().zip(THEIR_KEYS) {
             redis::cmd("SET").arg(key).arg("theirs").exec(&mut node.connection()).unwrap();
         }
         wait_until("the replica is one", || {
             let info: String = redis::cmd("INFO").query(&mut nodes[3].0.connection()).unwrap();
             info.contains("master_link_status:up").then_some(())
         });
-        Self { nodes: nodes.into_iter().map(|(node, _)| node).collect(), _directories: directories }
+        let tls_ports = nodes.iter().map(|(_, _, tls)| *tls).collect();
+        let nodes = nodes.into_iter().map(|(node, ..)| node).collect();
+        Self { nodes, tls_ports, _directories: directories }
     }
 
     fn address(&self, node: usize) -> String {
@@ -185,9 +195,83 @@ impl Theirs {
     }
 }
 
+/// What a node is told so that it speaks TLS at a port, to clients and to other nodes.
+fn tls_args(trust: &Path, port: u16) -> Vec<String> {
+    let file = |name: &str| trust.join(name).display().to_string();
+    let settings = [
+        ("--tls-port", port.to_string()),
+        ("--tls-cluster", "yes".to_owned()),
+        // A replica is a client of its master.
+        ("--tls-replication", "yes".to_owned()),
+        ("--tls-auth-clients", "no".to_owned()),
+        ("--tls-ca-cert-file", file("ca.pem")),
+        ("--tls-cert-file", file("server.pem")),
+        ("--tls-key-file", file("server.key")),
+    ];
+    settings.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
+}
+
+#[test]
+fn tls_an_acl_user_a_cluster_and_resp3_go_together_with_every_client_that_can() {
+    let sandbox = Sandbox::new();
+    certificates(sandbox.path());
+    let text = include_str!("../../docs/servers.md");
+    let rights = text.lines().find_map(|line| line.strip_prefix("ACL SETUSER ")).expect("it names them");
+    let rights = format!("{rights} +cluster +readonly +command").replace("PASSWORD", "s3cret");
+    let user: Vec<&str> = std::iter::once("--user").chain(rights.split(' ')).collect();
+    let theirs = Theirs::start(&user, Some(sandbox.path()));
+    sandbox.write(
+        "spread.toml",
+        &format!(
+            "name = 'spread'\ninclude = ['{DRIVERS}/python.toml', '{DRIVERS}/node.toml']\n\
+             [server.theirs]\naddress = 'rediss://bench@127.0.0.1:{}'\npassword = {{ env = 'ORC_TEST_PASSWORD' }}\n\
+             tls = {{ ca = 'ca.pem' }}\ncluster = true\n[workload]\noperations = 200\n\
+             [[matrix]]\nservers = 'theirs'\nmodes = ['sync', 'async', 'async-mt', 'multiplexed', 'py-sync', 'py-asyncio', 'node-redis']\n\
+             workers = 2\nmode.options.protocol = [2, 3]\n\
+             [[matrix]]\nservers = 'theirs'\nmodes = ['ioredis', 'fred', 'fred-multiplexed']\nworkers = 2\n\
+             [run]\nrepetitions = 1\nwarmup = 10\nretries = 0\n",
+            theirs.tls_ports[1]
+        ),
+    );
+    let output = sandbox.orchestrate(&["spread.toml"]).env("ORC_TEST_PASSWORD", "s3cret").output().unwrap();
+    assert_eq!(code(output.status), 0, "{}", stderr(&output));
+    let rows = sandbox.rows("spread", "trials.csv");
+    assert_eq!(rows.len(), 7 * 2 + 3);
+    for row in &rows {
+        assert_eq!(
+            (&*row["status"], &*row["link"]),
+            ("ok", "loopback-tls"),
+            "{}: {}",
+            row["mode"],
+            row["error"]
+        );
+    }
+    assert_eq!(theirs.keys(), THEIR_KEYS.map(str::to_owned).into(), "only what was there before");
+
+    let path = sandbox.write(
+        "refused.toml",
+        &format!(
+            "name = 'refused'\ninclude = ['{DRIVERS}/c.toml', '{DRIVERS}/python.toml']\n\
+             [server.theirs]\naddress = 'rediss://bench@127.0.0.1:1'\ncluster = true\n\
+             [[matrix]]\nservers = 'theirs'\nmodes = ['sync', 'sync-pipe', 'rustis', 'hiredis', 'py-coredis']\n"
+        ),
+    );
+    let said = stderr(&sandbox.output(&["check", path.to_str().unwrap()]));
+    for (mode, what) in [
+        ("sync-pipe", "talk to a cluster"),
+        ("rustis", "speak TLS"),
+        ("hiredis", "talk to a cluster"),
+        ("py-coredis", "talk to a cluster"),
+    ] {
+        let refusal = format!("the mode `{mode}` cannot {what}, which the server `theirs` asks for");
+        assert!(said.contains(&refusal), "{refusal}: {said}");
+    }
+    assert!(!said.contains("`sync` cannot"), "{said}");
+}
+
 #[test]
 fn a_cluster_that_is_there_is_found_by_any_of_its_nodes_and_left_as_it_was() {
-    let theirs = Theirs::start(&[]);
+    let theirs = Theirs::start(&[], None);
     let sandbox = Sandbox::new();
     let servers: String = [0, 2, 3]
         .map(|node| format!("[server.by-{node}]\naddress = '{}'\ncluster = true\n", theirs.address(node)))

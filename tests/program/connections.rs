@@ -29,13 +29,13 @@ fn run(sandbox: &Sandbox, matrix: &str) -> Output {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// An authority, and certificates of it for a server on loopback and for a client: `ca.pem`, `server.pem`, `server.key`,
 /// `client.pem` and `client.key` in a directory.
-fn certificates(directory: &Path) {
+pub(crate) fn certificates(directory: &Path) {
     use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.distinguished_name.push(DnType::CommonName, "authority");
