@@ -33,6 +33,7 @@ mod secrets;
 mod server_args;
 mod server_constraints;
 mod server_literals;
+mod server_tables;
 mod servers;
 pub mod shipped;
 mod source;
