@@ -92,7 +92,7 @@ pub const BUILTIN: Builtin<'static> = Builtin { modes: MODES, absent: ABSENT };
 /// The client library of the modes above; a test keeps the version.
 const CLIENT: &str = "redis-rs 1.8.1";
 
-/// What redis-rs supports of a connection in this build.
+/// What redis-rs, and fred as well, supports of a connection in this build.
 const SUPPORTS: &[Support] =
     if cfg!(feature = "tls") { Support::ALL } else { &[Support::Username, Support::Db, Support::Cluster] };
 /// And where it sends several commands at once, which on a cluster would be for one node.

@@ -26,7 +26,6 @@ use super::connect::texts;
 use super::connect::{CONNECT_TIMEOUT, not_connected};
 use super::failure::Failure;
 use super::tasks::{self, Seat};
-use crate::experiment::Support;
 #[cfg(feature = "tls")]
 use crate::protocol::Tls;
 use crate::protocol::{FailureKind, Job};
@@ -37,16 +36,6 @@ pub(super) use set_get::DRIVER as SET_GET;
 
 /// A test keeps the version.
 const CLIENT: &str = "fred 10.1.0";
-
-/// What it supports of a connection in this build.
-const SUPPORTS: &[Support] =
-    if cfg!(feature = "tls") { Support::ALL } else { &[Support::Username, Support::Db, Support::Cluster] };
-/// And where it sends several commands at once, which on a cluster would be for one node.
-const PIPELINE_SUPPORTS: &[Support] = if cfg!(feature = "tls") {
-    &[Support::Tls, Support::Username, Support::Db]
-} else {
-    &[Support::Username, Support::Db]
-};
 
 #[derive(Clone)]
 struct Connection {

@@ -1,10 +1,10 @@
 //! `fred-multiplexed`: as `fred`, but all workers send on one connection.
 
+use super::CLIENT;
 use super::set_get::{read_write, set_get};
-use super::{CLIENT, SUPPORTS};
-use crate::driver::Driver;
 use crate::driver::failure::Failure;
 use crate::driver::tasks::{self, Flavour, Sockets};
+use crate::driver::{Driver, SUPPORTS};
 use crate::experiment::{BuiltinMode, Threads};
 use crate::workload::Kind;
 

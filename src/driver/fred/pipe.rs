@@ -4,11 +4,11 @@
 use fred::bytes::Bytes;
 use fred::interfaces::KeysInterface as _;
 
-use super::{CLIENT, Connection, PIPELINE_SUPPORTS};
-use crate::driver::Driver;
+use super::{CLIENT, Connection};
 use crate::driver::failure::Failure;
 use crate::driver::tasks::{self, Flavour, Sockets};
 use crate::driver::worker::Worker;
+use crate::driver::{Driver, PIPELINE_SUPPORTS};
 use crate::experiment::{BuiltinMode, Threads};
 use crate::workload::Kind;
 
