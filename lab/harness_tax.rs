@@ -512,7 +512,7 @@ mod linux {
         let mut cpus = (0..CpuSet::MAX_CPU).filter(|&cpu| allowed.is_set(cpu)).map(|cpu| cpu.to_string());
         let first = cpus.next().unwrap_or_default();
         let mut placements = vec![("same-core", first.clone(), first.clone())];
-        placements.extend(cpus.next().map(|second| ("split", first, second)));
+        placements.extend(cpus.next().map(|second| ("separate-cpus", first, second)));
         placements
     }
 
