@@ -5,8 +5,9 @@
 //! the bare process.
 
 mod bare;
-mod server_probe;
+mod connections;
 mod relay;
+mod server_probe;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -120,7 +121,7 @@ pub async fn check(options: &Options, mut tell: impl FnMut(&str, &Verdict)) -> R
     let (writer, writing) = LineWriter::into(tokio::io::sink());
     tokio::task::spawn_local(writing);
     let mut servers = Servers::new(options.tmp.clone(), options.programs.clone());
-    let up = match start(&mut servers, options, OPEN, None).await {
+    let up = match start(&mut servers, options, Start::new(OPEN)).await {
         Ok(up) => up,
         Err(error) => {
             servers.stop_all().await;
@@ -133,21 +134,28 @@ pub async fn check(options: &Options, mut tell: impl FnMut(&str, &Verdict)) -> R
     Ok(())
 }
 
-async fn start(
-    servers: &mut Servers,
-    options: &Options,
-    key: &str,
+/// A server of a check.
+struct Start<'a> {
+    key: &'a str,
     address: Option<Address>,
-) -> Result<ServerUp, AgentError> {
-    let args = ["--save", "", "--appendonly", "no"].map(str::to_owned).to_vec();
-    let launch = Launch::Managed {
-        program: options.server.clone(),
-        args,
-        address,
-        tls: false,
-        masters: None,
-        directory: None,
-    };
+    tls: bool,
+    masters: Option<u32>,
+    /// Beside those that switch persistence off.
+    args: &'a [&'a str],
+}
+
+impl<'a> Start<'a> {
+    /// One on loopback that asks for nothing.
+    const fn new(key: &'a str) -> Self {
+        Self { key, address: None, tls: false, masters: None, args: &[] }
+    }
+}
+
+async fn start(servers: &mut Servers, options: &Options, what: Start<'_>) -> Result<ServerUp, AgentError> {
+    let Start { key, address, tls, masters, args } = what;
+    let args = ["--save", "", "--appendonly", "no"].iter().chain(args).map(ToString::to_string).collect();
+    let program = options.server.clone();
+    let launch = Launch::Managed { program, args, address, tls, masters, directory: None };
     servers.start(&ServerStart { key: key.to_owned(), launch, fresh: false }).await
 }
 
@@ -228,6 +236,10 @@ impl Bench<'_> {
             "warms up for a time" => self.trial(|job| job.warmup = Warmup::Duration(Nanos::from_millis(50)), noted);
             "uses a Unix socket" => self.unix_socket();
             "gives a password" => self.password();
+            "speaks TLS" => self.tls();
+            "logs in as an ACL user" => self.user();
+            "selects a database" => self.database();
+            "finds the nodes of a cluster" => self.cluster();
         }
         if self.base.kind == Kind::Tasks {
             tests! {
@@ -442,8 +454,8 @@ impl Bench<'_> {
     }
 
     async fn password(&mut self) -> Outcome {
-        let address = Address { host: "127.0.0.1".to_owned(), ports: None };
-        let up = start(&mut self.servers, self.options, PROTECTED, Some(address)).await?;
+        let address = Some(Address { host: "127.0.0.1".to_owned(), ports: None });
+        let up = start(&mut self.servers, self.options, Start { address, ..Start::new(PROTECTED) }).await?;
         let job = Job { server: up.endpoint, ..self.job() };
         self.carry_out(job, PROTECTED).await.map(|_| None)
     }
@@ -451,6 +463,7 @@ impl Bench<'_> {
     /// A trial, step by step as in a run.
     async fn carry_out(&mut self, job: Job, server: &str) -> Result<Trial, Stop> {
         let key = server.to_owned();
+        let nodes = if job.server.cluster { connections::MASTERS } else { 1 };
         match job.keys_before() {
             Some(space) => self.servers.fill(&ServerFill { key: key.clone(), space }).await?,
             None => self.reset(server).await?,
@@ -489,7 +502,7 @@ impl Bench<'_> {
             deletes_keys: job.delete_keys,
             differs,
             ours: true,
-            nodes: 1,
+            nodes,
         };
         if let Err(disagreement) = verify::verify(&result, &counts, &circumstances) {
             return wrong(disagreement.to_string());

@@ -129,6 +129,14 @@ fn the_documented_driver_passes_the_check_and_one_that_believes_everything_does_
     sandbox.expect_nobody_left();
 }
 
+/// What a mode may say that it supports, and the test that shows whether it does.
+const SUPPORTS: [(&str, &str); 4] = [
+    ("tls", "speaks TLS"),
+    ("username", "logs in as an ACL user"),
+    ("db", "selects a database"),
+    ("cluster", "finds the nodes of a cluster"),
+];
+
 /// Prepares and checks the modes of a shipped file that are to be checked. A mode that is optional may be missing here.
 fn check_shipped(file: &str, is_checked: fn(&str) -> bool) {
     let sandbox = Sandbox::new();
@@ -162,20 +170,32 @@ fn check_shipped(file: &str, is_checked: fn(&str) -> bool) {
             }
             options.extend(["--load-generator".to_owned(), generator]);
         }
-        to_check.push((name, options, command));
+        let supports = match mode.get("supports") {
+            None if !options.is_empty() && options.iter().any(|option| option == "--load-generator") => {
+                vec!["tls".to_owned(), "db".to_owned()]
+            }
+            list => words(list),
+        };
+        to_check.push((name, options, command, supports));
     }
     let all_optional = modes.values().all(|mode| mode.get("optional").is_some());
     assert!(!to_check.is_empty() || all_optional, "nothing of {file} is available here");
     // A check mostly waits.
     for together in to_check.chunks(4) {
         std::thread::scope(|scope| {
-            for (name, options, command) in together {
+            for (name, options, command, supports) in together {
                 let sandbox = &sandbox;
                 scope.spawn(move || {
                     let options: Vec<_> = options.iter().map(String::as_str).collect();
                     let command: Vec<_> = command.iter().map(String::as_str).collect();
                     let output = check(sandbox, drivers, &options, &command);
                     assert_eq!(output.status.code(), Some(0), "{name}: {}", text(&output));
+                    for (support, test) in SUPPORTS {
+                        let verdict =
+                            if supports.iter().any(|word| word == support) { "ok" } else { "refused" };
+                        let line = format!("{verdict:<8}{test}");
+                        assert!(text(&output).contains(&line), "{name}, {support}: {}", text(&output));
+                    }
                 });
             }
         });

@@ -22,6 +22,15 @@ pub(super) async fn keys(endpoint: &Endpoint) -> Result<Vec<String>, String> {
     redis::cmd("KEYS").arg("*").query_async(&mut connection).await.map_err(|error| error.to_string())
 }
 
+/// How many keys a database has.
+pub(super) async fn keys_in(endpoint: &Endpoint, database: u32) -> Result<u64, String> {
+    let mut connection = connect(endpoint).await?;
+    let mut pipeline = redis::pipe();
+    pipeline.cmd("SELECT").arg(database).ignore().cmd("DBSIZE");
+    let counted: redis::RedisResult<(u64,)> = pipeline.query_async(&mut connection).await;
+    counted.map(|(keys,)| keys).map_err(|error| error.to_string())
+}
+
 /// How many of them begin so.
 pub(super) fn beginning(keys: &[String], stem: &str) -> u64 {
     keys.iter().filter(|key| key.starts_with(stem)).count() as u64

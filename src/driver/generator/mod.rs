@@ -122,6 +122,9 @@ fn operations(job: &Job, tool: &Tool) -> Result<u64, Failure> {
             "a load generator logs in only with a password, which would stand on its command line",
         );
     }
+    if job.server.cluster {
+        return refuse("load generators are not told of clusters here: not all of them find the nodes");
+    }
     let multiple = (tool.multiple)(job);
     if operations == 0 || !operations.is_multiple_of(multiple) {
         return Err(Failure::new(
