@@ -87,16 +87,19 @@ impl CellChecks<'_> {
             Level::Name(name) => names.servers.get(name).filter(|spec| spec.is_cluster()),
             _ => None,
         };
-        let has_one_place = |kind: &Level| matches!(kind, Level::Word(word) if Kind::of(word).is_some_and(|kind| kind.workload().pushers.is_some()));
+        let shares_keys = |kind: &Level| match kind {
+            Level::Word(word) => Kind::of(word).is_some_and(|kind| kind.workload().pushers.is_some()),
+            _ => false,
+        };
         self.conflict(
             draft,
             &Conflict {
                 one: Factor::Server,
                 other: Factor::Workload,
-                forbids: &|server, kind| spec(server).is_some() && has_one_place(kind),
+                forbids: &|server, kind| spec(server).is_some() && shares_keys(kind),
                 says: &|server, kind| {
                     format!(
-                        "all of the workload {} would be on one node of the cluster `{server}`",
+                        "the workload {} has nothing that the cluster `{server}` could spread over its nodes",
                         kind.in_file()
                     )
                 },

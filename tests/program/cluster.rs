@@ -91,7 +91,7 @@ fn what_cannot_be_measured_on_a_cluster_is_refused_by_name() {
     for refusal in [
         "the mode `sync-pipe` cannot talk to a cluster, which the server `spread` asks for",
         "the mode `hiredis` cannot talk to a cluster, which the server `spread` asks for",
-        "all of the workload \"queue\" would be on one node of the cluster `spread`",
+        "the workload \"queue\" has nothing that the cluster `spread` could spread over its nodes",
         "the nodes of the cluster `spread` name each other by host and port",
         "the cluster `spread` is made for clients on its own host",
     ] {
