@@ -189,6 +189,11 @@ impl Process {
                         format!("{program} was built without TLS, which workload.link = \"tls\" needs{log}");
                     return Err(AgentError::new(AgentErrorKind::Unavailable, what));
                 }
+                if ports.bus.is_some() && lacks_cluster_port(&log) {
+                    let what =
+                        format!("{program} is too old for `cluster`, which needs Redis 7.0 or Valkey{log}");
+                    return Err(AgentError::new(AgentErrorKind::Unavailable, what));
+                }
                 return Err(failed(format!(
                     "failed to start {program}: it ended with {}{log}",
                     child::describe(ended.status)
@@ -437,6 +442,11 @@ fn lacks_tls(log: &str) -> bool {
     (log.contains("tls-port") && log.contains("Bad directive")) || log.contains("TLS support")
 }
 
+/// Whether a server's log says that it does not know where other nodes are to find it.
+fn lacks_cluster_port(log: &str) -> bool {
+    log.contains("cluster-port") && log.contains("Bad directive")
+}
+
 /// 192 bits from the kernel.
 fn random_password() -> io::Result<String> {
     use base64::Engine;
@@ -540,6 +550,26 @@ mod tests {
                 error.message.contains("no-such-option"),
                 "the last lines of its log are missing: {error}"
             );
+        });
+    }
+
+    #[test]
+    fn a_server_that_is_too_old_for_a_cluster_says_so() {
+        use std::os::unix::fs::PermissionsExt;
+        block_on(async {
+            let tmp = tempfile::tempdir().unwrap();
+            let mut dirs = ServerDirs::create(tmp.path()).unwrap();
+            // What Redis 6.2 prints.
+            let said = "*** FATAL CONFIG FILE ERROR (Redis 6.2.14) ***\nReading the configuration file, at line 9\n\
+                        >>> 'cluster-port \"4711\"'\nBad directive or wrong number of arguments";
+            let old = tmp.path().join("old-server");
+            std::fs::write(&old, format!("#!/bin/sh\ncat <<'EOF'\n{said}\nEOF\nexit 1\n")).unwrap();
+            std::fs::set_permissions(&old, std::fs::Permissions::from_mode(0o700)).unwrap();
+            let (args, programs) = (off(), on_path());
+            let recipe = Recipe { masters: Some(3), ..recipe(old.to_str().unwrap(), &args, &programs) };
+            let Err(error) = Process::start(recipe, None, &mut dirs).await else { panic!("it started") };
+            assert_eq!(error.kind, AgentErrorKind::Unavailable);
+            assert!(error.message.contains("needs Redis 7.0 or Valkey"), "{error}");
         });
     }
 
