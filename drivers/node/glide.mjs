@@ -6,12 +6,12 @@
 
 import { createRequire } from "node:module";
 
-import { CONNECT_TIMEOUT, serve } from "./driver.mjs";
+import { CONNECT_TIMEOUT, serve, tlsOptions } from "./driver.mjs";
 import { Failure } from "./protocol.mjs";
 
 const require = createRequire(new URL("./glide/", import.meta.url));
 const glide = require("@valkey/valkey-glide");
-const { ClosingError, ConnectionError, GlideClient, ListDirection, Logger } = glide;
+const { ClosingError, ConnectionError, GlideClient, GlideClusterClient, ListDirection, Logger } = glide;
 const { PubSubChannelModes } = glide.GlideClientConfiguration;
 
 /**
@@ -33,6 +33,7 @@ await serve({
   name: "valkey-glide",
   version: require("./node_modules/@valkey/valkey-glide/package.json").version,
   canPipeline: false,
+  supports: ["tls", "username", "db", "cluster"],
   connect,
   isConnected: (_, error) => !(error instanceof ConnectionError || error instanceof ClosingError),
   roundTrip,
@@ -43,18 +44,28 @@ await serve({
   pubsub: pubsub(),
 });
 
-async function connect({ host, port, unix_socket: path, password }) {
+async function connect({ host, port, unix_socket: path, username, password, db, tls, cluster }) {
   if (path != null) throw new Failure("unsupported", "GLIDE cannot connect to a Unix socket");
+  if (tls?.cert != null) throw new Failure("unsupported", "GLIDE has no certificate of its own on Node.js");
   const receiver = {};
-  const client = await GlideClient.createClient({
+  const settings = {
     addresses: [{ host, port }],
-    credentials: password == null ? undefined : { password },
+    useTLS: tls != null,
+    credentials: password == null ? undefined : { username, password },
     requestTimeout: REQUEST_TIMEOUT,
     connectionBackoff: RECONNECT,
     // Only a client that was made with this can subscribe to something later and have it handed on.
     pubsubSubscriptions: { channelsAndPatterns: {}, callback: ({ message }) => receiver.receive(message) },
-    advancedConfiguration: { connectionTimeout: CONNECT_TIMEOUT, tcpNoDelay: true },
-  });
+    advancedConfiguration: {
+      connectionTimeout: CONNECT_TIMEOUT,
+      tcpNoDelay: true,
+      ...(tls?.ca != null && { tlsAdvancedConfiguration: { rootCertificates: tlsOptions(tls).ca } }),
+    },
+  };
+  const client = cluster
+    ? // A trial is short, and nobody changes its cluster.
+      await GlideClusterClient.createClient({ ...settings, periodicChecks: "disabled" })
+    : await GlideClient.createClient({ ...settings, databaseId: db || undefined });
   receivers.set(client, receiver);
   return client;
 }

@@ -15,9 +15,14 @@ import harness
 from coredis.retry import NoRetryPolicy
 
 
+# The library's words for the files of a job.
+TLS_FILES = {"ca_certs": "ca", "certfile": "cert", "keyfile": "key"}
+
+
 class Coredis(harness.Tasks):
     client = f"coredis {coredis.__version__}"
     workloads = ("set-get", "read-write", "queue", "pubsub")
+    supports = harness.OF_A_CONNECTION
     pipelines = False
 
     def __init__(self, job):
@@ -27,13 +32,21 @@ class Coredis(harness.Tasks):
             place = {"unix_socket_path": server["unix_socket"]}
         else:
             place = {"host": server["host"], "port": server["port"]}
-        # One connection for each worker, and nothing is tried twice: a retry would hide a failure.
-        keywords = {**place, "max_connections": 1, "retry_policy": NoRetryPolicy()}
+        tls = server.get("tls")
+        if tls is not None:
+            place |= {"ssl": True, "ssl_cert_reqs": "required", "ssl_check_hostname": True}
+            place |= {f"ssl_{name}": tls.get(key) for name, key in TLS_FILES.items()}
+        # One connection for each worker, to each node of a cluster, and nothing is tried twice: a retry would hide a failure.
+        keywords = {**place, "max_connections": 1, "retry_policy": NoRetryPolicy(), "decode_responses": True}
+        keywords |= {"username": server.get("username"), "password": server["password"]}
+        if server.get("cluster"):
+            make = coredis.RedisCluster
+            keywords |= {"max_connections_per_node": True, "non_atomic_cross_slot": True}
+        else:
+            make = coredis.Redis
+            keywords["db"] = server.get("db", 0)
         self.job, self.loops = job, LOOPS.get(job["workload"]["kind"])
-        self.clients = [
-            coredis.Redis(**keywords, password=server["password"], decode_responses=True)
-            for _ in range(harness.connections(job))
-        ]
+        self.clients = [make(**keywords) for _ in range(harness.connections(job))]
         # What each loop works with: the client or its subscription.
         self.ends = list(self.clients)
         self.holders = []

@@ -15,6 +15,7 @@ Both are the same core in Rust, which has threads of its own and one connection 
 
 import argparse
 import importlib.metadata
+import pathlib
 
 import harness
 
@@ -42,23 +43,51 @@ REQUEST_TIMEOUT_MS = 5_000
 RECONNECT = glide.BackoffStrategy(num_of_retries=1, factor=1_000_000, exponent_base=2, jitter_percent=0)
 
 
-def configuration(job):
-    server = job["server"]
+def create(job):
+    """A client, or what is to be awaited for one."""
+    server, tls = job["server"], job["server"].get("tls")
     if server["unix_socket"]:
         address = glide.NodeAddress(unix_socket_path=server["unix_socket"])
     else:
         address = glide.NodeAddress(server["host"], server["port"])
-    return glide.GlideClientConfiguration(
-        [address],
-        credentials=glide.ServerCredentials(server["password"]) if server["password"] else None,
-        request_timeout=REQUEST_TIMEOUT_MS,
-        reconnect_strategy=RECONNECT,
+    password, username = server["password"], server.get("username")
+    settings = {
+        "use_tls": tls is not None,
+        "credentials": glide.ServerCredentials(password, username) if password else None,
+        "request_timeout": REQUEST_TIMEOUT_MS,
+        "reconnect_strategy": RECONNECT,
+    }
+    trust = {"tls_config": trusting(tls)} if tls is not None else {}
+    if server.get("cluster"):
+        advanced = glide.AdvancedGlideClusterClientConfiguration(**trust)
+        # A trial is short, and nobody changes its cluster.
+        unwatched = glide.PeriodicChecksStatus.DISABLED
+        configuration = glide.GlideClusterClientConfiguration(
+            [address], advanced_config=advanced, periodic_checks=unwatched, **settings
+        )
+        return glide.GlideClusterClient.create(configuration)
+    advanced = glide.AdvancedGlideClientConfiguration(**trust)
+    configuration = glide.GlideClientConfiguration(
+        [address], advanced_config=advanced, database_id=server.get("db") or None, **settings
+    )
+    return glide.GlideClient.create(configuration)
+
+
+def trusting(files):
+    """What makes a client trust a server, by the files of a job."""
+
+    def text(name):
+        return pathlib.Path(files[name]).read_bytes() if files.get(name) else None
+
+    return glide.TlsAdvancedConfiguration(
+        root_pem_cacerts=text("ca"), client_cert_pem=text("cert"), client_key_pem=text("key")
     )
 
 
 class Sync(harness.Threads):
     client = CLIENT
     workloads = ("set-get", "read-write", "queue", "pubsub")
+    supports = harness.OF_A_CONNECTION
     runtime = f"{harness.interpreter()}, threads"
     pipelines = False
 
@@ -66,9 +95,7 @@ class Sync(harness.Threads):
         self.job, self.loops = job, SYNC.get(job["workload"]["kind"])
 
     def connect(self):
-        self.clients = [
-            glide.GlideClient.create(configuration(self.job)) for _ in range(harness.connections(self.job))
-        ]
+        self.clients = [create(self.job) for _ in range(harness.connections(self.job))]
         if self.job["workload"]["kind"] == "pubsub":
             for r in self.clients[:self.job["workers"]]:
                 r.subscribe(set(harness.channels(self.job)))
@@ -86,6 +113,7 @@ class Sync(harness.Threads):
 class Asyncio(harness.Tasks):
     client = CLIENT
     workloads = ("set-get", "read-write", "queue", "pubsub")
+    supports = harness.OF_A_CONNECTION
     pipelines = False
 
     def __init__(self, job):
@@ -93,9 +121,7 @@ class Asyncio(harness.Tasks):
         self.job, self.loops = job, ASYNCIO.get(job["workload"]["kind"])
 
     def connect(self):
-        self.clients = self.run([
-            glide.GlideClient.create(configuration(self.job)) for _ in range(harness.connections(self.job))
-        ])
+        self.clients = self.run([create(self.job) for _ in range(harness.connections(self.job))])
         if self.job["workload"]["kind"] == "pubsub":
             subscribers = self.clients[:self.job["workers"]]
             self.run([r.subscribe(set(harness.channels(self.job))) for r in subscribers])

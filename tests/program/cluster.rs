@@ -253,7 +253,7 @@ fn tls_an_acl_user_a_cluster_and_resp3_go_together_with_every_client_that_can() 
         &format!(
             "name = 'refused'\ninclude = ['{DRIVERS}/c.toml', '{DRIVERS}/python.toml']\n\
              [server.theirs]\naddress = 'rediss://bench@127.0.0.1:1'\ncluster = true\n\
-             [[matrix]]\nservers = 'theirs'\nmodes = ['sync', 'sync-pipe', 'rustis', 'hiredis', 'py-coredis']\n"
+             [[matrix]]\nservers = 'theirs'\nmodes = ['sync', 'sync-pipe', 'rustis', 'hiredis', 'py-aioredis']\n"
         ),
     );
     let said = stderr(&sandbox.output(&["check", path.to_str().unwrap()]));
@@ -261,7 +261,7 @@ fn tls_an_acl_user_a_cluster_and_resp3_go_together_with_every_client_that_can() 
         ("sync-pipe", "talk to a cluster"),
         ("rustis", "speak TLS"),
         ("hiredis", "talk to a cluster"),
-        ("py-coredis", "talk to a cluster"),
+        ("py-aioredis", "talk to a cluster"),
     ] {
         let refusal = format!("the mode `{mode}` cannot {what}, which the server `theirs` asks for");
         assert!(said.contains(&refusal), "{refusal}: {said}");
