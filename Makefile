@@ -27,6 +27,9 @@ test: setup ## run the whole test suite
 torture: setup ## kill, stop and starve the program for TORTURE_MINUTES (20); see tests/torture/main.rs
 	$(ENV) cargo test --locked --test torture -- --ignored --nocapture long
 
+fuzz: ## fuzz all that reads what others wrote, each target for FUZZ_SECONDS (600); needs a C++ compiler
+	$(ENV) scripts/fuzz all "$${FUZZ_SECONDS:-600}"
+
 bench: setup ## measure what the built-in clients cost on top of their libraries
 	$(ENV) cargo bench --locked --bench '*'
 
@@ -60,4 +63,4 @@ dist: ## make wheels, archives and packages in dist/, and test those for this ma
 agents: ## build static programs that are brought to Linux hosts without orchestrate
 	$(ENV) scripts/agents
 
-.PHONY: help setup clients run test torture bench fmt lint ci-example doc site install dist agents
+.PHONY: help setup clients run test torture fuzz bench fmt lint ci-example doc site install dist agents

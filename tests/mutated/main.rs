@@ -5,6 +5,10 @@
 #[cfg(test)]
 mod mutations;
 #[cfg(test)]
+#[path = "../../fuzz/seeds.rs"]
+#[expect(unreachable_pub, reason = "the programs that are fuzzed use them, too")]
+mod seeds;
+#[cfg(test)]
 #[path = "../../fuzz/targets.rs"]
-#[expect(unreachable_pub, reason = "the programs of cargo-fuzz use them, too")]
+#[expect(unreachable_pub, reason = "the programs that are fuzzed use them, too")]
 mod targets;

@@ -1,107 +1,12 @@
-//! Seeds, what is done to them, and one test for each target.
+//! What is done to the seeds, and one test for each target.
 
-use std::fs;
 use std::panic::catch_unwind;
-use std::path::Path;
 
-use orchestrate::protocol::{
-    AgentError, AgentErrorKind, AgentLine, Done, DriverEvent, FailureKind, Go, Hello, HostFacts, Latency,
-    Notice, Outcome, PROTOCOL, Ready, Request, Response, Welcome,
-};
-use orchestrate::units::Nanos;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::seeds::seeds;
 use crate::targets;
-
-/// Files of this repository that a target reads as they are, or lines of them.
-fn seeds(target: &str) -> Vec<Vec<u8>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let below = |directory: &str, name: &str| -> Vec<Vec<u8>> {
-        let mut found = Vec::new();
-        let mut directories = vec![root.join(directory)];
-        while let Some(directory) = directories.pop() {
-            for path in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
-                if path.is_dir() {
-                    directories.push(path);
-                } else if path.file_name().is_some_and(|file| file.to_string_lossy().ends_with(name)) {
-                    found.push(fs::read(path).unwrap());
-                }
-            }
-        }
-        found.sort_by_key(Vec::len);
-        found
-    };
-    match target {
-        "experiment" => below("experiments", ".toml"),
-        "journal" => {
-            // The first lines of each: a journal of a megabyte says no more.
-            let head = |journal: Vec<u8>| {
-                journal.split_inclusive(|byte| *byte == b'\n').take(4).collect::<Vec<_>>().concat()
-            };
-            below("results", "journal.jsonl")
-                .into_iter()
-                .map(head)
-                .filter(|journal| journal.len() < 100_000)
-                .collect()
-        }
-        "table" => {
-            let head = |table: Vec<u8>| {
-                table.split_inclusive(|byte| *byte == b'\n').take(25).collect::<Vec<_>>().concat()
-            };
-            below("results", "trials.csv").into_iter().map(head).take(6).collect()
-        }
-        "agent_protocol" => {
-            let hello = Hello {
-                protocol: PROTOCOL,
-                version: "0.1.0".to_owned(),
-                holder: "experiment `x`".to_owned(),
-                lease: Nanos::from_secs(30),
-                withheld: vec!["REDIS_PASSWORD".to_owned()],
-            };
-            let facts = HostFacts { hostname: "mercury".to_owned(), cpus: 2, ..HostFacts::default() };
-            let welcome = Welcome { protocol: PROTOCOL, version: "0.1.0".to_owned(), facts };
-            let args = serde_json::to_value(&hello).unwrap();
-            let refused = AgentError::new(AgentErrorKind::Unavailable, "no");
-            let answer = |result| AgentLine::Response(Response { id: 7, result });
-            let stderr = Notice::Stderr { trial: "a-1.1".to_owned(), line: "a line".to_owned() };
-            vec![
-                line(&Request { id: 1, call: "hello".to_owned(), args }),
-                line(&answer(Outcome::Ok(serde_json::to_value(&welcome).unwrap()))),
-                line(&answer(Outcome::Error(refused))),
-                line(&AgentLine::Notice(stderr)),
-                line(&hello),
-                line(&welcome),
-            ]
-        }
-        _ => {
-            let ready = Ready {
-                client: "test".to_owned(),
-                runtime: "test".to_owned(),
-                workers: 1,
-                ..Ready::default()
-            };
-            let done = Done {
-                operations: 3,
-                latency: Some(Latency::Hdr("HISTFAAAAB94nJNpmSzMwMDAxAABzFCaEUzmMtt/gLDmAAA=".to_owned())),
-                progress: Some(vec![(1, 2), (3, 4)]),
-                ..Done::default()
-            };
-            let failed = DriverEvent::Failed { kind: FailureKind::Connection, error: "no".to_owned() };
-            vec![
-                line(&DriverEvent::Ready(ready)),
-                line(&DriverEvent::Done(done)),
-                line(&failed),
-                line(&DriverEvent::Progress { operations: 17 }),
-                line(&Go { go: true }),
-            ]
-        }
-    }
-}
-
-fn line(value: &impl serde::Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).unwrap()
-}
 
 /// Words that have meant something somewhere.
 const WORDS: [&str; 20] = [
