@@ -14,7 +14,8 @@ use rand_chacha::ChaCha8Rng;
 use rustix::process::Signal;
 
 use crate::invariants::{Wrongs, complete, nobody_left};
-use crate::place::{Foreigner, Place, Size, read, shim};
+use crate::place::{Foreigner, PATIENCE, Place, Size, read, shim};
+use crate::waiting::{Changes, process};
 
 /// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,18 +200,31 @@ fn wait_for_a_moment(place: &Place, child: &mut Child, rng: &mut ChaCha8Rng) -> 
     if wanted == 0 {
         pause = Duration::from_micros(rng.random_range(0..900_000));
     }
-    let already = place.attempts();
-    while wanted > 0 && place.attempts() < already + wanted {
-        if !matches!(child.try_wait(), Ok(None)) {
-            return false;
-        }
-        if place.attempts() >= 17 {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(1));
+    if wanted > 0 && !wait_for_attempts(place, child, place.attempts() + wanted) {
+        return false;
     }
     std::thread::sleep(pause);
     matches!(child.try_wait(), Ok(None))
+}
+
+/// Waits until the journal has so many attempts, or all but the last one. False if the run ended before.
+fn wait_for_attempts(place: &Place, child: &mut Child, wanted: usize) -> bool {
+    let changes = Changes::new();
+    loop {
+        // First of all, so that nothing is missed of what happens from now on.
+        let above = ["", "results", "results/torture"];
+        above.iter().for_each(|directory| changes.watch(&place.sandbox.path().join(directory), false));
+        place.sandbox.runs("torture").iter().for_each(|run| changes.watch(run, true));
+        if place.attempts() >= wanted.min(PLANNED - 1) {
+            return true;
+        }
+        if !matches!(child.try_wait(), Ok(None)) {
+            return false;
+        }
+        // Nobody has waited for it, so that its number is still its own.
+        let Some(run) = process(child.id().cast_signed()) else { return false };
+        changes.wait(&run, PATIENCE);
+    }
 }
 
 /// Starts the command again and again, and does one bad thing to each.
@@ -263,7 +277,7 @@ fn hit(
     if words == PARTS[0] {
         return what(place, run.id().cast_signed(), words, rng);
     }
-    // A driver lives for milliseconds: the first one that comes by.
+    // A driver lives for milliseconds: the first one that comes by. Nothing tells of a new process but another look.
     for _ in 0..200 {
         let found = place.sandbox.processes().into_iter().find(|(pid, command)| {
             command.contains(words)

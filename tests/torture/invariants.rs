@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::place::{Foreigner, Place};
+use crate::waiting::{process, ready};
 
 /// What a directory of a run may hold.
 const FILES: [&str; 11] = [
@@ -43,14 +44,21 @@ pub(crate) fn nobody_left(place: &Place) -> Result<(), String> {
 pub(crate) fn someone_left(place: &Place, patience: Duration) -> Result<(), String> {
     let begun = Instant::now();
     loop {
+        let named = place.sandbox.processes().into_iter();
+        let mut handles: Vec<_> = named.filter_map(|(pid, _)| Some((pid, process(pid)?))).collect();
+        // Only now: the number of a process that had ended by then may be that of somebody else's.
         let processes = place.sandbox.processes();
+        handles.retain(|(handled, _)| processes.iter().any(|(pid, _)| pid == handled));
         if processes.is_empty() {
             return Ok(());
         }
-        if begun.elapsed() > patience {
+        let Some(patience) = patience.checked_sub(begun.elapsed()) else {
             return Err(format!("processes are left: {processes:?}"));
+        };
+        if !handles.is_empty() {
+            let handles: Vec<_> = handles.into_iter().map(|(_, handle)| handle).collect();
+            ready(&handles, patience);
         }
-        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

@@ -23,6 +23,8 @@ mod invariants;
 mod place;
 #[cfg(test)]
 mod tally;
+#[cfg(test)]
+mod waiting;
 
 #[cfg(test)]
 mod forms {

@@ -8,9 +8,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Signal, pidfd_send_signal};
+
+use crate::waiting::{process, ready};
 
 #[path = "../program/sandbox.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
@@ -156,32 +158,28 @@ impl Place {
 
     /// Sends a signal to a process that was started here, if it is still what it was.
     pub(crate) fn signal(&self, pid: i32, words: &str, signal: Signal) -> bool {
-        let Some(pid) = Pid::from_raw(pid) else { return false };
-        let Ok(handle) = pidfd_open(pid, PidfdFlags::empty()) else { return false };
+        let Some(handle) = process(pid) else { return false };
         // The number is held by the handle: what is looked at now is what is signalled.
-        let is_it = self
-            .sandbox
-            .processes()
-            .iter()
-            .any(|(other, command)| *other == pid.as_raw_nonzero().get() && command.contains(words));
+        let is_it =
+            self.sandbox.processes().iter().any(|(other, command)| *other == pid && command.contains(words));
         is_it && pidfd_send_signal(&handle, signal).is_ok()
     }
 
     /// Waits for a program, which may take no longer than anything here does.
     pub(crate) fn wait(&self, child: &mut Child) -> Result<Option<i32>, String> {
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
-                return Ok(status.code());
-            }
-            if begun.elapsed() > PATIENCE {
-                let processes = self.sandbox.processes();
-                child.kill().map_err(|error| error.to_string())?;
-                child.wait().map_err(|error| error.to_string())?;
-                return Err(format!("the program does not end: {processes:?}\n{}", self.output()));
-            }
-            std::thread::sleep(Duration::from_millis(2));
+        let broken = |error: std::io::Error| error.to_string();
+        if let Some(status) = child.try_wait().map_err(broken)? {
+            return Ok(status.code());
         }
+        // Nobody has waited for it, so that its number is still its own.
+        let handle = process(child.id().cast_signed()).ok_or("the program cannot be waited for")?;
+        if !ready(&[handle], PATIENCE) {
+            let processes = self.sandbox.processes();
+            child.kill().map_err(broken)?;
+            child.wait().map_err(broken)?;
+            return Err(format!("the program does not end: {processes:?}\n{}", self.output()));
+        }
+        child.wait().map(|status| status.code()).map_err(broken)
     }
 }
 
