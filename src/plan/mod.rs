@@ -132,6 +132,8 @@ impl<'e> Plan<'e> {
     pub fn block(&self, repetition: u32) -> impl Iterator<Item = PlannedTrial> + '_ {
         let shuffle = match self.experiment.run.order {
             Order::Sequential => None,
+            // There is one order of one cell, and to shuffle it costs as much as to shuffle a hundred.
+            Order::ShuffledBlocks if self.places == 1 => None,
             Order::ShuffledBlocks => {
                 Some(Permutation::new(self.experiment.run.seed, u64::from(repetition), self.places))
             }
