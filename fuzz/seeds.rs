@@ -72,6 +72,7 @@ fn of_agents() -> Vec<Vec<u8>> {
             args: vec!["--save".to_owned(), String::new()],
             address: None,
             tls: false,
+            masters: Some(3),
         },
         fresh: false,
     };
