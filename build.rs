@@ -7,6 +7,9 @@ use std::{env, fs};
 /// What `cargo package` leaves in a package.
 const VCS_INFO: &str = ".cargo_vcs_info.json";
 
+/// Where the frameworks of macOS are for a linker on another system: packaging/macos.
+const MACOS_FRAMEWORKS: &str = "MACOS_FRAMEWORKS";
+
 fn main() {
     // Sources too: an edit that is not committed makes the revision a dirty one.
     for path in ["src", "Cargo.toml", "Cargo.lock", "build.rs", ".git/HEAD", ".git/index", VCS_INFO] {
@@ -21,6 +24,10 @@ fn main() {
     println!("cargo::rustc-env=ORCHESTRATE_PROFILE={}", profile());
     println!("cargo::rustc-env=ORCHESTRATE_OPT_LEVEL={}", variable("OPT_LEVEL"));
     println!("cargo::rustc-env=ORCHESTRATE_TARGET={}", variable("TARGET"));
+    println!("cargo::rerun-if-env-changed={MACOS_FRAMEWORKS}");
+    if let Ok(directory) = env::var(MACOS_FRAMEWORKS) {
+        println!("cargo::rustc-link-search=framework={directory}");
+    }
 }
 
 /// The revision of a package, which is built anywhere: a repository around it is somebody else's.
