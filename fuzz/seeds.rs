@@ -1,5 +1,5 @@
 //! What fuzzing begins with: files of this repository that a target reads as they are, or the first lines of them, and lines of
-//! the protocols. The programs in `fuzz_targets/` write them to the directory that `FUZZ_SEEDS` names before they read it.
+//! the protocols.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,19 +35,6 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
     };
     seeds.sort_by_key(Vec::len);
     seeds
-}
-
-/// Writes the seeds of a target to files in a directory.
-///
-/// # Errors
-/// When that does not work.
-#[allow(dead_code, reason = "only the programs need them in files")]
-pub fn write(target: &str, directory: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(directory)?;
-    for (number, seed) in seeds(target).into_iter().enumerate() {
-        fs::write(directory.join(format!("seed-{number:03}")), seed)?;
-    }
-    Ok(())
 }
 
 fn of_agents() -> Vec<Vec<u8>> {

@@ -1,5 +1,7 @@
 #![no_main]
 
+#[path = "../files.rs"]
+mod files;
 #[path = "../seeds.rs"]
 mod seeds;
 #[path = "../targets.rs"]
@@ -7,9 +9,8 @@ mod seeds;
 mod targets;
 
 libfuzzer_sys::fuzz_target!(
-    init: if let Some(directory) = std::env::var_os("FUZZ_SEEDS") {
-        seeds::write("driver_protocol", directory.as_ref()).expect("the seeds can be written");
-    },
+    // Before libFuzzer reads them.
+    init: files::write_seeds("driver_protocol"),
     |bytes: &[u8]| {
         targets::driver_protocol(bytes);
     }

@@ -1,5 +1,7 @@
 #![no_main]
 
+#[path = "../files.rs"]
+mod files;
 #[path = "../seeds.rs"]
 mod seeds;
 #[path = "../targets.rs"]
@@ -7,9 +9,8 @@ mod seeds;
 mod targets;
 
 libfuzzer_sys::fuzz_target!(
-    init: if let Some(directory) = std::env::var_os("FUZZ_SEEDS") {
-        seeds::write("experiment", directory.as_ref()).expect("the seeds can be written");
-    },
+    // Before libFuzzer reads them.
+    init: files::write_seeds("experiment"),
     |bytes: &[u8]| {
         targets::experiment(bytes);
     }
