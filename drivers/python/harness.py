@@ -444,7 +444,9 @@ def main(make_crew):
     ``make_crew(job)`` returns an object with ``client`` and ``runtime`` (what it is, for the tables), ``workloads`` (only
     ``set-get`` if it has none), ``options`` (the values that each of its options may have, if it has any; it finds those
     that are asked for in the job), ``pipelines`` (whether operations can share a round trip), ``connect()``,
-    ``work(workers)``, which lets every worker do its part and returns when all are done, and ``delete(keys)``.
+    ``work(workers)``, which lets every worker do its part and returns when all are done, and ``delete(keys)``. What it
+    supports of a connection beside a host, a port, a Unix socket and a password is ``supports`` of its class, any of
+    ``OF_A_CONNECTION``: a job that needs more is refused before there is one.
 
     With the workload ``queue`` or ``pubsub`` the workers are consumers, and behind them producers; each has the name of
     the ``command`` that its loop uses: ``lpush``, ``brpop``, ``blmove``, ``xadd``, ``xreadgroup``, ``publish`` or
@@ -561,11 +563,12 @@ def check_connection(job, supported=()):
 
 def _carry_out(job, make_crew, lines):
     workload = job["workload"]
+    # Before there is one: its library would stumble over what it does not know.
+    check_connection(job, getattr(make_crew, "supports", ()))
     crew = make_crew(job)
     if workload["kind"] not in getattr(crew, "workloads", ("set-get",)):
         raise Refusal("unsupported", f"this driver knows no workload of kind `{workload['kind']}`")
     options = options_of(job, getattr(crew, "options", {}))
-    check_connection(job, getattr(crew, "supports", ()))
     if workload["pipeline"] > 1 and not crew.pipelines:
         raise Refusal("unsupported", f"this client does not pipeline (asked for {workload['pipeline']})")
     crew.connect()
