@@ -26,10 +26,38 @@ const STANDARD_ERRORS: f64 = 1.959_964;
 /// The standard error of a median of normal values over that of their mean: the square root of π/2.
 const OF_A_MEDIAN: f64 = 1.253_314;
 
-/// The throughputs of a run's trials, cell by cell.
+/// What is known of the throughputs of a run's trials, cell by cell.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Precision {
-    cells: HashMap<CellId, Vec<f64>>,
+    cells: HashMap<CellId, Known>,
+}
+
+/// The throughputs of a cell's trials, in their order, and what was seen in looking at them.
+#[derive(Clone, Debug, PartialEq)]
+struct Known {
+    values: Vec<f64>,
+    /// So many of them were looked at; what that showed does not change.
+    looked_at: usize,
+    /// Whether as many as were looked at once were enough.
+    suffices: bool,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self { values: Vec::new(), looked_at: FIRST_LOOK - 1, suffices: false }
+    }
+}
+
+impl Known {
+    /// Looks at every number of trials that may have been enough, each once. So a run that goes on decides as one that was
+    /// never stopped, and a long one does not take longer for each decision.
+    fn is_known(&mut self, precision: f64) -> bool {
+        while !self.suffices && self.looked_at < self.values.len() * 2 / 3 {
+            self.looked_at += 1;
+            self.suffices = suffices(&self.values[..self.looked_at], precision);
+        }
+        self.suffices
+    }
 }
 
 impl Precision {
@@ -40,24 +68,25 @@ impl Precision {
     }
 
     fn add(&mut self, cell: CellId, ops_per_s: f64) {
-        self.cells.entry(cell).or_default().push(ops_per_s);
+        self.cells.entry(cell).or_default().values.push(ops_per_s);
     }
 
-    /// Whether each cell's median is known to `precision`, a share of it: six or more of its trials were enough
-    /// to expect that, and there are half as many again.
+    /// Whether each cell's median is known to `precision`, a share of it that is the same each time: six or more of its trials
+    /// were enough to expect that, and there are half as many again.
     ///
     /// A cell of which no trial ended well is not waited for: it was left out, or more of the same would not help it. If
     /// there is no other one, nothing is known, and no precision is reached.
-    #[must_use]
-    pub fn is_reached(&self, cells: impl Iterator<Item = CellId>, precision: f64) -> bool {
-        let mut known = cells.filter_map(|cell| self.cells.get(&cell)).peekable();
-        known.peek().is_some() && known.all(|values| is_known(values, precision))
+    pub fn is_reached(&mut self, cells: impl Iterator<Item = CellId>, precision: f64) -> bool {
+        let mut any = false;
+        for cell in cells {
+            let Some(known) = self.cells.get_mut(&cell) else { continue };
+            any = true;
+            if !known.is_known(precision) {
+                return false;
+            }
+        }
+        any
     }
-}
-
-/// Looks at every number of trials that may have been enough. So a run that goes on decides as one that was never stopped.
-fn is_known(values: &[f64], precision: f64) -> bool {
-    (FIRST_LOOK..=values.len() * 2 / 3).any(|looked_at| suffices(&values[..looked_at], precision))
 }
 
 /// Whether a median of as many values as these is expected to lie within `precision` of the true one, with 95%, if they
@@ -130,11 +159,11 @@ mod tests {
                 let mut uniform = move || ((random.next_u64() >> 11) as f64 + 0.5) / 2.0_f64.powi(53);
                 let mut held = 0;
                 for _ in 0..runs {
-                    let mut values = Vec::new();
-                    while values.len() < max && !is_known(&values, 0.02) {
-                        values.push(truth * (1.0 + cv * normal.inverse_cdf(uniform())));
+                    let mut run = Known::default();
+                    while run.values.len() < max && !run.is_known(0.02) {
+                        run.values.push(truth * (1.0 + cv * normal.inverse_cdf(uniform())));
                     }
-                    held += u32::from(median_interval(&values).unwrap().contains(truth));
+                    held += u32::from(median_interval(&run.values).unwrap().contains(truth));
                 }
                 // 93%, less twice the standard error of a share of so many runs.
                 let least = 0.93 - 2.0 * (0.93 * 0.07 / f64::from(runs)).sqrt();
@@ -143,6 +172,19 @@ mod tests {
                 assert!(share >= least, "CV {cv}, at most {max} blocks: only {share} held the truth");
             }
         }
+    }
+
+    #[test]
+    fn a_run_that_is_asked_after_every_block_decides_as_one_that_is_asked_once() {
+        let mut random = ChaCha8Rng::seed_from_u64(1738);
+        let values: Vec<f64> = (0..60).map(|_| 100.0 + f64::from(random.next_u32() % 1000) / 100.0).collect();
+        let mut asked_each_time = Known::default();
+        for most in 0..=values.len() {
+            let mut asked_once = Known { values: values[..most].to_vec(), ..Known::default() };
+            asked_each_time.values.clone_from(&asked_once.values);
+            assert_eq!(asked_each_time.is_known(0.02), asked_once.is_known(0.02), "{most} trials");
+        }
+        assert!(asked_each_time.suffices, "the question is one with two answers");
     }
 
     #[test]

@@ -353,7 +353,7 @@ fn begun_on(run: &Path) -> Option<String> {
 
 /// Whether a run has all trials of its plan, or of as many blocks as are enough.
 fn is_through(plan: &Plan<'_>, state: &RunState) -> bool {
-    let rule = Rule::resumed(plan, state);
+    let mut rule = Rule::resumed(plan, state);
     let blocks = rule.due();
     count_done(plan, &state.progress, blocks) == plan.trials_in(blocks) && rule.is_enough(blocks)
 }

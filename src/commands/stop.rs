@@ -39,12 +39,12 @@ impl<'a> Rule<'a> {
     }
 
     /// Whether a run in which so many blocks are done may end.
-    pub(super) fn is_enough(&self, blocks: u32) -> bool {
+    pub(super) fn is_enough(&mut self, blocks: u32) -> bool {
         blocks == self.plan.blocks() || blocks >= self.due() && self.is_precise()
     }
 
     /// By which rule a run ended that may.
-    pub(super) fn reason(&self) -> StopReason {
+    pub(super) fn reason(&mut self) -> StopReason {
         match self.plan.experiment().run.repetitions {
             Repetitions::Fixed(_) => StopReason::Fixed,
             Repetitions::Until { .. } if self.is_precise() => StopReason::Precise,
@@ -52,7 +52,7 @@ impl<'a> Rule<'a> {
         }
     }
 
-    fn is_precise(&self) -> bool {
+    fn is_precise(&mut self) -> bool {
         match self.plan.experiment().run.repetitions {
             Repetitions::Fixed(_) => false,
             Repetitions::Until { precision, .. } => {
