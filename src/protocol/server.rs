@@ -97,12 +97,12 @@ pub struct ServerIdentity {
 }
 
 impl std::fmt::Display for ServerIdentity {
-    /// As in `redis 8.2.3`, or `redis 8.2.3, cluster of 3`.
+    /// As in `redis 8.2.3`, or `redis 8.2.3 (cluster of 3)`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.name, self.version)?;
         match self.masters {
             None => Ok(()),
-            Some(masters) => write!(f, ", cluster of {masters}"),
+            Some(masters) => write!(f, " (cluster of {masters})"),
         }
     }
 }

@@ -45,7 +45,7 @@ fn every_client_that_can_is_measured_on_a_cluster_that_is_made_for_it() {
     assert_eq!(rows.len(), 12 + 8 + 8);
     for row in &rows {
         assert_eq!(row["status"], "ok", "{} {}: {}", row["mode"], row["workload"], row["error"]);
-        assert!(row["server_version"].ends_with(", cluster of 3"), "{}", row["server_version"]);
+        assert!(row["server_version"].ends_with(" (cluster of 3)"), "{}", row["server_version"]);
         assert_eq!(row["flags"], row["flags"].replace("other-clients", ""), "{}", row["flags"]);
         let calls = if row["workload"] == "read-write" { "1" } else { "2" };
         assert_eq!(row["server_calls_per_op"], calls, "{row:?}");
@@ -288,7 +288,7 @@ fn a_cluster_that_is_there_is_found_by_any_of_its_nodes_and_left_as_it_was() {
     assert_eq!(rows.len(), 18 + 2);
     for row in &rows {
         assert_eq!(row["status"], "ok", "{} {}: {}", row["mode"], row["server"], row["error"]);
-        assert!(row["server_version"].ends_with(", cluster of 3"), "{}", row["server_version"]);
+        assert!(row["server_version"].ends_with(" (cluster of 3)"), "{}", row["server_version"]);
     }
     assert_eq!(theirs.keys(), THEIR_KEYS.map(str::to_owned).into(), "only what was there before");
 
