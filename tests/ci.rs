@@ -205,7 +205,7 @@ fn copy(from: &Path, to: &Path) {
 fn shortened(job: &Job, repetitions: u32) {
     let repetitions = format!("repetitions = {repetitions}");
     let edits = [
-        ("repetitions = 10", repetitions.as_str()),
+        ("repetitions = 40", repetitions.as_str()),
         ("operations = 5_000", "duration = \"600ms\""),
         ("warmup      = \"200ms\"", "warmup = \"20ms\""),
     ];
