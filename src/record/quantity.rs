@@ -220,15 +220,30 @@ impl Quantity {
     }
 }
 
-/// All quantities of a trial, or a summary of each over several.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Quantities([Option<f64>; Quantity::ALL.len()]);
+/// All quantities of a trial, or a summary of each over several; NaN where one is not known. A million trials are held in memory,
+/// and most of them know only half of these.
+#[derive(Clone, Copy, Debug)]
+pub struct Quantities([f64; Quantity::ALL.len()]);
+
+impl Default for Quantities {
+    /// Nothing is known.
+    fn default() -> Self {
+        Self([f64::NAN; Quantity::ALL.len()])
+    }
+}
+
+impl PartialEq for Quantities {
+    /// What is known is the same in both, and the rest in neither.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).all(|(one, other)| one == other || one.is_nan() && other.is_nan())
+    }
+}
 
 impl Quantities {
     /// Those of a trial.
     #[must_use]
     pub fn of(measured: &Measured) -> Self {
-        Self(Quantity::ALL.map(|quantity| (quantity.definition().of)(measured)))
+        Self(Quantity::ALL.map(|quantity| (quantity.definition().of)(measured).unwrap_or(f64::NAN)))
     }
 
     /// Of each what a function makes of it.
@@ -238,7 +253,7 @@ impl Quantities {
     pub fn try_from_each<E>(mut value: impl FnMut(Quantity) -> Result<Option<f64>, E>) -> Result<Self, E> {
         let mut all = Self::default();
         for (slot, quantity) in all.0.iter_mut().zip(Quantity::ALL) {
-            *slot = value(quantity)?;
+            *slot = value(quantity)?.unwrap_or(f64::NAN);
         }
         Ok(all)
     }
@@ -246,7 +261,8 @@ impl Quantities {
     /// One of them; `None` where it is not known.
     #[must_use]
     pub const fn get(&self, quantity: Quantity) -> Option<f64> {
-        self.0[quantity as usize]
+        let value = self.0[quantity as usize];
+        if value.is_nan() { None } else { Some(value) }
     }
 
     /// Of each what a function makes of those of several trials that tell it; `None` if none does.
@@ -254,7 +270,7 @@ impl Quantities {
     pub fn over(several: &[Self], summary: impl Fn(Vec<f64>) -> f64) -> Self {
         Self(Quantity::ALL.map(|quantity| {
             let told: Vec<f64> = several.iter().filter_map(|one| one.get(quantity)).collect();
-            (!told.is_empty()).then(|| summary(told))
+            if told.is_empty() { f64::NAN } else { summary(told) }
         }))
     }
 }
@@ -288,6 +304,15 @@ mod tests {
             assert_eq!(quantity as usize, place);
         }
         assert_eq!(Quantity::ALL[Quantity::ALL.len() - Quantity::OF_TASKS.len()..], Quantity::OF_TASKS);
+    }
+
+    #[test]
+    fn what_is_not_known_equals_only_what_is_not_known() {
+        let of = |value| Quantities::try_from_each::<()>(|_| Ok(value)).unwrap();
+        assert_eq!(of(None), Quantities::default());
+        assert_eq!(of(Some(1.0)), of(Some(1.0)));
+        assert_ne!(of(Some(1.0)), of(None));
+        assert_ne!(of(None), of(Some(0.0)));
     }
 
     #[test]

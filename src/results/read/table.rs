@@ -263,15 +263,18 @@ impl<'a> Row<'a> {
     }
 
     /// A column of [`VALUES`]. The position of a name is found while the program is compiled, or almost so.
+    #[inline(always)]
     fn bytes(&self, name: &str) -> &'a [u8] {
         let index = VALUES.iter().position(|value| *value == name);
         index.map_or(b"", |index| self.fields.get(self.header.values[index]))
     }
 
+    #[inline(always)]
     fn text(&self, name: &str) -> Result<&'a str, String> {
         text(self.bytes(name), name)
     }
 
+    #[inline(always)]
     fn integer<T: std::str::FromStr>(&self, name: &str) -> Result<T, String> {
         let text = self.text(name)?;
         text.parse().map_err(|_| {
@@ -280,6 +283,7 @@ impl<'a> Row<'a> {
     }
 
     /// A number that can be one of an amount or a time; `None` where it is missing.
+    #[inline(always)]
     fn number(&self, name: &str) -> Result<Option<f64>, String> {
         Self::number_in(self.bytes(name), name)
     }
@@ -295,6 +299,7 @@ impl<'a> Row<'a> {
         }
     }
 
+    #[inline(always)]
     fn time(&self, name: &str) -> Result<i64, String> {
         let text = self.text(name)?;
         let time: Result<Timestamp, _> = text.parse();
