@@ -31,7 +31,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         }
         "agent_protocol" => of_agents(),
         "driver_protocol" => of_drivers(),
-        _ => panic!("{target} is no target"),
+        _ => panic!("unknown fuzz target: {target}"),
     };
     seeds.sort_by_key(Vec::len);
     seeds

@@ -47,18 +47,19 @@ impl External {
         }
         let mut identity =
             info::identity(&info).ok_or_else(|| unavailable("does not tell its version".to_owned()))?;
-        let mut clients = client_limit(&mut connection, &info).await;
-        let (nodes, infos) = if endpoint.cluster {
-            let (nodes, seen) = masters_of(endpoint, &mut connection).await.map_err(unavailable)?;
-            identity.masters = Some(seen.len() as u32);
-            for (connection, info) in &seen {
-                let of_one = client_limit(&mut connection.clone(), info).await;
-                clients = clients.into_iter().chain(of_one).min_by_key(|limit| limit.most);
-            }
-            (nodes, seen.into_iter().map(|(_, info)| info).collect())
+        let (mut seen, slots) = if endpoint.cluster {
+            masters_of(endpoint, &mut connection).await.map_err(unavailable)?
         } else {
-            (Nodes::new(vec![connection], SlotMap::alone()), vec![info])
+            (vec![(connection, info)], SlotMap::alone())
         };
+        identity.masters = endpoint.cluster.then_some(seen.len() as u32);
+        let mut clients: Option<ClientLimit> = None;
+        for (connection, info) in &mut seen {
+            let of_one = client_limit(connection, info).await;
+            clients = clients.into_iter().chain(of_one).min_by_key(|limit| limit.most);
+        }
+        let (connections, infos): (Vec<_>, Vec<_>) = seen.into_iter().unzip();
+        let nodes = Nodes::new(connections, slots);
         let baseline = Counters::of_all(&infos);
         // INFO counts the keys of all databases, DBSIZE only those of one; FLUSHALL would remove all of them.
         let flushes = allow_flush && baseline.is_empty();
@@ -186,12 +187,12 @@ async fn first_sight(endpoint: &Endpoint) -> redis::RedisResult<(MultiplexedConn
     Ok((connection, info))
 }
 
-/// Connections to all masters of the cluster of a node, with what each of them says of itself; or what is wrong, as the end of a
-/// sentence.
+/// Connections to all masters of the cluster of a node, each with what it says of itself, and which of them has which keys; or what
+/// is wrong, as the end of a sentence.
 async fn masters_of(
     endpoint: &Endpoint,
     node: &mut MultiplexedConnection,
-) -> Result<(Nodes, Vec<(MultiplexedConnection, String)>), String> {
+) -> Result<(Vec<(MultiplexedConnection, String)>, SlotMap), String> {
     let told = cluster::masters(node, &endpoint.host).await;
     let (masters, slots) =
         told.map_err(|error| format!("did not answer CLUSTER SLOTS: {}", said(&error)))??;
@@ -208,6 +209,5 @@ async fn masters_of(
         }
         seen.push(met);
     }
-    let connections = seen.iter().map(|(connection, _)| connection.clone()).collect();
-    Ok((Nodes::new(connections, slots), seen))
+    Ok((seen, slots))
 }

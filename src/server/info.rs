@@ -91,7 +91,7 @@ impl Counters {
         self.untold.first().copied()
     }
 
-    /// Whether it tells that there is no key in any database.
+    /// Whether the server reports that all of its databases are empty.
     pub(super) fn is_empty(&self) -> bool {
         self.keys == 0 && !self.untold.contains(&Counter::Keys)
     }
