@@ -2,7 +2,7 @@
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
-use crate::analysis::interval::{Interval, median, median_of};
+use crate::analysis::interval::{Interval, median_of};
 
 /// With fewer trials there is no drift to speak of.
 pub const MIN_TRIALS: usize = 5;
@@ -55,31 +55,32 @@ pub fn drift(points: &[(f64, f64)]) -> Option<Drift> {
         return None;
     }
     let points = thinned(points);
-    let slopes = slopes(&points);
+    let mut slopes = slopes(&points);
     if slopes.is_empty() {
         return None;
     }
     let logarithms: Vec<(f64, f64)> = points.iter().map(|(x, y)| (*x, y.ln())).collect();
-    let growth = median(&self::slopes(&logarithms));
+    let growth = median_of(self::slopes(&logarithms));
     Some(Drift {
-        slope: median(&slopes),
-        interval: interval(&slopes, &points),
+        interval: interval(&mut slopes, &points),
+        slope: median_of(slopes),
         change: (growth * span).exp_m1(),
     })
 }
 
-/// The slopes between all pairs of points that have different positions, in ascending order.
+/// The slopes between all pairs of points that have different positions, in any order.
 fn slopes(points: &[(f64, f64)]) -> Vec<f64> {
     let mut slopes = Vec::with_capacity(points.len() * points.len().saturating_sub(1) / 2);
     for (index, (x, y)) in points.iter().enumerate() {
         slopes.extend(points[index + 1..].iter().filter(|(a, _)| a > x).map(|(a, b)| (b - y) / (a - x)));
     }
-    slopes.sort_by(f64::total_cmp);
     slopes
 }
 
 /// The slopes between which the true one lies, unless Kendall's statistic is further from 0 than chance allows.
-fn interval(slopes: &[f64], points: &[(f64, f64)]) -> Interval {
+///
+/// Slopes are selected by rank rather than sorted: there may be tens of thousands for each cell.
+fn interval(slopes: &mut [f64], points: &[(f64, f64)]) -> Interval {
     let term = |n: usize| (n * (n - 1) * (2 * n + 5)) as f64;
     let ties = |mut values: Vec<f64>| -> f64 {
         values.sort_by(f64::total_cmp);
@@ -92,7 +93,8 @@ fn interval(slopes: &[f64], points: &[(f64, f64)]) -> Interval {
     let last = slopes.len() - 1;
     let low = ((count - reach) / 2.0).round_ties_even().max(1.0) as usize - 1;
     let high = (f64::midpoint(count, reach).round_ties_even() as usize).min(last);
-    Interval { low: slopes[low.min(last)], high: slopes[high] }
+    let mut of_rank = |rank| *slopes.select_nth_unstable_by(rank, f64::total_cmp).1;
+    Interval { low: of_rank(low.min(last)), high: of_rank(high) }
 }
 
 /// At most so many points, each the median of a group of neighbours, which are of the same size but for one.

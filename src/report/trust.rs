@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use crate::analysis::blocks::{Blocks, blocks};
 use crate::analysis::interval::{MIN_TRIALS, median_of};
 use crate::analysis::samples::Trial;
@@ -67,27 +69,31 @@ pub fn trust(id: &str, cells: &[Cell<'_>], beforehand: Vec<Sentence>, first_bloc
     Trust { points, otherwise, order: order(id, &placed, disturbance.as_ref()) }
 }
 
-/// A trial beside the median of its own cell.
-struct Placed<'a> {
-    trial: &'a Trial,
+/// A trial beside the median of its own cell. What it is ordered by is a copy: there may be a million of them.
+struct Placed {
+    run: u32,
+    position: u64,
+    repetition: u32,
     deviation: f64,
     is_flagged: bool,
 }
 
 /// All trials of cells that can be quoted and have several, in the order in which they were executed.
-fn placed<'a>(cells: &[Cell<'a>]) -> Vec<Placed<'a>> {
+fn placed(cells: &[Cell<'_>]) -> Vec<Placed> {
     let mut placed = Vec::new();
     for cell in cells {
         let Some(median) = cell.median().filter(|_| cell.values.len() > 1) else { continue };
         for trial in cell.sample.trials.iter().filter(|trial| trial.ops_per_s.is_finite()) {
             placed.push(Placed {
-                trial,
+                run: trial.run,
+                position: trial.position,
+                repetition: trial.repetition,
                 deviation: trial.ops_per_s / median - 1.0,
                 is_flagged: is_flagged(trial),
             });
         }
     }
-    placed.sort_by_key(|placed| (placed.trial.run, placed.trial.position));
+    placed.par_sort_by_key(|placed| (placed.run, placed.position));
     placed
 }
 
@@ -325,7 +331,7 @@ fn not_quoted(cells: &[Cell<'_>]) -> Option<Sentence> {
 }
 
 /// Each trial in the order of the run, beside the median of its own cell.
-fn order(id: &str, placed: &[Placed<'_>], blocks: Option<&Blocks>) -> Option<Figure> {
+fn order(id: &str, placed: &[Placed], blocks: Option<&Blocks>) -> Option<Figure> {
     if placed.len() < 2 {
         return None;
     }
@@ -334,18 +340,17 @@ fn order(id: &str, placed: &[Placed<'_>], blocks: Option<&Blocks>) -> Option<Fig
     let (mut quiet, mut loud, mut marks) = (Vec::new(), Vec::new(), Vec::new());
     for (place, trial) in placed.iter().enumerate().step_by(step) {
         let is_low = trial.deviation < -0.1
-            && blocks.is_some_and(|blocks| blocks.disturbed.contains(&trial.trial.repetition));
+            && blocks.is_some_and(|blocks| blocks.disturbed.contains(&trial.repetition));
         let dots = if trial.is_flagged || is_low { &mut loud } else { &mut quiet };
         dots.push((place as f64, clamp(trial.deviation * 100.0)));
     }
-    let is_one_run = placed.windows(2).all(|pair| pair[0].trial.run == pair[1].trial.run);
-    let parts =
-        placed.chunk_by(|a, b| (a.trial.run, a.trial.repetition) == (b.trial.run, b.trial.repetition));
+    let is_one_run = placed.windows(2).all(|pair| pair[0].run == pair[1].run);
+    let parts = placed.chunk_by(|a, b| (a.run, a.repetition) == (b.run, b.repetition));
     let (mut begin, mut names) = (0, Vec::new());
     for part in parts {
         let end = begin + part.len() - 1;
         let median = median_of(part.iter().map(|placed| placed.deviation * 100.0).collect());
-        let block = part[0].trial.repetition;
+        let block = part[0].repetition;
         let says =
             format!("block {block}: median deviation {median:+.1}% over {}", count(part.len(), "trial"));
         let mark = |x: usize, says: String| Mark {
