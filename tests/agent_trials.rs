@@ -117,7 +117,10 @@ fn a_driver_that_hangs_before_ready_is_killed() {
 fn a_driver_that_hangs_after_go_is_killed() {
     let error = failure(&[READ, READY, "echo busy >&2\nsleep 1000"].concat(), Nanos::from_millis(500));
     assert_eq!(error.kind, AgentErrorKind::TimedOut);
-    insta::assert_snapshot!(error, @"driver `sh` was not done within 500ms; its last words: busy");
+    // How much it used is not the same on every machine; that it hung and did not work can be seen from it.
+    let said = error.to_string();
+    assert!(said.starts_with("driver `sh` was not done within 500ms, in which it used 0.0"), "{said}");
+    assert!(said.ends_with(" s of CPU time; its last words: busy"), "{said}");
 }
 
 #[test]

@@ -217,7 +217,13 @@ impl Driver {
             Ok(Ok(done)) => done,
             Ok(Err(fault)) => return Err(self.end_with(fault).await),
             Err(_) => {
-                let what = format!("was not done within {within}");
+                // Whether it hung or was slow.
+                let used = cpu::processes(&self.family)
+                    .zip(before.driver)
+                    .map(|(after, before)| less(after, before));
+                let used =
+                    used.map(|used| format!(", in which it used {:.2} s of CPU time", used.as_secs_f64()));
+                let what = format!("was not done within {within}{}", used.unwrap_or_default());
                 return Err(self.end_with(Fault { kind: AgentErrorKind::TimedOut, what }).await);
             }
         };
