@@ -4,6 +4,7 @@
  * Its packages are in a directory of their own, `glide`, for not every system on which Node.js runs has a core.
  */
 
+import { readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 
 import { CONNECT_TIMEOUT, serve, tlsOptions } from "./driver.mjs";
@@ -25,6 +26,12 @@ const RECONNECT = { numberOfRetries: 1, factor: 500, exponentBase: 2 };
 
 /** What is done with the messages of each client. */
 const receivers = new WeakMap();
+
+// The core leaves the socket behind over which it is spoken to.
+process.on("exit", () => {
+  const left = readdirSync("/tmp").filter((name) => name.startsWith(`glide-socket-${process.pid}-`));
+  for (const name of left) rmSync(`/tmp/${name}`, { force: true });
+});
 
 // What fails is told by an error, and need not be told again on standard error.
 Logger.setLoggerConfig("off");

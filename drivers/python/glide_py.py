@@ -15,6 +15,7 @@ Both are the same core in Rust, which has threads of its own and one connection 
 
 import argparse
 import importlib.metadata
+import os
 import pathlib
 
 import harness
@@ -35,6 +36,15 @@ else:
 
 # The core logs to standard output, where the protocol is spoken. What goes wrong it says in an exception as well.
 glide.Logger.set_logger_config(glide.LogLevel.OFF)
+
+
+def remove_sockets():
+    """The core of the asyncio package is spoken to over a socket, which it leaves behind."""
+    for socket in pathlib.Path("/tmp").glob(f"glide-socket-{os.getpid()}-*.sock"):
+        socket.unlink(missing_ok=True)
+
+
+harness.before_leaving.append(remove_sockets)
 
 # A request has 250 ms by default, in which a slow server would be a failure; the core cannot do without any limit. It is
 # also how long a client that was idle waits when it finds its connection lost. So it is the five seconds of redis-py.
