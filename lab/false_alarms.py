@@ -43,7 +43,7 @@ def program():
     built = ROOT / "target/release/orchestrate"
     found = built if built.exists() else shutil.which("orchestrate")
     if not found:
-        sys.exit("there is no orchestrate: build it with `cargo build --release --locked`, or name it with --orchestrate")
+        sys.exit("orchestrate not found: build it with `cargo build --release --locked`, or name it with --orchestrate")
     return str(found)
 
 

@@ -76,11 +76,9 @@ pub enum Disagreement {
         "the driver claims {claimed} keys for {operations} operations, and did not say beforehand how it differs"
     )]
     OtherKeys { claimed: u64, operations: u64 },
-    #[error("{found} keys are there afterwards that were not before, {expected} were expected")]
+    #[error("{found} keys exist that did not exist before the trial, {expected} were expected")]
     Keys { found: i64, expected: i64 },
-    #[error(
-        "{expiring} keys that are there afterwards and were not before will expire, and {expected} were to"
-    )]
+    #[error("{expiring} of the new keys will expire, and {expected} should")]
     Expiring { expiring: i64, expected: i64 },
     #[error("the server executed commands that no job asks a driver for: {0}")]
     OtherCommands(String),

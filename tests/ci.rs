@@ -286,7 +286,7 @@ fn a_run_that_cannot_measure_ends_with_its_own_exit_code() {
     let mut job = Job::new();
     let change = |job: &Job| job.edit("head/bench/compare.toml", &[("\"head\"]", "\"haed\"]")]);
     assert_eq!(job.carry_out(change, &[]), 2);
-    assert!(job.stderr.contains("there is no mode `haed`"), "{}", job.stderr);
+    assert!(job.stderr.contains("unknown mode `haed`"), "{}", job.stderr);
     assert_eq!(job.read("output"), "exit-code=2\nresults=orchestrate-results\n");
 }
 

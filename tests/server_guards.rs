@@ -113,7 +113,7 @@ fn a_program_that_is_missing_is_named() {
     let error = agent.call(&ServerStart { key: "redis".to_owned(), launch, fresh: false }).unwrap_err();
     assert_eq!(error.kind, AgentErrorKind::Unavailable);
     assert!(
-        error.message.starts_with("there is no `no-such-redis` on this host's PATH; install it"),
+        error.message.starts_with("`no-such-redis` not found on the PATH of this host; install it"),
         "{error}"
     );
 }

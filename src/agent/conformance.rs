@@ -273,7 +273,7 @@ impl Bench<'_> {
                 "sends several operations in one round trip" => self.trial(|job| job.workload.pipeline = 5, noted);
                 "tells latencies that fit its throughput" => self.trial(|_| {}, told_latencies);
                 "deletes its keys" => self.trial(|job| job.delete_keys = true, noted);
-                "reads and writes keys that are there" => self.workload(Kind::ReadWrite, |_| {});
+                "reads and writes existing keys" => self.workload(Kind::ReadWrite, |_| {});
                 "sends the commands that a file lists" => self.workload(Kind::Commands, |_| {});
                 "sets and fetches fields of hashes" => self.workload(Kind::Hash, |job| job.delete_keys = true);
                 "pushes tasks to a list and takes each once" => self.workload(Kind::Queue, |_| {});
@@ -472,7 +472,7 @@ impl Bench<'_> {
         let (driver, ready) = self.ready(&job).await?;
         let warm = self.sample(server).await?;
         if job.delete_keys && warm.keys_added != 0 {
-            return wrong(format!("{} keys of its warm-up are there when it is ready", warm.keys_added));
+            return wrong(format!("{} keys of its warm-up remain when it is ready", warm.keys_added));
         }
         // Who works already leaves keys behind the flush.
         let reset = ServerReset { key, keys: job.keys_at_go(), marks: marks.iter().cloned().collect() };

@@ -78,7 +78,7 @@ pub(super) async fn prepare(
         None => {
             let located = Path::new(located.get_program());
             let obstacle = programs::obstacle(located).filter(|_| name.contains('/'));
-            let what = obstacle.unwrap_or_else(|| format!("there is no program `{name}` on PATH"));
+            let what = obstacle.unwrap_or_else(|| format!("program `{name}` not found on PATH"));
             Err(AgentError::new(AgentErrorKind::Unsupported, what))
         }
     }

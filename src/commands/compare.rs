@@ -44,16 +44,16 @@ pub(super) fn compare(args: &CompareArgs, talk: &TalkArgs) -> Result<Exit, Failu
     show(args, &comparison, &sides, &remarks)?;
     if comparison.cells.is_empty() {
         return Err(Failure::Wrong(match &args.factor {
-            None => anyhow!("there is nothing to compare: no cell is on both sides"),
+            None => anyhow!("nothing to compare: no cell is on both sides"),
             Some(Contrast { factor, base, new }) => anyhow!(
-                "there is nothing to compare: no cell with {factor} `{base}` has exactly one partner with {factor} `{new}` \
+                "nothing to compare: no cell with {factor} `{base}` has exactly one partner with {factor} `{new}` \
                  that is the same in all else"
             ),
         }));
     }
     if comparison.cells.iter().all(|cell| cell.ratio.is_none()) {
         return Err(Failure::Wrong(anyhow!(
-            "there is nothing to compare: no cell has {} on both sides",
+            "nothing to compare: no cell has {} on both sides",
             args.metric.column()
         )));
     }

@@ -54,7 +54,7 @@ fn for_another_tool(args: &ExportArgs, format: ExportFormat, talk: &TalkArgs) ->
         ExportFormat::Hdr => cell.has_latencies(),
     };
     if !exported.cells.iter().any(is_exported) {
-        return Err(Failure::Wrong(anyhow!("{}: there is nothing to export in this format", run.display())));
+        return Err(Failure::Wrong(anyhow!("{}: nothing to export in this format", run.display())));
     }
     let text = match format {
         ExportFormat::GithubActionBenchmark => {

@@ -23,7 +23,7 @@ pub(super) fn init(args: &InitArgs) -> Result<Exit, Failure> {
     let mut file = match options.open(&args.file) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             return Err(Failure::Wrong(anyhow!(
-                "`{shown}` is there already: name another file, or use --force"
+                "`{shown}` already exists: name another file, or use --force"
             )));
         }
         file => file.with_context(|| format!("failed to write `{shown}`")).map_err(Failure::Wrong)?,

@@ -59,7 +59,7 @@ fn explained(word: &OsString) -> Option<anyhow::Error> {
                 .to_owned()
         }
     };
-    Some(anyhow::anyhow!("there is no command or file `{text}`: {help}"))
+    Some(anyhow::anyhow!("no command or file named `{text}`: {help}"))
 }
 
 #[cfg(test)]
@@ -72,11 +72,9 @@ mod tests {
 
     #[test]
     fn a_mistyped_command_is_named_before_what_follows_it() {
-        assert_eq!(said("chek"), "there is no command or file `chek`: did you mean `check`?");
-        assert_eq!(said("compair"), "there is no command or file `compair`: did you mean `compare`?");
-        assert!(
-            said("sweeep").starts_with("there is no command or file `sweeep`: `orchestrate --help` lists")
-        );
+        assert_eq!(said("chek"), "no command or file named `chek`: did you mean `check`?");
+        assert_eq!(said("compair"), "no command or file named `compair`: did you mean `compare`?");
+        assert!(said("sweeep").starts_with("no command or file named `sweeep`: `orchestrate --help` lists"));
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
     let loaded = load(file)?;
     let plan = Plan::new(&loaded.experiment);
     if plan.cell_count() == 0 {
-        return Err(Failure::Wrong(anyhow!("every cell is excluded: there is nothing to run")));
+        return Err(Failure::Wrong(anyhow!("every cell is excluded: nothing to run")));
     }
     let equipment = Equipment { wait: args.wait, ..equipment(&loaded.experiment)? };
     let is_theirs = |needed: &NeededServer| {
@@ -503,7 +503,7 @@ impl Observer for Keeper<'_> {
                     self.progress.suspended(|| {
                         say(
                             self.talk,
-                            &format!("host `{host}` lacked this program: it is there now as {path}"),
+                            &format!("host `{host}` lacked this program: it was copied to {path}"),
                         );
                     });
                 }
@@ -688,7 +688,7 @@ fn present(plan: &Plan<'_>, directory: &Path, rebuilt: &Rebuilt) -> Result<(), F
     // The page can be made again from the tables, so a run is kept without it as well.
     if let Err(error) = write_page(&report, &directory.join(REPORT)) {
         let again = format!("orchestrate report {}", directory.display());
-        warn!(error = format!("{error:#}"), "there is no report: `{again}` makes it");
+        warn!(error = format!("{error:#}"), "the report could not be written: `{again}` writes it");
     }
     match show(plan, directory, &report) {
         // Somebody who pipes the table into `head` has seen enough.

@@ -136,7 +136,7 @@ impl Phase {
         format!("{}{}{worker}:", self.job.key_prefix, self.infix)
     }
 
-    /// The choices of a worker among the keys that are there; `None` where each operation has a new one.
+    /// The choices of a worker among the existing keys; `None` where each operation has a new one.
     pub(super) fn space(&self, worker: u32) -> Option<Space> {
         // The warm-up does not choose the same keys beforehand.
         let seed = if self.infix.is_empty() { self.job.seed } else { !self.job.seed };

@@ -35,7 +35,7 @@ pub(super) struct Worker {
     /// The indexes of the operations under way: one, or as many as share a round trip.
     batch: Range<u64>,
     pair: Pair,
-    /// Which of the keys that are there each operation is about; absent where each has a new one. In a box, like what follows:
+    /// Which of the existing keys each operation is about; absent where each has a new one. In a box, like what follows:
     /// with hundreds of threads every operation finds its worker thrown out of the cache, and should have little to fetch.
     space: Option<Box<Space>>,
     /// Whether the selected operation reads.

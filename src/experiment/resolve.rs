@@ -84,7 +84,7 @@ fn experiment(findings: &mut Findings, document: &Document<File>, names: Names<'
     let run = run(findings, file.run.as_ref().map(|run| &*run.value));
     if file.matrix.is_empty() && !damage.affects("matrix") {
         findings
-            .error_in(0, "there is no [[matrix]]: nothing to run")
+            .error_in(0, "no [[matrix]]: nothing to run")
             .help("a table [[matrix]] alone runs every mode of redis-rs once with one worker");
     }
     if file.matrix.len() > MOST_MATRICES {

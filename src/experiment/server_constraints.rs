@@ -133,7 +133,7 @@ impl CellChecks<'_> {
                     format!("the cluster `{server}` is made for clients on its own host: `{hosts}`")
                 },
                 only: None,
-                help: "use one host, or name a node of a cluster that is there already: address = \"HOST:PORT\", cluster = true"
+                help: "use one host, or name a node of an existing cluster: address = \"HOST:PORT\", cluster = true"
                     .to_owned(),
             },
         )

@@ -113,7 +113,7 @@ impl Diagnostics {
             Some(name) => format!("did you mean {}?", full(name)),
             None => format!("the built-in files are {}", names.map(full).collect::<Vec<_>>().join(", ")),
         };
-        findings.error(&Place { source: 0, span }, format!("there is no built-in file `{path}`")).help(help);
+        findings.error(&Place { source: 0, span }, format!("unknown built-in file `{path}`")).help(help);
         findings.into_result().expect_err("a finding was noted")
     }
 }

@@ -202,7 +202,7 @@ impl<'a> Names<'a> {
                 .help(format!("write `include = [\"{}{file}\"]` at the top", shipped::PREFIX));
             return false;
         }
-        findings.error(place, format!("there is no {what} `{name}`")).help(suggest(
+        findings.error(place, format!("unknown {what} `{name}`")).help(suggest(
             name,
             &format!("every {what} there is"),
             all.iter().copied(),

@@ -96,7 +96,7 @@ fn is_program(path: &Path) -> bool {
 pub fn obstacle(path: &Path) -> Option<String> {
     let shown = path.display();
     if !path.exists() {
-        return Some(format!("there is no program {shown}"));
+        return Some(format!("program {shown} not found"));
     }
     if !path.is_file() {
         return Some(format!("{shown} is not a program but a directory or the like"));
@@ -200,7 +200,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let script = directory.path().join("driver");
         let said = || obstacle(&script).map(|said| said.replace(&script.display().to_string(), "PATH"));
-        assert_eq!(said().unwrap(), "there is no program PATH");
+        assert_eq!(said().unwrap(), "program PATH not found");
         fs::write(&script, "#!/no/such/python -u\n").unwrap();
         assert_eq!(said().unwrap(), "PATH is not executable: `chmod +x PATH` makes it so");
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();

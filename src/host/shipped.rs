@@ -21,7 +21,7 @@ pub struct Shipped {
 pub enum UnpackError {
     /// There is no place for them.
     #[error(
-        "there is no directory to unpack the built-in drivers into: neither XDG_CACHE_HOME nor HOME is an absolute path"
+        "no directory to unpack the built-in drivers into: neither XDG_CACHE_HOME nor HOME is an absolute path"
     )]
     NoCache,
     /// They could not be written there.

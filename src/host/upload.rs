@@ -72,7 +72,7 @@ pub enum UploadError {
         system: String,
     },
     /// There could be one, but there is not.
-    #[error("there is no {name} in {directories} to bring it: `make agents` builds it")]
+    #[error("no {name} to upload in {directories}: `make agents` builds it")]
     NoBuild {
         /// The file's name.
         name: String,

@@ -170,7 +170,7 @@ pub struct ServerFill {
 }
 call!(ServerFill => (), "server.fill");
 
-/// Keys that are there before anything is measured, each with a value that follows from its index, so that every reply can be
+/// Keys that exist before anything is measured, each with a value that follows from its index, so that every reply can be
 /// checked by whoever knows these three.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeySpace {

@@ -25,7 +25,7 @@ pub fn describe(context: &Context) -> Json {
             ),
             resource(
                 "progress",
-                "One row for each part of a trial that ended well, where its client told how it went on.",
+                "One row for each part of a trial that ended well, if its client reported its progress.",
                 &progress::columns(),
                 &["run_id", "trial", "attempt", "part"],
             ),

@@ -108,7 +108,7 @@ fn curves(path: &Path) -> Result<Vec<Curve>, String> {
     let mut reader = csv::Reader::from_reader(file);
     let header = reader.headers().map_err(|error| error.to_string())?.clone();
     let column = |name: &str| {
-        header.iter().position(|column| column == name).ok_or_else(|| format!("there is no column {name}"))
+        header.iter().position(|column| column == name).ok_or_else(|| format!("no column {name}"))
     };
     let names = ["run_id", "experiment", "cell", "client_host", "server_host"].map(column);
     let (quantile, latency, count) = (column("quantile")?, column("latency_us")?, column("count")?);

@@ -253,7 +253,7 @@ async fn carry_out(
         record.rtt_us = distances.iter().copied().flatten().max_by(f64::total_cmp);
     }
     if settings.workload.link == Link::Unix && up.endpoint.unix_socket.is_none() {
-        return Err(Failure::for_good("the server has no Unix socket whose path could be told".to_owned()));
+        return Err(Failure::for_good("the server has no Unix socket whose path is known".to_owned()));
     }
 
     let freedom = settings.workload.kind.workload().freedom;

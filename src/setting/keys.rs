@@ -10,7 +10,7 @@ pub(super) const SETTING: Setting = Setting {
     name: "workload.keys",
     keys: &[Key {
         name: "keys",
-        meaning: "Keys that are there before anything is measured",
+        meaning: "Keys that exist before anything is measured",
         default: "10000 if absent",
         shape: Shape::Number(|n| match n {
             1..=MOST => Ok(Level::Number(n)),
@@ -18,7 +18,7 @@ pub(super) const SETTING: Setting = Setting {
         }),
     }],
     kept: Kept::Own { workloads: &[Kind::ReadWrite], default: Some(|| Level::Number(10_000)) },
-    columns: &[Column::of("keys", ColumnKind::Integer, "Keys that were there before anything was measured.")
+    columns: &[Column::of("keys", ColumnKind::Integer, "Keys that existed before anything was measured.")
         .said("{} keys")
         .unsaid("no keys beforehand")
         .axis("keys")],

@@ -114,7 +114,7 @@ factors! {
     Verify => verify,
     /// How operations are shared among workers.
     Split => split,
-    /// Keys that are there before anything is measured.
+    /// Keys that exist before anything is measured.
     Keys => keys,
     /// The share of reads.
     Reads => reads,

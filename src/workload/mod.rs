@@ -31,7 +31,7 @@ pub enum Kind {
     /// A SET followed by a GET of the same key, as in the seed article.
     #[default]
     SetGet,
-    /// A GET or a SET of a key that is there.
+    /// A GET or a SET of an existing key.
     ReadWrite,
     /// The commands that the file lists.
     Commands,
@@ -238,7 +238,7 @@ pub struct Expected {
     pub calls: BTreeMap<String, Count>,
     /// Keys that are there afterwards and were not before, where nobody deletes them; `None` where nobody can tell.
     pub keys: Option<u64>,
-    /// Whether all keys that are there afterwards and were not before will expire, and no others do.
+    /// Whether all new keys will expire, and no others do.
     pub expiring: bool,
     /// Bytes that it received, at least.
     pub least_received: u64,

@@ -1,4 +1,4 @@
-//! `read-write`: a GET or a SET of one of the keys that are there. The value of a key is always the same, so that every GET
+//! `read-write`: a GET or a SET of one of the existing keys. The value of a key is always the same, so that every GET
 //! can be checked although workers share the keys.
 
 use super::{
@@ -12,8 +12,8 @@ const SHORTEST_NAME: u64 = 1;
 
 pub(super) const WORKLOAD: Workload = Workload {
     name: "read-write",
-    meaning: "A GET or a SET of a key that is there.",
-    operation: "a GET or a SET of a key that is there",
+    meaning: "A GET or a SET of an existing key.",
+    operation: "a GET or a SET of an existing key",
     commands: both,
     fill: |asked| asked.own.number(Factor::Keys).unwrap_or(0),
     expect: |claim| {

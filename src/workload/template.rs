@@ -78,7 +78,7 @@ impl Part {
             _ => match name.strip_prefix("random:").map(str::parse) {
                 Some(Ok(below @ 1..)) => Ok(Self::Random(below)),
                 _ => Err(format!(
-                    "there is no placeholder `{{{name}}}`: there are {{key}}, {{value}}, {{index}}, {{worker}} and \
+                    "unknown placeholder `{{{name}}}`: the placeholders are {{key}}, {{value}}, {{index}}, {{worker}} and \
                      {{random:N}}; a brace is written twice"
                 )),
             },
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn a_placeholder_that_there_is_not_is_refused() {
         for argument in ["{kye}", "{random:0}", "{random:x}", "{}"] {
-            assert!(Template::parse(argument).unwrap_err().contains("there is no placeholder"), "{argument}");
+            assert!(Template::parse(argument).unwrap_err().contains("unknown placeholder"), "{argument}");
         }
         for argument in ["{key", "key}", "a{b"] {
             assert!(Template::parse(argument).unwrap_err().contains("do not stand in pairs"), "{argument}");

@@ -73,7 +73,7 @@ fn where_all_trials_failed_there_is_no_ratio() {
     (0..new.rows.len()).for_each(|row| new.fail(row));
     let said = Place::with(&good(), &new).compare(&["base.csv", "new.csv"]);
     assert_eq!(said.code, 2);
-    assert_eq!(said.err, "error: there is nothing to compare: no cell has ops_per_s on both sides\n");
+    assert_eq!(said.err, "error: nothing to compare: no cell has ops_per_s on both sides\n");
 }
 
 #[test]
@@ -95,5 +95,5 @@ fn the_same_run_twice_on_a_side_counts_once() {
     place.write("copy.csv", &good().text());
     let said = place.compare(&["base.csv", "[cn]*.csv", "--json"]);
     assert_eq!(said.json()["cells"][0]["new"]["n"], 6);
-    assert_eq!(said.err, "note: 12 rows of run base were there more than once: each counts once\n");
+    assert_eq!(said.err, "note: 12 rows of run base appeared more than once: each counts once\n");
 }

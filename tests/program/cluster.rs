@@ -1,4 +1,4 @@
-//! Redis Cluster: one that is made for a run, and one that is there; by every client that can, checked against what all nodes
+//! Redis Cluster: one that is made for a run, and an existing one; by every client that can, checked against what all nodes
 //! counted together.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -96,7 +96,7 @@ fn a_built_in_file_with_another_name_is_refused_with_the_one_that_was_meant() {
     let output = sandbox.output(&["check", "shipped.toml"]);
     assert_eq!(code(output.status), 2);
     let said = stderr(&output);
-    assert!(said.contains("there is no built-in file `builtin:pyhton`"), "{said}");
+    assert!(said.contains("unknown built-in file `builtin:pyhton`"), "{said}");
     assert!(said.contains("did you mean `builtin:python`?"), "{said}");
 }
 

@@ -61,7 +61,7 @@ fn a_host_without_this_program_is_brought_it_once() {
     let [path] = &brought(&sandbox)[..] else { panic!("one file") };
     let said = stderr(&output);
     assert!(
-        said.contains(&format!("`far` lacked this program: it is there now as {}", path.display())),
+        said.contains(&format!("`far` lacked this program: it was copied to {}", path.display())),
         "{said}"
     );
     assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o700);
@@ -140,7 +140,7 @@ fn what_cannot_be_brought_is_told_with_what_to_do() {
     let output = run(&sandbox, &nothing);
     assert_eq!(code(output.status), 3);
     let expected = format!(
-        "there is no orchestrate-{}-linux-{} in {} to bring it: `make agents` builds it",
+        "no orchestrate-{}-linux-{} to upload in {}: `make agents` builds it",
         env!("CARGO_PKG_VERSION"),
         std::env::consts::ARCH,
         nothing.display()

@@ -1,4 +1,4 @@
-"""A driver for keys that are there that cheats in the way that its argument names, or, as ``honest``, in none.
+"""A driver for existing keys that cheats in the way that its argument names, or, as ``honest``, in none.
 
 It is made of the kit that the shipped Python drivers are made of, so that what is found is the cheat and nothing else.
 """

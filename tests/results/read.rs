@@ -210,12 +210,12 @@ fn a_trial_counts_once_however_often_it_is_given() {
     assert_eq!(copied.samples, once.samples);
     assert_eq!(
         copied.remarks,
-        ["36 rows of run 20261123T110200Z-vm were there more than once: each counts once"]
+        ["36 rows of run 20261123T110200Z-vm appeared more than once: each counts once"]
     );
 
     place.put("b/trials.csv", &Table::real().set(3, "ops_per_s", "12345").text());
     let error = place.read(&["a", "b"]).unwrap_err();
-    assert!(error.ends_with("is there twice, with different numbers: two runs share a name"), "{error}");
+    assert!(error.ends_with("appears twice, with different numbers: two runs share a name"), "{error}");
 }
 
 #[test]

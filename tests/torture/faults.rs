@@ -461,7 +461,7 @@ fn cut(place: &Place, index: usize, rng: &mut ChaCha8Rng, done: &mut Done) -> Re
     if place.wait(&mut place.start(&["torture.toml"]))? != Some(0) {
         return Err(format!("the run does not complete\n{}", place.output()));
     }
-    let journal = place.journal().ok_or("there is no journal")?;
+    let journal = place.journal().ok_or("no journal")?;
     let whole = read(&journal);
     let lines: Vec<usize> = std::iter::once(0)
         .chain(whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1))

@@ -93,7 +93,7 @@ pub(crate) fn complete(
         wrongs.left += 1;
         wrong.push(error);
     }
-    let journal = place.journal().ok_or("there is no journal")?;
+    let journal = place.journal().ok_or("no journal")?;
     let run = journal.parent().expect("a journal is in a directory");
     let lines = lines(&journal)?;
     let attempts: Vec<&Value> = lines.iter().filter_map(|line| line.get("trial")).collect();

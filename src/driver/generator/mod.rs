@@ -123,7 +123,7 @@ fn operations(job: &Job, tool: &Tool) -> Result<u64, Failure> {
         );
     }
     if job.server.cluster {
-        return refuse("load generators are not told of clusters here: not all of them find the nodes");
+        return refuse("load generators are not run against clusters: not all of them discover the nodes");
     }
     let multiple = (tool.multiple)(job);
     if operations == 0 || !operations.is_multiple_of(multiple) {

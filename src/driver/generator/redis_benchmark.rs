@@ -41,8 +41,7 @@ fn elapsed(printed: &str, operations: u64) -> Result<Duration, String> {
         let mut rows =
             csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(printed.as_bytes());
         let row = rows.records().flatten().find(|row| row.get(0) == Some(test));
-        let rate =
-            row.as_ref().and_then(|row| row.get(1)).ok_or_else(|| format!("there is no row for {test}"))?;
+        let rate = row.as_ref().and_then(|row| row.get(1)).ok_or_else(|| format!("no row for {test}"))?;
         let per_second: f64 = rate.parse().map_err(|_| format!("`{rate}` requests per second"))?;
         // A test that took less than its clock can tell has infinitely many a second.
         let seconds = operations as f64 / per_second;
@@ -78,8 +77,8 @@ mod tests {
 
     #[test]
     fn what_is_no_result_is_none() {
-        insta::assert_snapshot!(elapsed("", 1).unwrap_err(), @"there is no row for SET");
-        insta::assert_snapshot!(elapsed("\"SET\",\"10\"\n", 1).unwrap_err(), @"there is no row for GET");
+        insta::assert_snapshot!(elapsed("", 1).unwrap_err(), @"no row for SET");
+        insta::assert_snapshot!(elapsed("\"SET\",\"10\"\n", 1).unwrap_err(), @"no row for GET");
         insta::assert_snapshot!(elapsed("\"SET\",\"many\"\n", 1).unwrap_err(), @"`many` requests per second");
         insta::assert_snapshot!(
             elapsed("\"SET\",\"inf\"\n", 1).unwrap_err(),

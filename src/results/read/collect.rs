@@ -79,7 +79,7 @@ impl Gathered {
         for (run, count) in rows {
             let rows = if count == 1 { "1 row".to_owned() } else { format!("{count} rows") };
             self.remarks.push(format!(
-                "{rows} of run {} were there more than once: each counts once",
+                "{rows} of run {} appeared more than once: each counts once",
                 self.runs[run as usize]
             ));
         }

@@ -35,13 +35,13 @@ pub enum ReadError {
         source: io::Error,
     },
     /// A directory that is neither a run's nor has runs below it.
-    #[error("there is no {TRIALS} in {}, nor in a directory below it", path.display())]
+    #[error("no {TRIALS} in {} or any directory below it", path.display())]
     NoTable {
         /// The directory.
         path: PathBuf,
     },
     /// A run that was never exported.
-    #[error("{} has a journal but no {TRIALS}: `orchestrate export {}` makes it", path.display(), path.display())]
+    #[error("{} has a journal but no {TRIALS}: `orchestrate export {}` writes it", path.display(), path.display())]
     NotExported {
         /// The run's directory.
         path: PathBuf,
@@ -88,7 +88,7 @@ pub enum ReadError {
     },
     /// One trial told in two ways.
     #[error(
-        "repetition {repetition} of cell {cell} in run {run} is there twice, with different numbers: two runs share a name"
+        "repetition {repetition} of cell {cell} in run {run} appears twice, with different numbers: two runs share a name"
     )]
     Contradiction {
         /// The run.
@@ -99,7 +99,7 @@ pub enum ReadError {
         repetition: u32,
     },
     /// Headers without rows.
-    #[error("there are no rows in {}", list(paths))]
+    #[error("no rows in {}", list(paths))]
     NoRows {
         /// All tables.
         paths: Vec<PathBuf>,
