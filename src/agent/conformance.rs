@@ -8,35 +8,26 @@ mod bare;
 mod connections;
 mod relay;
 mod server_probe;
+mod trials;
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::time::{Instant, sleep};
+use serde_json::json;
 
-use self::bare::Bare;
-use self::relay::relay;
-use super::driver::Driver;
+use self::bare::Stage;
+use self::trials::{noted, told_latencies};
 use super::line_writer::LineWriter;
 use crate::experiment::{Address, Factor, Level, Own, Warmup};
 use crate::host::programs::Programs;
 use crate::protocol::{
-    AgentError, AgentErrorKind, DRIVER_PROTOCOLS, DriverEvent, Endpoint, FailureKind, Job, JobWorkload, Keys,
-    Launch, MarkSpace, Program, Ready, ServerCounts, ServerFill, ServerReset, ServerSample, ServerStart,
-    ServerUp, TrialResult,
+    AgentError, AgentErrorKind, DRIVER_PROTOCOLS, Endpoint, FailureKind, Job, JobWorkload, Launch, Program,
+    ServerStart, ServerUp,
 };
 use crate::server::Servers;
 use crate::units::Nanos;
-use crate::verify::{self, Circumstances, timing};
 use crate::workload::Kind;
 
-/// How long a driver is watched for work that it does before `go`.
-const BEFORE_GO: Duration = Duration::from_millis(100);
 /// How often the server is asked whether a driver has begun.
 const POLL: Duration = Duration::from_millis(5);
 const WORKERS: u32 = 3;
@@ -186,14 +177,6 @@ const TASKS: Base = Base { kind: Kind::Tasks, operations: 100, rate: 100 };
 /// Tasks whose results are waited for one by one: some libraries look for one only five times a second.
 const ECHOES: u64 = 20;
 
-/// A trial that went well.
-struct Trial {
-    ready: Ready,
-    result: TrialResult,
-    /// What Little's law gives, where it tells something.
-    law: Option<f64>,
-}
-
 impl Bench<'_> {
     async fn run_all(&mut self, tell: &mut impl FnMut(&str, &Verdict)) {
         let mut say = |name: &str, outcome: Outcome| {
@@ -271,7 +254,7 @@ impl Bench<'_> {
                 "sets each key and then gets it" => self.takes_turns();
                 "stores values of a given size" => self.sizes_values();
                 "sends several operations in one round trip" => self.trial(|job| job.workload.pipeline = 5, noted);
-                "tells latencies that fit its throughput" => self.trial(|_| {}, told_latencies);
+                "reports latencies that fit its throughput" => self.trial(|_| {}, told_latencies);
                 "deletes its keys" => self.trial(|job| job.delete_keys = true, noted);
                 "reads and writes existing keys" => self.workload(Kind::ReadWrite, |_| {});
                 "sends the commands that a file lists" => self.workload(Kind::Commands, |_| {});
@@ -306,7 +289,7 @@ impl Bench<'_> {
             }
         }
         tests! {
-            "says when there is no server" => self.no_server();
+            "reports a server that is not running" => self.no_server();
             "refuses another version of the protocol" => self.refuses(
                 |job| job["protocol"] = json!(DRIVER_PROTOCOLS.end() + 998), &[FailureKind::Protocol],
             );
@@ -314,7 +297,7 @@ impl Bench<'_> {
                 |job| job["workload"]["kind"] = json!("no-such-workload"),
                 &[FailureKind::Unsupported, FailureKind::Protocol],
             );
-            "does not wait for more when the job is none" => self.no_job();
+            "gives up on a job that is not one" => self.no_job();
             "ends with its input before there is a job" => self.ends_at(Stage::Start);
             "ends with its input when it is ready" => self.ends_at(Stage::Ready);
             "ends with its input while it works" => self.ends_at(Stage::AtWork);
@@ -348,315 +331,6 @@ impl Bench<'_> {
         }
         job
     }
-
-    // ------------------------------------------------------------------------------------ well-formed trials
-
-    async fn simplest(&mut self) -> Outcome {
-        let trial = self.carry_out(self.job(), OPEN).await?;
-        let Ready { client, runtime, comparability, .. } = trial.ready;
-        let differs = comparability.map(|text| format!("; differs: {text}")).unwrap_or_default();
-        Ok(Some(format!("{client}, {runtime}{differs}")))
-    }
-
-    async fn trial(&mut self, change: impl FnOnce(&mut Job), judge: fn(&Trial) -> Outcome) -> Outcome {
-        let mut job = self.job();
-        change(&mut job);
-        judge(&self.carry_out(job, OPEN).await?)
-    }
-
-    /// A trial of another workload than the one that every driver has.
-    async fn workload(&mut self, kind: Kind, change: impl FnOnce(&mut Job)) -> Outcome {
-        let mut job = self.job();
-        ask_for(&mut job, kind);
-        change(&mut job);
-        match self.carry_out(job, OPEN).await {
-            Err(stop @ Stop::Wrong(_)) if stop.is_refusal() => {
-                Err(Stop::Refused("it speaks version 1 of the protocol, which has one workload".to_owned()))
-            }
-            trial => trial.map(|_| None),
-        }
-    }
-
-    /// Its trial on the server without a password; `None` of a driver that has said that it does something else.
-    async fn exact_trial(&mut self, change: impl FnOnce(&mut Job)) -> Result<Option<Job>, Stop> {
-        let mut job = self.job();
-        change(&mut job);
-        let trial = self.carry_out(job.clone(), OPEN).await?;
-        Ok(trial.ready.comparability.is_none().then_some(job))
-    }
-
-    async fn kept_rate(&mut self) -> Outcome {
-        let &Base { operations, rate, .. } = self.base;
-        let mut job = self.job();
-        job.workload.rate = Some(rate);
-        kept_rate(&self.carry_out(job, OPEN).await?, operations, rate)
-    }
-
-    /// A trial of tasks that do something.
-    async fn body(&mut self, body: &str, change: impl FnOnce(&mut Job)) -> Outcome {
-        let mut job = self.job();
-        job.workload.own.set(Factor::Body, Level::Name(body.to_owned()));
-        change(&mut job);
-        self.carry_out(job, OPEN).await.map(|_| None)
-    }
-
-    async fn names_keys(&mut self) -> Outcome {
-        let Some(job) = self.exact_trial(|job| job.workers = WORKERS).await? else {
-            return says_it_differs();
-        };
-        let keys = server_probe::keys(&self.up.endpoint).await.map_err(Stop::Wrong)?;
-        for worker in 0..WORKERS {
-            let stem = format!("{}{worker}:", job.key_prefix);
-            let (found, share) = (
-                server_probe::beginning(&keys, &stem),
-                JobWorkload::share(self.base.operations, WORKERS, worker),
-            );
-            if found != share {
-                return wrong(format!(
-                    "wrote {found} keys that begin with `{stem}`: worker {worker} has {share} operations"
-                ));
-            }
-        }
-        Ok(None)
-    }
-
-    async fn sizes_values(&mut self) -> Outcome {
-        let change = |job: &mut Job| job.workload.value_bytes = Some(VALUE_BYTES);
-        if self.exact_trial(change).await?.is_none() {
-            return says_it_differs();
-        }
-        let keys = server_probe::keys(&self.up.endpoint).await.map_err(Stop::Wrong)?;
-        let sizes = server_probe::sizes(&self.up.endpoint, &keys).await.map_err(Stop::Wrong)?;
-        match keys.iter().zip(sizes).find(|(_, size)| *size != u64::from(VALUE_BYTES)) {
-            Some((key, size)) => {
-                wrong(format!("stored {size} bytes in `{key}` where {VALUE_BYTES} were asked for"))
-            }
-            None => Ok(None),
-        }
-    }
-
-    /// What the server is told, in its order, by a single worker.
-    async fn takes_turns(&mut self) -> Outcome {
-        let overheard = server_probe::overhear(&self.up.endpoint).await.map_err(Stop::Wrong)?;
-        if self.exact_trial(|_| ()).await?.is_none() {
-            return says_it_differs();
-        }
-        let heard = overheard.end().await.map_err(Stop::Wrong)?;
-        server_probe::out_of_turn(&heard).map_or(Ok(None), wrong)
-    }
-
-    async fn unix_socket(&mut self) -> Outcome {
-        let job = Job { server: self.up.endpoint.clone(), ..self.job() };
-        if job.server.unix_socket.is_none() {
-            return Err(Stop::Refused("this server has no Unix socket".to_owned()));
-        }
-        self.carry_out(job, OPEN).await.map(|_| None)
-    }
-
-    async fn password(&mut self) -> Outcome {
-        let address = Some(Address { host: "127.0.0.1".to_owned(), ports: None });
-        let up = start(&mut self.servers, self.options, Start { address, ..Start::new(PROTECTED) }).await?;
-        let job = Job { server: up.endpoint, ..self.job() };
-        self.carry_out(job, PROTECTED).await.map(|_| None)
-    }
-
-    /// A trial, step by step as in a run.
-    async fn carry_out(&mut self, job: Job, server: &str) -> Result<Trial, Stop> {
-        let key = server.to_owned();
-        let nodes = if job.server.cluster { connections::MASTERS } else { 1 };
-        match job.keys_before() {
-            Some(space) => self.servers.fill(&ServerFill { key: key.clone(), space }).await?,
-            None => self.reset(server).await?,
-        }
-        let marks = job.marks();
-        let (driver, ready) = self.ready(&job).await?;
-        let warm = self.sample(server).await?;
-        if job.delete_keys && warm.keys_added != 0 {
-            return wrong(format!("{} keys of its warm-up remain when it is ready", warm.keys_added));
-        }
-        // Who works already leaves keys behind the flush.
-        let reset = ServerReset { key, keys: job.keys_at_go(), marks: marks.iter().cloned().collect() };
-        if let Err(error) = self.servers.reset(&reset).await {
-            return wrong(format!(
-                "is not at rest when it is ready, as one that does not wait for go: {error}"
-            ));
-        }
-        sleep(BEFORE_GO).await;
-        let early = self.sample(server).await?;
-        let commands = job.workload.commands();
-        if early.sum(&commands).calls > 0 {
-            let calls = verify::calls(&commands, |command| early.calls(command));
-            return wrong(format!("does not wait for go: the server counted {calls} calls before it"));
-        }
-        let (within, pids) = (self.options.within.into(), self.servers.pids());
-        let result = driver.go(within, &pids, self.servers.note_done(server)).await?;
-        let operations = result.done.operations;
-        let marks = marks.into_iter().map(|key| MarkSpace { key, operations }).collect();
-        let counts = self.servers.sample(&ServerSample { key: server.to_owned(), marks }).await?;
-        let differs = ready.comparability.is_some();
-        let circumstances = Circumstances {
-            workload: &job.workload,
-            workers: job.workers,
-            clients: 1,
-            key_prefix: &job.key_prefix,
-            deletes_keys: job.delete_keys,
-            differs,
-            ours: true,
-            nodes,
-        };
-        if let Err(disagreement) = verify::verify(&result, &counts, &circumstances) {
-            return wrong(disagreement.to_string());
-        }
-        if let Err(error) = verify::latency(&result) {
-            return wrong(error);
-        }
-        if ready.workers != job.workers {
-            return wrong(format!("uses {} workers where {} were asked for", ready.workers, job.workers));
-        }
-        if let Some(connections) = counts.connections
-            && connections < u64::from(job.workers)
-            && !differs
-        {
-            return wrong(format!(
-                "has {connections} connections for {} workers when it is ready, and does not say so in `comparability`",
-                job.workers
-            ));
-        }
-        let law = timing::littles_law(job.workload.pipeline, job.workers, &result.done);
-        Ok(Trial { ready, result, law })
-    }
-
-    async fn ready(&self, job: &Job) -> Result<(Driver, Ready), AgentError> {
-        let Options { program, builtin, within, .. } = self.options;
-        let driver = Driver::start("check", program, builtin, &BTreeMap::new(), None, self.writer.clone())?;
-        driver.become_ready(job, (*within).into()).await
-    }
-
-    async fn reset(&mut self, server: &str) -> Result<(), AgentError> {
-        self.servers
-            .reset(&ServerReset { key: server.to_owned(), keys: Keys::Flush, marks: Vec::new() })
-            .await
-    }
-
-    async fn sample(&mut self, server: &str) -> Result<ServerCounts, AgentError> {
-        self.servers.sample(&ServerSample { key: server.to_owned(), marks: Vec::new() }).await
-    }
-
-    /// One byte of every value that the server returns after `go` is changed on its way.
-    async fn notices_lies(&mut self) -> Outcome {
-        let lies = Rc::new(Cell::new(false));
-        let upstream = (self.up.endpoint.host.clone(), self.up.endpoint.port);
-        let Ok(port) = relay(upstream, Rc::clone(&lies)).await else {
-            return Err(Stop::Refused("no relay can be set up on this machine".to_owned()));
-        };
-        let mut job = self.job();
-        (job.server.host, job.server.port) = ("127.0.0.1".to_owned(), port);
-        self.reset(OPEN).await?;
-        let (driver, ready) = self.ready(&job).await?;
-        lies.set(true);
-        match driver.go(self.options.within.into(), &[], async {}).await {
-            Ok(result) if result.done.errors > 0 => Ok(None),
-            Ok(_) if ready.comparability.is_some() => {
-                Ok(Some("it does not, and says that it differs".to_owned()))
-            }
-            Ok(_) => wrong("believes everything: it was done although no GET returned what was stored"),
-            Err(error) if error.message.contains("(verification)") => Ok(None),
-            Err(error) => Ok(Some(format!("but not as \"verification\": {}", error.message))),
-        }
-    }
-
-    // ------------------------------------------------------------------------------------ the bare process
-
-    fn bare(&self) -> Result<Bare, Stop> {
-        Bare::start(self.options, self.writer.clone())
-    }
-
-    async fn leaves_nobody(&mut self) -> Outcome {
-        self.reset(OPEN).await?;
-        let mut driver = self.bare()?;
-        driver.say(&json!(self.job())).await;
-        driver.expect("ready", |event| matches!(event, DriverEvent::Ready(_))).await?;
-        driver.say(&json!({"go": true})).await;
-        driver.expect("done", |event| matches!(event, DriverEvent::Done(_))).await?;
-        driver.end().await.map(|()| None)
-    }
-
-    async fn refuses(&mut self, change: impl FnOnce(&mut Value), kinds: &[FailureKind]) -> Outcome {
-        let mut driver = self.bare()?;
-        let mut job = json!(self.job());
-        change(&mut job);
-        driver.say(&job).await;
-        match driver.event().await? {
-            Some(DriverEvent::Failed { kind, .. }) if kinds.contains(&kind) => {}
-            Some(DriverEvent::Failed { kind, error }) => {
-                return wrong(format!("calls it \"{kind}\", and \"{}\" was due: {error}", kinds[0]));
-            }
-            Some(_) => return wrong("takes it as if nothing were wrong"),
-            None => return wrong("ends without a word: \"failed\" was due"),
-        }
-        driver.end().await.map(|()| None)
-    }
-
-    async fn no_job(&mut self) -> Outcome {
-        let mut driver = self.bare()?;
-        driver.say_text("this is no job\n").await;
-        match driver.event().await? {
-            Some(DriverEvent::Failed { .. }) | None => {}
-            Some(_) => return wrong("takes it as if nothing were wrong"),
-        }
-        driver.end().await.map(|()| None)
-    }
-
-    async fn no_server(&mut self) -> Outcome {
-        let mut job = self.job();
-        // A port that was free a moment ago.
-        let free = TcpListener::bind(("127.0.0.1", 0)).await.and_then(|listener| listener.local_addr());
-        let Ok(address) = free else { return Err(Stop::Refused("no port is free".to_owned())) };
-        job.server.port = address.port();
-        let mut driver = self.bare()?;
-        driver.say(&json!(job)).await;
-        let note = match driver.event().await? {
-            Some(DriverEvent::Failed { kind: FailureKind::Connection, .. }) => None,
-            Some(DriverEvent::Failed { kind, .. }) => Some(format!("but calls it \"{kind}\"")),
-            Some(_) => return wrong("is ready although nothing listens where the server should be"),
-            None => Some("but ends without a word".to_owned()),
-        };
-        driver.end().await.map(|()| note)
-    }
-
-    async fn ends_at(&mut self, stage: Stage) -> Outcome {
-        self.reset(OPEN).await?;
-        let mut driver = self.bare()?;
-        let mut job = self.job();
-        if stage != Stage::Start {
-            if stage == Stage::AtWork {
-                job.workload.operations = Some(ENDLESS);
-            }
-            driver.say(&json!(job)).await;
-            driver.expect("ready", |event| matches!(event, DriverEvent::Ready(_))).await?;
-        }
-        if stage == Stage::AtWork {
-            if job.keys_at_go() == Keys::Flush {
-                self.reset(OPEN).await?;
-            }
-            let commands = job.workload.commands();
-            let before = self.sample(OPEN).await?.sum(&commands).calls;
-            driver.say(&json!({"go": true})).await;
-            let deadline = Instant::now() + self.options.within;
-            while self.sample(OPEN).await?.sum(&commands).calls == before {
-                if Instant::now() > deadline {
-                    return wrong(format!("does nothing within {} of go", Nanos::from(self.options.within)));
-                }
-                sleep(POLL).await;
-            }
-        }
-        driver.end().await.map(|()| None)
-    }
-}
-
-/// What it leaves is not what was asked for, and it has said so.
-fn says_it_differs() -> Outcome {
-    Ok(Some("not looked at, since it says that it differs".to_owned()))
 }
 
 /// Another workload, with settings of its own.
@@ -687,41 +361,4 @@ fn ask_for(job: &mut Job, kind: Kind) {
     }
     workload.own.complete(kind);
     job.protocol = workload.protocol();
-}
-
-fn noted(_: &Trial) -> Outcome {
-    Ok(None)
-}
-
-/// Latencies in another unit, or of a part of the time, do not fit the throughput.
-fn told_latencies(trial: &Trial) -> Outcome {
-    match trial.law {
-        Some(law) if !(LEAST_OF_LITTLES_LAW..=1.02).contains(&law) => wrong(format!(
-            "its latencies do not belong to its throughput: throughput × mean latency ÷ operations in flight is {law:.3}, and \
-             by Little's law it is 1"
-        )),
-        Some(_) => Ok(None),
-        None => Ok(Some("it tells none".to_owned())),
-    }
-}
-
-/// Operation k is due at k ÷ rate, so that the last one cannot be over before.
-fn kept_rate(trial: &Trial, operations: u64, rate: u64) -> Outcome {
-    let least = (operations - 1) as f64 / rate as f64;
-    let elapsed = trial.result.done.elapsed_ns.as_secs_f64();
-    if elapsed < least * 0.99 {
-        return wrong(format!("was done after {elapsed:.3} s: at {rate}/s it takes {least:.3} s"));
-    }
-    if trial.result.done.max_lag_ns.is_none() {
-        return wrong("does not say how late it was: `max_lag_ns` is missing");
-    }
-    Ok(None)
-}
-
-/// When the input is closed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Start,
-    Ready,
-    AtWork,
 }

@@ -1,21 +1,22 @@
-//! A driver as a bare process, to which anything can be said.
+//! Tests of a driver as a bare process, to which anything can be said: another version, a closed input.
 
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Options, POLL, Stop, wrong};
+use super::{Bench, ENDLESS, OPEN, Options, Outcome, POLL, Stop, wrong};
 use crate::agent::driver::command;
 use crate::agent::event::event;
 use crate::agent::line_writer::LineWriter;
 use crate::agent::lines::Lines;
 use crate::agent::stderr::Stderr;
 use crate::host::child::{self, Child};
-use crate::protocol::{DriverEvent, FailureKind, MAX_LINE};
+use crate::protocol::{DriverEvent, FailureKind, Keys, MAX_LINE};
 use crate::units::Nanos;
 
 /// How long a driver may take to end when its input does.
@@ -117,5 +118,105 @@ impl Bare {
             1 => wrong("leaves a process behind"),
             n => wrong(format!("leaves {n} processes behind")),
         }
+    }
+}
+
+/// When the input is closed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    Start,
+    Ready,
+    AtWork,
+}
+
+impl Bench<'_> {
+    fn bare(&self) -> Result<Bare, Stop> {
+        Bare::start(self.options, self.writer.clone())
+    }
+
+    pub(super) async fn leaves_nobody(&mut self) -> Outcome {
+        self.reset(OPEN).await?;
+        let mut driver = self.bare()?;
+        driver.say(&json!(self.job())).await;
+        driver.expect("ready", |event| matches!(event, DriverEvent::Ready(_))).await?;
+        driver.say(&json!({"go": true})).await;
+        driver.expect("done", |event| matches!(event, DriverEvent::Done(_))).await?;
+        driver.end().await.map(|()| None)
+    }
+
+    pub(super) async fn refuses(
+        &mut self,
+        change: impl FnOnce(&mut Value),
+        kinds: &[FailureKind],
+    ) -> Outcome {
+        let mut driver = self.bare()?;
+        let mut job = json!(self.job());
+        change(&mut job);
+        driver.say(&job).await;
+        match driver.event().await? {
+            Some(DriverEvent::Failed { kind, .. }) if kinds.contains(&kind) => {}
+            Some(DriverEvent::Failed { kind, error }) => {
+                return wrong(format!("calls it \"{kind}\", and \"{}\" was due: {error}", kinds[0]));
+            }
+            Some(_) => return wrong("takes it as if nothing were wrong"),
+            None => return wrong("ends without a word: \"failed\" was due"),
+        }
+        driver.end().await.map(|()| None)
+    }
+
+    pub(super) async fn no_job(&mut self) -> Outcome {
+        let mut driver = self.bare()?;
+        driver.say_text("this is no job\n").await;
+        match driver.event().await? {
+            Some(DriverEvent::Failed { .. }) | None => {}
+            Some(_) => return wrong("takes it as if nothing were wrong"),
+        }
+        driver.end().await.map(|()| None)
+    }
+
+    pub(super) async fn no_server(&mut self) -> Outcome {
+        let mut job = self.job();
+        // A port that was free a moment ago.
+        let free = TcpListener::bind(("127.0.0.1", 0)).await.and_then(|listener| listener.local_addr());
+        let Ok(address) = free else { return Err(Stop::Refused("no port is free".to_owned())) };
+        job.server.port = address.port();
+        let mut driver = self.bare()?;
+        driver.say(&json!(job)).await;
+        let note = match driver.event().await? {
+            Some(DriverEvent::Failed { kind: FailureKind::Connection, .. }) => None,
+            Some(DriverEvent::Failed { kind, .. }) => Some(format!("but calls it \"{kind}\"")),
+            Some(_) => return wrong("is ready although nothing listens where the server should be"),
+            None => Some("but ends without a word".to_owned()),
+        };
+        driver.end().await.map(|()| note)
+    }
+
+    pub(super) async fn ends_at(&mut self, stage: Stage) -> Outcome {
+        self.reset(OPEN).await?;
+        let mut driver = self.bare()?;
+        let mut job = self.job();
+        if stage != Stage::Start {
+            if stage == Stage::AtWork {
+                job.workload.operations = Some(ENDLESS);
+            }
+            driver.say(&json!(job)).await;
+            driver.expect("ready", |event| matches!(event, DriverEvent::Ready(_))).await?;
+        }
+        if stage == Stage::AtWork {
+            if job.keys_at_go() == Keys::Flush {
+                self.reset(OPEN).await?;
+            }
+            let commands = job.workload.commands();
+            let before = self.sample(OPEN).await?.sum(&commands).calls;
+            driver.say(&json!({"go": true})).await;
+            let deadline = Instant::now() + self.options.within;
+            while self.sample(OPEN).await?.sum(&commands).calls == before {
+                if Instant::now() > deadline {
+                    return wrong(format!("does nothing within {} of go", Nanos::from(self.options.within)));
+                }
+                sleep(POLL).await;
+            }
+        }
+        driver.end().await.map(|()| None)
     }
 }
