@@ -25,7 +25,7 @@ const NODES: [(f64, f64); 8] = [
 ];
 
 /// A probability that no quantile of interest can see.
-const NEGLIGIBLE: f64 = 1e-13;
+pub(super) const NEGLIGIBLE: f64 = 1e-13;
 
 impl MedianDistribution {
     /// The distribution for the values in `sorted`, which ascend; `None` if there are none.

@@ -6,7 +6,7 @@
 
 use statrs::distribution::{Binomial, ContinuousCDF, Discrete, DiscreteCDF, Normal};
 
-use crate::analysis::bootstrap::MedianDistribution;
+use crate::analysis::bootstrap::{MedianDistribution, NEGLIGIBLE};
 
 /// With fewer trials there is no interval. The widest that a sample can give, from its smallest to its largest value,
 /// holds the median with a probability of 1 − 2^(1 − n): for four trials that is 87.5%, for five 93.75%, and an
@@ -157,8 +157,8 @@ fn acceleration(samples: &[[(f64, usize); 3]]) -> f64 {
     if squares > 0.0 { cubes / (6.0 * squares.powf(1.5)) } else { 0.0 }
 }
 
-/// Two ratios whose logarithms are no further apart are the same to twelve digits.
-const SAME: f64 = 1e-12;
+/// Two ratios whose logarithms are no further apart are the same to ten digits.
+const SAME: f64 = 1e-10;
 
 /// The ratio of two independent medians. There are as many as pairs of them, so they are never listed.
 struct Ratios {
@@ -197,12 +197,17 @@ impl Ratios {
     /// [`f64::ge`], at it. The largest one if there is none.
     ///
     /// Found between two logarithms by the ITP method (Oliveira and Takahashi, 2020), which follows the line between the
-    /// ends and takes one step more than bisection at most: each step costs a sum over all medians.
+    /// ends and takes one step more than bisection at most: each step costs a sum over all medians. The line is one of
+    /// probits, since the logarithm of a ratio of medians is nearly normal.
     fn quantile(&self, level: f64, is_beyond: fn(&f64, &f64) -> bool) -> f64 {
         let (new, base) = (self.new.medians(), self.base.medians());
         let (smallest, largest) = (new[0] / base[base.len() - 1], new[new.len() - 1] / base[0]);
-        // Each with its probability, less the level: a ratio below the smallest one, and the largest one.
-        let (mut low, mut high) = (((smallest * (1.0 - 1e-9)).ln(), -level), (largest.ln(), 1.0 - level));
+        let normal = Normal::standard();
+        let probit = |sum: f64| normal.inverse_cdf(sum.clamp(NEGLIGIBLE, 1.0 - NEGLIGIBLE));
+        let wanted = probit(level);
+        // Each with its probit, less the one that is wanted: a ratio below the smallest one, and the largest one.
+        let mut low = ((smallest * (1.0 - 1e-9)).ln(), probit(0.0) - wanted);
+        let mut high = (largest.ln(), probit(1.0) - wanted);
         let all = high.0 - low.0;
         let mut reach = SAME * (all / SAME).log2().ceil().exp2();
         while high.0 - low.0 > SAME {
@@ -216,7 +221,7 @@ impl Ratios {
             reach /= 2.0;
             let sum = self.up_to(at.exp());
             let end = if is_beyond(&sum, &level) { &mut high } else { &mut low };
-            *end = (at, sum - level);
+            *end = (at, probit(sum) - wanted);
         }
         self.next_after(low.0.exp()).unwrap_or(largest)
     }
