@@ -24,7 +24,7 @@ run: setup ## build, and run an experiment (EXPERIMENT=experiments/quickstart.to
 test: setup ## run the whole test suite
 	$(ENV) scripts/test
 
-torture: setup ## kill, stop and starve the program for TORTURE_MINUTES (20); see tests/torture/main.rs
+torture: setup ## kill, stop and starve the program, for half an hour on two CPUs; see tests/torture/main.rs
 	$(ENV) cargo test --locked --test torture -- --ignored --nocapture long
 
 fuzz: ## fuzz all that reads what others wrote, each target for FUZZ_SECONDS (600); needs a C++ compiler

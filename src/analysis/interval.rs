@@ -157,8 +157,8 @@ fn acceleration(samples: &[[(f64, usize); 3]]) -> f64 {
     if squares > 0.0 { cubes / (6.0 * squares.powf(1.5)) } else { 0.0 }
 }
 
-/// Two ratios whose logarithms are no further apart are the same to ten digits.
-const SAME: f64 = 1e-10;
+/// Two ratios whose logarithms are no further apart are the same to twelve digits.
+const SAME: f64 = 1e-12;
 
 /// The ratio of two independent medians. There are as many as pairs of them, so they are never listed.
 struct Ratios {
@@ -201,18 +201,23 @@ impl Ratios {
     /// probits, since the logarithm of a ratio of medians is nearly normal.
     fn quantile(&self, level: f64, is_beyond: fn(&f64, &f64) -> bool) -> f64 {
         let (new, base) = (self.new.medians(), self.base.medians());
-        let (smallest, largest) = (new[0] / base[base.len() - 1], new[new.len() - 1] / base[0]);
         let normal = Normal::standard();
         let probit = |sum: f64| normal.inverse_cdf(sum.clamp(NEGLIGIBLE, 1.0 - NEGLIGIBLE));
         let wanted = probit(level);
         // Each with its probit, less the one that is wanted: a ratio below the smallest one, and the largest one.
-        let mut low = ((smallest * (1.0 - 1e-9)).ln(), probit(0.0) - wanted);
-        let mut high = (largest.ln(), probit(1.0) - wanted);
+        // Of numbers that nobody measures neither a ratio nor the mean of two may be a number.
+        let ln = |value: f64| value.ln().min(f64::MAX.ln());
+        let (first, last) = (|of: &[f64]| ln(of[0]), |of: &[f64]| ln(of[of.len() - 1]));
+        let mut low = (first(new) - last(base) - 1e-9, probit(0.0) - wanted);
+        let mut high = (last(new) - first(base), probit(1.0) - wanted);
         let all = high.0 - low.0;
+        // How wide bisection would have left it, one step behind.
         let mut reach = SAME * (all / SAME).log2().ceil().exp2();
         while high.0 - low.0 > SAME {
             let (width, middle) = (high.0 - low.0, f64::midpoint(low.0, high.0));
-            let crossing = (high.1 * low.0 - low.1 * high.0) / (high.1 - low.1);
+            // Both may be at the level.
+            let share = (low.1 / (low.1 - high.1)).max(0.0);
+            let crossing = low.0 + share * width;
             let inward = 0.2 / all * width.powi(2);
             let to_middle = middle - crossing;
             let slack = (reach - width / 2.0).max(0.0);
@@ -223,7 +228,7 @@ impl Ratios {
             let end = if is_beyond(&sum, &level) { &mut high } else { &mut low };
             *end = (at, probit(sum) - wanted);
         }
-        self.next_after(low.0.exp()).unwrap_or(largest)
+        self.next_after(low.0.exp()).unwrap_or(new[new.len() - 1] / base[0])
     }
 
     /// The smallest ratio above `limit`.
@@ -308,6 +313,16 @@ mod tests {
         assert_eq!(median_interval(&[1.0, 2.0, 3.0, 4.0, f64::NAN]), None);
         assert_eq!(ratio_interval(&[1.0, 2.0, 3.0, 4.0, 0.0], &[1.0; 5]), None);
         assert_eq!(ratio_interval(&[1.0; 5], &[1.0, 2.0, 3.0, 4.0, f64::INFINITY]), None);
+    }
+
+    #[test]
+    fn numbers_that_nobody_measures_have_an_interval_all_the_same() {
+        let (edges, usual) =
+            ([5e-324, 1e-300, 1e-300, 1e300, f64::MAX, f64::MAX], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        for (new, base) in [(edges, usual), (usual, edges), (edges, edges)] {
+            let interval = ratio_interval(&new, &base).unwrap();
+            assert!(interval.low <= interval.high, "{interval:?}");
+        }
     }
 
     /// The value that this share of all values lies below.
@@ -405,6 +420,27 @@ mod tests {
             let negative: Vec<f64> = values.iter().map(|value| -value).collect();
             let (there, back) = (median_interval(&values).unwrap(), median_interval(&negative).unwrap());
             prop_assert_eq!((there.low, there.high), (-back.high, -back.low));
+        }
+
+        /// Against all pairs of medians, in order.
+        #[test]
+        fn a_quantile_of_ratios_is_that_of_all_pairs(new in sample(), base in sample(), level in 0.001..0.999) {
+            let of = |values: &[f64]| MedianDistribution::of(&sorted(values, f64::is_finite).unwrap()).unwrap();
+            let ratios = Ratios { new: of(&new), base: of(&base) };
+            let mut pairs = Vec::new();
+            for (new, p) in ratios.new.medians().iter().zip(ratios.new.probabilities()) {
+                let with = ratios.base.medians().iter().zip(ratios.base.probabilities());
+                pairs.extend(with.map(|(base, q)| (new / base, p * q)));
+            }
+            pairs.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+            // A sum in another order ends on another side of the level only where it is next to it.
+            let at = |level: f64| {
+                let mut sum = 0.0;
+                let beyond = pairs.iter().find(|(_, probability)| { sum += probability; sum > level });
+                beyond.unwrap_or(&pairs[pairs.len() - 1]).0
+            };
+            let found = ratios.quantile(level, f64::gt);
+            prop_assert!((at(level - 1e-12) * (1.0 - 1e-11)..=at(level + 1e-12) * (1.0 + 1e-11)).contains(&found));
         }
 
         #[test]

@@ -6,9 +6,9 @@
 //!
 //! | variable | |
 //! |---|---|
-//! | `TORTURE_MINUTES` | when no further case begins; 20 |
+//! | `TORTURE_MINUTES` | when no further case begins; 60 |
 //! | `TORTURE_KILLS`, `_STOPS`, `_DISKS`, `_TRUNCATIONS`, `_CLOCKS`, `_REMOVALS`, `_PORTS`, `_PAIRS` | how many of a kind; 1000, 200, 200, every byte of the last records, 100, 100, 20, 50 |
-//! | `TORTURE_JOBS` | cases side by side; one for each processor |
+//! | `TORTURE_JOBS` | cases side by side; one more than there are processors |
 //! | `TORTURE_SEED` | the seed that a run printed |
 //! | `TORTURE_CASE` | the one case of that seed that is to be repeated, such as `17:KILLS` |
 //! | `TORTURE_EVERY_BYTE` | if set, journals are cut off at one byte after the other, and not at random |

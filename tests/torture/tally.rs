@@ -50,8 +50,9 @@ impl Wanted {
             let named = number(&format!("TORTURE_{}", kind.name())).map(|count| count as usize);
             (kind, named.unwrap_or(kind.usual()))
         });
-        let minutes = number("TORTURE_MINUTES").unwrap_or(20);
-        let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+        let minutes = number("TORTURE_MINUTES").unwrap_or(60);
+        // Most of a case is waiting.
+        let jobs = std::thread::available_parallelism().map_or(1, usize::from) + 1;
         Self {
             until: Some(Instant::now() + Duration::from_secs(60 * minutes)),
             jobs: number("TORTURE_JOBS").map_or(jobs, |jobs| jobs as usize),
