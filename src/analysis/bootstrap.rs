@@ -109,7 +109,7 @@ fn even(sorted: &[f64]) -> Vec<(f64, f64)> {
             if weight <= NEGLIGIBLE {
                 break;
             }
-            atoms.push(((sorted[i - 1] + sorted[j - 1]) / 2.0, weight));
+            atoms.push((f64::midpoint(sorted[i - 1], sorted[j - 1]), weight));
         }
     }
     atoms.retain(|(_, weight)| *weight > NEGLIGIBLE);

@@ -70,7 +70,7 @@ pub fn ratio_interval(new: &[f64], base: &[f64]) -> Option<Interval> {
 
 /// The middle one of values that ascend, or the mean of the two in the middle.
 fn median(sorted: &[f64]) -> f64 {
-    (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0
+    f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2])
 }
 
 /// The median of values in any order, of which there must be one.
@@ -79,7 +79,7 @@ pub(crate) fn median_of(mut values: Vec<f64>) -> f64 {
     let is_odd = values.len() % 2 == 1;
     let (below, &mut upper, _) = values.select_nth_unstable_by(half, f64::total_cmp);
     let lower = below.iter().copied().max_by(f64::total_cmp).filter(|_| !is_odd);
-    (lower.unwrap_or(upper) + upper) / 2.0
+    f64::midpoint(lower.unwrap_or(upper), upper)
 }
 
 fn sorted(values: &[f64], is_valid: impl Fn(f64) -> bool) -> Option<Vec<f64>> {
@@ -137,7 +137,7 @@ fn jackknife(sorted: &[f64]) -> [(f64, usize); 3] {
     if n.is_multiple_of(2) {
         return [(sorted[m], m), (sorted[m - 1], m), (sorted[m], 0)];
     }
-    let mean = |a: usize, b: usize| (sorted[a] + sorted[b]) / 2.0;
+    let mean = |a: usize, b: usize| f64::midpoint(sorted[a], sorted[b]);
     [(mean(m, m + 1), m), (mean(m - 1, m + 1), 1), (mean(m - 1, m), m)]
 }
 
@@ -205,9 +205,8 @@ impl Ratios {
         let probit = |sum: f64| normal.inverse_cdf(sum.clamp(NEGLIGIBLE, 1.0 - NEGLIGIBLE));
         let wanted = probit(level);
         // Each with its probit, less the one that is wanted: a ratio below the smallest one, and the largest one.
-        // Of numbers that nobody measures neither a ratio nor the mean of two may be a number.
-        let ln = |value: f64| value.ln().min(f64::MAX.ln());
-        let (first, last) = (|of: &[f64]| ln(of[0]), |of: &[f64]| ln(of[of.len() - 1]));
+        // Logarithms are subtracted, since a ratio of numbers that nobody measures may be too large for a number.
+        let (first, last) = (|of: &[f64]| of[0].ln(), |of: &[f64]| of[of.len() - 1].ln());
         let mut low = (first(new) - last(base) - 1e-9, probit(0.0) - wanted);
         let mut high = (last(new) - first(base), probit(1.0) - wanted);
         let all = high.0 - low.0;
