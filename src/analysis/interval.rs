@@ -421,7 +421,7 @@ mod tests {
             prop_assert_eq!((there.low, there.high), (-back.high, -back.low));
         }
 
-        /// Against all pairs of medians, in order.
+        /// Compared with the sorted list of all ratios.
         #[test]
         fn a_quantile_of_ratios_is_that_of_all_pairs(new in sample(), base in sample(), level in 0.001..0.999) {
             let of = |values: &[f64]| MedianDistribution::of(&sorted(values, f64::is_finite).unwrap()).unwrap();

@@ -190,7 +190,7 @@ fn check_shipped(file: &str, is_checked: fn(&str) -> bool) {
             for (name, options, command, supports) in together {
                 let sandbox = &sandbox;
                 scope.spawn(move || {
-                    // A machine that is busy with other tests is no fault of a client.
+                    // A client must not fail because the machine is busy with other tests.
                     let patience = ["--timeout", "60"].into_iter();
                     let options: Vec<_> = patience.chain(options.iter().map(String::as_str)).collect();
                     let command: Vec<_> = command.iter().map(String::as_str).collect();

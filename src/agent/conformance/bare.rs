@@ -166,7 +166,7 @@ impl Bench<'_> {
 
     pub(super) async fn no_job(&mut self) -> Outcome {
         let mut driver = self.bare()?;
-        driver.say_text("this is no job\n").await;
+        driver.say_text("this is not a job\n").await;
         match driver.event().await? {
             Some(DriverEvent::Failed { .. }) | None => {}
             Some(_) => return wrong("takes it as if nothing were wrong"),
