@@ -17,9 +17,8 @@ setup: ## install what is missing: redis-server, uv
 clients: ## install Ruby, PHP and Go, which the clients in these languages need
 	@scripts/setup clients
 
-run: setup ## build, and run an experiment (EXPERIMENT=experiments/quickstart.toml)
-	@echo "run: the quick build compiles in half the time, and its built-in clients use about a tenth more CPU than those of a release: make install"
-	$(ENV) cargo run --profile quick --no-default-features --features "$(FEATURES)" --locked -- run $(EXPERIMENT)
+run: ## build, and run an experiment (EXPERIMENT=experiments/quickstart.toml)
+	@$(ENV) scripts/run $(EXPERIMENT) "$(FEATURES)"
 
 test: setup ## run the whole test suite
 	$(ENV) scripts/test
