@@ -37,9 +37,15 @@ fn packaged() -> Option<String> {
     Some(rest.chars().take_while(char::is_ascii_hexdigit).take(12).collect())
 }
 
+/// Git leaves its index as it is, as otherwise the next build would begin anew: `describe --dirty` writes it after a clone.
 fn checked_out() -> Option<String> {
-    let git = Command::new("git").args(["describe", "--always", "--dirty", "--abbrev=12"]).output().ok()?;
-    git.status.success().then(|| String::from_utf8_lossy(&git.stdout).trim().to_owned())
+    let git = |args: &[&str]| {
+        let output = Command::new("git").arg("--no-optional-locks").args(args).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let revision = git(&["describe", "--always", "--abbrev=12"])?;
+    let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;
+    Some(if changed.is_empty() { revision } else { format!("{revision}-dirty") })
 }
 
 /// Cargo says only whether a profile descends from `release` or from `dev`. Its name is that of the directory with `build`
