@@ -1,4 +1,4 @@
-//! What can be said on the command line. Only structs: what it means is decided in `commands`.
+//! The arguments of the command line. Only structs: what they mean is decided in `commands`.
 
 use std::path::PathBuf;
 
@@ -242,7 +242,7 @@ fn metric() -> impl TypedValueParser<Value = Metric> {
 pub struct Contrast {
     /// Its column.
     pub factor: String,
-    /// The level that is compared with.
+    /// The level that is compared against.
     pub base: String,
     /// The level that is asked about.
     pub new: String,

@@ -18,7 +18,7 @@ use crate::record::LatencySummary;
 /// Significant digits of every histogram.
 const DIGITS: u8 = 3;
 
-/// Up to here a new histogram has its slots from the start, so that recording does not allocate: one minute.
+/// A new histogram has its slots up to this value (one minute) from the start, so that recording does not allocate.
 const USUAL_MAX_NS: u64 = 60_000_000_000;
 
 /// Nothing takes longer than this (146 years); a larger value is a mistake.
@@ -35,7 +35,7 @@ const V2_COOKIE: u32 = 0x1c84_9303;
 const V2_DEFLATE_COOKIE: u32 = 0x1c84_9304;
 const COOKIE_MASK: u32 = !0xf0;
 
-/// Why a text is no latency histogram.
+/// Why a text is not a latency histogram.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LatencyError {
     /// Not base64.
@@ -60,7 +60,7 @@ pub enum LatencyError {
         /// What is accepted.
         wanted: &'static str,
     },
-    /// Counts whose sum does not fit, or a latency that cannot be.
+    /// Counts whose sum does not fit, or an impossible latency.
     #[error("the latency histogram has impossible contents: {0}")]
     Impossible(&'static str),
     /// The pairs are not sorted by their lower bound.
@@ -218,9 +218,9 @@ fn header(what: &'static str, value: &impl ToString, wanted: &'static str) -> La
     LatencyError::Header { what, value: value.to_string(), wanted }
 }
 
-/// Which values a slot of somebody's histogram stands for.
+/// Which values a slot of a foreign histogram stands for.
 struct Slots {
-    /// Values below `1 << unit` nanoseconds are not told apart.
+    /// Values below `1 << unit` nanoseconds are not distinguished.
     unit: u32,
     /// The first bucket has `2 << half` slots, every other one `1 << half`, each twice as wide as before.
     half: u32,

@@ -15,13 +15,14 @@ pub trait Call: Serialize + DeserializeOwned {
     /// What comes back.
     type Reply: Serialize + DeserializeOwned + Untrusted;
 
-    /// The secrets that it tells.
+    /// The secrets that it contains.
     fn secrets(&self) -> Vec<&str> {
         Vec::new()
     }
 }
 
-/// A call, its reply and its name; where it tells how to reach a server, which may take a secret, where that is.
+/// A call, its reply and its name; and, if the call says how to reach a server, which may require a secret, where the
+/// endpoint is.
 macro_rules! call {
     ($request:ty => $reply:ty, $name:literal $(, $endpoint:expr)?) => {
         impl Call for $request {
@@ -51,8 +52,8 @@ pub use trial::*;
 /// The version of what coordinator and agent say to each other. A mismatch is an error that names both.
 pub const PROTOCOL: u32 = 2;
 
-/// The versions of what an agent and a driver say to each other. A job says which one it is of: the first that knows all that
-/// it asks for, so that a driver goes on working that knows no later one.
+/// The versions of the protocol between an agent and a driver. A job states which one it uses: the first that has everything
+/// it asks for, so that a driver that knows no later version keeps working.
 pub const DRIVER_PROTOCOLS: std::ops::RangeInclusive<u32> = 1..=3;
 
 /// The git revision of the sources that this program was built from, where that was known.

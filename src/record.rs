@@ -47,8 +47,8 @@ pub struct TrialRecord {
     pub server_host: HostLabel,
     /// `loopback`, `unix` or `network`.
     pub link: LinkKind,
-    /// Round-trip time of the path between two hosts in microseconds, sampled when the block began; of several clients
-    /// the longest.
+    /// Round-trip time of the path between two hosts in microseconds, sampled when the block began; for several clients, the
+    /// longest.
     pub rtt_us: Option<f64>,
     /// The server, once it was up.
     pub server: Option<ServerIdentity>,
@@ -59,18 +59,18 @@ pub struct TrialRecord {
     /// What each of several clients did, in the order of the file. Empty if there was one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
-    /// Of the files that the driver is made of, where it is not built in: SHA-256 in hexadecimal digits; of several
-    /// clients the distinct ones. Earlier versions did not write it down.
+    /// SHA-256 of the files that the driver is made of, in hexadecimal digits, unless it is built in; for several clients
+    /// the distinct ones. Earlier versions did not record it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver_sha256: Option<String>,
 }
 
-/// What one of several clients did of a trial.
+/// What one of several clients did in a trial.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Part {
     /// Its machine.
     pub host: HostLabel,
-    /// What it said of itself, and where it ran.
+    /// What it said about itself, and where it ran.
     pub client: ClientLabel,
     /// Round-trip time to the server in microseconds, where that is on another host.
     pub rtt_us: Option<f64>,
@@ -107,7 +107,7 @@ impl std::fmt::Display for Status {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Flag {
-    /// The client used more than 90% of the CPU that its threads can have: the number is about the client.
+    /// The client used more than 90% of the CPU that its threads can use: the number describes the client.
     ClientBound,
     /// The same for the server's main thread.
     ServerBound,
@@ -127,15 +127,15 @@ pub enum Flag {
     NotPlaced,
     /// Several clients: one of them was done when the others still had more than a tenth of the time to go.
     UnevenClients,
-    /// A server that somebody else runs had other work to do than ours.
+    /// A server that somebody else runs had work to do besides ours.
     OtherClients,
-    /// A server that somebody else runs does not tell all that a claim is checked against.
+    /// A server that somebody else runs does not report everything that a claim is checked against.
     Unchecked,
     /// The beginning of the trial was slower or faster than the rest.
     UnsteadyStart,
     /// Closed loop: by Little's law the latencies do not belong to the throughput.
     LatencyDoubtful,
-    /// The throughput is far from that of the cell's other trials. Known only when those are: never in a journal.
+    /// The throughput is far from that of the cell's other trials. Known only once those are known: never in a journal.
     Outlier,
 }
 
@@ -162,15 +162,15 @@ impl Flag {
     }
 }
 
-/// What a reader of a cell must know, of the flags that so many of its `n` trials carry. One trial that begins otherwise than it
-/// goes on is an accident; a client that was not warm shows in at least half of them.
+/// The flags that a reader of a cell must know of, given how many of its `n` trials carry each. A single trial whose
+/// beginning differs from the rest is an accident; a client that was not warm shows in at least half of the trials.
 #[must_use]
 pub fn flags_of_cell(mut trials: BTreeMap<Flag, usize>, n: usize) -> BTreeMap<Flag, usize> {
     trials.retain(|flag, trials| *flag != Flag::UnsteadyStart || 2 * *trials >= n);
     trials
 }
 
-/// What a row says of a machine.
+/// What a row says about a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostLabel {
     /// The host's own name for `local`, its name in the file otherwise.
@@ -224,14 +224,14 @@ impl std::fmt::Display for LinkKind {
     }
 }
 
-/// What a driver said of itself, and what was done about its placement.
+/// What a driver said about itself, and what was done about its placement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientLabel {
     /// Client library and version.
     pub client: String,
     /// What it runs on.
     pub runtime: String,
-    /// Workers that were really used.
+    /// Workers that were actually used.
     pub workers: u32,
     /// What was done about the placement.
     pub placement: AppliedPlacement,
@@ -249,13 +249,13 @@ pub struct Measured {
     pub operations: u64,
     /// Operations that failed.
     pub errors: u64,
-    /// All latencies, re-encoded as an HDR histogram (V2 with DEFLATE, base64); absent where the mode cannot know.
+    /// All latencies, re-encoded as an HDR histogram (V2 with DEFLATE, base64); absent where the mode cannot know them.
     pub latency: Option<Latency>,
     /// Exact to the histogram's three digits; absent together with `latency`.
     pub latency_summary: Option<LatencySummary>,
-    /// CPU time of the client, or of all of them, between `go` and `done`, where the system tells.
+    /// CPU time of the client, or of all of them, between `go` and `done`, where the system reports it.
     pub client_cpu_ns: Option<Nanos>,
-    /// The same for the client's thread that used most, where it is known.
+    /// The same for the client's busiest thread, where it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busiest_thread_ns: Option<Nanos>,
     /// Peak resident memory of the client.
@@ -266,17 +266,17 @@ pub struct Measured {
     pub foreign_cpu_ns: Option<Nanos>,
     /// Time stolen by the hypervisor.
     pub steal_ns: Option<Nanos>,
-    /// By the agent's clock; of several clients from the first go to the last answer, by the coordinator's.
+    /// By the agent's clock; for several clients, from the first go to the last answer by the coordinator's clock.
     pub wall_ns: Nanos,
     /// Open loop only.
     pub max_lag_ns: Option<Nanos>,
     /// Load average over one minute, at the end.
     pub load1: Option<f64>,
     /// Operations in each of [`PARTS`](crate::verify::progress::PARTS) equal parts of the elapsed time, where every client
-    /// tells.
+    /// reports them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Vec<u64>>,
-    /// Of a task-queue library.
+    /// Figures about a task-queue library.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tasks: Option<TaskFigures>,
 }
@@ -290,7 +290,7 @@ impl Measured {
 
     /// Operations that `workers` have in flight in a closed loop.
     fn in_flight(&self, workers: u32, pipeline: u32) -> u64 {
-        // A worker cannot have more operations in flight than it has at all.
+        // A worker cannot have more operations in flight than it has in total.
         let share = self.operations.div_ceil(u64::from(workers.max(1))).max(1);
         u64::from(workers) * u64::from(pipeline).min(share)
     }
@@ -304,22 +304,22 @@ impl Measured {
     }
 }
 
-/// What was measured of the tasks of a library.
+/// What was measured about the tasks of a library.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskFigures {
-    /// How many handed tasks over.
+    /// How many producers handed tasks over.
     pub producers: u32,
-    /// Time that they spent in doing so, all of them together.
+    /// The total time that all of them spent doing so.
     pub enqueue_ns: Nanos,
-    /// From when a task's latency counts until its body began, in the form of [`Measured::latency`].
+    /// The time from when a task's latency starts counting until its body began, in the form of [`Measured::latency`].
     pub start_latency: Option<Latency>,
-    /// Of the same.
+    /// The summary of the same.
     pub start_summary: Option<LatencySummary>,
-    /// From the start of a worker program until its first task began; of several clients the longest.
+    /// From the start of a worker program until its first task began; for several clients, the longest.
     pub cold_start_ns: Option<Nanos>,
-    /// What the processes took that execute tasks: a part of what the client took.
+    /// What the processes that execute tasks used: a part of what the client used.
     pub workers: Option<WorkerUse>,
-    /// What the marks took of what the server counted; absent if tasks had none.
+    /// The part of the server's counts that the marks account for; absent if tasks had none.
     pub marks: Option<MarkTraffic>,
 }
 

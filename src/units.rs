@@ -64,7 +64,7 @@ impl FromStr for Nanos {
     /// Reads `500ms`, `10s`, `1m 30s`, `2h`.
     ///
     /// # Errors
-    /// A sentence that says what a duration looks like, when `text` is none, is negative, or has a comma in a number.
+    /// A sentence that says what a duration looks like, if `text` is not one, is negative, or has a comma in a number.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         without_comma(text)?;
         let signed: jiff::SignedDuration = text
@@ -75,8 +75,8 @@ impl FromStr for Nanos {
     }
 }
 
-/// Refuses a quantity with a comma behind a digit: in some countries it separates thousands, in others decimals, and
-/// either reading would be a thousand times the other one.
+/// Refuses a quantity with a comma after a digit: in some countries it separates thousands, in others decimals, and one reading
+/// is a thousand times the other.
 ///
 /// # Errors
 /// A sentence that says how to write either.

@@ -10,22 +10,23 @@ pub const SENTENCE: usize = 300;
 /// Characters of a message that is made of several sentences, or of a value of a server's configuration.
 pub const MESSAGE: usize = 4_000;
 
-/// What stands in place of a secret.
+/// What replaces a secret.
 pub const MASK: &str = "***";
 
-/// A line of a secret that has several is one by itself if it has so many characters: those of a private key have 64.
+/// A line of a secret with several lines is a secret by itself if it has at least this many characters: those of a private key
+/// have 64.
 const LINE: usize = 16;
 
 /// A shorter secret is masked only where it is a word of its own: letters of other words would be taken for it.
 const SHORT: usize = 4;
 
-/// Without what a terminal, or a reader of lines, takes for more than text: each such character becomes a space.
+/// The text without what a terminal, or a reader of lines, takes for more than text: each such character becomes a space.
 #[must_use]
 pub fn one_line(text: &str) -> Cow<'_, str> {
     cleaned(text, is_control)
 }
 
-/// The same of a text that may have several lines.
+/// The same for a text that may have several lines.
 #[must_use]
 pub fn lines(text: &str) -> Cow<'_, str> {
     cleaned(text, |c| c != '\n' && is_control(c))
@@ -39,7 +40,7 @@ pub fn excerpt(text: &str, most: usize) -> String {
     excerpt
 }
 
-/// Leaves so many characters of a text, and `…` if there were more.
+/// Leaves at most this many characters of a text, and `…` if there were more.
 pub fn shorten(text: &mut String, most: usize) {
     if let Some((end, _)) = text.char_indices().nth(most) {
         text.truncate(end);
@@ -84,9 +85,9 @@ impl Redactor {
         Self { secrets: Vec::new() }
     }
 
-    /// Takes note of a secret. Of one with several lines each line is one, too, since texts are kept line by line.
+    /// Takes note of a secret. If it has several lines, each line is a secret too, since texts are kept line by line.
     pub fn learn(&mut self, secret: &str) {
-        // What frames a key says only that it is one.
+        // The lines that frame a key say only that it is one.
         let is_secret = |line: &&str| line.len() >= LINE && !line.starts_with("-----");
         let lines = secret.lines().map(str::trim).filter(is_secret);
         for secret in std::iter::once(secret).chain(lines) {
@@ -131,7 +132,7 @@ impl Redactor {
     }
 }
 
-/// Where a secret ends that begins at this place of a text, however it is spelled.
+/// Where a secret ends that begins at this offset of a text, however it is spelled.
 fn end_of(secret: &[char], text: &str, at: usize) -> Option<usize> {
     // What has been read may end in several places: a backslash is one, or it escapes the next character.
     let mut ends = vec![at];
@@ -155,7 +156,7 @@ fn end_of(secret: &[char], text: &str, at: usize) -> Option<usize> {
     ends.into_iter().rev().find(is_alone)
 }
 
-/// Finds the lengths of what a text begins with that may stand for a character.
+/// Finds the lengths of the beginnings of a text that may stand for a character.
 fn spellings(c: char, text: &str, found: &mut dyn FnMut(usize)) {
     if text.starts_with(c) {
         found(c.len_utf8());
@@ -182,7 +183,7 @@ fn spellings(c: char, text: &str, found: &mut dyn FnMut(usize)) {
     }
 }
 
-/// The same of what stands behind a backslash.
+/// The same for what follows a backslash.
 fn escapes(c: char, bytes: &[u8], text: &str, found: &mut dyn FnMut(usize)) {
     if !c.is_alphanumeric() && text.starts_with(c) {
         found(c.len_utf8());
@@ -236,7 +237,7 @@ fn escapes(c: char, bytes: &[u8], text: &str, found: &mut dyn FnMut(usize)) {
     }
 }
 
-/// The further bytes of a character, each behind backslashes and an `x`.
+/// The remaining bytes of a character, each after backslashes and an `x`.
 fn further_bytes(bytes: &[u8], text: &str, found: &mut dyn FnMut(usize)) {
     let mut rest = text;
     for byte in bytes {
@@ -250,7 +251,7 @@ fn further_bytes(bytes: &[u8], text: &str, found: &mut dyn FnMut(usize)) {
     found(text.len() - rest.len());
 }
 
-/// How long the bytes are, each as a sign and two hexadecimal digits, if the text begins with them.
+/// The length of the bytes that a text begins with, each as a sign and two hexadecimal digits, if it begins with them.
 fn in_bytes(bytes: &[u8], sign: &str, text: &str) -> Option<usize> {
     let mut rest = text;
     for byte in bytes {
@@ -263,7 +264,7 @@ fn in_bytes(bytes: &[u8], sign: &str, text: &str) -> Option<usize> {
     Some(text.len() - rest.len())
 }
 
-/// The number that a text begins with, in so many hexadecimal digits.
+/// The number that a text begins with, in this many hexadecimal digits.
 fn hex(text: &str, digits: usize) -> Option<u32> {
     let digits = text.get(..digits).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
     u32::from_str_radix(digits, 16).ok()

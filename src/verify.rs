@@ -1,5 +1,5 @@
-//! The server has the last word: what a driver claims is held against what the server counted and what the agent
-//! saw. Pure decisions, no message is sent here.
+//! The server has the last word: what a driver claims is checked against what the server counted and what the agent saw.
+//! Pure decisions; sends no messages.
 
 pub mod progress;
 mod tasks;
@@ -12,17 +12,18 @@ use crate::protocol::{Counter, Delivered, Done, JobWorkload, Latency, ServerCoun
 use crate::record::LatencySummary;
 use crate::workload::{Claim, Expected, Unlikely};
 
-/// What two clocks, of which one counts something else than the other, may differ by as a share of the elapsed time.
+/// How far two clocks that measure different things may differ, as a share of the elapsed time.
 pub(crate) const CLOCKS_APART: f64 = 0.1;
-/// How far the agent's clock may be from the driver's, as a share of the elapsed time: both begin at go and end at done …
+/// How far the agent's clock may differ from the driver's, as a share of the elapsed time: both begin at go and end at done
+/// …
 pub(crate) const CLAIM_APART: f64 = 0.03;
-/// … and what passing messages may cost in any case, in seconds.
+/// … and what passing messages may always cost in addition, in seconds.
 pub(crate) const MESSAGES: f64 = 0.005;
 
-/// What is known beforehand of a trial, and decides what a server will count.
+/// What is known about a trial beforehand and determines what a server will count.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances<'a> {
-    /// The job's workload; of several clients that of any.
+    /// The job's workload; with several clients, that of any of them.
     pub workload: &'a JobWorkload,
     /// All workers together.
     pub workers: u32,
@@ -32,15 +33,15 @@ pub struct Circumstances<'a> {
     pub key_prefix: &'a str,
     /// Whether the driver deletes its keys. Otherwise they stay on the server, which is flushed.
     pub deletes_keys: bool,
-    /// Whether the driver has said that it does something else than was asked for.
+    /// Whether the driver has said that it does something other than what was asked for.
     pub differs: bool,
-    /// Whether the server was started for this run, so that nobody else has any business there.
+    /// Whether the server was started for this run, so that nobody else should use it.
     pub ours: bool,
-    /// Of how many processes the server is made: the masters of a cluster, or one.
+    /// The number of processes that make up the server: the masters of a cluster, or one.
     pub nodes: u32,
 }
 
-/// A claim that is not true, or cannot be.
+/// A claim that is not true, or cannot be true.
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "the message of each variant says what it is and what its fields are")]
 pub enum Disagreement {
@@ -80,7 +81,7 @@ pub enum Disagreement {
     Keys { found: i64, expected: i64 },
     #[error("{expiring} of the new keys will expire, and {expected} should")]
     Expiring { expiring: i64, expected: i64 },
-    #[error("the server executed commands that no job asks a driver for: {0}")]
+    #[error("the server executed commands that the job did not ask for: {0}")]
     OtherCommands(String),
     #[error("the server counted {0} calls after the driver had said that it was done")]
     AfterDone(String),
@@ -133,7 +134,7 @@ pub enum Disagreement {
         "the driver claims that {producers} producers spent {enqueue:.3} s in handing tasks over, in a trial of {elapsed:.3} s"
     )]
     Enqueue { enqueue: f64, elapsed: f64, producers: u32 },
-    #[error("the driver tells when {starts} tasks began, of {operations}")]
+    #[error("the driver reports start times for {starts} of {operations} tasks")]
     Starts { starts: u64, operations: u64 },
     #[error(
         "the driver claims a task that began {start} ns after it was handed over, and none that ended later than {end} ns"
@@ -157,7 +158,7 @@ pub enum Disagreement {
     Delivered { what: String, found: Delivered, expected: Delivered },
 }
 
-/// Holds a driver's claim against its job, its agent's clock and what the server counted.
+/// Checks a driver's claim against its job, its agent's clock and what the server counted.
 ///
 /// # Errors
 /// The first disagreement.
@@ -170,7 +171,7 @@ pub fn verify(
     confirm(&result.done, counts, circumstances)
 }
 
-/// Holds a driver's claim against its job and its agent's clock: all that can be said of one of several clients.
+/// Checks a driver's claim against its job and its agent's clock: all that can be checked for one of several clients.
 ///
 /// # Errors
 /// The first disagreement.
@@ -181,7 +182,7 @@ pub fn claim(asked: &JobWorkload, workers: u32, result: &TrialResult) -> Result<
         Some(Amount::Operations(asked)) if operations != asked => {
             return Err(Disagreement::Operations { claimed: operations, asked });
         }
-        // An open loop ends when all that is due within its duration is done, however late.
+        // An open loop ends when everything that is due within its duration is done, however late.
         Some(Amount::Duration(_)) if let Some(due) = asked.due().filter(|due| operations != *due) => {
             return Err(Disagreement::Due { claimed: operations, due });
         }
@@ -204,7 +205,7 @@ pub fn claim(asked: &JobWorkload, workers: u32, result: &TrialResult) -> Result<
     progress::confirm(&result.done)
 }
 
-/// Holds what a driver says of the numbers that arrived against those that should have.
+/// Checks what a driver says about the numbers that arrived against those that should have arrived.
 fn delivered(asked: &JobWorkload, done: &Done) -> Result<(), Disagreement> {
     let workload = asked.kind.workload();
     if !workload.is_delivered || !asked.verify {
@@ -216,7 +217,7 @@ fn delivered(asked: &JobWorkload, done: &Done) -> Result<(), Disagreement> {
     if found == expected { Ok(()) } else { Err(Disagreement::Delivered { what, found, expected }) }
 }
 
-/// Holds what all clients of a server claim together against what the server counted.
+/// Checks what all clients of a server claim together against what the server counted.
 ///
 /// # Errors
 /// The first disagreement.
@@ -265,7 +266,7 @@ pub fn confirm(
         return Err(Disagreement::Keys { found: counts.keys_added, expected });
     }
     let expiring = if expected.expiring { counts.keys_added } else { 0 };
-    // On somebody else's server others may have keys that expire.
+    // On somebody else's server, others may have keys that expire.
     let is_told = counts.tells(Counter::Keys)
         && (expected.expiring || circumstances.ours && !workload.freedom.of_keys());
     if is_told && counts.expiring_added != expiring {
@@ -274,7 +275,7 @@ pub fn confirm(
     traffic::confirm(done, counts, &expected, circumstances)
 }
 
-/// What the server must have counted of what a driver claims.
+/// What the server must have counted if a driver's claim is true.
 pub(crate) fn expected(done: &Done, circumstances: &Circumstances<'_>) -> Result<Expected, Unlikely> {
     let asked = circumstances.workload;
     (asked.kind.workload().expect)(&Claim {
@@ -304,7 +305,7 @@ pub(crate) fn calls<N: std::fmt::Display>(commands: &[String], of: impl Fn(&str)
 /// The commands that run a script or a function.
 const SCRIPTS: &[&str] = &["eval", "evalsha", "eval_ro", "evalsha_ro", "fcall", "fcall_ro"];
 
-/// The latencies of a trial in the form in which they are kept, and their summary.
+/// The latencies of a trial in the form in which they are stored, and their summary.
 ///
 /// # Errors
 /// If they cannot be read.
@@ -344,7 +345,7 @@ mod tests {
         super::verify(result, counts, &circumstances)
     }
 
-    /// As many calls of SET and of GET.
+    /// Equally many calls of SET and of GET.
     fn called(set: u64, get: u64) -> ServerCounts {
         let of = |calls| CommandCounts { calls, ..CommandCounts::default() };
         let commands = [("set".to_owned(), of(set)), ("get".to_owned(), of(get))].into();

@@ -1,8 +1,7 @@
 //! Tests a driver against the protocol, with a server of its own, and says what it gets wrong.
 //!
-//! Trials go the same way as in a run: the same code starts the driver, waits for it, and holds its claim against what
-//! the server counted. What cannot be said in a well-formed conversation (another version, a closed input) is said to
-//! the bare process.
+//! Trials run as they do in a run: the same code starts the driver, waits for it, and checks its claim against what the server
+//! counted. What has no place in a well-formed conversation (another version, a closed input) is tried on the bare process.
 
 mod bare;
 mod connections;
@@ -32,7 +31,7 @@ use crate::workload::Kind;
 const POLL: Duration = Duration::from_millis(5);
 const WORKERS: u32 = 3;
 const VALUE_BYTES: u32 = 100;
-/// Operations that nobody finishes while this test runs.
+/// More operations than any driver finishes while this test runs.
 const ENDLESS: u64 = 99_999_999;
 /// Short trials on a busy machine may lose some time between operations, but not half of it.
 const LEAST_OF_LITTLES_LAW: f64 = 0.6;
@@ -58,7 +57,7 @@ pub struct Options {
     pub within: Duration,
 }
 
-/// What came of one test.
+/// The outcome of one test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// As it should be; there may be something to add.
@@ -69,7 +68,7 @@ pub enum Verdict {
     Wrong(String),
 }
 
-/// Why a test did not come to its end.
+/// Why a test did not finish.
 enum Stop {
     Refused(String),
     Wrong(String),
@@ -125,18 +124,18 @@ pub async fn check(options: &Options, mut tell: impl FnMut(&str, &Verdict)) -> R
     Ok(())
 }
 
-/// A server of a check.
+/// How a server for a check is started.
 struct Start<'a> {
     key: &'a str,
     address: Option<Address>,
     tls: bool,
     masters: Option<u32>,
-    /// Beside those that switch persistence off.
+    /// In addition to those that switch persistence off.
     args: &'a [&'a str],
 }
 
 impl<'a> Start<'a> {
-    /// One on loopback that asks for nothing.
+    /// A server on loopback that requires neither a password nor TLS.
     const fn new(key: &'a str) -> Self {
         Self { key, address: None, tls: false, masters: None, args: &[] }
     }
@@ -157,7 +156,7 @@ struct Bench<'a> {
     servers: Servers,
     /// The server without a password.
     up: ServerUp,
-    /// What its trials are of where they are not of a certain workload.
+    /// What its trials do where a test does not need a particular workload.
     base: &'static Base,
 }
 
@@ -188,7 +187,7 @@ impl Bench<'_> {
             tell(name, &verdict);
         };
         let mut first = self.simplest().await;
-        // That of a task-queue library says that it does not know the workload, or the version of the protocol.
+        // A driver of a task-queue library says that it does not know the workload, or the version of the protocol.
         if matches!(&first, Err(stop) if stop.is_refusal()) {
             self.base = &TASKS;
             first = self.simplest().await;
@@ -345,7 +344,7 @@ fn ask_for(job: &mut Job, kind: Kind) {
             let commands = vec![words(&["HSET", "{key}", "f{index}", "{value}"]), words(&["HLEN", "{key}"])];
             workload.own.set(Factor::Commands, Level::Commands(commands));
         }
-        // Two of them, and so few tasks under way that those who push have to wait.
+        // Two of them, and so few tasks under way that pushers have to wait.
         Kind::Queue => {
             job.workers = WORKERS;
             workload.own.set(Factor::Producers, Level::Number(2));

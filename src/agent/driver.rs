@@ -30,7 +30,7 @@ use crate::untrusted::SENTENCE;
 
 /// How long a driver may take to exit once its input is closed.
 const EXIT_WITHIN: Duration = Duration::from_secs(5);
-/// How long a driver that closed its output may take to exit, so that its exit status can be told.
+/// How long a driver that closed its output may take to exit, so that its exit status can be reported.
 const STATUS_WITHIN: Duration = Duration::from_secs(1);
 /// How long to look for output after the end.
 const REST_WITHIN: Duration = Duration::from_millis(100);
@@ -53,15 +53,15 @@ pub(super) struct Driver {
     family: Vec<u32>,
     /// Those of them that it named as the roots of what executes tasks.
     workers: Vec<u32>,
-    /// Whether it is worth looking for such. A built-in driver starts nobody; and to look through the threads of a
-    /// process has the kernel keep an entry for each, over whose removal our `wait4` and the end of the threads can
-    /// contend for milliseconds on a busy machine.
+    /// Whether it is worth looking for children. A built-in driver has none; and looking through the threads of a process makes
+    /// the kernel keep an entry for each, over whose removal our `wait4` and the ending threads can contend for milliseconds on
+    /// a busy machine.
     may_have_children: bool,
     /// Comes last, so that it is dropped when the child is dead.
     _orphans: EndOrphans,
 }
 
-/// Ends, when it is dropped, what a driver has started and put into a session of its own.
+/// Ends, when it is dropped, whatever a driver has started and moved into a session of its own.
 #[derive(Debug)]
 struct EndOrphans(bool);
 
@@ -73,7 +73,7 @@ impl Drop for EndOrphans {
     }
 }
 
-/// Why a driver is of no use any more.
+/// Why a driver is no longer of any use.
 #[derive(Debug)]
 struct Fault {
     kind: AgentErrorKind,
@@ -132,7 +132,7 @@ impl Driver {
         job: &Job,
         within: Nanos,
     ) -> Result<(Self, Ready), AgentError> {
-        // Many modes have one program, such as `uv`: from here on it is called by what it carries out.
+        // Many modes share one program, such as `uv`: from here on it is called by what it carries out.
         self.name.clone_from(&job.mode);
         let ready = async {
             self.tell(job).await;
@@ -177,7 +177,7 @@ impl Driver {
         servers: &[u32],
         at_done: impl Future<Output = ()>,
     ) -> Result<TrialResult, AgentError> {
-        // Whoever talks before `go` has not waited for it.
+        // A driver that talks before `go` has not waited for it.
         if let Ok(early) = timeout(Duration::ZERO, self.output.next()).await {
             let fault = match early {
                 Ok(Some(line)) => {
@@ -257,7 +257,7 @@ impl Driver {
         })
     }
 
-    /// What the processes took that execute its tasks, if it named some.
+    /// What the processes that execute its tasks have used, if it named any.
     fn worker_use(&self, before: Option<Nanos>) -> Option<WorkerUse> {
         let used = |(after, before)| less(after, before);
         (!self.workers.is_empty()).then(|| WorkerUse {
@@ -266,14 +266,14 @@ impl Driver {
         })
     }
 
-    /// What each of its threads has used, where that is not known beforehand: how many threads of a built-in driver work
-    /// is, and those are not looked through, for the reason above.
+    /// What each of its threads has used, unless it is known beforehand how many threads work: it is for a built-in driver,
+    /// whose threads are not looked through, for the reason above.
     fn threads(&self) -> Option<cpu::ThreadTimes> {
         self.may_have_children.then(|| cpu::threads(&self.family)).flatten()
     }
 
-    /// Writes one line. A driver that does not read it shows itself by what it does next, so a failure to write is
-    /// not told; one that never reads is waited for as long as for its answer.
+    /// Writes one line. A driver that does not read it shows itself by what it does next, so a failure to write is only logged;
+    /// one that never reads is waited for as long as for its answer.
     async fn tell(&mut self, message: &impl Serialize) {
         let mut line = serde_json::to_vec(message).expect("a job is plain data with string keys");
         line.push(b'\n');
@@ -305,7 +305,7 @@ impl Driver {
         }
     }
 
-    /// Closes its input, and sees it exit in good order.
+    /// Closes its input, and waits for it to exit in good order.
     async fn finish(mut self) -> Result<wait4::ResourceUsage, AgentError> {
         drop(self.input);
         let exit = async {
@@ -347,9 +347,9 @@ impl Driver {
         }
     }
 
-    /// Kills it, and tells what there is to tell.
+    /// Kills it, and reports what there is to report.
     async fn end_with(mut self, fault: Fault) -> AgentError {
-        // What it did of its own is worth telling; that we killed it is not.
+        // What it did on its own is worth reporting; that we killed it is not.
         let exited = self.child.has_exited();
         let ended = self.child.end().ok().filter(|_| exited);
         complain(&self.name, fault, ended, self.stderr).await
@@ -386,8 +386,8 @@ fn gave_up(kind: FailureKind, error: &str) -> Fault {
     }
 }
 
-/// What cannot be true in any world is not passed on, nor more than is kept. Whether it is true is for the server's counts
-/// to say.
+/// Does not pass on what cannot possibly be true, nor more than is kept. Whether the rest is true is for the server's counts to
+/// say.
 fn plausible(mut done: Done) -> Result<Done, Fault> {
     if done.operations > 0 && done.elapsed_ns == Nanos(0) {
         return Err(Fault::new(format!("claims {} operations in no time at all", done.operations)));
@@ -405,26 +405,26 @@ fn plausible(mut done: Done) -> Result<Done, Fault> {
     Ok(done)
 }
 
-/// More points than this say nothing more of how a trial went on.
+/// More points than this say nothing more about how a trial went.
 const MOST_POINTS: usize = 1_000;
-/// So many tasks are told by their numbers.
+/// At most this many tasks are named by their numbers.
 const MOST_TASKS: usize = 100;
-/// A driver may tell its progress ten times a second. One that does so more often is heard, and not passed on.
+/// A driver may report its progress ten times a second. Reports that come more often are read but not passed on.
 const BETWEEN_NOTICES: Duration = Duration::from_millis(90);
 
-/// How far the work of a driver has come, as it tells while it works. However often it does, only so much is kept.
+/// How far a driver's work has come, by its own reports. However often it reports, only a limited number of points is kept.
 #[derive(Default)]
 struct Course {
     /// Time since go in nanoseconds, and operations by then.
     points: Vec<(u64, u64)>,
-    /// Of how many points one is kept.
+    /// One in this many points is kept.
     every: u64,
     heard: u64,
     noticed: Option<Duration>,
 }
 
 impl Course {
-    /// Notes a point. Whether it is to be passed on at once.
+    /// Notes a point. Returns whether it is to be passed on at once.
     fn note(&mut self, at: Duration, operations: u64) -> bool {
         if self.heard.is_multiple_of(self.every.max(1)) {
             self.points.push((Nanos::from(at).0, operations));
@@ -442,7 +442,7 @@ impl Course {
     }
 }
 
-/// Leaves every other point.
+/// Keeps every other point.
 fn thin(points: &mut Vec<(u64, u64)>) {
     let mut stays = false;
     points.retain(|_| {
@@ -514,7 +514,7 @@ fn pipes(child: &mut Child) -> io::Result<(ChildStdin, ChildStdout, ChildStderr)
     ))
 }
 
-/// What everybody had used up at one moment.
+/// How much CPU time each party had used by one moment.
 #[derive(Clone, Copy, Debug)]
 struct Moment {
     driver: Option<Nanos>,
@@ -533,8 +533,8 @@ impl Moment {
         }
     }
 
-    /// What neither the driver nor we used. The machine counts in ticks and processes do not, so that the difference
-    /// may fall a little below nothing; it is nothing then.
+    /// What neither the driver nor we used. The machine counts in ticks and processes do not, so the difference may come out
+    /// slightly negative; it is zero then.
     fn foreign_since(&self, before: &Self) -> Option<Nanos> {
         let busy = less(self.machine?.busy, before.machine?.busy);
         let known = less(self.driver?, before.driver?).0 + less(self.ours, before.ours).0;

@@ -1,10 +1,10 @@
 //! What a driver is made of: the files that decide what it does, each with its hash, so that a driver that was edited is
 //! not taken for the one that began a run.
 //!
-//! The rule, which `docs/protocols.md` tells to whoever writes a driver: every word of the command that is a file, and
-//! beside each of these, in the same directory, the files with the same extension (the modules that it imports) and the
-//! lock files. A program that is looked up on PATH counts only if no other word is a file: otherwise it is the
-//! interpreter of that file, whose version the client tells. Directories are not searched, and hidden files not read.
+//! The rule, which `docs/protocols.md` explains to authors of drivers: every word of the command that is a file and, next to
+//! each of these in the same directory, the files with the same extension (the modules that it imports) and the lock files. A
+//! program that is looked up on PATH counts only if no other word is a file: otherwise it is the interpreter of that file,
+//! whose version the client reports. Directories are not searched, and hidden files are not read.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::host::programs::{self, hex, sha256};
 use crate::protocol::DriverFiles;
 
-/// Names of files that pin what a driver imports, beside all that end in `.lock`.
+/// Names of files that pin what a driver imports, in addition to all that end in `.lock`.
 const LOCKS: [&str; 4] = ["package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "go.sum"];
 
 /// What the driver that `argv` starts in `directory` is made of; programs are looked up on `path`. A file that cannot be

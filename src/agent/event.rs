@@ -1,5 +1,5 @@
-//! A line that a driver printed, as an event of the protocol. What is not one is explained to whoever wrote the driver, in
-//! words of the protocol and not of the library that reads it.
+//! A line that a driver printed, as an event of the protocol. If it is not one, the author of the driver is told why, in terms
+//! of the protocol and not of the library that parses it.
 
 use serde_json::Value;
 
@@ -7,8 +7,8 @@ use crate::host::secrets::{self, excerpt};
 use crate::protocol::{DriverEvent, Untrusted};
 use crate::untrusted::{NAME, SENTENCE};
 
-/// The event, or what is wrong with the line: it follows "printed". No text of the driver is longer than it may be, or has
-/// anything in it that it must not have.
+/// The event, or what is wrong with the line, worded to follow "printed". Texts of the driver are cut to their limits and
+/// cleared of what they must not contain.
 pub(super) fn event(line: &str) -> Result<DriverEvent, String> {
     match serde_json::from_str::<DriverEvent>(line) {
         Ok(mut event) => {

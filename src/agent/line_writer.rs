@@ -1,4 +1,4 @@
-//! The one way out of an agent: whole lines, one after the other, in the order in which they were said.
+//! The one way out of an agent: whole lines, one after the other, in the order in which they were handed over.
 
 use serde::Serialize;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -15,7 +15,7 @@ const WAITING: usize = 1024;
 pub(super) struct LineWriter(mpsc::Sender<Vec<u8>>);
 
 impl LineWriter {
-    /// An outbox, and what has to run so that it is emptied into `output`. That ends when all outboxes are gone or
+    /// A writer, and the future that has to run so that its lines reach `output`. The future ends when all writers are gone or
     /// nobody reads any more.
     pub(super) fn into(output: impl AsyncWrite + Unpin) -> (Self, impl Future<Output = ()>) {
         let (sender, receiver) = mpsc::channel(WAITING);

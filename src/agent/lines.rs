@@ -1,4 +1,4 @@
-//! Reads lines of bounded length from somebody who is not trusted.
+//! Reads lines of bounded length from an untrusted source.
 
 use std::io;
 

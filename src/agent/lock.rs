@@ -1,6 +1,6 @@
 //! The lock that keeps two coordinators of one user from measuring on one host at the same time.
 //!
-//! Who can open a file can hold its lock. So it lies where only this user can make, open or replace files, and what
+//! Anyone who can open a file can hold its lock. So it lies where only this user can create, open or replace files, and what
 //! others may have put in its place is never opened. Runs of different users are not kept apart.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
@@ -22,7 +22,7 @@ pub enum LockPlace {
     File(PathBuf),
     /// In a file that has the host's name, since several hosts may share a directory.
     Directories {
-        /// The directory for temporary files that the environment names. If it belongs to this user alone it is a host
+        /// The directory for temporary files that the environment names. If it belongs to this user alone it counts as a host
         /// of its own, and the lock is there and nowhere else.
         tmp: Option<PathBuf>,
         /// Directories of this user, in each of which there is a lock: not every session of a user knows the same ones.
@@ -36,7 +36,7 @@ pub(super) struct HostLock {
     _files: Vec<File>,
 }
 
-/// What stands in the file, for the message that others get.
+/// The contents of the file, for the message that others get.
 #[derive(Debug, Serialize, Deserialize)]
 struct Holder {
     pid: u32,
@@ -48,7 +48,7 @@ impl HostLock {
     /// Takes the host for `holder`, the name of a run.
     ///
     /// # Errors
-    /// `InUse`, with the name of who has it; `Unavailable` where nothing can be locked.
+    /// `InUse`, with the name of its holder; `Unavailable` where nothing can be locked.
     pub(super) fn take(place: &LockPlace, holder: &str) -> Result<Self, AgentError> {
         let directories = match place {
             LockPlace::Nowhere => return Ok(Self { _files: Vec::new() }),
@@ -118,7 +118,7 @@ fn lock(path: &Path, holder: &str) -> Result<Result<File, String>, AgentError> {
     }
 }
 
-/// Opens a file of this user for reading and writing, or makes it; never follows a link, and never waits for a pipe.
+/// Opens a file of this user for reading and writing, or creates it; never follows a link, and never waits for a pipe.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
@@ -137,7 +137,7 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes a directory if there is none, and makes sure that nobody else can put anything there.
+/// Creates a directory if there is none, and makes sure that nobody else can put anything there.
 fn make_private(directory: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     is_private(directory)
@@ -145,7 +145,7 @@ fn make_private(directory: &Path) -> io::Result<()> {
 
 /// Whether a directory is one where only this user can make or replace files.
 fn is_private(directory: &Path) -> io::Result<()> {
-    // A link is judged by itself, as what it is: no directory.
+    // A link is judged as what it is, which is not a directory.
     let data = fs::symlink_metadata(directory)?;
     let refuse = |why| Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
     if !data.is_dir() {

@@ -50,7 +50,7 @@ use crate::server::{self, Servers};
 /// How long an agent waits for its first call.
 const FIRST_LEASE: Duration = Duration::from_secs(30);
 
-/// What an agent has to know of its surroundings.
+/// What an agent has to know about its surroundings.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The program whose `driver` command carries out the built-in modes: this one.
@@ -59,7 +59,7 @@ pub struct Options {
     pub lock: LockPlace,
     /// Where the directories of servers go.
     pub tmp: PathBuf,
-    /// What of the environment of drivers and servers changes how they run.
+    /// The variables in the environment of drivers and servers that change how they run.
     pub environment: BTreeMap<String, String>,
     /// Where programs are looked for: directories separated by colons, as in the variable PATH.
     pub path: OsString,
@@ -94,8 +94,8 @@ pub fn run(options: Options) -> Result<(), AgentError> {
 type Input = Box<dyn AsyncRead + Unpin>;
 type Output = Box<dyn AsyncWrite + Unpin>;
 
-/// Standard input and output. Pipes are read on the agent's own thread; for what is no pipe tokio has a thread, whose
-/// hand-over costs tens of microseconds a line.
+/// Standard input and output. Pipes are read on the agent's own thread; for anything else tokio uses a thread, whose hand-over
+/// costs tens of microseconds a line.
 fn stdio() -> std::io::Result<(Input, Output)> {
     let input = std::io::stdin().as_fd().try_clone_to_owned()?;
     let output = std::io::stdout().as_fd().try_clone_to_owned()?;
@@ -114,7 +114,7 @@ fn stdio() -> std::io::Result<(Input, Output)> {
 /// on a current-thread runtime, whose thread lives as long as the program.
 ///
 /// # Errors
-/// When the coordinator fell silent or said something that is no request.
+/// When the coordinator fell silent or said something that is not a request.
 pub async fn serve(
     input: impl AsyncRead + Unpin,
     output: impl AsyncWrite + Unpin + 'static,
@@ -133,7 +133,7 @@ async fn converse(
     let agent = Rc::new(Agent::new(options, writer));
     let mut calls = JoinSet::new();
     let end = agent.listen(input, &mut calls, &mut writing).await;
-    // Calls that are not over are dropped, and with them their drivers.
+    // Unfinished calls are dropped, and their drivers with them.
     calls.shutdown().await;
     agent.trials.end();
     agent.servers.lock().await.stop_all().await;
@@ -167,7 +167,7 @@ impl Agent {
         }
     }
 
-    /// Answers calls side by side, so that a ping or an abort is heard during a trial.
+    /// Answers calls concurrently, so that a ping or an abort is heard during a trial.
     async fn listen(
         self: &Rc<Self>,
         input: impl AsyncRead + Unpin,
@@ -283,7 +283,7 @@ impl Agent {
         }
     }
 
-    /// Where the files of a driver or a server are here.
+    /// Where the files of a driver or a server are on this host.
     fn directory(&self, directory: DriverDirectory) -> Result<String, AgentError> {
         let unsupported = |message| AgentError::new(AgentErrorKind::Unsupported, message);
         match directory {
@@ -325,7 +325,7 @@ impl Agent {
     }
 }
 
-/// Reads the arguments of a call, and writes its reply, from which the secrets are taken that the call or the reply tells.
+/// Reads the arguments of a call and writes its reply. Any secret in either is learned, and masked in the texts of the reply.
 async fn on<C: Call, F>(args: Value, serve: impl FnOnce(C) -> F) -> Result<Value, AgentError>
 where
     F: Future<Output = Result<C::Reply, AgentError>>,

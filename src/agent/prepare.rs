@@ -19,8 +19,8 @@ use crate::protocol::{AgentError, AgentErrorKind, DriverFiles, Program};
 use crate::units::Nanos;
 use crate::untrusted::SENTENCE;
 
-/// Runs what prepares a mode, looks for the program of its driver on `path`, as a shell would, and says what the driver
-/// is made of; nothing of a built-in one, which is this program.
+/// Runs what prepares a mode, looks for the program of its driver on `path`, as a shell would, and says what the driver is made
+/// of; nothing for a built-in one, which is this program.
 ///
 /// # Errors
 /// With what was tried and its last words. What was started is dead then, with its process group.

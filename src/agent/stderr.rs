@@ -12,11 +12,11 @@ use super::line_writer::LineWriter;
 use crate::host::secrets;
 use crate::protocol::{LOG_LINE, Notice};
 
-/// So much of a line is read, and a part of it kept: what is a secret must be recognised as a whole before it is cut.
+/// This much of a line is read, and a part of it kept: a secret must be recognised as a whole before the line is cut.
 const LINE_BYTES: usize = 64 << 10;
-/// What is left out at the end of a line that was not read to its end: there may be half of a secret.
+/// What is left out at the end of a line that was not read to its end: it may hold half of a secret.
 const DOUBTFUL_BYTES: usize = 8 << 10;
-/// Later lines are read and dropped, but for the last one.
+/// Later lines are read but not passed on; only the last one is kept.
 const LINES: usize = 200;
 /// How long the reader may take to see the end after all writers are gone.
 const END_WITHIN: Duration = Duration::from_millis(100);
@@ -36,7 +36,7 @@ impl Stderr {
         Self { last, reader }
     }
 
-    /// The last line that is not blank; empty if there was none. To be asked when the driver is dead.
+    /// The last line that is not blank; empty if there was none. Call it once the driver is dead.
     pub(super) async fn last_line(mut self) -> String {
         let _ = tokio::time::timeout(END_WITHIN, &mut self.reader).await;
         self.last.borrow().clone()

@@ -25,7 +25,7 @@ pub(super) struct Trials {
     /// What this program may use at its start; it never binds itself.
     topology: Result<Topology, String>,
     current: RefCell<Option<Trial>>,
-    /// A trial is over.
+    /// Signals that a trial is over.
     over: Notify,
 }
 
@@ -110,7 +110,7 @@ impl Trials {
                     trial.abort.cancel();
                 }
                 current => {
-                    // With a trial that nobody works on goes its driver.
+                    // A trial that no call works on takes its driver with it.
                     current.take_if(|trial| trial.name == call.trial);
                     return Ok(());
                 }
@@ -119,7 +119,7 @@ impl Trials {
         }
     }
 
-    /// Kills a driver that waits. To be called when no call is at work any more.
+    /// Kills a driver that waits. Call it when no call is at work any more.
     pub(super) fn end(&self) {
         *self.current.borrow_mut() = None;
     }
@@ -197,7 +197,7 @@ impl Trials {
         ))
     }
 
-    /// Binds a server, if there is one here that is ours. Comes back with the CPUs that it is bound to.
+    /// Binds a server, if there is one here that is ours. Returns the CPUs that it is bound to.
     async fn bind(&self, server: Option<&str>, cpus: Vec<u32>) -> Result<Vec<u32>, AgentError> {
         match server {
             Some(key) if self.servers.lock().await.bind(key, &cpus)? => Ok(cpus),
@@ -205,7 +205,7 @@ impl Trials {
         }
     }
 
-    /// A driver mostly fails when its server dies; then that is the reason.
+    /// A driver usually fails when its server dies; the server is then given as the reason.
     async fn blame_server(&self, mut error: AgentError, server: Option<&str>) -> AgentError {
         if let Some(key) = server
             && let Some(death) = self.servers.lock().await.death(key).await
@@ -232,7 +232,7 @@ impl Work<'_> {
             trial.stage = Stage::Ready(Box::new(driver));
         }
         self.handed_over = true;
-        // An abort that came in this moment finds a driver that it can kill.
+        // An abort that came at this moment finds a driver that it can kill.
         self.trials.over.notify_waiters();
     }
 }

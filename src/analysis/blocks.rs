@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use crate::analysis::interval::median_of;
 
-/// A trial is low that lies below its cell's median by more than this share of it.
+/// A trial is low if it lies below its cell's median by more than this share of it.
 pub const LOW: f64 = 0.1;
 
-/// A block is disturbed of whose trials more than this share are low.
+/// A block is disturbed if more than this share of its trials are low.
 pub const DISTURBED: f64 = 0.1;
 
-/// With fewer cells nothing is said of a block, and with fewer trials nothing of a cell.
+/// With fewer cells nothing is said about a block, and with fewer trials nothing about a cell.
 pub const LEAST: usize = 3;
 
 /// The blocks of a run.
@@ -23,7 +23,7 @@ pub struct Blocks {
     pub disturbed: Vec<u32>,
 }
 
-/// Counts low trials block by block. Each cell is its trials that ended well: block and throughput.
+/// Counts low trials block by block. Each cell is given by its trials that ended well: block and throughput.
 #[must_use]
 pub fn blocks<'a>(cells: impl IntoIterator<Item = &'a [(u32, f64)]>) -> Blocks {
     let mut low: BTreeMap<u32, (usize, usize)> = BTreeMap::new();

@@ -1,6 +1,6 @@
 //! The median of every sample that can be drawn, with replacement, from a sample: its distribution in closed form.
 //!
-//! Bootstrapping usually draws some thousands of samples at random. Of a median the probabilities of all of them are known
+//! Bootstrapping usually draws some thousands of samples at random. For a median, the probabilities of all of them are known
 //! (Maritz and Jarrett, 1978), so nothing is drawn here: there is no seed, and the same values give the same interval.
 
 /// The medians that samples drawn with replacement can have, ascending and each once, and how probable they are.
@@ -24,7 +24,7 @@ const NODES: [(f64, f64); 8] = [
     (0.9801449282487681, 0.05061426814518853),
 ];
 
-/// A probability that no quantile of interest can see.
+/// A probability too small to affect any quantile of interest.
 pub(super) const NEGLIGIBLE: f64 = 1e-13;
 
 impl MedianDistribution {
@@ -48,7 +48,7 @@ impl MedianDistribution {
             }
             cumulative.push(sum.min(1.0));
         }
-        // What was rounded away on the way.
+        // Makes up for what rounding has lost on the way.
         if let Some(last) = cumulative.last_mut() {
             *last = 1.0;
         }
@@ -73,8 +73,8 @@ impl MedianDistribution {
     }
 }
 
-/// Of 2m − 1 values the m-th smallest of the drawn ones is the i-th value if the m-th smallest of as many uniform
-/// numbers lies between (i − 1)/n and i/n, and its density is that of Beta(m, m) up to a factor.
+/// For 2m − 1 values, the m-th smallest of those drawn is the i-th value if the m-th smallest of as many uniform numbers lies
+/// between (i − 1)/n and i/n, and its density is that of Beta(m, m) up to a factor.
 fn odd(sorted: &[f64]) -> Vec<(f64, f64)> {
     let n = sorted.len();
     let exponent = (n / 2) as f64;
@@ -87,10 +87,10 @@ fn odd(sorted: &[f64]) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// Of 2m values the two in the middle of the drawn ones are the i-th and the j-th. If i < j, then m of them were drawn
-/// up to i and at least one was i, and m from j upwards and at least one was j. If i = j, the m-th uniform number u lies
-/// in the i-th part, and the m above it do not all lie above that part. All weights are probabilities up to the same
-/// factor, the binomial coefficient of 2m over m times 4 to the power of −m.
+/// For 2m values, the middle two of those drawn are the i-th and the j-th. If i < j, then m of them were drawn up to i and at
+/// least one was i, and m from j upwards and at least one was j. If i = j, the m-th uniform number u lies in the i-th part, and
+/// the m above it do not all lie above that part. All weights are probabilities up to the same factor, the binomial coefficient
+/// of 2m over m times 4 to the power of −m.
 fn even(sorted: &[f64]) -> Vec<(f64, f64)> {
     let n = sorted.len();
     let m = (n / 2) as f64;

@@ -45,7 +45,7 @@ pub struct Compared {
     pub ratio: Option<f64>,
     /// Its 95% interval; absent with fewer than [`MIN_TRIALS`] trials on a side.
     pub interval: Option<Interval>,
-    /// The p-value of Mann and Whitney's test; absent as the interval is.
+    /// The p-value of the Mann–Whitney test; absent where the interval is.
     pub p: Option<f64>,
     /// The same, raised for the family.
     pub adjusted_p: Option<f64>,
@@ -76,18 +76,18 @@ pub struct Side {
     pub mixed: Vec<&'static str>,
 }
 
-/// What can be said of a pair.
+/// What can be said about a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The new side is faster, or costs less.
     Faster,
     /// The new side is slower, or costs more.
     Slower,
-    /// The trials do not tell the sides apart. That is not to say that they are the same.
+    /// The trials do not distinguish the sides (they are statistically tied), which does not mean that they are the same.
     NoDifferenceSeen,
-    /// Whatever the trials had shown, it could not have been told from chance.
+    /// Whatever the trials had shown, it could not have been distinguished from chance.
     NotEnough {
-        /// Trials on each side that could.
+        /// How many trials on each side could have shown something.
         need: usize,
     },
     /// There are no trials on a side.
@@ -96,12 +96,12 @@ pub enum Verdict {
     Disturbed,
 }
 
-/// Compares all pairs. A sample is `faster` or `slower` only if both the p-value of Mann and Whitney, raised by Holm for all
-/// pairs together, is below [`ALPHA`] and the 95% interval of the ratio of medians does not hold 1.
+/// Compares all pairs. A sample is `faster` or `slower` only if both the Mann–Whitney p-value, adjusted by Holm's method for
+/// all pairs together, is below [`ALPHA`] and the 95% interval of the ratio of medians does not contain 1.
 ///
-/// Between runs there is no verdict on a pair of which a side was disturbed in more than
-/// [`TOLERATED`](crate::analysis::doubt::TOLERATED) of its trials. Within runs a disturbance falls on both sides alike; but a
-/// side whose very numbers are in doubt does not win there either.
+/// Between runs there is no verdict on a pair if more than [`TOLERATED`](crate::analysis::doubt::TOLERATED) of the trials of
+/// one side were disturbed. Within runs a disturbance falls on both sides alike; but a side whose very numbers are in doubt
+/// does not win there either.
 #[must_use]
 pub fn compare(pairs: &Pairs<'_>, metric: Metric) -> Comparison {
     let mut cells: Vec<Compared> =
@@ -139,8 +139,8 @@ impl Compared {
 }
 
 impl Comparison {
-    /// The pairs whose new side is slower by more than this share: the verdict is `slower`, and even the end of the interval
-    /// that speaks best for it is beyond.
+    /// The pairs whose new side is slower by more than this share: the verdict is `slower`, and even the more favourable end of
+    /// the interval is beyond it.
     pub fn slower_by(&self, share: f64) -> impl Iterator<Item = &Compared> {
         let is_beyond = move |interval: Interval| {
             if self.metric.is_less_better() {
@@ -155,7 +155,7 @@ impl Comparison {
     }
 }
 
-/// Everything about a pair but the verdict, which takes the whole family.
+/// Everything about a pair except the verdict, which depends on the whole family.
 fn measure(base: &Sample, new: &Sample, metric: Metric, factor: Option<&'static str>) -> Compared {
     let (base_values, new_values) = (values(base, metric), values(new, metric));
     let (base_side, new_side) = (Side::of(base, &base_values, metric), Side::of(new, &new_values, metric));
@@ -183,7 +183,8 @@ fn measure(base: &Sample, new: &Sample, metric: Metric, factor: Option<&'static 
     }
 }
 
-/// The runs that the trials of a sample are from. Numbers of runs mean the same only where both samples were read together.
+/// The runs that the trials of a sample come from. The numbers of runs mean the same only where both samples were read
+/// together.
 fn runs(sample: &Sample) -> BTreeSet<u32> {
     sample.trials.iter().map(|trial| trial.run).collect()
 }
@@ -237,8 +238,8 @@ fn judge(cells: &mut [Compared], metric: Metric) {
     }
 }
 
-/// Whether a pair with the p-value `p` in the family could have been told apart if it had had the p-value `best`.
-/// Holm multiplies it by the number of p-values that are not below it, and raises it to what those below became.
+/// Whether a pair with the p-value `p` in the family could have got a verdict if it had had the p-value `best`. Holm multiplies
+/// it by the number of p-values that are not below it, and raises it to what those below became.
 fn could_show(best: f64, p: f64, sorted: &[f64]) -> bool {
     let others = sorted.len() - 1;
     // Without this pair's own p-value, which is never below the best one.

@@ -1,10 +1,10 @@
-//! What the control of an experiment says: by how much two cells differ that are the same (A/A). A difference between
-//! two other cells that is no larger may well be nothing.
+//! What the control of an experiment says: by how much two identical cells differ (A/A). A difference between two other cells
+//! that is no larger may well be noise.
 
 use crate::analysis::interval::{Interval, ratio_interval};
 use crate::analysis::stats::Throughput;
 
-/// The difference of two cells that are the same.
+/// The difference between two identical cells.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Difference {
     /// Median throughput of the control over that of the cell.

@@ -1,6 +1,6 @@
-//! Which flags say that a trial was disturbed, and from which share of a side on that takes a verdict away.
+//! Which flags say that a trial was disturbed, and how large a share of such trials on a side rules out a verdict.
 //!
-//! These are the flags that a comparison has to know.
+//! These are the flags that a comparison has to know about.
 
 use crate::analysis::metric::Metric;
 use crate::analysis::samples::Trial;
@@ -9,7 +9,7 @@ use crate::record::Flag;
 /// More than this share of a side's trials is too much.
 pub const TOLERATED: f64 = 0.2;
 
-/// A flag that speaks against the number of a trial.
+/// A flag that casts doubt on the number of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Doubt {
     /// Other programs used the client's machine.
@@ -76,8 +76,8 @@ impl Doubt {
         !matches!(self, Self::LatencyDoubtful) || metric.is_latency()
     }
 
-    /// Whether it comes from outside of what is compared. A client that falls behind its schedule may be the very
-    /// slowdown that is looked for: that is a warning, and takes no verdict away.
+    /// Whether it comes from outside what is compared. A client that falls behind its schedule may be the very slowdown that is
+    /// being looked for: that is a warning, and does not rule out a verdict.
     #[must_use]
     pub const fn disturbs(self) -> bool {
         !matches!(self, Self::BehindSchedule)
@@ -100,7 +100,7 @@ impl Doubts {
         self.0 |= 1 << doubt as u8;
     }
 
-    /// Whether there is this one.
+    /// Whether this one is among them.
     #[must_use]
     pub const fn contains(self, doubt: Doubt) -> bool {
         self.0 & (1 << doubt as u8) != 0
@@ -116,7 +116,7 @@ pub struct Doubted {
     pub disturbed: usize,
     /// Those with a doubt that [voids](Doubt::voids) the number.
     pub void: usize,
-    /// How many have which doubt.
+    /// How many trials have each doubt.
     pub by_doubt: Vec<(Doubt, usize)>,
 }
 

@@ -10,10 +10,10 @@ pub const MIN_TRIALS: usize = 5;
 /// A change over the run that is smaller than this share of the median does not matter.
 pub const MATTERS: f64 = 0.05;
 
-/// What the interval of the slope is to hold. Every cell of a run is asked, so it is more than 95%.
+/// The confidence level of the slope's interval. Every cell of a run is tested, so it is higher than 95%.
 pub const LEVEL: f64 = 0.99;
 
-/// All pairs of more points than this are not looked at.
+/// With more points than this, not all pairs of them are looked at.
 const MOST_POINTS: usize = 256;
 
 /// How values change with their position.
@@ -29,8 +29,8 @@ pub struct Drift {
 }
 
 impl Drift {
-    /// Whether a reader should mind: the interval of the slope does not hold 0, and the change over the run is more than
-    /// [`MATTERS`].
+    /// Whether a reader should be warned: the interval of the slope does not contain 0, and the change over the run is more
+    /// than [`MATTERS`].
     #[must_use]
     pub fn matters(&self) -> bool {
         !self.interval.contains(0.0) && self.change.abs() > MATTERS
@@ -40,9 +40,9 @@ impl Drift {
 /// The drift of `points`, each a position and a value, of one run; positions of different runs have nothing to do with each
 /// other.
 ///
-/// Slope and interval are those of Theil and Sen, with Kendall's variance, ties corrected (Sen, 1968). Of more than 256
-/// points the medians of 256 groups of neighbours are taken, since the number of pairs grows with the square. `None` for
-/// fewer than [`MIN_TRIALS`] points, if all have the same position, if a value is not positive, or if something is not finite.
+/// Slope and interval are those of Theil and Sen, with Kendall's variance, corrected for ties (Sen, 1968). For more than 256
+/// points, the medians of 256 groups of neighbours are taken, since the number of pairs grows with the square. `None` for fewer
+/// than [`MIN_TRIALS`] points, if all have the same position, if a value is not positive, or if something is not finite.
 #[must_use]
 pub fn drift(points: &[(f64, f64)]) -> Option<Drift> {
     if points.len() < MIN_TRIALS || !points.iter().all(|(x, y)| x.is_finite() && y.is_finite()) {
@@ -97,7 +97,7 @@ fn interval(slopes: &mut [f64], points: &[(f64, f64)]) -> Interval {
     Interval { low: of_rank(low.min(last)), high: of_rank(high) }
 }
 
-/// At most so many points, each the median of a group of neighbours, which are of the same size but for one.
+/// At most [`MOST_POINTS`] points, each the median of a group of neighbours; all groups but one are of the same size.
 fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     if points.len() <= MOST_POINTS {
         return points;

@@ -1,8 +1,8 @@
-//! Whether the first block of a run was another one than the rest, over all its cells together.
+//! Whether the first block of a run differed from the rest, over all its cells together.
 //!
-//! A cell has one trial in the first block, from which nothing can be told. But what is cold or settles at the beginning
-//! (byte code that is not yet compiled, files that are not yet in memory, clock rates) touches all cells at once: were
-//! the first block like the others, about half of the cells would be faster in it.
+//! A cell has only one trial in the first block, which says nothing by itself. But what is cold or settles at the beginning
+//! (byte code that is not yet compiled, files that are not yet in memory, clock rates) affects all cells at once: if the first
+//! block were like the others, about half of the cells would be faster in it.
 
 use statrs::distribution::{Binomial, DiscreteCDF};
 
@@ -14,10 +14,10 @@ pub const MIN_CELLS: usize = 5;
 /// A cell with fewer repetitions does not take part.
 pub const MIN_REPETITIONS: usize = 3;
 
-/// What a run with an ordinary first block is found guilty of less often than this.
+/// A run with an ordinary first block is flagged less often than this.
 pub const LEVEL: f64 = 0.01;
 
-/// A first block that is not further away than this does not matter.
+/// A first block that differs by no more than this does not matter.
 pub const MATTERS: f64 = 0.02;
 
 /// How the first block of a run compares with the others.
@@ -36,18 +36,18 @@ pub struct FirstBlock {
 }
 
 impl FirstBlock {
-    /// Whether a reader should mind: it is neither chance nor small.
+    /// Whether a reader should be warned: the difference is neither chance nor small.
     #[must_use]
     pub fn matters(&self) -> bool {
         self.p < LEVEL && (self.ratio - 1.0).abs() > MATTERS
     }
 }
 
-/// Compares the first block of one run with the others. Each cell is its trials that ended well: repetition and
+/// Compares the first block of one run with the others. Each cell is given by its trials that ended well: repetition and
 /// throughput. `None` with fewer than [`MIN_CELLS`] cells that have a first block and [`MIN_REPETITIONS`].
 ///
-/// The sign test takes cells as independent. Within a block they follow each other, so that a disturbance of some length
-/// touches several; that it was the first block which it touched is what is said, and not why.
+/// The sign test takes cells as independent. Within a block they follow each other, so a disturbance of some length affects
+/// several; the test only says that it was the first block that was affected, not why.
 #[must_use]
 pub fn first_block<'a>(cells: impl IntoIterator<Item = &'a [(u32, f64)]>) -> Option<FirstBlock> {
     let ratios: Vec<f64> = cells.into_iter().filter_map(ratio).collect();
@@ -77,7 +77,7 @@ fn ratio(trials: &[(u32, f64)]) -> Option<f64> {
     ratio.is_finite().then_some(ratio)
 }
 
-/// How likely signs are that are at least as one-sided as these, if both are equally likely.
+/// How likely it is that signs are at least as one-sided as these, if both are equally likely.
 fn sign_test(one: usize, other: usize) -> f64 {
     let fewer = one.min(other) as u64;
     let fair = Binomial::new(0.5, (one + other) as u64).expect("a half is a probability");

@@ -1,19 +1,19 @@
-//! What a limit on slowdowns makes of a comparison: what is slower than it may be, what cannot be judged, and what could
-//! still hide such a slowdown.
+//! What a limit on slowdowns makes of a comparison: what is slower than allowed, what cannot be judged, and what could still
+//! hide such a slowdown.
 //!
-//! A pair that cannot be judged has not been shown to be safe, so it does not pass. A pair in which no difference is seen
-//! does: an interval has a width, and a limit that demanded all of it would fail on noise alone. How many intervals are
-//! too wide to exclude such a slowdown is said all the same.
+//! A pair that cannot be judged has not been shown to be safe, so it does not pass. A pair in which no difference is seen does:
+//! an interval has a width, and a limit that demanded all of it would fail on noise alone. The number of intervals that are too
+//! wide to exclude such a slowdown is reported all the same.
 
 use crate::analysis::compare::{Compared, Comparison, Verdict};
 use crate::analysis::samples::Label;
 
-/// A comparison held against a limit. Each pair is in one of these lists at most.
+/// A comparison checked against a limit. Each pair is in at most one of these lists.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gate<'a> {
     /// Slower by more than the limit.
     pub slower: Vec<&'a Compared>,
-    /// Nobody knows.
+    /// What could not be judged.
     pub undecided: Vec<Undecided<'a>>,
     /// Judged, and not found to be slower by more than the limit; but their intervals reach beyond it.
     pub may_hide: Vec<&'a Compared>,
@@ -50,7 +50,7 @@ impl<'a> Gate<'a> {
         self.undecided.iter().filter_map(need).max()
     }
 
-    /// Holds a comparison against a limit, such as 0.05. Where two levels of a factor are compared, a cell without a partner
+    /// Checks a comparison against a limit, such as 0.05. Where two levels of a factor are compared, a cell without a partner
     /// is not gone: the experiment never had one.
     #[must_use]
     pub fn of(comparison: &'a Comparison, limit: f64) -> Self {

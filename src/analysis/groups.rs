@@ -12,10 +12,10 @@ pub const CONTRAST: f64 = 2.0;
 /// The same where one value between the groups is left out. Evenly spaced values reach 2.
 pub const CONTRAST_WITHOUT_ONE: f64 = 4.0;
 
-/// From so many values on, one that is far from all others is an outlier and no group.
+/// With at least this many values, one that is far from all others is an outlier and not a group.
 pub const ONE_IS_A_GROUP_BELOW: usize = 5;
 
-/// The share of all values that a group holds, or more.
+/// A group holds at least this share of all values.
 pub const SHARE: f64 = 0.1;
 
 /// Two far-apart groups of positive values.
@@ -37,17 +37,17 @@ pub struct TwoGroups {
 /// the distance between them, for none or one 0. A mean and not a range, because a trial in the middle of which the
 /// scheduler changes its mind lies between the groups and would hide them.
 ///
-/// From five values on a group holds at least two of them and a tenth of all ([`SHARE`]), and only cuts that leave so many
-/// on either side count: a single trial far from the others says nothing about them, and their median stands. Of fewer
-/// values one is enough for a group, since nothing tells which of them is the odd one.
+/// With five values or more, a group holds at least two of them and a tenth of all ([`SHARE`]), and only cuts that leave that
+/// many on either side count: a single trial far from the others says nothing about them, and their median stands. With fewer
+/// values one is enough for a group, since nothing tells which of them is the odd one out.
 ///
 /// Where that finds none, and there are five values or more, it is tried again without one value: first without one of
 /// those between the groups, then without the smallest or the largest. A single trial that changed sides halfway, or that
 /// lies far outside, must not hide the groups. They must be [`CONTRAST_WITHOUT_ONE`] times their spread apart then, and
 /// the one left out belongs to neither.
 ///
-/// So one of three trials at a tenth of the others is enough, and so are two trials that differ by half. Evenly
-/// spaced values are never two groups from three values up, and neither are values within a factor of 1.5.
+/// So one of three trials at a tenth of the others is enough, and so are two trials that differ by half. Three or more evenly
+/// spaced values are never two groups, and neither are values within a factor of 1.5.
 ///
 /// The order of the values and their unit do not matter. A value that is not positive and finite makes no groups.
 #[must_use]
@@ -68,7 +68,7 @@ pub fn two_groups(values: &[f64]) -> Option<TwoGroups> {
         .or_else(|| widest(&sorted[..sorted.len() - 1], least, CONTRAST_WITHOUT_ONE))
 }
 
-/// How many of `n` values are the least that make a group.
+/// The smallest number of `n` values that makes a group.
 fn least(n: usize) -> usize {
     if n < ONE_IS_A_GROUP_BELOW { 1 } else { ((n as f64 * SHARE).ceil() as usize).max(2) }
 }
@@ -84,7 +84,7 @@ fn widest(sorted: &[f64], least: usize, contrast: f64) -> Option<TwoGroups> {
 /// These two groups, if they are far enough apart. Both are sorted, and neither is empty.
 fn apart(lower: &[f64], upper: &[f64], contrast: f64) -> Option<TwoGroups> {
     let gap = upper[0] / lower[lower.len() - 1];
-    // Looked at first, because the spread takes a look at every value.
+    // Evaluated second, because the spread has to look at every value.
     let is_apart = || gap.ln() >= contrast * spread(lower).max(spread(upper));
     (gap >= FACTOR && is_apart()).then(|| TwoGroups {
         lower: lower.len(),

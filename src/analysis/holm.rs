@@ -1,7 +1,7 @@
 //! Many questions asked at once: p-values raised so that one wrong yes among all of them stays improbable.
 
-/// The p-values of a family, each raised as Holm (1979) says: if those below 5% count as differences, the probability
-/// that one or more of them is none is at most 5%, however the tests depend on each other. In the order given.
+/// The p-values of a family, each adjusted by the method of Holm (1979): if those below 5% count as differences, the
+/// probability that one or more of them is false is at most 5%, however the tests depend on each other. In the order given.
 #[must_use]
 pub fn adjust(p_values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();

@@ -8,15 +8,15 @@ use statrs::distribution::{Binomial, ContinuousCDF, Discrete, DiscreteCDF, Norma
 
 use crate::analysis::bootstrap::{MedianDistribution, NEGLIGIBLE};
 
-/// With fewer trials there is no interval. The widest that a sample can give, from its smallest to its largest value,
-/// holds the median with a probability of 1 − 2^(1 − n): for four trials that is 87.5%, for five 93.75%, and an
-/// interval that is called one of 95% should not be further from it than that.
+/// With fewer trials there is no interval. The widest that a sample can give, from its smallest to its largest value, contains
+/// the median with a probability of 1 − 2^(1 − n): for four trials that is 87.5%, for five 93.75%, and what is called a 95%
+/// interval should not be further from 95% than that.
 pub const MIN_TRIALS: usize = 5;
 
-/// What an interval is to hold.
+/// The confidence level of an interval.
 pub const LEVEL: f64 = 0.95;
 
-/// Where a value may well be; in the unit of what it is about.
+/// The range in which a value may well lie, in the unit of that value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
     /// Its lower end.
@@ -73,7 +73,7 @@ fn median(sorted: &[f64]) -> f64 {
     f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2])
 }
 
-/// The median of values in any order, of which there must be one.
+/// The median of values in any order; there must be at least one.
 pub(crate) fn median_of(mut values: Vec<f64>) -> f64 {
     let half = values.len() / 2;
     let is_odd = values.len() % 2 == 1;
@@ -160,7 +160,7 @@ fn acceleration(samples: &[[(f64, usize); 3]]) -> f64 {
 /// Two ratios whose logarithms are no further apart are the same to twelve digits.
 const SAME: f64 = 1e-12;
 
-/// The ratio of two independent medians. There are as many as pairs of them, so they are never listed.
+/// The ratio of two independent medians. There is one for every pair of medians, so they are never listed.
 struct Ratios {
     new: MedianDistribution,
     base: MedianDistribution,
@@ -205,7 +205,7 @@ impl Ratios {
         let probit = |sum: f64| normal.inverse_cdf(sum.clamp(NEGLIGIBLE, 1.0 - NEGLIGIBLE));
         let wanted = probit(level);
         // Each with its probit, less the one that is wanted: a ratio below the smallest one, and the largest one.
-        // Logarithms are subtracted, since a ratio of numbers that nobody measures may be too large for a number.
+        // Logarithms are subtracted, since a ratio of numbers that nobody measures may overflow.
         let (first, last) = (|of: &[f64]| of[0].ln(), |of: &[f64]| of[of.len() - 1].ln());
         let mut low = (first(new) - last(base) - 1e-9, probit(0.0) - wanted);
         let mut high = (last(new) - first(base), probit(1.0) - wanted);
@@ -432,7 +432,7 @@ mod tests {
                 pairs.extend(with.map(|(base, q)| (new / base, p * q)));
             }
             pairs.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-            // A sum in another order ends on another side of the level only where it is next to it.
+            // Summing in another order ends on another side of the level only where the sum is next to it.
             let at = |level: f64| {
                 let mut sum = 0.0;
                 let beyond = pairs.iter().find(|(_, probability)| { sum += probability; sum > level });

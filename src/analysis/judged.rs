@@ -21,8 +21,8 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// Of position and throughput of each trial. Positions of several runs do not follow each other, so there is no drift
-    /// to see in them.
+    /// From the position and the throughput of each trial. Positions of several runs do not follow each other, so no drift can
+    /// be seen in them.
     #[must_use]
     pub fn of(trials: &[(f64, f64)], is_one_run: bool) -> Self {
         let values: Vec<f64> = trials.iter().map(|(_, ops_per_s)| *ops_per_s).collect();

@@ -1,4 +1,4 @@
-//! What of a trial is compared, and which way is better.
+//! Which number of a trial is compared, and which direction is better.
 
 use crate::analysis::samples::{Latencies, Trial};
 use crate::record::Quantity;
@@ -88,7 +88,7 @@ impl Metric {
         !matches!(self.kind(), MetricKind::Throughput)
     }
 
-    /// What is said of the side with the better values, and of the other one.
+    /// The words for the side with the better values, and for the other one.
     #[must_use]
     pub const fn verdicts(self) -> (&'static str, &'static str) {
         match self.kind() {

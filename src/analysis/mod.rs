@@ -1,4 +1,4 @@
-//! Numbers become numbers: what the trials of a cell say together. Does no I/O.
+//! From numbers to numbers: what the trials of a cell say together. Does no I/O.
 //!
 //! The unit is the trial, never the request: five trials of 20,000 operations are five observations.
 

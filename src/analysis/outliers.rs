@@ -34,9 +34,8 @@ pub fn outliers(values: &[f64]) -> Vec<bool> {
     if sigma > 0.0 { distances.iter().map(|distance| distance / sigma > LIMIT).collect() } else { nothing }
 }
 
-/// The same for the trials of a cell, of which a reader is told. No trial is marked where there are fewer than
-/// [`MIN_TRIALS`], too few to say what is far, and none where they fall into two groups: the smaller one is part of what
-/// happened then.
+/// The same for the trials of a cell, as a reader is shown them. No trial is marked where there are fewer than [`MIN_TRIALS`],
+/// too few to say what is far, and none where they fall into two groups: the smaller one is then part of what happened.
 #[must_use]
 pub fn outlying_trials(values: &[f64]) -> Vec<bool> {
     let can_tell = values.len() >= MIN_TRIALS && two_groups(values).is_none();

@@ -45,13 +45,13 @@ pub enum PairError {
         factor: &'static str,
         /// As it was given.
         level: String,
-        /// All that there are.
+        /// All levels that there are.
         levels: Vec<String>,
     },
 }
 
-/// Pairs samples of the same cell, leaving controls out: first those of the same experiment and machines, then those that are the only ones left
-/// of their cell.
+/// Pairs samples of the same cell, leaving controls out: first those of the same experiment and machines, then those that are
+/// the only ones left for their cell.
 #[must_use]
 pub fn by_cell<'a>(base: &'a Samples, new: &'a Samples) -> Pairs<'a> {
     let mut pairs = Pairs {
@@ -68,7 +68,7 @@ pub fn by_cell<'a>(base: &'a Samples, new: &'a Samples) -> Pairs<'a> {
 }
 
 /// Pairs samples with the level `base` of a factor with those that have the level `new` of it and are the same in all other
-/// [`SETTINGS`]. An empty level is that of a value that is missing.
+/// [`SETTINGS`]. An empty level stands for a missing value.
 ///
 /// # Errors
 /// When there is no such factor or level.
@@ -111,7 +111,7 @@ fn candidates<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> impl Iterato
 }
 
 impl<'a> Pairs<'a> {
-    /// Pairs what has the same key and is the only one with it on its side.
+    /// Pairs samples that have the same key, if each is the only one with it on its side.
     fn join(&mut self, key: impl Fn(&Sample) -> Vec<String>) {
         let mut sides: HashMap<Vec<String>, [Vec<&'a Sample>; 2]> = HashMap::new();
         for (side, samples) in [&self.only_base, &self.only_new].into_iter().enumerate() {
@@ -130,7 +130,7 @@ impl<'a> Pairs<'a> {
         self.only_new.retain(|sample| !is_pair(sample));
     }
 
-    /// Trials are executed in a shuffled order; readers expect that of the settings.
+    /// Trials are executed in a shuffled order; readers expect the order of the settings.
     fn sort(&mut self) {
         self.pairs.sort_by_cached_key(|(base, _)| order(base));
         self.only_base.sort_by_cached_key(|sample| order(sample));
@@ -142,7 +142,7 @@ fn key(sample: &Sample, columns: &[&str]) -> Vec<String> {
     columns.iter().map(|column| setting(sample, column)).collect()
 }
 
-/// The value of a column; of a placement only what was asked for, where that is a word, since an attempt that failed early
+/// The value of a column; for a placement only what was asked for, where that is a word, since an attempt that failed early
 /// cannot say what was applied.
 fn setting(sample: &Sample, column: &str) -> String {
     let value = sample.label.get(column).unwrap_or_default();

@@ -14,7 +14,7 @@ use crate::analysis::stats::Throughput;
 use crate::plan::CellId;
 use crate::record::{Measured, TrialRecord};
 
-/// Fewer trials say too little of how much a cell's trials scatter.
+/// Fewer trials say too little about how much a cell's trials scatter.
 const FIRST_LOOK: usize = 6;
 
 /// The probability with which the standard deviation lies below the limit that is taken for it.
@@ -36,9 +36,9 @@ pub struct Precision {
 #[derive(Clone, Debug, PartialEq)]
 struct Known {
     values: Vec<f64>,
-    /// So many of them were looked at; what that showed does not change.
+    /// This many of them were looked at; what that showed does not change.
     looked_at: usize,
-    /// Whether as many as were looked at once were enough.
+    /// Whether the trials looked at so far were enough at some point.
     suffices: bool,
 }
 
@@ -49,8 +49,8 @@ impl Default for Known {
 }
 
 impl Known {
-    /// Looks at every number of trials that may have been enough, each once. So a run that goes on decides as one that was
-    /// never stopped, and a long one does not take longer for each decision.
+    /// Looks at every number of trials that may have been enough, each once. So a resumed run decides like one that was never
+    /// stopped, and decisions do not take longer as a run grows.
     fn is_known(&mut self, precision: f64) -> bool {
         while !self.suffices && self.looked_at < self.values.len() * 2 / 3 {
             self.looked_at += 1;
@@ -61,7 +61,7 @@ impl Known {
 }
 
 impl Precision {
-    /// Adds an attempt. One that did not end well, or whose cell is no cell's identity, adds nothing.
+    /// Adds an attempt. One that did not end well, or whose cell is not a valid identity, adds nothing.
     pub fn observe(&mut self, record: &TrialRecord) {
         let (Some(measured), Ok(cell)) = (&record.measured, record.cell.parse()) else { return };
         self.add(cell, Measured::ops_per_s(measured));
@@ -72,10 +72,10 @@ impl Precision {
     }
 
     /// Whether each cell's median is known to `precision`, a share of it that is the same each time: six or more of its trials
-    /// were enough to expect that, and there are half as many again.
+    /// were enough to expect that, and half as many again have followed.
     ///
-    /// A cell of which no trial ended well is not waited for: it was left out, or more of the same would not help it. If
-    /// there is no other one, nothing is known, and no precision is reached.
+    /// A cell without a trial that ended well is not waited for: it was left out, or more of the same would not help it. If
+    /// there is no other cell, nothing is known, and no precision is reached.
     pub fn is_reached(&mut self, cells: impl Iterator<Item = CellId>, precision: f64) -> bool {
         let mut any = false;
         for cell in cells {
@@ -89,8 +89,8 @@ impl Precision {
     }
 }
 
-/// Whether a median of as many values as these is expected to lie within `precision` of the true one, with 95%, if they
-/// scatter as much as these well may: the upper confidence limit of a standard deviation, from the distribution of χ².
+/// Whether a median of as many values as these is expected to lie within `precision` of the true one, with 95%, if they scatter
+/// as much as these plausibly may: the upper confidence limit of a standard deviation, from the distribution of χ².
 fn suffices(values: &[f64], precision: f64) -> bool {
     let Some(Throughput { median, stdev: Some(stdev), .. }) = Throughput::of(values) else { return false };
     let freedom = (values.len() - 1) as f64;
@@ -135,7 +135,7 @@ mod tests {
         for few in 1..STEADY.len() {
             assert!(!is_reached(&[&STEADY[..few]]), "{few} trials");
         }
-        // What comes after the look does not undo it: whoever goes on until it does looks once more too often.
+        // What comes after the look does not undo it: going on until it does would be one look too many.
         let mut later_unsteady = STEADY[..6].to_vec();
         later_unsteady.extend([110.0, 90.0, 100.0]);
         assert!(is_reached(&[&later_unsteady]));
@@ -147,7 +147,7 @@ mod tests {
         assert!(is_reached(&[&[100.0; 9]]));
     }
 
-    /// Whoever ends a run as soon as it looks precise must still have intervals that hold the truth. Runs of one cell with
+    /// A run that is ended as soon as it looks precise must still have intervals that contain the truth. Runs of one cell with
     /// normal throughputs, from 6 blocks to 30 or 100, until ±2%.
     #[test]
     fn a_run_that_ends_early_has_intervals_that_hold_the_truth() {

@@ -1,4 +1,4 @@
-//! Whether two samples differ: the test of Mann and Whitney, which asks for no shape of their distributions.
+//! Whether two samples differ: the Mann–Whitney test, which assumes nothing about the shape of their distributions.
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
@@ -59,8 +59,8 @@ impl Ranks {
         Self { groups, sum, small: small.len(), large: large.len() }
     }
 
-    /// Counts, for each number of chosen values, the ways to reach each sum of doubled ranks, value after value. The
-    /// smallest rank is taken off from each, which keeps the sums small.
+    /// Counts, for each number of chosen values, the ways to reach each sum of doubled ranks, value after value. The smallest
+    /// rank is subtracted from each, which keeps the sums small.
     fn exact(&self) -> f64 {
         let base = 2;
         let most = 2 * self.small * self.large + self.small * (self.small - 1);

@@ -1,4 +1,4 @@
-//! Trials as a table tells of them: the rows of `trials.csv` of any number of runs, gathered into samples. No I/O: who
+//! Trials as described by a table: the rows of `trials.csv` of any number of runs, gathered into samples. No I/O: the code that
 //! reads a table fills this in.
 
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ pub static LABELS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     RECORDED.into_iter().chain(settings).collect()
 });
 
-/// Those that are no settings.
+/// Those that are not settings.
 const RECORDED: [&str; 17] = [
     "experiment",
     "cell",
@@ -35,7 +35,7 @@ const RECORDED: [&str; 17] = [
     "driver_sha256",
 ];
 
-/// Whether tables of earlier versions lack this one of [`LABELS`]; nothing has a value there then.
+/// Whether tables of earlier versions lack this one of [`LABELS`]; if so, its values are missing.
 #[must_use]
 pub fn is_younger(label: &str) -> bool {
     let own = || Factor::columns().any(|(factor, column)| factor.is_own() && column.name == label);
@@ -49,7 +49,7 @@ pub struct Samples {
     pub runs: Vec<String>,
     /// One for each cell, client host and server host of an experiment, in the order of their first rows.
     pub samples: Vec<Sample>,
-    /// What a reader must know of what was read, one sentence each: a table that ends in the middle of a line, rows that
+    /// What a reader must know about what was read, one sentence each: a table that ends in the middle of a line, rows that
     /// appear twice.
     pub remarks: Vec<String>,
 }
@@ -66,8 +66,8 @@ pub struct Sample {
     /// Columns of [`LABELS`] in which trials that ended well differ, such as `client` after an update: their numbers may
     /// not belong together.
     pub mixed: Vec<&'static str>,
-    /// The labels of runs that differ from [`Sample::label`], each of the first trial of that run: what tells two machines
-    /// apart that have one name.
+    /// The labels of runs that differ from [`Sample::label`], each from the first trial of its run: they distinguish two
+    /// machines of the same name.
     pub others: Vec<(u32, Label)>,
 }
 
@@ -94,8 +94,8 @@ impl Label {
         self.values.get(at).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Whether `other` says something else in this column. Rows of earlier versions do not say what their driver was
-    /// made of, and that is not to say that it was another one.
+    /// Whether `other` says something else in this column. Rows of earlier versions do not say what their driver was made of,
+    /// which does not mean that it was a different one.
     #[must_use]
     pub fn differs(&self, other: &Self, column: &str) -> bool {
         let (own, others) = (self.get(column), other.get(column));
@@ -116,15 +116,15 @@ pub struct Trial {
     pub started_at_us: i64,
     /// Operations per second.
     pub ops_per_s: f64,
-    /// What is known of its latencies.
+    /// What is known about its latencies.
     pub latency: Option<Latencies>,
-    /// What else there is of it in numbers.
+    /// Its other numbers.
     pub quantities: Quantities,
     /// Round-trip time between client and server in microseconds, where it was sampled.
     pub rtt_us: Option<f64>,
-    /// What to mind about it.
+    /// Its warnings.
     pub flags: Vec<Flag>,
-    /// Those of them that speak against its number, even where this version has no other use for them.
+    /// Those flags that cast doubt on its number, even where this version has no other use for them.
     pub doubts: Doubts,
 }
 

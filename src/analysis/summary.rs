@@ -50,7 +50,7 @@ pub struct CellSummary {
     pub flags: BTreeMap<Flag, usize>,
     /// Of all operations of all attempts that ended well; absent where the mode cannot know it.
     pub latency: Option<LatencyProfile>,
-    /// The median of each over the attempts that tell it.
+    /// The median of each over the attempts that report it.
     pub quantities: Quantities,
 }
 
@@ -100,12 +100,12 @@ impl CellLabel {
             && self.link == record.link
             && self.server == record.server
             && self.client == record.client
-            // Rows of earlier versions do not tell, which is not to say that it was another one.
+            // Rows of earlier versions do not say, which does not mean that it was a different one.
             && self.driver_sha256.as_ref().zip(record.driver_sha256.as_ref()).is_none_or(|(own, its)| own == its)
     }
 }
 
-/// The latencies of a cell: quantiles of one histogram merged from all trials, for a mean of quantiles is no quantile.
+/// The latencies of a cell: quantiles of one histogram merged from all trials, since a mean of quantiles is not a quantile.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LatencyProfile {
     /// Mean, usual quantiles, largest.

@@ -35,12 +35,12 @@ pub(super) fn agent(args: AgentArgs) -> Result<Exit, Failure> {
     Ok(Exit::Complete)
 }
 
-/// Where this user's programs keep what can be made again.
+/// Where this user's programs keep what can be recreated.
 pub(super) fn cache() -> Option<PathBuf> {
     directory("XDG_CACHE_HOME").or_else(|| Some(directory("HOME")?.join(".cache")))
 }
 
-/// Directories for what only this user may touch: the one of a session, which goes with it, and the one that stays.
+/// Directories that only this user may touch: the one of a session, which goes away with it, and the permanent one.
 fn own() -> Vec<PathBuf> {
     let state = directory("XDG_STATE_HOME").or_else(|| Some(directory("HOME")?.join(".local/state")));
     let runtime = directory("XDG_RUNTIME_DIR");

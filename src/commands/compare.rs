@@ -101,7 +101,7 @@ fn show(
     Ok(out.flush()?)
 }
 
-/// Only where it was asked for is slower a failure, and what cannot be judged another one.
+/// Being slower is a failure only where that was asked for, and then so is what cannot be judged, with a status of its own.
 fn verdict(args: &CompareArgs, comparison: &Comparison, talk: &TalkArgs) -> Exit {
     let Some(limit) = args.fail_on_slower else { return Exit::Complete };
     let gate = Gate::of(comparison, limit);

@@ -24,14 +24,14 @@ pub(super) fn colour() -> bool {
     anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
 }
 
-/// Columns of text that standard output shows: those of the terminal, or those of a wide one where it is none.
+/// How many columns of text standard output shows: those of the terminal, or those of a wide one if it is not a terminal.
 pub(super) fn width() -> usize {
     const ELSEWHERE: usize = 120;
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
     size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(ELSEWHERE)
 }
 
-/// `error: …`, with all causes. Many of our errors tell their cause themselves: it is not told twice.
+/// `error: …`, with all causes. Many of our errors state their cause themselves: it is not repeated.
 pub(super) fn error(error: &anyhow::Error) -> String {
     let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
     let mut text = error.to_string();
@@ -107,7 +107,7 @@ pub(super) struct RunLog(Arc<Mutex<Sink>>);
 enum Sink {
     Early(Vec<u8>),
     File(File),
-    /// The file cannot be written. The log is for people; the run does without it.
+    /// The file cannot be written. The log is only for people, so the run does without it.
     Nowhere,
 }
 

@@ -1,4 +1,4 @@
-//! `orchestrate doctor`: what this machine lacks, and the exact command that mends it.
+//! `orchestrate doctor`: what this machine lacks, and the exact command that fixes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -26,7 +26,7 @@ const LOCAL: &str = "local";
 /// Open files that a driver or a server needs beside one for each worker.
 const SPARE_FILES: u64 = 64;
 
-/// So many workers every server of ours takes, whatever the system's limits are like.
+/// Every server of ours takes this many workers, whatever the system's limits are like.
 const FEW_WORKERS: u32 = 200;
 
 /// One thing that was looked at.
@@ -95,11 +95,11 @@ pub(super) fn doctor(args: &DoctorArgs, talk: &TalkArgs) -> Result<Exit, Failure
     Ok(if missing { Exit::Unavailable } else { Exit::Complete })
 }
 
-/// What the hosts of an experiment have that are reached through an agent; none are if all is to run here.
+/// Findings about the hosts of an experiment that are reached through an agent; there are none if everything runs here.
 fn other_hosts(experiment: &Experiment) -> Result<Vec<Finding>, Failure> {
     let plan = Plan::new(experiment);
     let here = plan.hosts().iter().all(|host| host == LOCAL);
-    // What somebody else runs, only it can tell; one of ours takes a few clients in any case.
+    // Only a server that somebody else runs can tell what it takes; one of ours takes a few clients in any case.
     let takes_them = |(server, workers): (String, u32)| {
         matches!(experiment.servers[&server], ServerSpec::Managed { .. }) && workers <= FEW_WORKERS
     };
@@ -160,7 +160,7 @@ fn needed(experiment: Option<&Experiment>) -> Vec<Finding> {
                         Directory::Path(directory) if program.contains('/') => {
                             directory.join(program).display().to_string()
                         }
-                        // What such a mode starts there, it makes when it is prepared.
+                        // What such a mode starts there is made when the mode is prepared.
                         Directory::Builtin if program.contains('/') => continue,
                         _ => program.clone(),
                     };
@@ -306,7 +306,7 @@ fn programs() -> Programs {
     Programs::new(env::var_os("PATH").unwrap_or_default(), env::current_exe().unwrap_or_default())
 }
 
-/// The first line that a program says of its version.
+/// The first line that a program prints about its version.
 fn version(program: &Path) -> Option<String> {
     let mut command = Command::new(program);
     secrets::withhold_from(&mut command);
@@ -363,7 +363,7 @@ fn package(program: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether apt knows a package; also where nobody can tell.
+/// Whether apt knows a package; true if that cannot be found out.
 fn has_apt(package: &str) -> bool {
     let mut command = Command::new("apt-cache");
     secrets::withhold_from(&mut command);

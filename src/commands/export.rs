@@ -1,4 +1,4 @@
-//! `orchestrate export`: every other file of a run, anew from its journal; or its results in the format of another tool.
+//! `orchestrate export`: rewrites every other file of a run from its journal, or its results in the format of another tool.
 
 use std::io::Write;
 use std::path::Path;

@@ -18,7 +18,7 @@ const MAX_INCLUDES: usize = 100;
 /// Bytes in all of them together.
 const MAX_INCLUDED: usize = 16 << 20;
 
-/// An experiment and the one self-contained text that says it.
+/// An experiment and the one self-contained text that describes it.
 pub(super) struct Loaded {
     pub(super) experiment: Experiment,
     pub(super) text: String,
@@ -53,12 +53,12 @@ pub(super) fn load(file: &Path) -> Result<Loaded, Failure> {
         });
     }
     let experiment = experiment::parse(&main, &included, &driver::BUILTIN)?;
-    // Whatever is started for it has no need of them: who is to know a password is told.
+    // Processes that are started for it have no need of them: whoever has to know a password is told it.
     secrets::withhold(experiment.password_variables().cloned());
     Ok(Loaded { experiment, text: experiment::resolved_text(&main, &included) })
 }
 
-/// Reads a file, and no more of it than tells that it is too large.
+/// Reads a file, or as much of it as shows that it is too large.
 fn read(path: &Path) -> io::Result<Source> {
     let mut bytes = Vec::new();
     open(path)?.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes)?;

@@ -1,4 +1,4 @@
-//! A word in place of a subcommand or a file that is neither. The command line takes any word as a file, and would complain
+//! The first word, where it is neither a subcommand nor a file. The command line takes any word as a file, and would complain
 //! about what follows it.
 
 use std::env;
@@ -9,7 +9,7 @@ use clap::CommandFactory;
 
 use crate::cli::Cli;
 
-/// What is wrong with the first word of the command line, if it is a slip.
+/// What is wrong with the first word of the command line, if it is a typo.
 pub(super) fn mistyped() -> Option<anyhow::Error> {
     explained(&first_word(env::args_os().skip(1))?)
 }

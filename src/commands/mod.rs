@@ -42,16 +42,16 @@ enum Exit {
 }
 
 impl Exit {
-    /// A comparison found something slower than it may be: as with trials that failed, all was done, and it is not well.
+    /// A comparison found something slower than allowed: as with trials that failed, everything was done, but not all is well.
     const SLOWER: Self = Self::TrialsFailed;
 }
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
 enum Failure {
-    /// The experiment file is wrong, here is all of it.
+    /// The experiment file is wrong; this is everything that is.
     File(Box<Diagnostics>),
-    /// The file or the command line is wrong, here is how.
+    /// The file or the command line is wrong; this says how.
     Wrong(anyhow::Error),
     /// A host, a server or a directory is unavailable.
     Unavailable(anyhow::Error),

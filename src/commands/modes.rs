@@ -12,7 +12,7 @@ use crate::driver::{BUILTIN, MODES};
 use crate::experiment::{Absent, shipped};
 use crate::workload::Kind;
 
-/// What is said of a mode. `None`: only its driver knows.
+/// What is said about a mode. `None`: only its driver knows.
 #[derive(Serialize)]
 struct Row {
     name: String,
@@ -21,7 +21,7 @@ struct Row {
     pipeline: Option<bool>,
     rate: Option<bool>,
     workloads: Vec<&'static str>,
-    /// Whether a matrix that names no modes has it.
+    /// Whether a matrix that names no modes includes it.
     default: bool,
     summary: String,
 }

@@ -33,7 +33,7 @@ struct Summary<'a> {
 struct Range {
     min: u32,
     max: u32,
-    /// The precision, over the median, at which no further block is begun.
+    /// The precision, relative to the median, at which no further block is begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<f64>,
 }
@@ -122,8 +122,8 @@ fn summary(out: &mut impl Write, experiment: &Experiment, plan: &Plan<'_>) -> io
     too_few(plan).map_or(Ok(()), |note| writeln!(out, "note        {note}"))
 }
 
-/// What to know before a comparison of two runs of this plan is waited for: without enough repetitions no cell has a
-/// verdict, however far apart the runs are. The control is no cell of a comparison.
+/// What to know before spending time on two runs of this plan to compare: without enough repetitions no cell gets a verdict,
+/// however far apart the runs are. The control is not one of the cells compared.
 pub(super) fn too_few(plan: &Plan<'_>) -> Option<String> {
     let cells = plan.cell_count() - u64::from(plan.has_control());
     let (has, takes) = (plan.least_blocks(), needed(usize::try_from(cells).unwrap_or(usize::MAX)));
@@ -136,7 +136,7 @@ pub(super) fn too_few(plan: &Plan<'_>) -> Option<String> {
     })
 }
 
-/// How many trials there are, `120` or `24 to 120`, of a run that has `done` of them.
+/// How many trials there are, `120` or `24 to 120`, in a run that has done `done` of them.
 pub(super) fn trials(plan: &Plan<'_>, done: u64) -> String {
     match (plan.trials_in(plan.least_blocks()).max(done), plan.trial_count()) {
         (least, most) if least < most => format!("{least} to {most}"),

@@ -40,9 +40,9 @@ pub(super) struct Progress {
     bar: Bar,
     /// Whether a line per trial is printed.
     lines: bool,
-    /// Whether failures are told even so.
+    /// Whether failures are reported even so.
     failures: bool,
-    /// At most, if the precision that is reached decides.
+    /// The most there can be, if the precision reached decides.
     total: u64,
     /// Whether there may be fewer.
     open: bool,
@@ -177,7 +177,7 @@ impl Progress {
     }
 }
 
-/// What stands before a number of trials that need not all be carried out.
+/// What precedes a number of trials that need not all be carried out.
 const fn up_to(open: bool) -> &'static str {
     if open { "≤" } else { "" }
 }
@@ -186,7 +186,7 @@ fn flags(record: &TrialRecord) -> String {
     record.flags.iter().map(|flag| format!(" [{}]", flag.word())).collect()
 }
 
-/// A duration as one says it: `45s`, `12m 5s`, `3h 20m`, `6d 4h`.
+/// A duration as people say it: `45s`, `12m 5s`, `3h 20m`, `6d 4h`.
 pub(super) fn rough(duration: Duration) -> String {
     let secs = duration.as_secs();
     let (days, hours, minutes) = (secs / 86_400, secs / 3_600 % 24, secs / 60 % 60);

@@ -115,7 +115,7 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
     conclude(keeper, end)
 }
 
-/// Tries again for as long as another program works in the run's directory, if it is to be waited for.
+/// Tries again for as long as another program works in the run's directory, if waiting was asked for.
 fn when_free<T>(wait: bool, talk: &TalkArgs, take: impl Fn() -> Result<T, Failure>) -> Result<T, Failure> {
     let mut told = false;
     loop {

@@ -17,7 +17,7 @@ pub(super) struct Rule<'a> {
 }
 
 impl<'a> Rule<'a> {
-    /// For a run of which nothing has happened yet.
+    /// For a run in which nothing has happened yet.
     pub(super) fn new(plan: &'a Plan<'a>) -> Self {
         Self { plan, precision: Precision::default(), begun: 0 }
     }
@@ -38,12 +38,12 @@ impl<'a> Rule<'a> {
         self.begun.clamp(self.plan.least_blocks(), self.plan.blocks())
     }
 
-    /// Whether a run in which so many blocks are done may end.
+    /// Whether a run in which this many blocks are done may end.
     pub(super) fn is_enough(&mut self, blocks: u32) -> bool {
         blocks == self.plan.blocks() || blocks >= self.due() && self.is_precise()
     }
 
-    /// By which rule a run ended that may.
+    /// The rule by which a run that may end has ended.
     pub(super) fn reason(&mut self) -> StopReason {
         match self.plan.experiment().run.repetitions {
             Repetitions::Fixed(_) => StopReason::Fixed,

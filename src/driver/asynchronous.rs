@@ -48,7 +48,7 @@ pub(super) fn connect(job: &Job, flavour: Flavour, sockets: Sockets) -> Result<B
     }
 }
 
-/// For what a server and a cluster do alike.
+/// What is the same for a server and for a cluster.
 fn connect_to<C: Asynchronous>(
     job: &Job,
     flavour: Flavour,

@@ -58,7 +58,7 @@ fn client(job: &Job) -> Result<Client, Failure> {
     })
 }
 
-/// A client of a cluster. A node that is lost fails what is sent to it, as a server does that stands alone.
+/// A client of a cluster. A node that is lost fails what is sent to it, as a server that stands alone does.
 fn cluster_client(job: &Job) -> Result<ClusterClient, Failure> {
     let info = info(job)?;
     let builder = ClusterClient::builder([info])
@@ -80,7 +80,7 @@ pub(super) trait Blocking: redis::ConnectionLike + Send + Sized + 'static {
 
     fn connect(client: &Self::Client) -> redis::RedisResult<Self>;
 
-    /// A single one.
+    /// A single connection.
     fn open(job: &Job) -> Result<Self, Failure> {
         Self::connect(&Self::client(job)?).map_err(|error| not_connected(&job.server, error))
     }
@@ -110,7 +110,7 @@ impl Blocking for ClusterConnection {
     }
 }
 
-/// The texts of the files that a driver is told of.
+/// The contents of the files that a driver is given the paths of.
 pub(super) fn texts(files: &Tls) -> Result<Tls, Failure> {
     let text = |path: &Option<String>| {
         let read = |path: &String| {
@@ -123,7 +123,7 @@ pub(super) fn texts(files: &Tls) -> Result<Tls, Failure> {
     Ok(Tls { ca: text(&files.ca)?, cert: text(&files.cert)?, key: text(&files.key)? })
 }
 
-/// A command of redis-rs, of words that are there already.
+/// A command of redis-rs, made of words that exist already.
 pub(super) fn command(words: &Words) -> Cmd {
     let mut command = Cmd::new();
     for word in words {
@@ -155,7 +155,7 @@ impl Connection for AsyncClusterConnection {
 #[derive(Clone)]
 pub(super) enum Line {
     Speaks(MultiplexedConnection),
-    /// Of one task at a time.
+    /// Used by one task at a time.
     Hears(Arc<Mutex<PubSub>>),
 }
 

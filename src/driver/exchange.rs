@@ -1,5 +1,5 @@
-//! Where those who push and those who take meet, in the workloads that have both: which task is next, how many are under way,
-//! and when the first may be pushed.
+//! Where pushers and takers meet, in the workloads that have both: which task is next, how many are under way, and when the
+//! first may be pushed.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ pub(super) const GROUP: &str = "workers";
 /// The field of a stream's entry that holds the task.
 pub(super) const FIELD: &str = "task";
 
-/// No task that is waited for is the one with this number.
+/// In place of a number of tasks that somebody waits for: nobody does.
 const NOBODY: u64 = u64::MAX;
 
 /// What a queue is on the server.
@@ -35,18 +35,18 @@ pub(super) struct Exchange {
     pub(super) acknowledges: bool,
     /// The number of the task that is begun next.
     next: AtomicU64,
-    /// How often a taker got one.
+    /// How often a taker got a task.
     taken: AtomicU64,
-    /// How many takers get each.
+    /// How many takers get each task.
     copies: u64,
     /// The most tasks under way.
     backlog: u64,
-    /// How many must have prepared something before the first task is pushed.
+    /// How many preparations are still to be made before the first task may be pushed.
     unprepared: AtomicU32,
     pushing: AtomicU32,
-    /// How many times it has to be said that there are no more.
+    /// How many times the end of the tasks has to be announced.
     pub(super) ends: u32,
-    /// When so many were taken, somebody wants to be woken.
+    /// When this many have been taken, somebody wants to be woken.
     wake_at: AtomicU64,
     waiting: Mutex<()>,
     threads: Condvar,
@@ -63,7 +63,7 @@ pub(super) struct Received {
 }
 
 impl Exchange {
-    /// `None` where workers have no others to meet. The warm-up has keys with an infix of its own, and no schedule.
+    /// `None` where workers have nobody to meet. The warm-up has keys with an infix of its own, and no schedule.
     pub(super) fn new(job: &Job, infix: &str, is_scheduled: bool) -> Option<Box<Self>> {
         let own = &job.workload.own;
         let prefix = format!("{}{infix}", job.key_prefix);
@@ -110,22 +110,22 @@ impl Exchange {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// One taker got one.
+    /// A taker got a task.
     pub(super) fn took(&self) {
-        // In one order for all, as what waits is registered before it looks: one of both sees the other.
+        // In one order for all threads, as those that wait register before they look: one of the two sees the other.
         let taken = self.taken.fetch_add(1, Ordering::SeqCst) + 1;
         if taken >= self.wake_at.load(Ordering::SeqCst) {
             self.wake();
         }
     }
 
-    /// A part of what has to be there before the first task is.
+    /// One of the preparations for the first task has been made.
     pub(super) fn prepared(&self) {
         self.unprepared.fetch_sub(1, Ordering::SeqCst);
         self.wake();
     }
 
-    /// Whether the caller was the last one to push, and has to say that there are no more.
+    /// Whether the caller was the last pusher, and has to announce the end of the tasks.
     pub(super) fn ended(&self) -> bool {
         self.pushing.fetch_sub(1, Ordering::Relaxed) == 1
     }
@@ -135,7 +135,7 @@ impl Exchange {
         self.block_until(|| self.is_prepared() || failed());
     }
 
-    /// The same for a task.
+    /// The same for an asynchronous caller.
     pub(super) async fn await_preparation_async(&self, failed: impl Fn() -> bool) {
         self.until(|| self.is_prepared() || failed()).await;
     }
@@ -147,14 +147,14 @@ impl Exchange {
         }
     }
 
-    /// The same for a task.
+    /// The same for an asynchronous caller.
     pub(super) async fn await_room_async(&self, number: u64, failed: impl Fn() -> bool) {
         if !self.has_room(number) {
             self.until(|| self.half_empty(number) || failed()).await;
         }
     }
 
-    /// Has everybody who waits look again.
+    /// Makes everybody who waits look again.
     pub(super) fn wake(&self) {
         let waiting = self.lock();
         self.wake_at.store(NOBODY, Ordering::SeqCst);
@@ -183,7 +183,8 @@ impl Exchange {
         number < (self.taken.load(Ordering::Relaxed) / self.copies).saturating_add(self.backlog)
     }
 
-    /// Who had to wait goes on when half of the backlog is gone: a full queue would otherwise cost a wake-up for each task.
+    /// A pusher that had to wait goes on when half of the backlog is gone: a full queue would otherwise cost a wake-up for each
+    /// task.
     fn half_empty(&self, number: u64) -> bool {
         let needed = (number + 1).saturating_sub(self.backlog.div_ceil(2)) * self.copies;
         self.wake_at.fetch_min(needed, Ordering::SeqCst);

@@ -10,7 +10,7 @@ use rustix::stdio::stdin;
 use super::failure::Failure;
 use crate::protocol::{FailureKind, Go, MAX_LINE};
 
-/// Whether the work is over: the process then ends by itself, in peace.
+/// Whether the work is over: the process then ends by itself, undisturbed.
 static ENDED: AtomicBool = AtomicBool::new(false);
 
 /// The exit status of a driver whose input closed too early. There is nobody to tell why.
@@ -106,7 +106,7 @@ mod watch {
         let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
         if closed(Some(&at_once)) && !ENDED.load(Ordering::SeqCst) {
             #[expect(unsafe_code, reason = "`std::process::exit` may not be called in a signal handler")]
-            // SAFETY: `_exit` may, takes no pointer and does not return.
+            // SAFETY: `_exit` may be called here (signal-safety(7)), takes no pointer and does not return.
             unsafe {
                 libc::_exit(ABANDONED);
             }

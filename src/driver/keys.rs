@@ -1,6 +1,6 @@
 //! The key and the value of an operation, formatted into buffers that are used over and over.
 
-/// So many decimal digits of the index stand in a value of a given size; the rest of it is filler.
+/// A value of a given size holds this many decimal digits of the index; the rest is filler.
 const VALUE_DIGITS: usize = 12;
 
 /// Where the key and the value of one operation at a time are kept.
@@ -67,7 +67,7 @@ impl Pair {
     }
 }
 
-/// Letters that look random, as a server that compresses would find nothing to gain in real data either.
+/// Letters that look random: a server that compresses would find nothing to gain in real data either.
 fn filler(stem: &str, bytes: usize, seed: u64) -> Vec<u8> {
     // SplitMix64 (Steele, Lea, Flood 2014), started from an FNV-1a hash of the stem: 8 letters a step, no dependency.
     let mut state = stem.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {

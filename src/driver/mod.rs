@@ -67,7 +67,7 @@ const DRIVERS: &[Driver] = &[
     fred::MULTIPLEXED,
 ];
 
-/// What a build without a library says of its modes.
+/// What a build without a library says about its modes.
 const ABSENT: &[Absent] = &[
     #[cfg(not(feature = "rustis"))]
     Absent { feature: "rustis", modes: &["rustis", "rustis-pipe", "rustis-multiplexed"] },
@@ -75,7 +75,7 @@ const ABSENT: &[Absent] = &[
     Absent { feature: "fred", modes: &["fred", "fred-pipe", "fred-multiplexed"] },
 ];
 
-/// What the built-in modes are called and can do.
+/// The names and the abilities of the built-in modes.
 pub const MODES: &[BuiltinMode] = &{
     let mut modes = [DRIVERS[0].mode; DRIVERS.len()];
     let mut i = 1;
@@ -89,13 +89,13 @@ pub const MODES: &[BuiltinMode] = &{
 /// The modes that a file may name without a table.
 pub const BUILTIN: Builtin<'static> = Builtin { modes: MODES, absent: ABSENT };
 
-/// The client library of the modes above; a test keeps the version.
+/// The client library of the modes above; a test checks the version.
 const CLIENT: &str = "redis-rs 1.8.1";
 
 /// What redis-rs, and fred as well, supports of a connection in this build.
 const SUPPORTS: &[Support] =
     if cfg!(feature = "tls") { Support::ALL } else { &[Support::Username, Support::Db, Support::Cluster] };
-/// And where it sends several commands at once, which on a cluster would be for one node.
+/// And what they support where several commands are sent at once, which on a cluster would all go to one node.
 const PIPELINE_SUPPORTS: &[Support] = if cfg!(feature = "tls") {
     &[Support::Tls, Support::Username, Support::Db]
 } else {
@@ -109,10 +109,10 @@ const PROTOCOL: BuiltinOption = BuiltinOption {
     admits: |value| matches!(value, Scalar::Number(2 | 3)),
 };
 
-/// What the modes of redis-rs can be told.
+/// The options of the modes of redis-rs.
 const OPTIONS: &[BuiltinOption] = &[PROTOCOL];
 
-/// And that of them that runs on several threads.
+/// And those of the one that runs on several threads.
 const MT_OPTIONS: &[BuiltinOption] = &[
     PROTOCOL,
     BuiltinOption {
@@ -134,7 +134,7 @@ trait Crew {
     /// What they run on, such as `tokio 1.54.1 current-thread`.
     fn runtime(&self) -> String;
 
-    /// Lets every worker do its share of a phase, and comes back when all have ended. What they did, and why they
-    /// failed if they did, is then in the phase.
+    /// Lets every worker do its share of a phase, and returns when all have ended. What they did, and why they failed if they
+    /// did, is then in the phase.
     fn work(&mut self, phase: &Arc<Phase>);
 }

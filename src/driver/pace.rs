@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// Nobody waits longer than this without looking whether another worker has failed.
+/// Nobody waits longer than this without checking whether another worker has failed.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// A thread that sleeps wakes up late by about this much; so it sleeps less and yields for the rest.

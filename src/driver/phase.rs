@@ -18,12 +18,12 @@ use crate::latency;
 use crate::protocol::Job;
 use crate::setting::Factor;
 
-/// So many histograms there are at most. Two thousand of them would be hundreds of megabytes, and to put them together would take
-/// longer after the work than two clocks may be apart.
+/// The most histograms there are. Two thousand of them would take hundreds of megabytes, and merging them after the work would
+/// take longer than two clocks may be apart.
 const HISTOGRAMS: usize = 64;
 
-/// What all workers share. Nobody writes to it for an operation, except to the histogram of its thread, which it shares only
-/// with threads that there are more of than histograms.
+/// What all workers share. No operation writes to it, except to the histogram of its thread; threads share one only if there
+/// are more of them than histograms.
 pub(super) struct Phase {
     pub(super) job: Job,
     pub(super) amount: Amount,
@@ -66,7 +66,7 @@ pub(super) struct Tally {
     pub(super) begun: u64,
     /// Operations whose reply has come.
     pub(super) done: u64,
-    /// Those of them that [`Phase::progress`] has; the others were done in one slot of it.
+    /// How many of them [`Phase::progress`] has; the others were all done in one slot of it.
     pub(super) in_progress: u64,
     /// GETs among them.
     pub(super) fetched: u64,
@@ -96,7 +96,7 @@ impl Phase {
         Self::new(job, amount, "w", Instant::now(), None)
     }
 
-    /// The part that is.
+    /// The part that is counted.
     pub(super) fn measured(job: &Job, amount: Amount, start: Instant) -> Arc<Self> {
         let schedule = job.workload.rate.map(|rate| Schedule { start, rate });
         Self::new(job, amount, "", start, schedule)
@@ -136,15 +136,15 @@ impl Phase {
         format!("{}{}{worker}:", self.job.key_prefix, self.infix)
     }
 
-    /// The choices of a worker among the existing keys; `None` where each operation has a new one.
+    /// How a worker chooses among the existing keys; `None` where each operation has a new one.
     pub(super) fn space(&self, worker: u32) -> Option<Space> {
-        // The warm-up does not choose the same keys beforehand.
+        // The warm-up does not choose the same keys in advance.
         let seed = if self.infix.is_empty() { self.job.seed } else { !self.job.seed };
         Space::new(&self.job.workload, (worker, self.job.workers), seed)
             .expect("the job was looked at before")
     }
 
-    /// Where those who push meet those who take.
+    /// Where pushers and takers meet.
     pub(super) fn exchange(&self) -> &Exchange {
         self.exchange
             .as_deref()
@@ -167,8 +167,8 @@ impl Phase {
             .expect("a histogram that grows takes every value");
     }
 
-    /// Counts in the progress what a worker did since it was here, and says until when it need not come again: a worker would
-    /// find the slots of all thrown out of the cache by others if it looked there at each operation.
+    /// Adds to the progress what a worker has done since it was last here, and returns when it has to come again: if it came at
+    /// each operation, it would find the slots that all share thrown out of the cache by others.
     pub(super) fn progress(&self, tally: &mut Tally, now: Instant) -> Instant {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(last) = tally.last_reply {
@@ -192,7 +192,7 @@ impl Phase {
         }
     }
 
-    /// A worker gives up, and so do all others at their next operation. The first failure is the one that is told.
+    /// A worker gives up, and so do all others at their next operation. The first failure is the one that is reported.
     pub(super) fn fail(&self, failure: Failure) {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
         self.failed.store(true, Ordering::SeqCst);

@@ -1,17 +1,17 @@
-//! How a phase went on: operations counted in slots of time, so that a start unlike the rest shows afterwards and nobody has
-//! to look at the workers while they work.
+//! How a phase went: operations counted in slots of time, so that a start unlike the rest shows afterwards without anybody
+//! looking at the workers while they work.
 
 use std::time::Duration;
 
 use crate::units::Nanos;
 
-/// So many slots there are at most; a trial that fills them has between half as many and all.
+/// The most slots there are; a trial that fills them has between half as many and all.
 const SLOTS: usize = 64;
 /// The width of a slot at first, as a power of two in nanoseconds: about a millisecond.
 const FIRST_WIDTH: u32 = 20;
 
-/// Operations by the time at which they were done. Takes the same little memory however long a phase is: when a time lies
-/// beyond the last slot, all slots double in width.
+/// Operations by the time at which they were done. Takes the same small amount of memory however long a phase is: when a time
+/// lies beyond the last slot, all slots double in width.
 #[derive(Clone, Debug)]
 pub(super) struct Progress {
     /// Of a slot, as a power of two in nanoseconds.
@@ -26,7 +26,7 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// Counts operations that were done so long after the start.
+    /// Counts operations that were done this long after the start.
     pub(super) fn add(&mut self, since: Duration, operations: u64) {
         let since = Nanos::from(since).0;
         while since >> self.width >= SLOTS as u64 {
@@ -35,8 +35,8 @@ impl Progress {
         self.operations[(since >> self.width) as usize] += operations;
     }
 
-    /// Up to when, from the start, operations belong to the same slot as those that are done at this time, and will however
-    /// wide the slots become.
+    /// How long after the start an operation can be done and still belong to the same slot as one that is done at this time,
+    /// however wide the slots become.
     pub(super) fn end_of_slot(&self, since: Duration) -> Duration {
         let slot = Nanos::from(since).0 >> self.width;
         Duration::from_nanos((slot + 1) << self.width)

@@ -24,10 +24,10 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// That of a worker; `None` if the workload lists no commands.
+    /// The script of a worker; `None` if the workload lists no commands.
     ///
     /// # Errors
-    /// If the job's commands are none.
+    /// If the job's commands are not valid.
     pub(super) fn new(workload: &JobWorkload, worker: u32, seed: u64) -> Result<Option<Self>, Failure> {
         let Some(Level::Commands(commands)) = workload.own.get(Factor::Commands) else { return Ok(None) };
         let protocol = |error: String| Failure::new(FailureKind::Protocol, error);

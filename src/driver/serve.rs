@@ -24,7 +24,7 @@ use crate::protocol::{DRIVER_PROTOCOLS, Done, DriverEvent, FailureKind, Job, Rea
 use crate::units::Nanos;
 use crate::workload::Kind;
 
-/// So many keys are deleted by one command.
+/// How many keys one command deletes.
 const DELETE_BATCH: usize = 1000;
 
 /// Carries out one job: all that `orchestrate driver` does.
@@ -42,7 +42,7 @@ pub fn serve(input: StdinLock<'static>, output: impl Write) -> ExitCode {
 /// To be called when all workers are warm: says so, and comes back with `go`.
 pub(super) type AwaitGo<'a> = dyn FnMut(Ready) -> Result<(), Failure> + 'a;
 
-/// Hears and says what the protocol asks for, whoever it is that does the work.
+/// Carries out the conversation that the protocol asks for, whoever does the work.
 pub(super) fn converse(
     mut input: StdinLock<'static>,
     mut output: impl Write,
@@ -73,7 +73,7 @@ fn print(output: &mut impl Write, event: &DriverEvent) -> io::Result<()> {
 
 // ---------------------------------------------------------------------------------------- what is asked for
 
-/// What there is in a job of any version.
+/// What a job of any version contains.
 #[derive(Deserialize)]
 #[serde(expecting = "a job")]
 struct AnyJob {
@@ -148,7 +148,7 @@ fn choose(job: &Job) -> Result<&'static Driver, Failure> {
 
 // ---------------------------------------------------------------------------------------- what is done
 
-/// Static builds for other machines have musl's allocator, which is not as fast: a row must not look like those of others.
+/// Static builds for other machines have musl's allocator, which is not as fast: their rows must not look like those of others.
 const LIBC: &str = if cfg!(target_env = "musl") { ", musl" } else { "" };
 /// Neither must those of a build that was not made for speed, such as that of `make run`.
 const HASTE: &str = match env!("ORCHESTRATE_PROFILE").as_bytes() {
@@ -184,8 +184,8 @@ fn carry_out(job: &Job, driver: &Driver, await_go: &mut AwaitGo<'_>) -> Result<D
 fn work(job: &Job, crew: &mut dyn Crew, phase: Arc<Phase>) -> Result<Outcome, Failure> {
     crew.work(&phase);
     let mut outcome = phase.into_outcome();
-    // After a failure too; but then it is that failure that is told.
-    // Those that were there before are not the driver's to delete, and of what is listed nobody knows its keys.
+    // After a failure too; but then it is that failure that is reported. Keys that were there before are not the driver's to
+    // delete, and the keys of listed commands are not known.
     let deleted = match job.workload.kind {
         _ if !job.delete_keys => Ok(()),
         Kind::Queue => delete_queue(job, &outcome.queues),

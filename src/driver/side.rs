@@ -1,5 +1,5 @@
-//! Those who push tasks or messages, and those who take them. A mode's loops are `while pusher.next() { … }` and
-//! `while taker.more() { …; taker.took(&task)?; }`; numbers, times, room and the end are here.
+//! Pushers and takers of tasks or messages. A mode's loops are `while pusher.next() { … }` and `while taker.more() { …;
+//! taker.took(&task)?; }`; numbers, times, room and the end are dealt with here.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::experiment::Amount;
 use crate::protocol::{Delivered, FailureKind, Job};
 use crate::workload::Kind;
 
-/// How long a command waits for a task before its taker looks whether another worker has failed, in seconds.
+/// How long a command waits for a task before its taker checks whether another worker has failed, in seconds.
 pub(super) const PATIENCE: f64 = 1.0;
 /// The same in milliseconds, which is what commands for streams take.
 pub(super) const PATIENCE_MS: u64 = 1_000;
@@ -30,25 +30,25 @@ pub(super) trait Hand: Sized {
     fn new(phase: &Arc<Phase>, number: u32) -> Self;
 }
 
-/// One of those who push, or of those who take. The workers of a job take; who pushes has a number after theirs.
+/// A pusher or a taker. The workers of a job take; pushers are numbered after them.
 pub(super) enum Side {
     Pushes(Pusher),
     Takes(Taker),
 }
 
-/// Who pushes tasks.
+/// Pushes tasks.
 pub(super) struct Pusher {
     phase: Arc<Phase>,
     number: u64,
     task: Vec<u8>,
     size: usize,
-    /// Whether tasks are still to come; afterwards, how many times to say that there are none.
+    /// `None` as long as tasks are still to come; afterwards, how many times the end has yet to be announced.
     ends: Option<u32>,
     tally: Tally,
     timer: Option<Timer>,
 }
 
-/// Who takes them.
+/// Takes tasks.
 pub(super) struct Taker {
     phase: Arc<Phase>,
     number: u32,
@@ -113,7 +113,7 @@ impl Pusher {
         }
     }
 
-    /// The same for a task of a runtime, which lets others go on while it waits.
+    /// The same for an asynchronous caller, which lets others go on while it waits.
     pub(super) async fn next_async(&mut self) -> Result<bool, Failure> {
         if !self.is_under_way() {
             self.exchange().await_preparation_async(|| self.phase.failed()).await;
@@ -143,7 +143,7 @@ impl Pusher {
         &names[(self.number % names.len() as u64) as usize]
     }
 
-    /// The task, or what says that there are no more.
+    /// The task, or the marker that there are no more.
     pub(super) fn task(&self) -> &[u8] {
         &self.task
     }
@@ -152,7 +152,8 @@ impl Pusher {
         self.tally.begun > 0
     }
 
-    /// Takes a number if there is one to take; `None` then, and otherwise whether there is an end to be told of.
+    /// Takes the number of the next task and returns `None`; if there is no next task, returns whether the end has to be
+    /// announced once more.
     fn say_the_end(&mut self) -> Option<bool> {
         if self.phase.failed() {
             return Some(false);
@@ -251,7 +252,7 @@ impl Taker {
         self.exchange().await_preparation(|| self.phase.failed());
     }
 
-    /// The same for a task of a runtime.
+    /// The same for an asynchronous caller.
     pub(super) async fn await_preparation_async(&self) {
         self.exchange().await_preparation_async(|| self.phase.failed()).await;
     }
@@ -261,10 +262,10 @@ impl Taker {
         !self.has_ended && !self.phase.failed()
     }
 
-    /// It has got one.
+    /// It has got a task.
     ///
     /// # Errors
-    /// If that is none which was pushed.
+    /// If it is not one that was pushed.
     pub(super) fn took(&mut self, task: &[u8]) -> Result<(), Failure> {
         if task == END {
             self.has_ended = true;
@@ -276,7 +277,7 @@ impl Taker {
         self.phase.record(latency, 1);
         self.received.tasks += 1;
         self.received.numbers.add(number);
-        // A message that all receive is one, and it is the first of them that says when.
+        // A message that all receive counts once, when the first of the takers gets it.
         if self.phase.job.workload.kind == Kind::Queue || self.number == 0 {
             if now >= self.slot_end {
                 self.slot_end = self.phase.progress(&mut self.tally, now);
@@ -317,7 +318,7 @@ impl Drop for Taker {
     }
 }
 
-/// That each task arrived once, as far as those who took them can tell; for messages that all receive, that all received the
+/// Checks that each task arrived once, as far as the takers can tell; for messages that all receive, that all received the
 /// same.
 pub(super) fn delivered(job: &Job, received: &[Received]) -> Result<Delivered, Failure> {
     let mut sum = Delivered::default();

@@ -47,13 +47,13 @@ impl Space {
             Some("zipf") => Distribution::Zipf(
                 Zipf::new(keys as f64, 1.0).expect("there is a key, and the exponent is 1"),
             ),
-            // Workers do not follow each other's heels.
+            // Workers do not follow on each other's heels.
             Some("sequential") => Distribution::Sequential(
                 (u128::from(number) * u128::from(keys) / u128::from(workers.max(1))) as u64,
             ),
             _ => return Err(lacks("distribution")),
         };
-        // 2^64 has no place in 64 bits.
+        // 2^64 does not fit in 64 bits.
         let reads = (reads < 1.0).then(|| (reads * 2.0_f64.powi(64)) as u64);
         // Seeds of workers must not be those of the next trial.
         let seed = Stream(seed ^ u64::from(number).rotate_left(32)).next();
@@ -65,7 +65,7 @@ impl Space {
         let mut stream = Stream(Stream(self.seed ^ operation).next());
         let reads = self.reads.is_none_or(|below| stream.next() < below);
         let key = match &self.distribution {
-            // Lemire's multiplication, without the rejection that no test of so many keys could see.
+            // Lemire's multiplication, without the rejection, whose absence no test of so many keys could detect.
             Distribution::Uniform => ((u128::from(stream.next()) * u128::from(self.keys)) >> 64) as u64,
             Distribution::Zipf(zipf) => (zipf.sample(&mut stream) as u64).clamp(1, self.keys) - 1,
             Distribution::Sequential(first) => (first + operation % self.keys) % self.keys,

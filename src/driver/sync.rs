@@ -38,7 +38,7 @@ pub(super) const DRIVER: Driver = Driver {
     },
 };
 
-/// For what a server and a cluster do alike.
+/// What is the same for a server and for a cluster.
 fn connect<C: Blocking>(job: &Job) -> Result<Box<dyn Crew>, Failure> {
     match job.workload.kind {
         Kind::SetGet => threads::connect(job, set_get::<C>),

@@ -22,7 +22,7 @@ use crate::setting::Scalar;
 pub(super) enum Flavour {
     /// All on one thread.
     CurrentThread,
-    /// On one thread for every CPU that this process may use, as its affinity stands when it starts.
+    /// On one thread for every CPU that this process may use, by its affinity when it starts.
     MultiThread,
 }
 
@@ -40,7 +40,7 @@ pub(super) enum Sockets {
 pub(super) enum Seat {
     /// A worker's.
     Worker,
-    /// That of somebody who pushes what workers take.
+    /// A pusher's.
     Pusher,
 }
 
@@ -60,7 +60,8 @@ struct Tasks<C, H, W> {
     hands: PhantomData<fn() -> H>,
 }
 
-/// Connects a task for every worker of the job, and for whoever else it needs; `work` is what it then does until the worker has no more.
+/// Connects a task for every worker of the job, and for its pushers; `work` is what a task then does until there is nothing
+/// left.
 pub(super) fn connect<C, H, W, F>(
     job: &Job,
     flavour: Flavour,

@@ -1,4 +1,4 @@
-//! Workers that are threads: one blocking connection each. The thread that has nothing else to do is one of them, so
+//! Workers that are threads: one blocking connection each. The main thread, which has nothing else to do, is one of them, so
 //! that one worker needs no second thread.
 //!
 //! The threads are ours and not those of a pool: an idle thread of a pool looks for work among all the others, which with
@@ -21,12 +21,12 @@ type Work<C, H> = fn(&mut C, &mut H) -> Result<(), Failure>;
 /// Enough for a request and its reply, and little enough for ten thousand threads.
 const STACK_BYTES: usize = 256 * 1024;
 
-/// So many threads connect at the same time.
+/// How many threads connect at the same time.
 const CONNECTING: usize = 64;
 
 /// The workers. Threads end with the process: a driver carries out one job.
 struct Threads<C, H> {
-    /// That of the worker that this thread is.
+    /// The connection of the worker on the main thread.
     connection: C,
     common: Arc<Common>,
     work: Work<C, H>,
@@ -44,7 +44,7 @@ struct Common {
     failure: Mutex<Option<Failure>>,
 }
 
-/// Starts and connects a thread for every worker of the job, and for whoever else it needs. They are all up when this returns.
+/// Starts and connects a thread for every worker of the job, and for its pushers. They are all up when this returns.
 pub(super) fn connect<C: Blocking, H: Hand + 'static>(
     job: &Job,
     work: Work<C, H>,

@@ -20,7 +20,7 @@ use super::space::Space;
 use crate::experiment::Amount;
 use crate::protocol::{FailureKind, Job, JobWorkload};
 
-/// Of a value that is not the right one, this much is shown.
+/// How much is shown of a value that is not the right one.
 const SHOWN_BYTES: usize = 40;
 
 /// What a SET fetches, for [`Worker::finish`].
@@ -103,7 +103,7 @@ impl Worker {
         }
     }
 
-    /// The same for a task, which lets others go on while it waits.
+    /// The same for an asynchronous caller, which lets others go on while it waits.
     pub(super) async fn next_async(&mut self) -> Result<bool, Failure> {
         loop {
             match self.turn() {
@@ -125,7 +125,7 @@ impl Worker {
         self.batch.clone()
     }
 
-    /// Makes `key` and `value` those of another operation of the batch; they are those of its first one before.
+    /// Makes `key` and `value` those of another operation of the batch; before, they are those of its first one.
     pub(super) fn select(&mut self, index: u64) {
         match &self.space {
             None => self.pair.set(index),
@@ -163,7 +163,7 @@ impl Worker {
         self.pair.key()
     }
 
-    /// How its key is to be set, where that is not simply so.
+    /// How its key is to be set, if with any options.
     pub(super) fn set_options(&self) -> Option<SetOptions> {
         self.phase.expire.map(|seconds| SetOptions::default().with_expiration(SetExpiry::EX(seconds)))
     }
@@ -205,7 +205,8 @@ impl Worker {
         self.select(first);
         let mut began = Instant::now();
         let due = self.due(first);
-        // What is due before the end is done, however late: left out would be just those that had to wait the longest.
+        // What is due before the end is done, however late: otherwise just those that had to wait the longest would be left
+        // out.
         if self.phase.deadline.is_some_and(|deadline| due.unwrap_or(began) >= deadline) {
             return Turn::End;
         }

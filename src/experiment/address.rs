@@ -1,10 +1,11 @@
-//! Where a server is that somebody else runs, as people write it: `HOST:PORT`, or a URL of the schemes that Redis clients share.
+//! The address of a server that somebody else runs, as people write it: `HOST:PORT`, or a URL of the schemes that Redis clients
+//! share.
 
 use std::net::Ipv6Addr;
 
 const DEFAULT_PORT: u16 = 6379;
 
-/// What stands in an address. A password may not: the file is committed and copied to results.
+/// The parts of an address. A password may not be one: the file is committed and copied to results.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct RedisUrl {
     pub(super) host: String,
@@ -14,7 +15,7 @@ pub(super) struct RedisUrl {
     pub(super) tls: bool,
 }
 
-/// Why an address is not one that can be measured, and what to write instead.
+/// Why an address cannot be used, and what to write instead.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unusable {
     pub(super) what: String,
@@ -74,7 +75,7 @@ impl RedisUrl {
     }
 }
 
-/// What is said of the scheme of another kind of URL.
+/// What is said about the scheme of another kind of URL.
 fn foreign(scheme: &str) -> Unusable {
     let scheme = scheme.to_ascii_lowercase();
     let (what, help) = if scheme.contains("sentinel") {

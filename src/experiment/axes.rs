@@ -308,7 +308,7 @@ fn weights_level(weights: &[u64]) -> Result<Level, String> {
     }
 }
 
-/// More than anybody can tell from never.
+/// A larger ratio cannot be distinguished from never.
 const MOST_WEIGHT: u64 = 1_000_000;
 
 pub(super) fn placement(form: &PlacementForm) -> Result<Placement, String> {

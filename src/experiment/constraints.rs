@@ -12,7 +12,7 @@ use super::{Amount, BuiltinMode, Factor, Level, Link, MAX_WORKERS, Split, Warmup
 use crate::setting::{MOST_EXACT, largest_divisor};
 use crate::units::Nanos;
 
-/// An exclusion of more levels than this is no help.
+/// An exclusion of more levels than this is not helpful.
 const LONGEST_HELP: usize = 20;
 
 /// Checks the cells of every matrix, and all of them against each other.
@@ -22,14 +22,14 @@ pub(super) struct CellChecks<'a> {
     pub(super) budget: Budget,
 }
 
-/// Who can do a thing.
+/// Who supports a feature.
 struct Able {
     builtin: fn(&BuiltinMode) -> bool,
     /// Whether all load generators can.
     load_generators: bool,
 }
 
-/// Two factors of which some levels do not go together.
+/// Two factors some of whose levels do not go together.
 pub(super) struct Conflict<'a> {
     /// A finding for each level of this factor; it is where the caret stands.
     pub(super) one: Factor,
@@ -89,7 +89,7 @@ impl CellChecks<'_> {
         )
     }
 
-    /// What built-in modes and load generators cannot do. A driver of somebody else says so itself, when it gets its job.
+    /// What built-in modes and load generators cannot do. Any other driver says so itself when it gets its job.
     fn abilities(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
         let asks_pipeline = |level: &Level| matches!(level, Level::Number(2..));
         let asks_rate = |level: &Level| matches!(level, Level::PerSecond(_));
@@ -268,7 +268,7 @@ impl CellChecks<'_> {
         )
     }
 
-    /// Several clients share workers and rate: there must be one of each for everybody.
+    /// Several clients share workers and rate: there must be at least one of each for every client.
     fn clients(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
         let clients = |hosts: &Level| match hosts {
             Level::Hosts(pair) => pair.clients.len() as u64,
@@ -320,7 +320,7 @@ impl CellChecks<'_> {
             one: Factor::Amount,
             other: Factor::Workers,
             forbids: &|amount, workers| match (amount, workers) {
-                // Fewer operations than workers is said already.
+                // Fewer operations than workers is already reported.
                 (Level::Amount(Amount::Operations(n)), Level::Number(workers)) => {
                     *n >= *workers && most.get(n).is_some_and(|most| *workers > u64::from(*most))
                 }
@@ -334,7 +334,7 @@ impl CellChecks<'_> {
         })
     }
 
-    /// Notes each level of one factor that a cell brings together with one of another that it does not go with.
+    /// Notes each level of one factor that some cell combines with an incompatible level of another.
     pub(super) fn conflict(&mut self, draft: &Draft<'_>, conflict: &Conflict<'_>) -> Result<(), TooTangled> {
         let (one, other) = (draft.column(conflict.one), draft.column(conflict.other));
         let mut whole = draft.grid.whole();
@@ -411,7 +411,7 @@ impl CellChecks<'_> {
         }
     }
 
-    /// Notes a plan whose trials cannot be counted exactly by everybody who reads their numbers.
+    /// Notes a plan with so many trials that not every program that reads their numbers can represent them exactly.
     pub(super) fn trials(&mut self, cells: u128, repetitions: u32, place: &Place) {
         let trials = cells.saturating_mul(u128::from(repetitions));
         if trials > u128::from(MOST_EXACT) {

@@ -61,7 +61,7 @@ impl Damage {
         self.everything || self.parts.contains(part)
     }
 
-    /// The names within a family from whose tables something is missing, or which are missing.
+    /// The names within a family whose tables lack something, or are missing altogether.
     pub(super) fn names_in<'a>(&'a self, family: &'a str) -> impl Iterator<Item = &'a str> {
         self.parts.iter().filter_map(move |part| part.strip_prefix(family)?.strip_prefix('.'))
     }
@@ -170,7 +170,7 @@ fn cut(
     if let Some(field) = lacking
         && damage.cuts.iter().any(|cut| cut.path == format!("{}.{field}", with_indices(&path)))
     {
-        // It was there, and what was wrong with it is said.
+        // It was there, and what was wrong with it is reported.
         damage.add(&path);
         return found.is_some();
     }

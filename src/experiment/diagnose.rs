@@ -15,7 +15,7 @@ pub(super) const MOST_FINDINGS: usize = 100;
 /// A line longer than this is shown without its far ends.
 const LONG_LINE: usize = 400;
 
-/// A word longer than this is told without its middle: a key of a megabyte would hide what is said of it.
+/// A word longer than this is shown without its middle: a key of a megabyte would hide what is said about it.
 const LONG_WORD: usize = 200;
 /// So is a message.
 const LONG_MESSAGE: usize = 4000;
@@ -253,7 +253,7 @@ impl std::error::Error for Diagnostics {}
 #[derive(Clone, Debug)]
 struct Text {
     name: String,
-    /// Bytes that are no UTF-8 are replaced; up to the first of them the offsets are those of the file.
+    /// Bytes that are not valid UTF-8 are replaced; up to the first of them the offsets are those of the file.
     text: String,
     lines: Vec<usize>,
     secrets: Vec<Range<usize>>,
@@ -337,7 +337,7 @@ impl Text {
     }
 }
 
-/// A text in which nothing is longer than anybody reads.
+/// A text in which nothing is longer than anybody would read.
 fn shortened(text: String) -> String {
     if text.len() <= LONG_WORD {
         return text;
@@ -346,7 +346,7 @@ fn shortened(text: String) -> String {
     without_middle(&words.join(" "), LONG_MESSAGE).into_owned()
 }
 
-/// A text of at most about so many bytes: its beginning, an ellipsis, and its end.
+/// A text of at most about this many bytes: its beginning, an ellipsis, and its end.
 fn without_middle(text: &str, most: usize) -> Cow<'_, str> {
     if text.len() <= most {
         return text.into();

@@ -1,4 +1,4 @@
-//! What a table of the file gives of settings, read by the list in [`crate::setting`]: one value each in `[workload]`, one or
+//! The settings that a table of the file gives, read by the list in [`crate::setting`]: one value each in `[workload]`, one or
 //! several in a matrix and in what it excludes.
 
 use std::borrow::Cow;
@@ -76,7 +76,7 @@ struct Keys {
     names: Vec<&'static str>,
 }
 
-/// By the name of the table; of a matrix itself under `None`.
+/// By the name of the table; those of a matrix itself are under `None`.
 static KEYS: LazyLock<BTreeMap<Option<&'static str>, Keys>> = LazyLock::new(|| {
     let mut tables: BTreeMap<Option<&'static str>, Keys> = BTreeMap::new();
     for &factor in Factor::ALL {
@@ -98,7 +98,7 @@ static KEYS: LazyLock<BTreeMap<Option<&'static str>, Keys>> = LazyLock::new(|| {
 const INNER: [&str; 4] = ["workload", "server", "mode", "run"];
 const EXCLUDE: &str = "exclude";
 
-/// Whether a setting is written so in this table; `None` is a matrix itself.
+/// Whether a setting has this key in this table; `None` is a matrix itself.
 pub(super) fn has_key(table: Option<&str>, key: &str) -> bool {
     let settings = KEYS.iter().find(|(known, _)| **known == table).map(|(_, keys)| &keys.settings);
     settings.is_some_and(|settings| settings.iter().any(|(_, known)| known.name == key))

@@ -1,6 +1,6 @@
-//! Questions about the cells of a matrix, answered without walking through them: a matrix of six factors can have
-//! more cells than there is time, but only so many levels and exclusions. Knows indices only, no factor. Whoever reads a
-//! file and whoever plans its trials asks here.
+//! Questions about the cells of a matrix, answered without walking through them: a matrix of six factors can have more cells
+//! than there is time for, but only so many levels and exclusions. Knows only indices, no factors. The code that reads a file
+//! and the code that plans its trials both ask here.
 
 /// The levels that remain on each axis, by sorted indices. A cell is in the region if each of its levels is.
 pub(crate) type Region = Vec<Vec<u32>>;
@@ -24,7 +24,7 @@ pub(crate) struct TooTangled;
 pub(crate) struct Budget(pub(crate) u64);
 
 impl Budget {
-    /// For questions of which it is known that they can be answered.
+    /// For questions that are known to be answerable.
     pub(crate) const fn unlimited() -> Self {
         Self(u64::MAX)
     }

@@ -15,7 +15,7 @@ pub struct HostSpec {
     pub transport: Transport,
     /// Where other hosts reach a server started here.
     pub address: Option<Address>,
-    /// This program there; `None` for the one that runs, if the host is `local`, and else for `orchestrate` on PATH.
+    /// This program there; `None` means the one that is running, if the host is `local`, and otherwise `orchestrate` on PATH.
     pub agent: Option<String>,
     /// On which CPUs the two sides of a trial run here if the cell leaves that free.
     pub pin: Option<Placement>,
@@ -24,7 +24,7 @@ pub struct HostSpec {
 }
 
 impl HostSpec {
-    /// A host of which the file says nothing but how to reach it.
+    /// A host about which the file says nothing but how to reach it.
     #[must_use]
     pub const fn new(transport: Transport) -> Self {
         let connect_timeout = match &transport {

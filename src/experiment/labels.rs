@@ -20,11 +20,11 @@ const LONGEST: usize = 200;
 pub struct Labels(BTreeMap<String, String>);
 
 impl From<BTreeMap<String, String>> for Labels {
-    /// What a `run.json` has, which somebody else may have written: what is not a label is left out.
+    /// What a `run.json`, which somebody else may have written, contains: what is not a label is left out.
     fn from(all: BTreeMap<String, String>) -> Self {
         let mut labels = Self::default();
         for (name, value) in all.into_iter().take(MOST) {
-            // It is not one, and nobody is there to be told.
+            // An invalid one is left out: nobody is there to be told.
             let _ = labels.set(&name, &value);
         }
         labels

@@ -558,7 +558,7 @@ pub(super) enum OptionTables {
 type Lists = BTreeMap<String, Many<Scalar>>;
 
 impl OptionTables {
-    /// The levels, each where its table stands; `whole` is where that is if there is one.
+    /// The levels, each at the place of its table; `whole` is that place if there is only one table.
     pub(super) fn levels(&self, whole: &Range<usize>) -> Vec<At<Named>> {
         let of = |lists: &Lists, span: &Range<usize>| {
             let values = |many: &Many<Scalar>| many.items(span).into_iter().map(|at| at.value).collect();

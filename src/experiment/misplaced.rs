@@ -1,4 +1,4 @@
-//! Where a key belongs that stands in the wrong table.
+//! Where a key in the wrong table belongs.
 
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ pub(super) fn help(table: &str, key: &str, known: &[&str]) -> String {
     {
         return format!("without quotation marks: {key} = …");
     }
-    // A slip of the finger comes first, unless the key itself exists elsewhere.
+    // A typo comes first, unless the key itself exists elsewhere.
     let homes = homes(table, key);
     if homes.is_empty() || closest(key, known.iter().copied()).is_some_and(|near| near == key) {
         return suggest(key, "the keys here are", known.iter().copied());
@@ -33,7 +33,7 @@ pub(super) fn help_with_type(key: &str) -> Option<String> {
         .then(|| format!("to name one or several, write `{plural}`; `{inner}` is a table of settings"))
 }
 
-/// The places where a key may stand, but for this table.
+/// The places where a key may stand, other than this table.
 fn homes(table: &str, key: &str) -> Vec<String> {
     let mut homes = Vec::new();
     if table == "matrix" {

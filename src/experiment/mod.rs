@@ -87,7 +87,7 @@ impl Experiment {
         })
     }
 
-    /// What a host says of the placement of a trial that leaves it free.
+    /// What a host says about the placement of a trial that leaves it free.
     #[must_use]
     pub fn pin(&self, settings: &Settings, host: &str) -> Option<&Placement> {
         let pin = self.hosts.get(host)?.pin.as_ref()?;
@@ -114,7 +114,7 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// What of the matrix says how many cells there are.
+    /// The part of the matrix that says how many cells there are.
     pub(crate) fn grid(&self) -> grid::Grid {
         let cut = |exclude: &Exclude| {
             let axes = self.axes.iter().enumerate().filter_map(|(index, axis)| {
@@ -205,7 +205,7 @@ impl fmt::Display for Repetitions {
         match *self {
             Self::Fixed(n) => n.fmt(f),
             Self::Until { min, max, precision } => {
-                // A percentage as one writes it: 0.07 × 100 is 7.000000000000001.
+                // A percentage as people write it: 0.07 × 100 is 7.000000000000001.
                 let percent = (precision * 1e8).round() / 1e6;
                 write!(f, "{min} to {max}, until every median is known to ±{percent}%")
             }

@@ -33,7 +33,7 @@ pub struct BuiltinMode {
     pub supports: &'static [Support],
     /// The options that it knows.
     pub options: &'static [BuiltinOption],
-    /// Whether a matrix that names no modes has it. What does not is in a plan only by its name, so that a build with
+    /// Whether a matrix that names no modes includes it. Any other mode is in a plan only if it is named, so that a build with
     /// one library more plans the same trials.
     pub by_default: bool,
 }
@@ -67,7 +67,7 @@ impl Support {
         }
     }
 
-    /// What a client cannot do that does not support it.
+    /// What a client without this support cannot do.
     pub(super) const fn does(self) -> &'static str {
         match self {
             Self::Tls => "speak TLS",
@@ -83,14 +83,14 @@ impl Support {
 pub struct BuiltinOption {
     /// Its name.
     pub name: &'static str,
-    /// What it may be, in words.
+    /// What its value may be, in words.
     pub values: &'static str,
-    /// Whether it may be this.
+    /// Whether its value may be this one.
     pub admits: fn(&Scalar) -> bool,
 }
 
 impl PartialEq for BuiltinOption {
-    /// Its name says which one it is.
+    /// An option is identified by its name.
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
@@ -178,7 +178,7 @@ pub struct ModeSpec {
     /// Variables of its environment, likewise.
     #[serde(skip_serializing_if = "Named::is_empty")]
     pub env: Named,
-    /// The workloads that it has; never empty. Not part of a cell's identity, as little as what follows.
+    /// The workloads that it has; never empty. Like everything below, not part of a cell's identity.
     #[serde(skip)]
     pub workloads: Vec<Kind>,
     /// What of a connection it supports.
@@ -231,7 +231,7 @@ impl LoadGenerator {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::RedisBenchmark, Self::ValkeyBenchmark, Self::Memtier];
 
-    /// What they support of a connection. A password would stand on their command line.
+    /// What they support of a connection. A password would be visible on their command line.
     pub(super) const SUPPORTS: &'static [Support] = &[Support::Tls, Support::Db];
 
     /// The word in files, which is also what the program is called.

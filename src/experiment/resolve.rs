@@ -98,7 +98,7 @@ fn experiment(findings: &mut Findings, document: &Document<File>, names: Names<'
         given_twice(findings, file, &table.value);
         drafts.extend(Draft::new(findings, table, &names, &base, (damage, i)));
     }
-    // What the cells have in common is wrong, so that every cell would be.
+    // What the cells have in common is wrong, and so would be every cell.
     if !common {
         let mut checks = CellChecks { findings, names: &names, budget: Budget(BUDGET) };
         let mut cells: u128 = 0;

@@ -61,7 +61,7 @@ pub(super) struct Literal {
 const NAMES: [&str; 8] =
     ["passw", "passphrase", "secret", "token", "credential", "apikey", "api_key", "private_key"];
 
-/// Values that no secret has, whatever its name is.
+/// Values that are never a secret, whatever their name.
 const HARMLESS: [&str; 7] = ["", "true", "false", "yes", "no", "on", "off"];
 
 /// Secrets among the variables and the options that clients are given, and passwords in URLs anywhere. They are taken out

@@ -1,7 +1,7 @@
 //! Arguments of a server that orchestrate starts: which of them are not up to the file, and where its data go.
 //!
-//! What orchestrate adds to the command line comes last and wins. An argument that would be overridden without a word is
-//! refused, so that nobody measures something else than what the file says.
+//! What orchestrate adds to the command line comes last and wins. An argument that would be overridden silently is refused, so
+//! that nobody measures something other than what the file says.
 
 use std::path::Path;
 

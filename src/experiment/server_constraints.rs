@@ -41,7 +41,7 @@ impl CellChecks<'_> {
         self.clusters(draft)
     }
 
-    /// What a server demands of a connection, and a client does not support.
+    /// What a server demands of a connection but a client does not support.
     fn connections(&mut self, draft: &Draft<'_>) -> Result<(), TooTangled> {
         let names = self.names;
         let lacks = |mode: &Level, support: Support| match mode {

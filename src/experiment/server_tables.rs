@@ -25,7 +25,7 @@ pub(super) fn default_server() -> ServerSpec {
     }
 }
 
-/// What a table says of a server. What is wrong with it is noted; `None` if anything is.
+/// What a table says about a server. What is wrong with it is noted; `None` if anything is.
 pub(super) fn server(
     findings: &mut Findings,
     source: usize,
@@ -83,7 +83,7 @@ fn managed(
     (findings.len() == before).then_some(spec)
 }
 
-/// Of how many masters a cluster of ours is to be made, if of any.
+/// How many masters a cluster of ours is to have, if it is to be one.
 fn masters(findings: &mut Findings, source: usize, cluster: &At<ClusterForm>) -> Option<u32> {
     let mut refuse = |message: String, help: &'static str| {
         findings.error(&Place { source, span: cluster.span.clone() }, message).help(help);

@@ -18,7 +18,7 @@ pub enum ServerSpec {
         args: Vec<String>,
         /// How long one process serves.
         lifetime: Lifetime,
-        /// Of so many masters a cluster is made, without replicas; absent: one process stands alone.
+        /// The number of masters of a cluster, which has no replicas; absent: one process stands alone.
         #[serde(skip_serializing_if = "Option::is_none")]
         cluster: Option<u32>,
         /// What is run before it is started for the first time. Not part of a cell's identity.

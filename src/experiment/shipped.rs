@@ -135,8 +135,8 @@ pub(super) fn tables() -> impl Iterator<Item = (&'static str, &'static ShippedFi
     FILES.iter().filter_map(table).filter(|(name, _)| !name.contains('/'))
 }
 
-/// The name after the prefix of the file that has a mode or a server of this name, if one has. `family` is the word before the
-/// name in the head of its table.
+/// The name, after the prefix, of the file that has a mode or a server of this name, if there is one. `family` is the word
+/// before the name in the header of its table.
 #[must_use]
 pub(super) fn shipped_in(family: &str, name: &str) -> Option<&'static str> {
     static FILE_OF: LazyLock<BTreeMap<(&str, &str), &str>> = LazyLock::new(|| {

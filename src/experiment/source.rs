@@ -134,7 +134,7 @@ pub fn resolved_text(main: &Source, included: &[Source]) -> String {
         if !out.ends_with('\n') {
             out.push('\n');
         }
-        // As the file has it: what a run keeps says nothing of where on this machine its files were.
+        // As the file has it: what a run keeps says nothing about where on this machine its files were.
         let path = written.next().map_or_else(|| source.name.clone(), |(_, path)| path);
         out += &format!("\n# included from {}\n", path.escape_debug());
         out += &tables_of(source).unwrap_or_default();

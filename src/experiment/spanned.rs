@@ -1,4 +1,4 @@
-//! What is common to the values of the file: where one stands, that it is a table, one or a list.
+//! What the values of the file have in common: their places, and whether they are tables, single values or lists.
 
 use std::borrow::Cow;
 use std::fmt;

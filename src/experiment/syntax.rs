@@ -1,5 +1,5 @@
-//! The text of a file becomes a TOML tree. What is wrong with its syntax is said in the words of somebody who writes such
-//! a file, at the place that has to change: the reader of TOML names the place where it noticed.
+//! The text of a file becomes a TOML tree. Syntax errors are reported in the words of somebody who writes such a file, at the
+//! place that has to change: the TOML parser names the place where it noticed.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -19,7 +19,7 @@ pub const MOST_BYTES: usize = 1024 * 1024;
 /// keys in nested inline tables reach a depth of thousands, which overflows the stack when such a tree is cloned.
 pub(super) const DEEPEST: usize = 24;
 
-/// What the reader of TOML says of a file that is nested too deeply, without saying where.
+/// What the TOML parser says about a file that is nested too deeply, without saying where.
 const NESTED: &str = "recursion limit";
 
 /// A file as TOML, and whether that is all of it.
@@ -28,7 +28,7 @@ pub(super) struct Parsed<'a> {
     pub(super) is_whole: bool,
 }
 
-/// The tree of a text, without what stands on lines that are no TOML.
+/// The tree of a text, without the lines that are not TOML.
 pub(super) fn parse<'a>(findings: &mut Findings, index: usize, source: &'a Source) -> Option<Parsed<'a>> {
     if source.bytes.len() > MOST_BYTES {
         let size = source.bytes.len();
@@ -61,11 +61,11 @@ pub(super) fn parse<'a>(findings: &mut Findings, index: usize, source: &'a Sourc
         let span =
             error.span().filter(|_| error.message() != NESTED).unwrap_or_else(|| lines.most_nested(text));
         let line = lines.line(span.start);
-        // One slip can make very many errors on its line; the first is the one to mend.
+        // One slip can cause a great many errors on its line; the first is the one to fix.
         if !lines.broken.insert(line) {
             continue;
         }
-        // After so many errors nobody is told more, and each look reads the text up to there.
+        // After this many errors no more are reported, and each look reads the text up to there.
         if findings.is_full() {
             findings.stop();
             continue;
@@ -169,7 +169,7 @@ fn end_of_string(bytes: &[u8], start: usize) -> usize {
     at + end.len() - 1
 }
 
-/// Where lines begin, and which of them are no TOML.
+/// Where lines begin, and which of them are not TOML.
 struct Lines {
     starts: Vec<usize>,
     broken: BTreeSet<usize>,

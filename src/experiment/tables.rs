@@ -53,7 +53,7 @@ pub(super) struct Names<'a> {
     pub(super) servers: BTreeMap<String, ServerSpec>,
     pub(super) hosts: BTreeMap<String, HostSpec>,
     pub(super) modes: BTreeMap<String, ModeSpec>,
-    /// Names whose tables are wrong, and families of which a whole file is: to call them undefined would be wrong.
+    /// Names whose tables are wrong, and families for which a whole file is: calling such a name undefined would be wrong.
     doubtful: BTreeSet<(Family, Option<String>)>,
 }
 
@@ -238,7 +238,7 @@ impl<'a> Names<'a> {
         builtin.or_else(|| self.modes.get(mode).map(|spec| spec.supports.as_slice()))
     }
 
-    /// Whether a name is that of a built-in mode, be it one of other builds: a file says the same to all of them.
+    /// Whether a name is that of a built-in mode, even if only of other builds: a file means the same to all of them.
     fn is_builtin(&self, name: &str) -> bool {
         self.builtin.modes.iter().any(|mode| mode.name == name) || self.builtin.lacks(name).is_some()
     }

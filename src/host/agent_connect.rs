@@ -1,5 +1,5 @@
-//! Reaches an agent on a host: by the host's own command, and where that leads to none of this version, by one that is
-//! brought there.
+//! Reaches an agent on a host: by the host's own command or, if that does not lead to an agent of this version, by a program
+//! that is uploaded to it.
 
 use std::path::Path;
 
@@ -12,29 +12,29 @@ use crate::host::transport::agent_command;
 use crate::host::upload::{Builds, UploadError, bring};
 use crate::protocol::{AgentErrorKind, Notice, Welcome};
 
-/// A line to an agent.
+/// A connection to an agent.
 #[derive(Debug)]
 pub struct Reached {
-    /// The line.
+    /// The connection.
     pub client: AgentClient,
     /// What the agent said of itself and its machine.
     pub welcome: Welcome,
-    /// Where this program is there, if it was brought.
+    /// Where this program is on the host, if it was uploaded.
     pub brought: Option<String>,
 }
 
-/// Why there is no line to an agent of this version.
+/// Why there is no connection to an agent of this version.
 #[derive(Debug, thiserror::Error)]
 pub enum ReachError {
-    /// There is none, and bringing one was not tried.
+    /// There is none, and an upload was not tried.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// There is none, and none could be brought.
+    /// There is none, and the upload failed.
     #[error("{connect}; {upload}")]
     Upload {
         /// Why there is none.
         connect: Box<ConnectError>,
-        /// Why none was brought.
+        /// Why the upload failed.
         upload: UploadError,
     },
 }
@@ -50,8 +50,8 @@ impl ReachError {
     }
 }
 
-/// Reaches an agent. `here` is this program; `brought` is where it is on the host, if it was brought there before.
-/// `holder` is what the host's lock is to say of us, and what the agent says unasked goes to `notices`.
+/// Reaches an agent. `here` is this program; `brought` is where it is on the host, if it was uploaded before. `holder` is what
+/// the host's lock is to say about us, and what the agent says unasked goes to `notices`.
 ///
 /// # Errors
 /// See [`ReachError`].
@@ -87,7 +87,7 @@ pub async fn reach(
     Ok(Reached { client, welcome, brought: Some(path) })
 }
 
-/// Whether a host may have been reached on which this program is missing, or of another version.
+/// Whether the host may have been reached but lacks this program, or has it in another version.
 fn lacks_program(error: &ConnectError, transport: &Transport) -> bool {
     match (transport, error) {
         (Transport::Local, _) | (_, ConnectError::Spawn { .. } | ConnectError::Silent { .. }) => false,

@@ -158,7 +158,7 @@ pub fn die_with_this_thread(command: &mut Command) {
 
 /// Whether processes come to this one when their parents die, so that it can end them.
 static ADOPTS: AtomicBool = AtomicBool::new(false);
-/// The children of this process that somebody knows of.
+/// The children of this process that some [`Child`] stands for.
 static KNOWN: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 /// From now on this process becomes the parent of every descendant whose own parent ends, even of one that has left its
@@ -171,7 +171,7 @@ pub fn adopt_orphans() {
     );
 }
 
-/// Kills every child of this process that no [`Child`] stands for. To be called when nobody else is starting processes.
+/// Kills every child of this process that no [`Child`] stands for. Call it when nobody else is starting processes.
 pub fn end_orphans() {
     // When an orphan dies its own children come here.
     loop {
@@ -186,13 +186,13 @@ pub fn end_orphans() {
     }
 }
 
-/// How many processes are alive that a process group had beside its leader, or that came to this process as orphans.
+/// How many processes are still alive that were in a process group besides its leader, or that came to this process as orphans.
 /// Only Linux tells.
 #[must_use]
 pub fn left_behind(leader: u32) -> usize {
     let orphans = orphans().into_iter().filter(|&pid| {
         let pid = Pid::from_raw(pid.cast_signed());
-        // One that is dead already is reaped, and was nobody's fault.
+        // An orphan that is dead already is reaped, and does not count.
         !matches!(rustix::process::waitpid(pid, rustix::process::WaitOptions::NOHANG), Ok(Some(_)))
     });
     let mut left: BTreeSet<u32> = orphans.collect();
@@ -202,9 +202,9 @@ pub fn left_behind(leader: u32) -> usize {
     left.len()
 }
 
-/// The process group of a process that is no zombie.
+/// The process group of a process that is not a zombie.
 fn group_if_alive(pid: u32) -> Option<u32> {
-    // Behind the name, which may contain anything: state, parent, group (proc(5)).
+    // After the name, which may contain anything: state, parent, group (proc(5)).
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
     if fields.next() == Some("Z") { None } else { fields.nth(1)?.parse().ok() }

@@ -1,4 +1,4 @@
-//! The coordinator's end of the line to one agent: calls and their answers, notices, and the lease.
+//! The coordinator's end of the connection to one agent: calls and their answers, notices, and the lease.
 
 use std::collections::{HashMap, VecDeque};
 use std::process::Stdio;
@@ -23,24 +23,24 @@ use crate::protocol::{
 use crate::units::Nanos;
 use crate::untrusted::SENTENCE;
 
-/// Whoever shows the log of this target tells a user what is waited for.
+/// Messages with this target tell a user what is being waited for.
 pub const WAITING: &str = "orchestrate::waiting";
-/// How long an agent works on without hearing from its coordinator.
+/// How long an agent goes on working without hearing from its coordinator.
 pub const LEASE: Nanos = Nanos::from_secs(30);
 /// How long the command that leads to an agent may take to say why it ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
-/// How much of that is told.
+/// How many lines of that are kept for the message.
 const KEPT_LINES: usize = 5;
-/// How long nobody is told that an agent is waited for.
+/// How long an agent is waited for before the user is told so.
 const UNREMARKED: Duration = Duration::from_secs(5);
-/// How many lines that are not of an agent may come before its first answer: a shell's start-up file greets.
+/// How many lines that are not from an agent may come before its first answer: a shell's start-up file greets.
 pub(super) const MOST_NOISE: usize = 100;
-/// How many characters of such a line are told.
+/// How many characters of such a line are shown.
 const TOLD: usize = 120;
 /// How long an agent may take to stop its servers once its input is closed.
 const GOODBYE: Duration = Duration::from_secs(10);
 
-/// A line to one agent. Calls may overlap.
+/// A connection to one agent. Calls may overlap.
 #[derive(Debug)]
 pub struct AgentClient {
     host: String,
@@ -56,14 +56,14 @@ struct Line {
     next: AtomicU64,
     /// `None` once the agent's output has ended: nobody will answer any more.
     pending: Mutex<Option<HashMap<u64, oneshot::Sender<Outcome>>>>,
-    /// What came that is not of an agent: the first line of it.
+    /// The first line that came from something other than an agent.
     noise: Mutex<Option<String>>,
 }
 
 /// Why a call brought no reply.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The agent says no.
+    /// The agent refused.
     #[error(transparent)]
     Agent(#[from] AgentError),
     /// The agent is not there any more.
@@ -74,7 +74,7 @@ pub enum CallError {
         /// What it said that is not an answer, or nothing.
         said: String,
     },
-    /// The agent answered something that is no answer to this call.
+    /// The agent's answer is not one to this call.
     #[error("the agent on host `{host}` answered `{call}` with something else: {what}")]
     Malformed {
         /// Its host.
@@ -86,7 +86,7 @@ pub enum CallError {
     },
 }
 
-/// Why there is no line to an agent.
+/// Why there is no connection to an agent.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// Its command does not start.
@@ -149,8 +149,8 @@ pub enum ConnectError {
 }
 
 impl AgentClient {
-    /// Starts an agent with `command` and greets it, which may take so long. `holder` is what the host's lock is to say of
-    /// us; what the agent says unasked goes to `notices`.
+    /// Starts an agent with `command` and greets it, which may take as long as `within`. `holder` is what the host's lock is to
+    /// say about us; what the agent says unasked goes to `notices`.
     ///
     /// # Errors
     /// See [`ConnectError`].
@@ -214,7 +214,7 @@ impl AgentClient {
                 Err(ConnectError::Program { host: host.to_owned(), theirs })
             }
             Ok(welcome) => {
-                // Only now: whoever is not there yet answers no ping, and counts as lost when the lease is over.
+                // Only now: an agent that is not there yet answers no ping, and would count as lost when the lease is over.
                 client.pinger = Some(tokio::spawn(keep_alive(client.host.clone(), Arc::clone(&client.line))));
                 Ok((client, welcome))
             }
@@ -234,7 +234,7 @@ impl AgentClient {
         }
     }
 
-    /// Greets the agent; `None` if nobody has answered in this time. Says that it waits once that is worth a word.
+    /// Greets the agent; `None` if nobody has answered in this time. Says that it is waiting once that takes a while.
     async fn answer_within(
         &self,
         within: Nanos,
@@ -301,9 +301,9 @@ impl AgentClient {
 }
 
 impl Drop for AgentClient {
-    /// Whoever drops a line without [`AgentClient::close`] (a run that was stopped while it connected) does not wait,
-    /// but the agent must hear that it is over all the same. A command that has not led to one, such as a job that is still
-    /// in a queue, does not listen to its input and is told by a signal.
+    /// Dropping a connection without [`AgentClient::close`] (as a run does that is stopped while it connects) does not wait,
+    /// but the agent must hear that it is over all the same. A command that has not led to one, such as a job that is still in
+    /// a queue, does not listen to its input and is told by a signal.
     fn drop(&mut self) {
         match &self.pinger {
             Some(pinger) => pinger.abort(),
@@ -368,7 +368,7 @@ impl Line {
     }
 }
 
-/// Hands every line of the agent to whom it concerns, until the agent's output ends.
+/// Hands every line of the agent to its recipient, until the agent's output ends.
 async fn hear(
     host: String,
     output: tokio::process::ChildStdout,
@@ -392,7 +392,7 @@ async fn hear(
                 before = None;
                 let waiting = line.pending().as_mut().and_then(|pending| pending.remove(&response.id));
                 match waiting {
-                    // Whoever asked may have stopped waiting: an aborted trial.
+                    // Whoever asked may no longer be waiting, as when a trial was aborted.
                     Some(waiting) => drop(waiting.send(response.result)),
                     None => warn!(host, id = response.id, "the agent answered a request that was not made"),
                 }

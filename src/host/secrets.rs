@@ -1,7 +1,8 @@
-//! The secrets that this process knows, whether it is a coordinator, an agent or a check of a driver: so that none of them is
-//! in what other programs say, and that none of the processes that it starts inherits one.
+//! The secrets that this process knows, whether it is a coordinator, an agent or a check of a driver: so that none of them
+//! appears in what other programs say, and no process that it starts inherits one.
 //!
-//! They are those of the process and not of one of its parts: whoever learns one protects everybody who passes text on.
+//! They belong to the process and not to one of its parts: a secret learned by one part is masked by every part that passes
+//! text on.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -28,8 +29,8 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     KNOWN.read().unwrap_or_else(PoisonError::into_inner).redact(text)
 }
 
-/// Makes a text of another program fit to be kept and shown: without secrets, on one line, with so many characters at most.
-/// A text is masked before it is cut: the half of a secret would not be recognised.
+/// Makes a text of another program fit to be kept and shown: without secrets, on one line, and with at most `most` characters.
+/// A text is masked before it is cut: half of a secret would not be recognised.
 pub fn fit(text: &mut String, most: usize) {
     if let Cow::Owned(masked) = redact(text) {
         *text = masked;

@@ -71,7 +71,7 @@ fn unpack(directory: &Path) -> io::Result<()> {
     create(directory)?;
     let data = fs::symlink_metadata(directory)?;
     if data.uid() != rustix::process::geteuid().as_raw() || data.mode() & 0o022 != 0 {
-        // Whoever else may write there decides what is run.
+        // Anyone else who may write there decides what is run.
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "other users may write there"));
     }
     for ShippedFile { name, bytes } in FILES {
@@ -81,7 +81,7 @@ fn unpack(directory: &Path) -> io::Result<()> {
         }
         let parent = path.parent().unwrap_or(directory);
         create(parent)?;
-        // Hidden files are no part of what a driver is made of.
+        // Hidden files are not part of what a driver is made of.
         let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(parent)?;
         file.write_all(bytes)?;
         file.persist(&path)?;

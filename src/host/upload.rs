@@ -1,5 +1,5 @@
-//! Brings this program to a host that has none of this version: a static build, into the user's cache there, under the
-//! name of its checksum. What is there already is not sent again. Linux on x86-64 and on 64-bit ARM.
+//! Uploads this program to a host that does not have this version: a static build, into the user's cache there, under the name
+//! of its checksum. What is there already is not sent again. Linux on x86-64 and on 64-bit ARM.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -22,11 +22,11 @@ use crate::untrusted::SENTENCE;
 /// How long all of it may take.
 const WITHIN: Duration = Duration::from_secs(300);
 
-/// What runs on the host. It says what it is, hears the checksum of the build for it, and says `send` if it has none of
-/// that checksum, upon which it takes the build from its input; and at last the path. All that it says begins with
+/// What runs on the host. It says what the host is, reads the checksum of the build for it, and says `send` if it has no file
+/// with that checksum, upon which it reads the build from its input; finally it says the path. Everything it says begins with
 /// [`OURS`], since a shell's start-up file may greet. The build goes to the first directory that this user has and may write
 /// to: a service has no home. One line, because a shell that hands it to `sh` may know no others, and without exclamation
-/// marks, which some of them take for history.
+/// marks, which some shells take for history.
 const RECEIVE: &str = "set -eu; echo \"orchestrate: $(uname -sm)\"; read -r sum; umask 077; dir=; \
     for base in \"${XDG_CACHE_HOME:-}\" \"${HOME:+$HOME/.cache}\" \"${TMPDIR:-/tmp}/orchestrate-cache-$(id -u)\"; do \
     if [ -n \"$base\" ] && mkdir -p \"$base/orchestrate\" 2>/dev/null && [ -O \"$base/orchestrate\" ] && \
@@ -55,10 +55,10 @@ enum Machine {
     Aarch64,
 }
 
-/// Why a host was not brought this program.
+/// Why this program was not uploaded to a host.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
-    /// No command at all runs there, and what the agent's command said is the better reason.
+    /// No command at all runs there, so what the agent's command said is the better reason.
     #[error("no command runs there")]
     Unreachable,
     /// There is no static build for its system.
@@ -209,7 +209,7 @@ async fn hand_over(
     Err(failed("the host said no more".to_owned()))
 }
 
-/// The next line of [`RECEIVE`]; what others print in between is left out, as long as it is not without end.
+/// The next line of [`RECEIVE`]; what others print in between is skipped, up to a limit.
 async fn ours(lines: &mut Lines<BufReader<ChildStdout>>) -> std::io::Result<Option<String>> {
     for _ in 0..=MOST_NOISE {
         match lines.next_line().await? {

@@ -22,15 +22,15 @@ pub fn process(pid: u32) -> Option<Nanos> {
     known.then_some(Nanos(whole + u64::try_from(time.tv_nsec).ok()?))
 }
 
-/// Not known here while a process runs; `wait4` tells afterwards.
+/// Unknown on this system while a process runs; `wait4` reports it afterwards.
 #[cfg(not(any(target_os = "linux", target_os = "freebsd")))]
 #[must_use]
 pub fn process(_pid: u32) -> Option<Nanos> {
     None
 }
 
-/// The time of several processes together, and of their children that have ended; `None` if that of the first process,
-/// the one that matters, is not known.
+/// The total time of several processes and of their children that have ended; `None` if the time of the first process, the
+/// one that matters, is unknown.
 #[must_use]
 pub fn processes(pids: &[u32]) -> Option<Nanos> {
     let (&first, others) = pids.split_first()?;
@@ -39,19 +39,19 @@ pub fn processes(pids: &[u32]) -> Option<Nanos> {
     Some(Nanos(process(first)?.0 + running + ended))
 }
 
-/// More threads than this are not looked at one by one: that would take time from what is measured.
+/// Beyond this number, threads are not examined one by one: that would take CPU time from what is measured.
 const MOST_THREADS: usize = 64;
 
 /// User and system time so far of every thread, by process and thread.
 pub type ThreadTimes = BTreeMap<(u32, u32), Nanos>;
 
-/// The times of all threads of some processes. `None` where the system does not tell, or where they are too many to be
-/// looked at.
+/// The times of all threads of some processes. `None` where the system does not report them, or where there are too many
+/// threads to examine.
 #[must_use]
 pub fn threads(pids: &[u32]) -> Option<ThreadTimes> {
     let mut times = ThreadTimes::new();
     for &pid in pids {
-        // A process or a thread that has just ended has no time; without `/proc` nobody has.
+        // A process or a thread that has just ended has no entry; without `/proc` none has.
         let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { continue };
         for thread in threads.flatten() {
             if times.len() == MOST_THREADS {
@@ -69,7 +69,7 @@ pub fn threads(pids: &[u32]) -> Option<ThreadTimes> {
     Some(times).filter(|times| !times.is_empty())
 }
 
-/// What the thread used that used most between two looks. One that was not there at the first began with nothing.
+/// The time that the busiest thread used between two snapshots. A thread missing from the first one counts from zero.
 #[must_use]
 pub fn busiest(before: &ThreadTimes, after: &ThreadTimes) -> Option<Nanos> {
     let used = |(thread, time): (&(u32, u32), &Nanos)| {
@@ -82,7 +82,7 @@ pub fn busiest(before: &ThreadTimes, after: &ThreadTimes) -> Option<Nanos> {
 /// `None` where there is no `/proc`.
 fn ended_children(pid: u32) -> Option<Nanos> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field, a name, may contain anything; what comes behind its last bracket begins with the third.
+    // The second field, a name, may contain anything; the third field starts after its last bracket.
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace();
     let user: u64 = fields.nth(16 - 3)?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
@@ -115,8 +115,8 @@ pub fn family(pid: u32) -> Vec<u32> {
     family
 }
 
-/// The time of several processes and of all their descendants, those that have ended among them; `None` without any, or where
-/// the system does not tell.
+/// The time of several processes and of all their descendants, including those that have ended; `None` if there are no
+/// processes, or where the system does not report it.
 #[must_use]
 pub fn trees(roots: &[u32]) -> Option<Nanos> {
     let times: Option<Vec<Nanos>> = roots.iter().map(|&root| processes(&family(root))).collect();
@@ -136,7 +136,7 @@ mod tests {
         while process(me).unwrap().0 < until {
             std::hint::black_box(until.wrapping_mul(31));
         }
-        // Linux has no number above 2^22.
+        // Linux has no process number above 2^22.
         assert_eq!(process((1 << 22) + 1), None, "a process that is not there has no time");
     }
 

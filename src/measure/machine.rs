@@ -1,18 +1,18 @@
-//! CPU time of the whole machine, and its load. Only Linux tells; elsewhere the answers are absent.
+//! CPU time of the whole machine, and its load. Only Linux reports these; elsewhere they are absent.
 
 use crate::units::Nanos;
 
 /// CPU time of the whole machine since it was started, over all CPUs, in steps of the kernel's tick (mostly 10 ms).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MachineCpu {
-    /// Spent on anything at all, interrupts included, but neither idle, waiting for a disk, nor stolen.
+    /// Spent on any work, interrupts included: neither idle, nor waiting for a disk, nor stolen.
     pub busy: Nanos,
     /// Taken by the hypervisor while a CPU here had work to do.
     pub steal: Nanos,
 }
 
 impl MachineCpu {
-    /// Until now.
+    /// From the machine's start until now.
     #[must_use]
     pub fn now() -> Option<Self> {
         if cfg!(not(target_os = "linux")) {

@@ -1,9 +1,9 @@
-//! Memory of running processes, where the system tells.
+//! Memory of running processes, where the system reports it.
 
 use crate::measure::cpu;
 
-/// The sum of the peaks of the resident memory of several processes and of their descendants, in bytes; what they share counts
-/// for each. `None` on systems without `/proc`.
+/// The sum of the peak resident memory of several processes and of their descendants, in bytes; memory that they share is
+/// counted once for each. `None` on systems without `/proc`.
 #[must_use]
 pub fn peaks(roots: &[u32]) -> Option<u64> {
     let all = roots.iter().flat_map(|&root| cpu::family(root));
@@ -11,7 +11,7 @@ pub fn peaks(roots: &[u32]) -> Option<u64> {
     (!peaks.is_empty()).then(|| peaks.iter().sum())
 }
 
-/// Of one process: `VmHWM` of proc(5), in kibibytes there.
+/// The peak of one process: `VmHWM` of proc(5), which is in kibibytes.
 fn peak(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -33,7 +33,7 @@ mod tests {
         drop(large);
         assert!(peak(me).unwrap() >= before.max(64 << 20));
         assert!(peaks(&[me]).unwrap() >= 64 << 20);
-        // Linux has no number above 2^22.
+        // Linux has no process number above 2^22.
         assert_eq!(peaks(&[(1 << 22) + 1]), None);
     }
 }

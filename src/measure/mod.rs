@@ -1,4 +1,4 @@
-//! What processes and the machine used: CPU time between two moments, peaks of memory. Looks, never changes anything.
+//! What processes and the machine used: CPU time between two moments, peak memory. Only observes, never changes anything.
 
 pub mod cpu;
 pub mod machine;

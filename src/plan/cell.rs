@@ -1,4 +1,4 @@
-//! The identity of a cell: a hash of all that changes what is measured, and of nothing else.
+//! The identity of a cell: a hash of everything that changes what is measured, and of nothing else.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,7 +28,7 @@ impl Cell {
         Self { id: CellId::of(experiment, &settings), settings, control_of: None }
     }
 
-    /// The same once more, as another cell.
+    /// The same settings again, as a separate cell.
     pub(super) fn twin(self) -> Self {
         Self { id: self.id.twin(), control_of: Some(self.id), settings: self.settings }
     }
@@ -36,8 +36,8 @@ impl Cell {
 
 /// The identity of a cell; written as 16 hexadecimal digits.
 ///
-/// The first 64 bits of the SHA-256 of the cell's settings, servers and drivers written out in full. So a default
-/// that is spelled out, a list that grows, or another timeout changes no identity, and a changed command line does.
+/// The first 64 bits of the SHA-256 of the cell's settings, servers and drivers written out in full. So spelling out a
+/// default, extending a list or changing a timeout changes no identity; changing a command line does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CellId(u64);
 
@@ -55,7 +55,7 @@ struct Identity<'a> {
     workers: u32,
     workload: &'a Workload,
     placement: &'a Placement,
-    /// What hosts say of it where the cell leaves it free.
+    /// The placements that hosts specify where the cell leaves it free.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pins: BTreeMap<&'a str, &'a Placement>,
     warmup: &'a Warmup,
@@ -129,12 +129,12 @@ impl CellId {
         Self::hashed(&serde_json::to_vec(&identity).expect("settings are plain data"))
     }
 
-    /// The identity of the cell's twin, which no cell of a file has: what is hashed for those begins with a brace.
+    /// The identity of the cell's twin. No cell of a file has it: the text hashed for those begins with a brace.
     fn twin(self) -> Self {
         Self::hashed(format!("twin of {self}").as_bytes())
     }
 
-    /// The first quarter of a SHA-256, or of its own one as long as a spreadsheet would take it for a number (one in 770).
+    /// The first quarter of a SHA-256, hashed again while a spreadsheet would take the result for a number (one in 770).
     fn hashed(text: &[u8]) -> Self {
         let mut digest = Sha256::digest(text);
         loop {

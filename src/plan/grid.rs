@@ -35,7 +35,7 @@ impl<'e> Grid<'e> {
         for &(axis, level) in held {
             region[axis] = vec![level];
         }
-        // Reading the file has counted all of them within a budget: a part takes no longer.
+        // All of them were counted within a budget when the file was read; counting a part takes no longer.
         let count = self.cells.count(region, &mut Budget::unlimited());
         count.map_or(u64::MAX, |count| u64::try_from(count).unwrap_or(u64::MAX))
     }
@@ -58,8 +58,8 @@ impl<'e> Grid<'e> {
         Some(settings)
     }
 
-    /// Every combination of the levels of `factors` that occurs in a cell, with the number of its cells; other
-    /// factors stand at their base.
+    /// Every combination of the levels of `factors` that occurs in a cell, with the number of its cells; other factors keep
+    /// their base level.
     pub(super) fn project(&self, factors: &[Factor]) -> Vec<(Settings, u64)> {
         let mut found: Vec<(Settings, Vec<Held>)> = vec![(self.matrix.base.clone(), Vec::new())];
         for (index, axis) in self.matrix.axes.iter().enumerate() {

@@ -22,9 +22,9 @@ use crate::units::Nanos;
 use crate::workload::Kind;
 use grid::Grid;
 
-/// Guessed for a closed loop when an estimate is asked for before anything was measured, in operations/s.
+/// The throughput assumed for a closed loop when an estimate is made before anything was measured, in operations/s.
 const ASSUMED_RATE: f64 = 20_000.0;
-/// Guessed cost of a trial beside its work and its warm-up: processes, reset, sample, journal.
+/// Assumed cost of a trial besides its work and its warm-up: processes, reset, sample, journal.
 const ASSUMED_OVERHEAD: Nanos = Nanos::from_millis(10);
 
 /// A lazy, deterministic sequence of trials.
@@ -32,26 +32,26 @@ const ASSUMED_OVERHEAD: Nanos = Nanos::from_millis(10);
 pub struct Plan<'e> {
     experiment: &'e Experiment,
     grids: Vec<Grid<'e>>,
-    /// With the control.
+    /// Including the control.
     cells: u64,
     /// Cells before anything is excluded, and the control: the domain of the permutation.
     places: u64,
-    /// The settings of the first cell, if they have a place of their own behind all others once more.
+    /// The settings of the control: those of the first cell, if they are repeated in a place of their own after all others.
     control: Option<Settings>,
 }
 
-/// A trial that is to be executed.
+/// A trial to be executed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlannedTrial {
     /// What is executed.
     pub cell: Cell,
     /// From 1.
     pub repetition: u32,
-    /// Where it stands in the order, from 1.
+    /// Its position in the order, from 1.
     pub position: u64,
 }
 
-/// A server that the plan needs, on the server's host of a pair and for its clients.
+/// A server that the plan needs, on the server host of a pair and for the pair's clients.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NeededServer {
     /// Names of the hosts in the file.
@@ -63,7 +63,7 @@ pub struct NeededServer {
 }
 
 impl<'e> Plan<'e> {
-    /// Lays out the plan of an experiment. Its cells can be counted and numbered, none is made.
+    /// Lays out the plan of an experiment. Its cells can be counted and numbered, but none is created yet.
     #[must_use]
     pub fn new(experiment: &'e Experiment) -> Self {
         let grids: Vec<_> = experiment.matrices.iter().map(Grid::new).collect();
@@ -97,7 +97,7 @@ impl<'e> Plan<'e> {
         self.trials_in(self.blocks())
     }
 
-    /// Number of trials in so many blocks.
+    /// Number of trials in this many blocks.
     #[must_use]
     pub const fn trials_in(&self, blocks: u32) -> u64 {
         self.cells.saturating_mul(blocks as u64)
@@ -132,7 +132,7 @@ impl<'e> Plan<'e> {
     pub fn block(&self, repetition: u32) -> impl Iterator<Item = PlannedTrial> + '_ {
         let shuffle = match self.experiment.run.order {
             Order::Sequential => None,
-            // There is one order of one cell, and to shuffle it costs as much as to shuffle a hundred.
+            // A single cell has only one order, and shuffling it would cost as much as shuffling a hundred.
             Order::ShuffledBlocks if self.places == 1 => None,
             Order::ShuffledBlocks => {
                 Some(Permutation::new(self.experiment.run.seed, u64::from(repetition), self.places))
@@ -145,13 +145,13 @@ impl<'e> Plan<'e> {
             .map(move |(cell, position)| PlannedTrial { cell, repetition, position })
     }
 
-    /// All trials in the order in which they are to be executed; as many as there may be at most.
+    /// All trials in the order in which they are to be executed, up to the largest possible number.
     pub fn trials(&self) -> impl Iterator<Item = PlannedTrial> + '_ {
         (1..=self.blocks()).flat_map(|repetition| self.block(repetition))
     }
 
-    /// A guess at how long so many blocks take: exact for what is given as a duration, and with
-    /// 20,000 operations/s for what is given as a number of operations.
+    /// An estimate of how long this many blocks take: exact for what is given as a duration, and assuming 20,000
+    /// operations/s for what is given as a number of operations.
     #[must_use]
     pub fn estimate(&self, blocks: u32) -> Nanos {
         let seconds = |cells: u64, amount: Amount, warmup: Warmup, rate: Option<u64>| {
@@ -202,8 +202,8 @@ impl<'e> Plan<'e> {
             .collect()
     }
 
-    /// How many connections workers have to each server at the same time, at most: one each, but for modes whose workers
-    /// share one, which have that in their names.
+    /// The largest number of connections that workers have to each server at once: one each, except in modes whose workers
+    /// share one, which their names say.
     #[must_use]
     pub fn connections(&self) -> BTreeMap<String, u32> {
         let mut most = BTreeMap::new();
@@ -227,7 +227,7 @@ impl<'e> Plan<'e> {
         most
     }
 
-    /// The servers that some cell reaches over TLS and that are ours to start.
+    /// The servers that we start and that some cell reaches over TLS.
     #[must_use]
     pub fn speak_tls(&self) -> BTreeSet<String> {
         let cells = self.grids.iter().flat_map(|grid| grid.project(&[Factor::Server, Factor::Link]));

@@ -34,7 +34,7 @@ impl Permutation {
     /// Which card lies at place `k`.
     ///
     /// # Panics
-    /// If `k` is no place of the permutation.
+    /// If `k` is not a place of the permutation.
     #[must_use]
     pub fn at(&self, k: u64) -> u64 {
         assert!(k < self.n, "place {k} of a permutation of {}", self.n);
@@ -81,7 +81,7 @@ mod tests {
         }
         let chi2: f64 = seen.values().map(|count| (count - expected) * (count - expected) / expected).sum();
         assert_eq!(seen.len(), 24);
-        // The 99.9% point of chi-squared with 23 degrees of freedom; the seeds are fixed, so this cannot flicker.
+        // The 99.9% point of chi-squared with 23 degrees of freedom; the seeds are fixed, so this cannot be flaky.
         assert!(chi2 < 49.73, "chi-squared {chi2}");
     }
 

@@ -1,5 +1,5 @@
-//! What coordinator and agent say to each other whatever it is about: requests, answers, notices, errors; the first call, and
-//! the one that renews the lease.
+//! The messages between coordinator and agent that do not depend on the subject: requests, answers, notices, errors; also
+//! the first call, and the one that renews the lease.
 
 use std::collections::BTreeMap;
 
@@ -122,7 +122,7 @@ pub struct Hello {
     pub withheld: Vec<String>,
 }
 
-/// Who answers.
+/// Who is answering.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Welcome {
     /// [`PROTOCOL`](super::PROTOCOL).
@@ -134,7 +134,7 @@ pub struct Welcome {
 }
 call!(Hello => Welcome, "hello");
 
-/// What a machine is. What cannot be found out is absent.
+/// Facts about a machine. What cannot be determined is absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HostFacts {
     /// Its own name.
@@ -168,25 +168,24 @@ pub struct HostFacts {
     /// [`REVISION`](super::REVISION) of the program there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
-    /// How the program there was built, its built-in clients with it. Earlier versions did not tell.
+    /// How the program there was built, including its built-in clients. Earlier versions did not report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<Build>,
     /// Linux: when the kernel uses huge pages unasked: `always`, `madvise` or `never`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transparent_huge_pages: Option<String>,
-    /// The version of the CPU's microcode, where the system tells.
+    /// The version of the CPU's microcode, where the system reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub microcode: Option<String>,
-    /// How many parts the memory has, each of which is nearer to some CPUs than to others, where the system tells.
+    /// The number of NUMA nodes: parts of the memory, each nearer to some CPUs than to others. Where the system reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub numa_nodes: Option<u32>,
-    /// Those variables of the agent's environment, which drivers and servers inherit, that change how programs run. No
-    /// secrets.
+    /// Variables in the agent's environment that change how programs run, and that drivers and servers inherit. No secrets.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
 }
 
-/// What beside its sources decides how fast a program is.
+/// What determines how fast a program is, besides its sources.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Build {
     /// Cargo's profile, by the directory that it builds into: `release`, `quick`, `debug`.

@@ -9,7 +9,7 @@ use crate::setting::{Amount, Named, Own, Settings, Warmup};
 use crate::units::Nanos;
 use crate::workload::Kind;
 
-/// The first line that a driver reads: all it has to know.
+/// The first line that a driver reads: everything it has to know.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     /// One of [`DRIVER_PROTOCOLS`](super::DRIVER_PROTOCOLS): [`JobWorkload::protocol`].
@@ -32,13 +32,13 @@ pub struct Job {
     /// included). Asked for on servers that must not be flushed.
     #[serde(default)]
     pub delete_keys: bool,
-    /// What the client is told in words of its own. Since version 2.
+    /// The client's own options. Since version 2.
     #[serde(default, skip_serializing_if = "Named::is_empty")]
     pub options: Named,
 }
 
 impl Job {
-    /// The keys that have to be there, and no others, before a driver starts; `None` if it does not matter then what is there.
+    /// The keys that must exist, and no others, before a driver starts; `None` if it does not matter which keys exist then.
     #[must_use]
     pub fn keys_before(&self) -> Option<KeySpace> {
         let keys = self.workload.keys_beforehand();
@@ -46,7 +46,7 @@ impl Job {
         (self.keys_at_go() != Keys::Flush).then_some(KeySpace { prefix, keys, value_bytes })
     }
 
-    /// What is done about keys when a driver is ready. What a library has put there by then must stay.
+    /// What is done about keys when a driver is ready. Whatever a library has stored by then must stay.
     #[must_use]
     pub fn keys_at_go(&self) -> Keys {
         if self.workload.kind.workload().freedom.of_commands() {
@@ -66,7 +66,7 @@ impl Job {
     }
 }
 
-/// Where a server is. If `unix_socket` is given it is to be used in place of host and port.
+/// Where a server is. If `unix_socket` is given, it is used instead of host and port.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
     /// Name or address.
@@ -83,16 +83,16 @@ pub struct Endpoint {
     /// For SELECT. Since version 3 of the protocol.
     #[serde(default, skip_serializing_if = "is_first")]
     pub db: u32,
-    /// Present if TLS is spoken there. Since version 3 of the protocol.
+    /// Present if the server speaks TLS there. Since version 3 of the protocol.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
-    /// Whether it is a node of a cluster, of which the client finds the others. Since version 3 of the protocol.
+    /// Whether it is a node of a cluster, whose other nodes the client finds by itself. Since version 3 of the protocol.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cluster: bool,
 }
 
 impl Endpoint {
-    /// A server on loopback that asks for nothing.
+    /// A server on loopback that requires neither a password nor TLS.
     #[must_use]
     pub fn local(port: u16) -> Self {
         Self {
@@ -107,14 +107,14 @@ impl Endpoint {
         }
     }
 
-    /// What nobody is to see of it: the password, and the private key.
+    /// What must not be shown to anybody: the password, and the private key.
     #[must_use]
     pub fn secrets(&self) -> Vec<&str> {
         let key = self.tls.as_ref().and_then(|tls| tls.key.as_deref());
         self.password.as_deref().into_iter().chain(key).collect()
     }
 
-    /// The version of the driver protocol that has all that is given here.
+    /// The first version of the driver protocol that has everything given here.
     #[must_use]
     pub const fn protocol(&self) -> u32 {
         let needs = self.username.is_some() || self.db != 0 || self.tls.is_some() || self.cluster;
@@ -130,8 +130,8 @@ const fn is_first(db: &u32) -> bool {
     *db == 0
 }
 
-/// What TLS needs, each in PEM. Between coordinator and agent these are the texts; a driver gets the paths of files
-/// that the agent has made of them.
+/// What TLS needs, each in PEM. Between coordinator and agent these are the texts; a driver gets the paths of the files to
+/// which the agent wrote them.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tls {
     /// The certificates of the authorities that may have signed the server's; those of the system if absent.
@@ -219,14 +219,14 @@ impl JobWorkload {
         (self.kind.workload().commands)(self)
     }
 
-    /// How many connect beside the workers, to push what those take.
+    /// How many clients connect besides the workers, to push what the workers take.
     #[must_use]
     pub fn pushers(&self) -> u32 {
         let pushers = self.kind.workload().pushers.and_then(|factor| self.own.number(factor));
         pushers.map_or(0, |pushers| pushers as u32)
     }
 
-    /// How many keys have to be there before a driver starts.
+    /// How many keys must exist before a driver starts.
     #[must_use]
     pub fn keys_beforehand(&self) -> u64 {
         (self.kind.workload().fill)(self)
@@ -239,7 +239,7 @@ impl JobWorkload {
         !workload.freedom.of_keys() && workload.pushers.is_none() && self.keys_beforehand() == 0
     }
 
-    /// The version of the protocol that a job with this workload is of: version 1 knew one workload.
+    /// The protocol version of a job with this workload: version 1 knew only one workload.
     #[must_use]
     pub fn protocol(&self) -> u32 {
         match self.kind {
@@ -313,20 +313,20 @@ pub struct Ready {
     pub client: String,
     /// What it runs on, such as `tokio 1.54.1 current-thread`.
     pub runtime: String,
-    /// Workers that will really be used.
+    /// Workers that will actually be used.
     pub workers: u32,
-    /// What this client does differently from what the job asks for, so that a reader can judge its numbers beside
-    /// others; absent if it does exactly that.
+    /// What this client does differently from what the job asks for, so that a reader can judge its numbers next to those of
+    /// others; absent if it does exactly what was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparability: Option<String>,
-    /// The options that it uses: all of its job, or it would have refused. Since version 2.
+    /// The options that it uses: all of its job's, or it would have refused. Since version 2.
     #[serde(default, skip_serializing_if = "Named::is_empty")]
     pub options: Named,
-    /// With tasks: the processes that execute them, as roots of all that descends from them. What else belongs to the driver
-    /// is its producers. Since version 2.
+    /// With tasks: the processes that execute them, each standing for all its descendants. All other processes of the driver
+    /// are its producers. Since version 2.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub processes: Vec<u32>,
-    /// With tasks: from the start of the first of these processes until its first task began, which had been waiting.
+    /// With tasks: from the start of the first of these processes until its first task, which was already waiting, began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cold_start_ns: Option<Nanos>,
 }
@@ -338,11 +338,11 @@ pub struct Done {
     pub elapsed_ns: Nanos,
     /// Operations completed.
     pub operations: u64,
-    /// Operations that failed or, with `verify`, returned something else than was stored.
+    /// Operations that failed or, with `verify`, returned something other than what was stored.
     pub errors: u64,
     /// Latency of every operation; absent when the mode cannot know it.
     pub latency: Option<Latency>,
-    /// Open loop only: how long after it was due the most belated operation was started.
+    /// Open loop only: the largest delay between the time an operation was due and the time it was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_lag_ns: Option<Nanos>,
     /// Distinct keys that were written, if not one for each operation. Only for a client that says in
@@ -353,27 +353,27 @@ pub struct Done {
     /// is. Since version 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<BTreeMap<String, u64>>,
-    /// That each task or message was delivered once, where the job asks for verification. Since version 2.
+    /// Evidence that each task or message was delivered once, where the job asks for verification. Since version 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivered: Option<Delivered>,
-    /// Of a task-queue library. Since version 2.
+    /// Figures about a task-queue library. Since version 2.
     #[serde(flatten)]
     pub tasks: Option<TaskClaim>,
-    /// How far the work had come: pairs of nanoseconds since `go` and operations done by then, both ascending. A driver that
-    /// does not count them may send [`DriverEvent::Progress`] while it works, which its agent puts here.
+    /// How the work progressed: pairs of nanoseconds since `go` and operations done by then, both ascending. A driver that
+    /// does not keep these may send [`DriverEvent::Progress`] while it works; its agent then puts those here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Vec<(u64, u64)>>,
 }
 
-/// What a driver says besides of tasks that a library executed.
+/// What else a driver reports about tasks that a library executed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TaskClaim {
-    /// Time that producers spent in handing tasks over, all of them together.
+    /// The total time that all producers spent handing tasks over.
     pub enqueue_ns: Nanos,
-    /// From when a task's latency counts until its body began, of every task that did begin.
+    /// The time from when a task's latency starts counting until its body began, for every task that did begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_latency: Option<Latency>,
-    /// Tasks that were handed over and never came to their end; the first hundred of them.
+    /// Tasks that were handed over and never finished; the first hundred of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<u64>,
     /// Those of them that had begun.
@@ -387,8 +387,8 @@ pub struct TaskClaim {
     pub left: Option<u64>,
 }
 
-/// The numbers of all tasks or messages that arrived, so put together that a set of them need not be kept: what was lost,
-/// or arrived twice, changes one or the other.
+/// The numbers of all tasks or messages that arrived, combined so that no set of them has to be kept: if anything was lost
+/// or arrived twice, one or the other changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivered {
     /// Their sum.
@@ -398,7 +398,7 @@ pub struct Delivered {
 }
 
 impl Delivered {
-    /// Of the numbers from 0 to below `count`, each once.
+    /// For the numbers from 0 to below `count`, each once.
     #[must_use]
     pub const fn each_once(count: u64) -> Self {
         let Some(last) = count.checked_sub(1) else { return Self { sum: 0, xor: 0 } };
@@ -437,9 +437,9 @@ pub enum FailureKind {
     Unsupported,
     /// The server cannot be reached or the connection broke.
     Connection,
-    /// A GET returned something else than its SET stored.
+    /// A GET returned something other than what its SET stored.
     Verification,
-    /// The job is no job of this protocol.
+    /// The job is not valid in this protocol.
     Protocol,
     /// Anything else.
     Other,

@@ -28,18 +28,18 @@ pub enum Launch {
     Managed {
         /// Looked up on PATH.
         program: String,
-        /// From where a program with a slash is looked up; absent: from where the agent was started.
+        /// The directory from which a program with a slash is looked up; absent: the one from which the agent was started.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         directory: Option<DriverDirectory>,
         /// Command line.
         args: Vec<String>,
-        /// For clients on other hosts: it listens there alone and asks for a random password.
+        /// For clients on other hosts: the only address on which it listens, asking for a random password.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         address: Option<Address>,
-        /// Whether it is to speak TLS, too, on a port of its own, with a certificate made for it.
+        /// Whether it also speaks TLS, on a port of its own and with a certificate made for it.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         tls: bool,
-        /// Of so many processes a cluster is made; absent: one stands alone.
+        /// The number of processes that form a cluster; absent: a single server that stands alone.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         masters: Option<u32>,
     },
@@ -55,9 +55,9 @@ pub enum Launch {
 /// A server that answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServerUp {
-    /// Where; both TCP and Unix socket are given when both are there.
+    /// Its address; both TCP and Unix socket are given when both exist.
     pub endpoint: Endpoint,
-    /// Where it speaks TLS, if it was asked to and is ours.
+    /// Where it speaks TLS, if it was asked to and we started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_endpoint: Option<Endpoint>,
     /// What it is.
@@ -66,17 +66,17 @@ pub struct ServerUp {
     pub started: bool,
     /// Whether the server is flushed between trials; if not, drivers delete their keys.
     pub flushes: bool,
-    /// How many clients it takes, where it tells.
+    /// How many clients it accepts, where it reports this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clients: Option<ClientLimit>,
 }
 
-/// How many clients a server takes.
+/// How many clients a server accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientLimit {
     /// `maxclients`, which a server lowers where the system allows it fewer open files.
     pub most: u64,
-    /// Those that were connected when it was first seen, the one that asked among them.
+    /// The clients that were connected when it was first seen, including the one that asked.
     pub connected: u64,
 }
 
@@ -119,20 +119,20 @@ call!(ServerStart => ServerUp, "server.start", |call| match &call.launch {
     Launch::Managed { .. } => None,
 });
 
-/// What a server is beyond its identity. Asked once, before anything is measured.
+/// Asks for the details of a server beyond its identity. Done once, before anything is measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServerDescribe {
     /// [`ServerStart::key`].
     pub key: String,
 }
 
-/// What a server is beyond its identity.
+/// Details of a server beyond its identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerDescription {
     /// SHA-256 of its program in hexadecimal digits; absent if somebody else runs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program_sha256: Option<String>,
-    /// Its configuration without passwords, where it tells.
+    /// Its configuration without passwords, where it reports one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<BTreeMap<String, String>>,
 }
@@ -144,12 +144,12 @@ call!(ServerDescribe => ServerDescription, "server.describe");
 pub struct ServerPlace {
     /// [`ServerStart::key`].
     pub key: String,
-    /// Of which the client's side does not matter here.
+    /// The placement; its client side does not matter here.
     pub placement: Placement,
 }
 call!(ServerPlace => AppliedPlacement, "server.place");
 
-/// How long the way to a server and back takes, from this host: the median of PINGs one after the other.
+/// The round-trip time from this host to a server: the median of PINGs sent one after the other.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PathProbe {
     /// The server.
@@ -159,8 +159,8 @@ pub struct PathProbe {
 }
 call!(PathProbe => Nanos, "path.probe", |call| Some(&call.endpoint));
 
-/// FLUSHALL SYNC and DBSIZE = 0, or, where that is not permitted, the deletion of keys of an earlier call; then the keys that a
-/// workload needs beforehand.
+/// FLUSHALL SYNC and DBSIZE = 0, or, where that is not permitted, deleting the keys of an earlier call; then writing the
+/// keys that a workload needs beforehand.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServerFill {
     /// [`ServerStart::key`].
@@ -170,15 +170,16 @@ pub struct ServerFill {
 }
 call!(ServerFill => (), "server.fill");
 
-/// Keys that exist before anything is measured, each with a value that follows from its index, so that every reply can be
-/// checked by whoever knows these three.
+/// Keys that exist before anything is measured, each with a value that follows from its index, so that anyone who knows
+/// these three fields can check every reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeySpace {
     /// A key is this and its decimal index.
     pub prefix: String,
     /// How many; indexes begin at 0.
     pub keys: u64,
-    /// A value is the decimal index: its last digits, and zeros before them, to so many bytes; absent: as it is.
+    /// The size of a value, which is the decimal index cut to its last digits or padded with zeros on the left; absent: the
+    /// index as it is.
     pub value_bytes: Option<u32>,
 }
 
@@ -203,8 +204,8 @@ impl KeySpace {
     }
 }
 
-/// What is done about keys, CONFIG RESETSTAT, and a baseline of INFO. On a server that is not to be flushed only the baseline
-/// is taken.
+/// Handles the keys as asked, sends CONFIG RESETSTAT, and takes a baseline of INFO. On a server that must not be flushed,
+/// only takes the baseline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServerReset {
     /// [`ServerStart::key`].
@@ -221,12 +222,12 @@ pub struct ServerReset {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Keys {
-    /// FLUSHALL SYNC, and there must be none then.
+    /// FLUSHALL SYNC, after which there must be none.
     #[default]
     Flush,
     /// Those of a [`ServerFill`] stay, and there must be no others.
     Filled,
-    /// All stay: a driver has some there that it needs.
+    /// All stay: a driver needs some that it put there.
     Keep,
 }
 call!(ServerReset => (), "server.reset");
@@ -241,26 +242,26 @@ pub struct ServerSample {
     pub marks: Vec<MarkSpace>,
 }
 
-/// A bitmap in which each of so many operations sets the bit of its number.
+/// A bitmap in which each of a number of operations sets the bit of its own number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MarkSpace {
     /// Its key on the server.
     pub key: String,
-    /// How many there are.
+    /// The number of operations.
     pub operations: u64,
 }
 
-/// What such bitmaps say together.
+/// What such bitmaps say when taken together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marks {
     /// How many of the operations have their bit set.
     pub set: u64,
-    /// The first of the operations whose bits are not, by their numbers.
+    /// The numbers of the first operations whose bits are not set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<u64>,
 }
 
-/// Something that every server of Redis and Valkey counts, and others may not.
+/// Something that every Redis or Valkey server counts, and other servers may not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Counter {
@@ -268,7 +269,7 @@ pub enum Counter {
     Calls,
     /// Keys, in all databases.
     Keys,
-    /// Reads of keys that were not there.
+    /// Reads of keys that did not exist.
     Misses,
     /// CPU time of the process.
     Cpu,
@@ -277,7 +278,7 @@ pub enum Counter {
 }
 
 impl Counter {
-    /// Where INFO tells it: a section or a field.
+    /// Where INFO reports it: a section or a field.
     #[must_use]
     pub const fn place(self) -> &'static str {
         match self {
@@ -294,12 +295,12 @@ impl Counter {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Written")]
 pub struct ServerCounts {
-    /// What the server does not tell: the fields of these say nothing.
+    /// What the server does not report: the fields for these mean nothing.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub untold: BTreeSet<Counter>,
-    /// Every command that was called, by its name in lower case; INFO, which the agent itself asks, left out.
+    /// Every command that was called, by its name in lower case; without INFO, which the agent itself sends.
     pub commands: BTreeMap<String, CommandCounts>,
-    /// Reads of keys that were not there.
+    /// Reads of keys that did not exist.
     pub keyspace_misses: u64,
     /// Keys now, less keys at the reset.
     pub keys_added: i64,
@@ -308,37 +309,37 @@ pub struct ServerCounts {
     pub expiring_added: i64,
     /// User and system CPU time of the process.
     pub cpu_ns: Nanos,
-    /// The same for its main thread, where the server tells.
+    /// The same for its main thread, where the server reports it.
     pub main_thread_cpu_ns: Option<Nanos>,
     /// `used_memory` now.
     pub memory_bytes: u64,
-    /// How often it read from a connection, where it tells.
+    /// How often it read from a connection, where it reports this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reads: Option<u64>,
-    /// Bytes that it received, where it tells.
+    /// Bytes that it received, where it reports this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub received_bytes: Option<u64>,
-    /// Bytes that it sent, where it tells.
+    /// Bytes that it sent, where it reports this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent_bytes: Option<u64>,
-    /// Connections of clients at the reset, the agent's own left out. Known only of a server that the agent started.
+    /// Client connections at the reset, without the agent's own. Known only for a server that the agent started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections: Option<u64>,
-    /// Calls of each command that it counted after the driver had said that it was done. Known only where the driver ran
-    /// on the server's host.
+    /// Calls of each command that it counted after the driver had said that it was done. Known only where the driver ran on
+    /// the server's host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after_done: Option<BTreeMap<String, u64>>,
-    /// Of operations that mark themselves.
+    /// The marks of operations that mark themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub marks: Option<Marks>,
 }
 
-/// What a server counted of one command.
+/// What a server counted for one command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandCounts {
     /// How often it was called.
     pub calls: u64,
-    /// Time that the server spent in executing it.
+    /// Time that the server spent executing it.
     pub executing_ns: Nanos,
     /// How many of the calls the server failed or rejected.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -356,19 +357,19 @@ const fn is_none_added(added: &i64) -> bool {
 }
 
 impl ServerCounts {
-    /// Whether the server tells this.
+    /// Whether the server reports this.
     #[must_use]
     pub fn tells(&self, counter: Counter) -> bool {
         !self.untold.contains(&counter)
     }
 
-    /// How often a command was called, in whatever form: `config` is also `config|get`.
+    /// How often a command was called, in any form: `config` includes `config|get`.
     #[must_use]
     pub fn calls(&self, command: &str) -> u64 {
         self.sum([command]).calls
     }
 
-    /// What was counted of several commands together, in whatever form.
+    /// What was counted for several commands together, in any form.
     pub fn sum<C: AsRef<str>>(&self, commands: impl IntoIterator<Item = C>) -> CommandCounts {
         let names: BTreeSet<String> =
             commands.into_iter().map(|command| command.as_ref().to_owned()).collect();
@@ -381,7 +382,7 @@ impl ServerCounts {
         })
     }
 
-    /// What was counted of all other commands.
+    /// What was counted for all other commands.
     pub fn others<'a>(
         &'a self,
         commands: &'a [String],
@@ -395,7 +396,8 @@ fn whole(name: &str) -> &str {
     name.split('|').next().unwrap_or(name)
 }
 
-/// As journals have it. Those of earlier versions knew two commands by name, and all others by their calls.
+/// The form that journals have. Those of earlier versions knew two commands by name, and only the number of calls of all
+/// others.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Written {

@@ -1,5 +1,5 @@
-//! Which texts in messages other programs have written, and how long each may be. Whoever receives a message has all of them
-//! made fit ([`crate::untrusted`]) in one call, so that a message cannot be received without.
+//! Which texts in messages come from other programs, and how long each may be. The receiver of a message has all of them
+//! sanitised and shortened ([`crate::untrusted`]) in one call, so that no message can be received without that.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use super::{
 use crate::units::Nanos;
 use crate::untrusted::{MESSAGE, NAME, SENTENCE};
 
-/// Characters of a line of a log.
+/// The longest line of a log that is kept, in characters.
 pub const LOG_LINE: usize = 2_000;
-/// So many settings of a server, or commands of a driver, are kept. There are some hundred.
+/// At most this many settings of a server, or commands of a driver, are kept. There are a few hundred.
 const MOST_ENTRIES: usize = 2_000;
 
-/// Makes a text fit that may have so many characters.
+/// Sanitises a text and shortens it to this many characters.
 pub type Fit<'f> = &'f mut dyn FnMut(&mut String, usize);
 
 /// Something that was received from another process.
 pub trait Untrusted {
-    /// Has every text in it made fit that another program may have written.
+    /// Applies `fit` to every text in it that another program may have written.
     fn fit(&mut self, fit: Fit<'_>) {
         let _ = fit;
     }
@@ -137,7 +137,7 @@ impl Untrusted for ServerCounts {
 impl Untrusted for DriverFiles {
     fn fit(&mut self, fit: Fit<'_>) {
         fit(&mut self.sha256, NAME);
-        // A path may be long, and two long ones must not become one.
+        // A path may be long, and two long ones must not be shortened to the same text.
         let files = std::mem::take(&mut self.files);
         self.files.extend(files.into_iter().map(|(mut name, mut hash)| {
             fit(&mut name, MESSAGE);
@@ -198,7 +198,7 @@ impl Untrusted for DriverEvent {
     }
 }
 
-/// Makes the names of values fit. Of more than [`MOST_ENTRIES`] the rest is left out.
+/// Sanitises the names of values. If there are more than [`MOST_ENTRIES`], the rest are left out.
 fn fit_keys<V>(map: &mut BTreeMap<String, V>, fit: Fit<'_>) {
     let all = std::mem::take(map);
     map.extend(all.into_iter().take(MOST_ENTRIES).map(|(mut name, value)| {

@@ -1,4 +1,4 @@
-//! Calls about the driver of a trial: to prepare its mode, to bring it to `ready`, to let it go, to abort it.
+//! Calls about the driver of a trial: to prepare its mode, to bring it to `ready`, to send it `go`, to abort it.
 
 use std::collections::BTreeMap;
 
@@ -17,19 +17,19 @@ pub struct TrialPrepare {
     pub program: Program,
     /// What it is to do.
     pub job: Job,
-    /// Variables of its environment beside the agent's own.
+    /// Environment variables in addition to the agent's own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
     /// On which CPUs.
     pub placement: Placement,
-    /// The server on this same host, if it is on this host, to be placed too.
+    /// The server to be placed too, if it is on this same host.
     pub server_key: Option<String>,
-    /// How long until `ready`.
+    /// How long it may take to become `ready`.
     pub timeout: Nanos,
 }
 
-/// The program of a driver. `D` is what is known of its directory: on the way to a host, that may be one that only the host
-/// knows.
+/// The program of a driver. `D` is what is known of its directory: in a message to a host, that may be one that only the
+/// host can find.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Program<D = DriverDirectory> {
@@ -125,7 +125,7 @@ pub struct TrialReady {
 }
 call!(TrialPrepare => TrialReady, "trial.prepare", |call| Some(&call.job.server));
 
-/// What was really done about a placement.
+/// What was actually done about a placement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AppliedPlacement {
@@ -150,7 +150,7 @@ pub enum AppliedPlacement {
 pub struct TrialGo {
     /// [`TrialPrepare::trial`].
     pub trial: String,
-    /// How long until `done`.
+    /// How long it may take until `done`.
     pub timeout: Nanos,
 }
 
@@ -162,20 +162,20 @@ pub struct TrialResult {
     pub done: Done,
     /// From `go` to `done` by the agent's monotonic clock: a cross-check.
     pub wall_ns: Nanos,
-    /// User and system CPU time of the driver between `go` and `done`, where the system tells.
+    /// User and system CPU time of the driver between `go` and `done`, where the system reports it.
     pub cpu_ns: Option<Nanos>,
-    /// The same for the thread that used most, where the system tells, of a driver with few threads that is not built in.
+    /// The same for the busiest thread, where the system reports it, of a driver that is not built in and has few threads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busiest_thread_ns: Option<Nanos>,
     /// User and system CPU time of the driver over its whole life, from `wait4`.
     pub total_cpu_ns: Nanos,
     /// Peak resident memory of the driver, from `wait4`.
     pub peak_rss_bytes: u64,
-    /// Of the processes of a task-queue library that execute tasks, where the driver named some.
+    /// The use of the processes of a task-queue library that execute tasks, where the driver named some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workers: Option<WorkerUse>,
-    /// CPU time on this host between `go` and `done` that neither the driver nor a server of this agent used,
-    /// where the system tells.
+    /// CPU time on this host between `go` and `done` that neither the driver nor a server of this agent used, where the
+    /// system reports it.
     pub foreign_cpu_ns: Option<Nanos>,
     /// Time stolen by the hypervisor between `go` and `done`, over all CPUs.
     pub steal_ns: Option<Nanos>,
@@ -184,12 +184,13 @@ pub struct TrialResult {
 }
 call!(TrialGo => TrialResult, "trial.go");
 
-/// What the processes took that execute the tasks of a library: a part of what their driver took.
+/// What the processes that execute a library's tasks used: a part of what their driver used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerUse {
-    /// User and system CPU time between `go` and `done`, where the system tells.
+    /// User and system CPU time between `go` and `done`, where the system reports it.
     pub cpu_ns: Option<Nanos>,
-    /// The sum of the peaks of their resident memory, of those that are there at `done`. What they share counts for each.
+    /// The sum of the peak resident memory of those that are alive at `done`. Memory that they share is counted once for
+    /// each.
     pub peak_rss_bytes: Option<u64>,
 }
 

@@ -1,6 +1,6 @@
-//! What a trial has in numbers beside its throughput and its latencies: what an operation cost, and how a library went about
-//! its tasks. Each once: its column, its meaning, and how it follows from what was measured; tables, summaries and comparisons
-//! are folds over the list.
+//! The numbers of a trial besides its throughput and its latencies: what an operation cost, and how a library handled its
+//! tasks. Each is defined once: its column, its meaning, and how it follows from what was measured; tables, summaries and
+//! comparisons are folds over the list.
 
 use super::{LatencySummary, MarkTraffic, Measured};
 use crate::protocol::Counter;
@@ -25,11 +25,11 @@ pub enum Quantity {
     StartP50,
     /// 99th percentile of the same.
     StartP99,
-    /// CPU time of those who hand tasks over.
+    /// CPU time of the processes that hand tasks over.
     ProducerCpu,
-    /// CPU time of those who execute them.
+    /// CPU time of the processes that execute them.
     WorkerCpu,
-    /// Peak memory of those who execute tasks.
+    /// Peak memory of the processes that execute tasks.
     WorkerMemory,
     /// Time until a worker that was just started begins its first task.
     ColdStart,
@@ -38,15 +38,15 @@ pub enum Quantity {
 /// What kind of number it is: how it is worded, and which way is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QuantityKind {
-    /// The larger one is the faster.
+    /// Larger is faster.
     Throughput,
-    /// The smaller one is the faster.
+    /// Smaller is faster.
     Latency,
-    /// The smaller one is less.
+    /// Smaller is less.
     Cost,
 }
 
-/// All that there is to know of one.
+/// Everything there is to know about one.
 #[derive(Debug)]
 pub struct Definition {
     /// The header of its column; ends in its unit where there is one.
@@ -59,7 +59,7 @@ pub struct Definition {
     pub short_unit: &'static str,
     /// What it means.
     pub meaning: &'static str,
-    /// Its value in a trial; `None` where the system or the mode does not tell.
+    /// Its value in a trial; `None` where the system or the mode does not report it.
     pub of: fn(&Measured) -> Option<f64>,
 }
 
@@ -91,7 +91,7 @@ impl Quantity {
         Self::ColdStart,
     ];
 
-    /// All that there is to know of it.
+    /// Everything there is to know about it.
     #[must_use]
     pub const fn definition(self) -> &'static Definition {
         match self {
@@ -220,8 +220,8 @@ impl Quantity {
     }
 }
 
-/// All quantities of a trial, or a summary of each over several; NaN where one is not known. A million trials are held in memory,
-/// and most of them know only half of these.
+/// All quantities of a trial, or a summary of each over several; NaN where one is not known. A million trials are held in
+/// memory, and most of them have only half of these.
 #[derive(Clone, Copy, Debug)]
 pub struct Quantities([f64; Quantity::ALL.len()]);
 
@@ -233,7 +233,7 @@ impl Default for Quantities {
 }
 
 impl PartialEq for Quantities {
-    /// What is known is the same in both, and the rest in neither.
+    /// Equal if the same quantities are known in both, with the same values.
     fn eq(&self, other: &Self) -> bool {
         self.0.iter().zip(&other.0).all(|(one, other)| one == other || one.is_nan() && other.is_nan())
     }
@@ -246,10 +246,10 @@ impl Quantities {
         Self(Quantity::ALL.map(|quantity| (quantity.definition().of)(measured).unwrap_or(f64::NAN)))
     }
 
-    /// Of each what a function makes of it.
+    /// What a function returns for each.
     ///
     /// # Errors
-    /// The first one.
+    /// The first one that the function returns.
     pub fn try_from_each<E>(mut value: impl FnMut(Quantity) -> Result<Option<f64>, E>) -> Result<Self, E> {
         let mut all = Self::default();
         for (slot, quantity) in all.0.iter_mut().zip(Quantity::ALL) {
@@ -265,7 +265,7 @@ impl Quantities {
         if value.is_nan() { None } else { Some(value) }
     }
 
-    /// Of each what a function makes of those of several trials that tell it; `None` if none does.
+    /// For each quantity, what a function makes of its values in those trials that have it; unknown if none has.
     #[must_use]
     pub fn over(several: &[Self], summary: impl Fn(Vec<f64>) -> f64) -> Self {
         Self(Quantity::ALL.map(|quantity| {
@@ -285,7 +285,7 @@ impl Measured {
         Some(Nanos(quantile(summary)).as_micros_f64())
     }
 
-    /// What the marks of tasks took of the traffic.
+    /// The part of the traffic that the marks of tasks account for.
     fn marks(&self) -> MarkTraffic {
         self.tasks.as_ref().and_then(|tasks| tasks.marks).unwrap_or_default()
     }

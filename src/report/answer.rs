@@ -9,11 +9,11 @@ use crate::report::model::{Answer, Sentence};
 use crate::report::numbers::{grouped, list, times};
 use crate::report::open_loop;
 
-/// Sentences about so many groups of cells; of more there is a summary, and each ranking has its own.
+/// Up to this many groups of cells get sentences of their own; more get a summary, and each ranking has its own sentence.
 const FINDINGS: usize = 3;
 
-/// What the cells of an experiment say. The fastest is looked for within a facet; where facets differ in one setting, what
-/// that does is told as well.
+/// What the cells of an experiment say. The fastest is sought within a facet; where facets differ in one setting, its effect
+/// is reported as well.
 #[must_use]
 pub fn answer(cells: &[Cell<'_>], layout: &Layout, contrast: Option<&FacetContrast>) -> Answer {
     let facets: Vec<&[Cell<'_>]> = cells.chunk_by(|a, b| a.facet == b.facet).collect();
@@ -120,7 +120,7 @@ fn series(cells: &[&Cell<'_>]) -> Vec<String> {
     names
 }
 
-/// How sentences begin that say what is tied.
+/// How sentences about ties begin.
 const TIED: &str = "Statistically tied with ";
 
 fn words(finding: &Finding<'_, '_>, cells: &[&Cell<'_>], layout: &Layout) -> Vec<Sentence> {
@@ -129,7 +129,7 @@ fn words(finding: &Finding<'_, '_>, cells: &[&Cell<'_>], layout: &Layout) -> Vec
     match finding {
         Finding::Nothing => vec![Sentence::new("Nothing can be said:", "no trial ended well.")],
         Finding::AllBimodal => vec![Sentence::new(
-            "Nothing here is to be quoted:",
+            "None of these results may be quoted:",
             "the trials of every cell fall into two groups far apart. Choose a placement and repeat.",
         )],
         Finding::Alone(cell) => {
@@ -225,7 +225,7 @@ fn compared(
     sentences
 }
 
-/// How many times the next. A factor that rounds to 1 says nothing that "fastest" does not say.
+/// How many times as high as the next it is. A factor that rounds to 1 adds nothing to "fastest".
 fn lead_over(top: &Cell<'_>, next: &Cell<'_>, is_sweep: bool) -> Option<Sentence> {
     let (ratio, interval) = ratio_of(top, next)?;
     let said = times(ratio);
@@ -243,7 +243,7 @@ fn lead_over(top: &Cell<'_>, next: &Cell<'_>, is_sweep: bool) -> Option<Sentence
     )))
 }
 
-/// From where on the other series are as high as they get.
+/// The place from which on the other series are as high as they get.
 fn knees(cells: &[&Cell<'_>], winner: &str, layout: &Layout) -> Option<Sentence> {
     let others = cells.chunk_by(|a, b| a.series == b.series).filter(|series| series[0].series != winner);
     let knee = |series: &[&Cell<'_>]| {
@@ -295,13 +295,13 @@ pub fn rule(intervals: usize, is_against: bool) -> String {
         missing(intervals)
     );
     if is_against {
-        rule += " Cells of different pictures are compared as `orchestrate compare` does: the test of Mann and Whitney, \
-                 corrected by Holm for all cells of the picture, and an interval of the ratio that does not hold 1.";
+        rule += " Cells of different pictures are compared as `orchestrate compare` does: the Mann–Whitney test with \
+                 Holm's correction for all cells of the picture, and an interval of the ratio that does not contain 1.";
     }
     rule
 }
 
-/// About how many of so many intervals miss.
+/// Roughly how many of this many intervals miss.
 pub(super) fn missing(intervals: usize) -> usize {
     (intervals as f64 * 0.05).round().max(1.0) as usize
 }

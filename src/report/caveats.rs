@@ -1,4 +1,5 @@
-//! What a reader must know before quoting a cell: failures, groups, mixtures, flags. Each word of a table with its meaning.
+//! What a reader must know before quoting a cell: failures, groups, mixtures, flags. Every warning word of a table, with its
+//! meaning.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use crate::report::model::Note;
 use crate::report::numbers::{count, grouped, list, percent};
 use crate::report::words::{meaning, said};
 
-/// Reasons of failures that are told one by one.
+/// Up to this many reasons of failures are listed one by one.
 const REASONS: usize = 5;
 
 /// Every warning about these cells, with its meaning.
@@ -119,7 +120,7 @@ pub fn notes(cells: &[Cell<'_>]) -> Vec<Note> {
     notes
 }
 
-/// What the control of an experiment says of its noise: the same cell twice, and how far the medians are apart.
+/// What the control of an experiment says about its noise: the same cell measured twice, and how far apart the medians are.
 #[must_use]
 pub fn control(control: &Sample, cells: &[Cell<'_>]) -> Option<Note> {
     let of = control.label.get("control_of")?;

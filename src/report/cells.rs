@@ -19,12 +19,12 @@ use crate::report::numbers::grouped;
 use crate::report::words::said;
 use crate::workload::{Kind, noun};
 
-/// What may be said of a cell.
+/// What may be said about a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// No trial ended well.
     NothingMeasured,
-    /// Its trials fall into two groups far apart: no statistic of it is to be quoted.
+    /// Its trials fall into two groups far apart: no statistic of it may be quoted.
     Bimodal,
     /// It has a median, but no interval.
     TooFewTrials,
@@ -48,7 +48,7 @@ impl Standing {
     }
 }
 
-/// A sample with what is said of it.
+/// A sample with what is said about it.
 #[derive(Clone, Debug)]
 pub struct Cell<'a> {
     /// The trials.
@@ -67,28 +67,29 @@ pub struct Cell<'a> {
     pub throughput: Option<Throughput>,
     /// Of the median; absent if there are too few trials, or two groups of them.
     pub interval: Option<Interval>,
-    /// Two groups far apart: nothing of this cell is to be quoted.
+    /// Two groups far apart: nothing about this cell may be quoted.
     pub groups: Option<TwoGroups>,
-    /// Trials far from the others, where they are not two groups and enough to tell.
+    /// Trials far from the others, unless they form two groups or are too few to tell.
     pub outliers: usize,
-    /// Whether it grew faster or slower while its run went on. Positions of different runs do not follow each other.
+    /// Whether it became faster or slower in the course of its run. Positions of different runs do not follow each other.
     pub is_drifting: bool,
-    /// How many trials have which flag. That of an outlier is not among them: the trials of several runs are judged anew.
+    /// How many trials have which flag. The flag of an outlier is not among them: trials of several runs are judged again
+    /// together.
     pub flags: BTreeMap<Flag, usize>,
     /// The rate at which its operations were due, if they were.
     pub rate: Option<f64>,
-    /// As many as there are measures, in their order.
+    /// One for each measure, in the order of the measures.
     stats: [Option<Stat>; Measure::ALL.len()],
 }
 
 impl Cell<'_> {
-    /// What its trials say of a measure together.
+    /// What its trials together say about a measure.
     #[must_use]
     pub const fn stat(&self, measure: Measure) -> Option<&Stat> {
         self.stats[measure as usize].as_ref()
     }
 
-    /// The median of every trial that tells a quantity.
+    /// The median over all trials that report a quantity.
     #[must_use]
     pub fn median_told(&self, quantity: Quantity) -> Option<f64> {
         let told: Vec<f64> =
@@ -106,7 +107,7 @@ impl Cell<'_> {
         }
     }
 
-    /// The same with its picture, such as `hosts a → b: async with 50 workers`, for where no picture is around it.
+    /// The same preceded by its picture, such as `hosts a → b: async with 50 workers`, for places outside the picture.
     #[must_use]
     pub fn whole_name(&self) -> String {
         if self.facet.is_empty() { self.name() } else { format!("{}: {}", self.facet, self.name()) }
@@ -121,7 +122,7 @@ impl Cell<'_> {
         }
     }
 
-    /// What may be said of it. Every text of a report asks here, so that no two of them contradict each other.
+    /// What may be said about it. Every text of a report asks here, so that no two of them contradict each other.
     #[must_use]
     pub fn standing(&self) -> Standing {
         if self.values.is_empty() {
@@ -137,7 +138,7 @@ impl Cell<'_> {
         }
     }
 
-    /// Attempts that failed or timed out. One that was interrupted says nothing of the cell.
+    /// Attempts that failed or timed out. An interrupted attempt says nothing about the cell.
     #[must_use]
     pub fn failed(&self) -> usize {
         self.sample.failures.iter().filter(|failure| failure.status != Status::Interrupted).count()
@@ -162,7 +163,7 @@ impl Cell<'_> {
         self.flags.get(&Flag::BehindSchedule).is_some_and(|late| late * 2 > self.sample.trials.len())
     }
 
-    /// What a reader must know before quoting it, the heaviest first.
+    /// What a reader must know before quoting it, the most serious first.
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
         let of_cell = |word: &str| Warning { word: word.to_owned(), trials: None };
@@ -190,7 +191,7 @@ impl Cell<'_> {
         warnings
     }
 
-    /// A measure of it in a sentence.
+    /// One of its measures, in a sentence.
     #[must_use]
     pub fn says(&self, measure: Measure) -> String {
         let unit = measure.unit(self.noun());
@@ -211,7 +212,7 @@ impl Cell<'_> {
     }
 }
 
-/// The words of warnings that are no flags.
+/// The words of warnings that are not flags.
 pub const BIMODAL: &str = "bimodal: two groups of trials, not quoted";
 /// Attempts failed.
 pub const FAILED: &str = "failed";
@@ -219,7 +220,7 @@ pub const FAILED: &str = "failed";
 pub const MIXED: &str = "mixed trials";
 /// The client does something else.
 pub const DIFFERS: &str = "not like for like";
-/// It changed while the run went on.
+/// It changed in the course of the run.
 pub const DRIFTS: &str = "drifts";
 
 /// `low–high`.

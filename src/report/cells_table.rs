@@ -1,4 +1,4 @@
-//! Every cell with what is known of its throughput: the table of a terminal, of a README and of the page.
+//! Every cell with what is known about its throughput: the table for a terminal, for a README and for the page.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::report::open_loop;
 use crate::report::ranking::at;
 use crate::report::scale::Axis;
 
-/// In place of a number that there is none of.
+/// Shown in place of a missing number.
 const NONE: &str = "–";
 
 /// The table, in the order of the cells.
@@ -22,7 +22,7 @@ const NONE: &str = "–";
 pub fn cells_table(cells: &[Cell<'_>], layout: &Layout, looks: &Looks) -> CellsTable {
     let column = |name: &str, number: bool, spare: u8| CellsColumn { name: name.to_owned(), number, spare };
     let mut columns = Vec::new();
-    // What an open loop achieves says nothing without the rate that was asked for.
+    // What an open loop achieves is meaningless without the rate that was asked for.
     let has_rate = layout.x == "rate" || layout.facets.contains(&"rate");
     let shows_rate = cells.iter().any(|cell| cell.rate.is_some()) && !has_rate;
     let facets: Vec<&str> = layout.facets.iter().copied().chain(shows_rate.then_some("rate")).collect();
@@ -79,7 +79,7 @@ pub fn cells_table(cells: &[Cell<'_>], layout: &Layout, looks: &Looks) -> CellsT
         best_first: best_first(cells),
         axis: Axis::of("", cells.iter().flat_map(|cell| cell.values.iter().copied())),
     };
-    // A column that says nothing in any row, such as latencies that no trial tells, or that is the same in all.
+    // A column that is empty in every row, such as latencies that no trial reports, or that is the same in all rows.
     for at in (0..table.columns.len()).rev() {
         let values: HashSet<&str> = table.rows.iter().map(|row| row.fields[at].as_str()).collect();
         let is_empty = !table.rows.is_empty() && values.iter().all(|value| *value == NONE);
@@ -107,7 +107,7 @@ fn capital(noun: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// The numbers of the cells, the highest first; of an open loop the lowest latency.
+/// The numbers of the cells, the highest first; for an open loop, the one with the lowest latency first.
 fn best_first(cells: &[Cell<'_>]) -> Vec<usize> {
     let is_open = open_loop::is_of(cells);
     let value = |cell: &Cell<'_>| {

@@ -1,4 +1,4 @@
-//! A comparison for people: a table for a terminal and the same in Markdown, and what has to be said below it.
+//! A comparison for people: a table for a terminal and the same in Markdown, with the necessary remarks below it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::report::gate::outcome;
 use crate::report::numbers::ungrouped;
 use crate::report::sides::Sides;
 
-/// In place of a number that there is none of.
+/// Shown in place of a missing number.
 const NONE: &str = "–";
 
 /// Columns that name a cell even where they do not vary.
@@ -40,7 +40,7 @@ pub fn text(comparison: &Comparison, sides: &Sides) -> String {
     text + &layout.notes.join("\n") + "\n"
 }
 
-/// The same in Markdown, below what a limit makes of it, where there is one: a summary is read from its top.
+/// The same in Markdown, preceded by the outcome of a limit, where there is one: a summary is read from the top.
 #[must_use]
 pub fn markdown(comparison: &Comparison, sides: &Sides, limit: Option<f64>) -> String {
     let layout = Layout::of(comparison);
@@ -80,7 +80,7 @@ pub fn warnings(cell: &Compared) -> Vec<&'static str> {
     marks(cell).into_iter().chain(doubts).collect()
 }
 
-/// The same; a doubt has the share of the trials of the base, and that of the new side.
+/// The same; each doubt also has the share of trials that it affects, on the base side and on the new side.
 #[must_use]
 pub fn warnings_with_shares(cell: &Compared) -> Vec<String> {
     let share = |side: &Side, doubt| percentage(side.doubted.with(doubt), side.doubted.n);
@@ -116,7 +116,7 @@ fn marks(cell: &Compared) -> Vec<&'static str> {
     marks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, mark)| mark).collect()
 }
 
-/// What a doubt says of a trial.
+/// What a doubt says about a trial.
 const fn meaning(doubt: Doubt) -> &'static str {
     match doubt {
         Doubt::BackgroundLoad => "other programs used the client's machine",
@@ -181,8 +181,8 @@ impl Layout {
     }
 }
 
-/// In the order in which a reader wants them: first what differs, then everything else, and the largest effect first in each.
-/// Cells without a ratio come last; what is alike in all this keeps the order of its settings.
+/// In the order in which a reader wants them: first the cells that differ, then all others, each with the largest effect
+/// first. Cells without a ratio come last; cells that are equal in all this keep the order of their settings.
 fn by_size(cells: &[Compared]) -> Vec<&Compared> {
     let mut cells: Vec<&Compared> = cells.iter().collect();
     let size = |cell: &Compared| cell.ratio.map_or(f64::NEG_INFINITY, |ratio| ratio.ln().abs());
@@ -302,15 +302,15 @@ fn notes(comparison: &Comparison, settings: &[&str]) -> Vec<String> {
     notes
 }
 
-/// A cell in the words of its row.
+/// A cell as its row names it.
 pub(super) fn named(label: &Label, settings: &[&str]) -> String {
     let words =
         settings.iter().map(|column| format!("{} {}", heading(column).to_lowercase(), value(label, column)));
     words.collect::<Vec<_>>().join(", ")
 }
 
-/// What differs between the sides besides what was asked about: a difference between two hosts or versions is one between
-/// them as well.
+/// What differs between the sides besides what was asked about: a difference between two hosts or versions also shows up as
+/// a difference between the sides.
 fn differences(comparison: &Comparison) -> Vec<String> {
     let mut found: BTreeMap<&str, BTreeSet<(String, String)>> = BTreeMap::new();
     for cell in &comparison.cells {

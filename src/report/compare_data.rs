@@ -1,4 +1,4 @@
-//! A comparison for programs: CSV with a row for each cell, and JSON. Nothing is rounded, and what is missing is empty.
+//! A comparison for programs: CSV with a row for each cell, and JSON. Nothing is rounded, and missing values are empty.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -12,7 +12,7 @@ use crate::report::compare::warnings;
 use crate::report::sides::Sides;
 use crate::results::csv::defused;
 
-/// Behind the columns of the cell: what was compared, and what came out.
+/// After the columns of the cell: what was compared, and the outcome.
 const RESULTS: [&str; 16] = [
     "cell_base",
     "cell_new",
@@ -32,10 +32,10 @@ const RESULTS: [&str; 16] = [
     "need_n",
 ];
 
-/// Behind them: what a reader must know.
+/// After those: what a reader must know.
 const BEHIND: [&str; 4] = ["warnings", "differs", "disturbed_base", "disturbed_new"];
 
-/// RFC 4180 with one header; behind the cells those that are in one side only. The settings are those of the base.
+/// RFC 4180 with one header; cells that are in one side only come last. The settings are those of the base.
 #[must_use]
 pub fn csv(comparison: &Comparison) -> Vec<u8> {
     let mut writer =
@@ -66,7 +66,7 @@ fn front() -> impl Iterator<Item = &'static str> {
     SETTINGS.iter().copied().filter(|column| !is_younger(column))
 }
 
-/// Those that came later, which stand at the end.
+/// The settings that came later, which stand at the end.
 fn own() -> impl Iterator<Item = &'static str> {
     SETTINGS.iter().copied().filter(|column| is_younger(column))
 }
@@ -137,9 +137,9 @@ struct Document<'a> {
     may_be_slower_by_more: Option<Vec<Value>>,
 }
 
-/// One object: what the `sides` are called, if they have names, `cells`, cells that are in one side only, what is odd about what was read, and, where a limit was given,
-/// which cells are slower by more than that, which could not be judged, and which pass although their intervals reach
-/// beyond it.
+/// One object: what the `sides` are called, if they have names; `cells`; the cells that are in one side only; what is odd
+/// about the files that were read; and, where a limit was given, which cells are slower by more than the limit, which could
+/// not be judged, and which pass although their intervals reach beyond it.
 #[must_use]
 pub fn json(comparison: &Comparison, sides: &Sides, remarks: &[String], limit: Option<f64>) -> String {
     let named = |labels: &[Label]| labels.iter().map(|label| label_json(label).into()).collect();

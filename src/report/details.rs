@@ -1,5 +1,5 @@
 //! What is folded away: quantiles of latency, what an operation costs, what clients do differently, whether the machine
-//! changed during the run. Decides; draws nothing.
+//! changed during the run. Decides what to show; draws nothing.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::f64::consts::LOG10_2;
@@ -19,7 +19,7 @@ use crate::report::palette::{GREY, INK};
 use crate::report::scale::Axis;
 use crate::results::sidecar_files::Curve;
 
-/// Dots of a run in the figure of the drift, and places on its line.
+/// Dots for a run in the figure of the drift, and places on its line.
 const DRIFT_DOTS: usize = 1_500;
 const DRIFT_MARKS: usize = 40;
 
@@ -100,7 +100,7 @@ pub fn latency(id: &str, cells: &[Cell<'_>], curves: &[&Curve], looks: &Looks) -
     })
 }
 
-/// The best cell of each series; where several share a look, of the best of them only.
+/// The best cell of each series; where several series share a look, only the best of these.
 fn best_of_series<'c, 'a>(facet: &'c [Cell<'a>], looks: &Looks) -> Vec<&'c Cell<'a>> {
     let mut chosen: Vec<&Cell<'_>> = facet
         .chunk_by(|a, b| a.series == b.series)
@@ -133,7 +133,7 @@ fn quantile_marks(cell: &Cell<'_>, curve: &Curve) -> Vec<Mark> {
     .collect()
 }
 
-/// What an operation costs, and how a task-queue library goes about its tasks.
+/// What an operation costs, and how a task-queue library handles its tasks.
 #[must_use]
 pub fn costs(cells: &[Cell<'_>]) -> Option<DataTable> {
     let names = [("Group", false), ("Series", false), ("At", false)];
@@ -150,7 +150,7 @@ pub fn costs(cells: &[Cell<'_>]) -> Option<DataTable> {
     table.columns.iter().any(|column| column.1).then_some(table)
 }
 
-/// How a table has a quantity: its heading, by how much it is multiplied, and how many decimals it shows.
+/// How a table shows a quantity: its heading, the factor it is multiplied by, and the number of decimals.
 struct Shown {
     heading: &'static str,
     quantity: Quantity,
@@ -236,8 +236,8 @@ pub fn drift(id: &str, cells: &[Cell<'_>], runs: &[String]) -> Option<Figure> {
         return None;
     }
     let dots = || panels.iter().flat_map(|panel| &panel.series[0].dots);
-    let mut caption = "Each trial beside the median of its cell, in the order of the plan, medians of parts of the run, and the \
-                       straight line of Theil and Sen through all trials. Lines that stay near 0 say that the machine did \
+    let mut caption = "Each trial relative to the median of its cell, in the order of the plan, medians of parts of the run, and \
+                       the Theil–Sen line through all trials. Lines that stay near 0 say that the machine did \
                        not change during the run."
         .to_owned();
     if thinned {
@@ -261,7 +261,7 @@ pub fn drift(id: &str, cells: &[Cell<'_>], runs: &[String]) -> Option<Figure> {
 
 /// The straight line through positions and deviations in percent, if there are enough for one.
 fn trend(trials: &[(f64, f64)]) -> Option<Series> {
-    // Beside their cell's median trials lie around 1, and a change is a share of it.
+    // Relative to their cell's median, trials lie around 1, and a change is a share of that.
     let ratios: Vec<(f64, f64)> = trials.iter().map(|(x, percent)| (*x, 1.0 + percent / 100.0)).collect();
     let drift = theil_sen(&ratios)?;
     let (first, last) = (trials.first()?.0, trials.last()?.0);
@@ -281,7 +281,7 @@ fn trend(trials: &[(f64, f64)]) -> Option<Series> {
         says,
         name: String::new(),
     };
-    // One end says it for both.
+    // It is said at one end, for both.
     let pieces = vec![vec![at(first, says), at(last, String::new())]];
     Some(Series {
         name: "trend of the whole run".to_owned(),

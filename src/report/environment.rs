@@ -1,5 +1,5 @@
-//! Where the numbers come from, as tables: runs, machines, servers, clients. What `run.json` does not tell is taken from
-//! the labels of the trials.
+//! Where the numbers come from, as tables: runs, machines, servers, clients. What `run.json` does not say is taken from the
+//! labels of the trials.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::report::numbers::grouped;
 use crate::results::provenance::Provenance;
 use crate::results::sidecar_files::SidecarFiles;
 
-/// The tables, without empty ones.
+/// The tables; empty ones are left out.
 #[must_use]
 pub fn environment(samples: &Samples, sidecars: &[SidecarFiles]) -> Vec<DataTable> {
     let known: Vec<&Provenance> = sidecars.iter().filter_map(|files| files.provenance.as_ref()).collect();
@@ -140,7 +140,7 @@ fn labels_of(provenance: &Provenance) -> String {
     provenance.labels().iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-/// How far the hosts are apart, where that was sampled.
+/// The round-trip time between the hosts, where it was sampled.
 fn ways(samples: &Samples) -> DataTable {
     let mut table = DataTable::new(
         "Between hosts, there and back: one sample for each block of trials",

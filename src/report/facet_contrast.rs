@@ -1,5 +1,5 @@
-//! What the setting does by which pictures differ, such as the server: the cells of each picture against the same cells of the
-//! first one, judged as `orchestrate compare` judges them.
+//! The effect of the setting in which pictures differ, such as the server: the cells of each picture against the same cells
+//! of the first one, judged as `orchestrate compare` judges them.
 
 use std::collections::HashMap;
 
@@ -15,10 +15,10 @@ use crate::report::model::{DataTable, Figure, Kind, Mark, Panel, Sentence, Serie
 use crate::report::numbers::{count, grouped, list};
 use crate::report::scale::Axis;
 
-/// Of more levels the pictures tell more than a table.
+/// With more levels than this, the pictures say more than a table.
 const LEVELS: usize = 4;
 
-/// The cells of each picture beside the same ones of the first.
+/// The cells of each picture next to the same cells of the first.
 #[derive(Clone, Debug)]
 pub struct FacetContrast {
     /// The first picture.
@@ -27,8 +27,8 @@ pub struct FacetContrast {
     others: Vec<(String, Vec<(usize, Compared)>)>,
 }
 
-/// Compares pictures that differ in one setting. Nothing where they differ in several settings, or in what is no setting, or
-/// where operations were due at a rate, so that all have the same throughput.
+/// Compares pictures that differ in one setting. Nothing where they differ in several settings, or in something that is not
+/// a setting, or where operations were due at a rate, so that all have the same throughput.
 #[must_use]
 pub fn facet_contrast(cells: &[Cell<'_>], layout: &Layout) -> Option<FacetContrast> {
     let [column] = layout.facets[..] else { return None };
@@ -42,7 +42,7 @@ pub fn facet_contrast(cells: &[Cell<'_>], layout: &Layout) -> Option<FacetContra
         return None;
     }
     let samples: Vec<&Sample> = cells.iter().map(|cell| cell.sample).collect();
-    // Pairs come in an order of their own.
+    // Pairs come in an order that is not that of the cells.
     let places: HashMap<*const Sample, usize> =
         samples.iter().enumerate().map(|(place, sample)| (std::ptr::from_ref(*sample), place)).collect();
     let level = |cell: &Cell<'_>| cell.sample.label.get(column).unwrap_or_default().to_owned();
@@ -146,7 +146,7 @@ fn capital(facet: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// How many cells differ, of those that may be quoted.
+/// How many of the cells that may be quoted differ.
 fn finding(compared: &[&Compared]) -> Option<String> {
     let quotable: Vec<&Compared> =
         compared.iter().copied().filter(|cell| cell.ratio.is_some() && !cell.is_bimodal()).collect();

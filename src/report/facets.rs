@@ -7,8 +7,8 @@ use crate::experiment::Factor;
 use crate::report::numbers::grouped;
 use crate::setting::Column;
 
-/// Columns that somebody may have varied, in the order in which they head pictures. Series are mostly modes and the horizontal
-/// axis mostly workers; and a longer warm-up is mostly a consequence.
+/// Columns that may have been varied, in the order in which they appear in the titles of pictures. Modes usually become the
+/// series and workers the horizontal axis; a longer warm-up usually follows from something else.
 fn settings() -> impl Iterator<Item = &'static str> {
     let others = |factor: &Factor| {
         !matches!(factor, Factor::Hosts | Factor::Warmup | Factor::Mode | Factor::Workers | Factor::Amount)
@@ -17,13 +17,13 @@ fn settings() -> impl Iterator<Item = &'static str> {
     ["hosts", "client_host", "server_host"].into_iter().chain(others).chain(["workers_asked"]).chain(AMOUNTS)
 }
 
-/// How long a trial takes, which mostly follows from something else, such as a rate.
+/// How long a trial takes, which usually follows from something else, such as a rate.
 const AMOUNTS: [&str; 2] = ["operations_asked", "duration_asked_s"];
 
-/// What a mode is given besides its job: it makes another variant of the mode, and no picture of its own.
+/// What a mode is given besides its job: it makes another variant of the mode, not a picture of its own.
 const VARIANTS: [&str; 2] = ["mode_options", "mode_env"];
 
-/// Columns that follow from others, and make pictures of their own only where they do not.
+/// Columns that usually follow from others, and make pictures of their own only where they do not.
 const CONSEQUENCES: [&str; 14] = [
     "warmup_operations",
     "warmup_s",
@@ -114,7 +114,7 @@ impl Layout {
     /// The picture that a sample belongs to, as its title.
     #[must_use]
     pub fn facet(&self, sample: &Sample) -> String {
-        // A setting that the workload does not have says nothing.
+        // A setting that the workload does not have is not named.
         let is_told = |column: &&&'static str| level(sample, column).is_some() || !is_own(column);
         let parts = self.facets.iter().filter(is_told).map(|column| named(column, level(sample, column)));
         parts.collect::<Vec<_>>().join(" · ")
@@ -180,14 +180,14 @@ pub fn heading(column: &str) -> (String, bool) {
     }
 }
 
-/// What a table for readers has in place of a missing value of this column.
+/// What a table for readers shows in place of a missing value of this column.
 #[must_use]
 pub fn absent(column: &str) -> &'static str {
     let own = Factor::columns().find(|(_, own)| own.name == column);
     own.map_or("–", |(factor, _)| factor.setting().heading.absent)
 }
 
-/// The value of a column by which cells are grouped; of a placement only what was asked for, where that is a word, since an
+/// The value of a column by which cells are grouped. For a placement, only what was asked for, where that is a word: an
 /// attempt that failed early cannot say what was applied.
 #[must_use]
 pub fn level<'s>(sample: &'s Sample, column: &str) -> Option<&'s str> {
@@ -202,7 +202,7 @@ fn is_own(column: &str) -> bool {
     Factor::columns().any(|(factor, own)| factor.is_own() && own.name == column)
 }
 
-/// Numbers in texts before others, as a person would sort them: `pipeline 2` stands before `pipeline 16`.
+/// A key that sorts texts as a person would, by the numbers in them: `pipeline 2` comes before `pipeline 16`.
 #[must_use]
 pub fn natural(text: &str) -> Vec<(u64, String)> {
     let mut parts: Vec<(u64, String)> = vec![(0, String::new())];
@@ -225,7 +225,7 @@ fn number(sample: &Sample, column: &str) -> Option<f64> {
     sample.label.get(column)?.parse().ok().filter(|value: &f64| value.is_finite() && *value > 0.0)
 }
 
-/// Whether the values of these columns say what the value of `column` is.
+/// Whether the values of these columns determine the value of `column`.
 fn follows(samples: &[&Sample], column: &str, from: &[&'static str]) -> bool {
     let mut seen: HashMap<Vec<Option<&str>>, Option<&str>> = HashMap::new();
     samples.iter().all(|sample| {
@@ -235,7 +235,7 @@ fn follows(samples: &[&Sample], column: &str, from: &[&'static str]) -> bool {
     })
 }
 
-/// Whether two samples have the same values in all of these columns.
+/// Whether any two samples have the same values in all of these columns.
 fn is_ambiguous(samples: &[&Sample], columns: &[&'static str]) -> bool {
     let keys: BTreeSet<Vec<Option<&str>>> =
         samples.iter().map(|sample| columns.iter().map(|column| level(sample, column)).collect()).collect();

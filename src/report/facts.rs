@@ -11,10 +11,10 @@ use crate::report::numbers::{count, counted, grouped, list};
 use crate::results::provenance::Session;
 use crate::results::sidecar_files::SidecarFiles;
 
-/// Programs that are named one by one.
+/// Up to this many programs are named one by one.
 const PROGRAMS: usize = 4;
 
-/// A word and what there is to say.
+/// A word, and what there is to say about it.
 #[must_use]
 pub fn facts(cells: &[Cell<'_>], layout: &Layout, about: &[&SidecarFiles]) -> Vec<(String, String)> {
     let mut facts =
@@ -52,7 +52,7 @@ fn what(cells: &[Cell<'_>]) -> String {
     format!("{}: {}{blocks}{each}; {failed}", count(trials, "trial"), count(cells.len(), "cell"))
 }
 
-/// The only value of a column, if there is only one.
+/// The value of a column, if it has only one.
 fn only<'c>(cells: &'c [Cell<'_>], column: &str) -> Option<&'c str> {
     let values: BTreeSet<&str> = cells.iter().filter_map(|cell| cell.sample.label.get(column)).collect();
     values.first().copied().filter(|_| values.len() == 1)
@@ -154,7 +154,7 @@ fn programs(cells: &[Cell<'_>]) -> Vec<String> {
 fn with(cells: &[Cell<'_>]) -> String {
     let mut programs = programs(cells);
     if programs.len() < PROGRAMS {
-        // What few libraries run on, without its kind.
+        // If there are few libraries, also what they run on, without its kind.
         for runtime in cells.iter().filter_map(|cell| cell.sample.label.get("client_runtime")) {
             let short: String = runtime.split(' ').take(2).collect::<Vec<_>>().join(" ");
             let short = short.trim_end_matches(',').to_owned();

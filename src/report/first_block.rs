@@ -18,12 +18,12 @@ pub fn sentence(found: Option<&FirstBlock>) -> Option<String> {
     ))
 }
 
-/// With as many digits as say how small it is.
+/// With as many digits as it takes to show how small it is.
 fn p_value(p: f64) -> String {
     if p < 1e-4 { "< 0.0001".to_owned() } else { format!("= {p:.4}") }
 }
 
-/// A note for each run whose first block is to be minded.
+/// A note for each run whose first block a reader should be warned about.
 pub(super) fn notes(here: &[&Sample], samples: &Samples) -> Vec<Note> {
     let of_run = |(run, name): (usize, &String)| {
         let of_sample = |sample: &&Sample| -> Vec<(u32, f64)> {

@@ -1,4 +1,4 @@
-//! What is said where a comparison is held against a limit.
+//! What is said where a comparison is checked against a limit.
 
 use crate::analysis::compare::Comparison;
 use crate::analysis::gate::{Gate, Undecided};
@@ -6,10 +6,11 @@ use crate::analysis::metric::MetricKind;
 use crate::report::compare::{named, shown, verdict};
 use crate::report::numbers::list;
 
-/// Cells that are named one by one.
+/// Up to this many cells are named one by one.
 const NAMED: usize = 10;
 
-/// What a limit makes of a comparison, in Markdown: one line that says whether it was kept, and what is behind that.
+/// The outcome of checking a comparison against a limit, in Markdown: one line that says whether the limit was kept, and the
+/// details.
 #[must_use]
 pub fn outcome(comparison: &Comparison, limit: f64) -> String {
     let gate = Gate::of(comparison, limit);
@@ -33,7 +34,7 @@ pub fn outcome(comparison: &Comparison, limit: f64) -> String {
     text
 }
 
-/// What is slower than it may be.
+/// What is slower than the limit allows.
 #[must_use]
 pub fn slower(comparison: &Comparison, gate: &Gate<'_>, limit: f64) -> Option<String> {
     let cells = match gate.slower.len() {
@@ -41,11 +42,7 @@ pub fn slower(comparison: &Comparison, gate: &Gate<'_>, limit: f64) -> Option<St
         1 => "1 cell is".to_owned(),
         count => format!("{count} cells are"),
     };
-    Some(format!(
-        "{cells} {} than {}%, as far as the intervals tell",
-        worse_by_more(comparison),
-        limit * 100.0
-    ))
+    Some(format!("{cells} {} than {}%, judging by the intervals", worse_by_more(comparison), limit * 100.0))
 }
 
 /// What could not be judged, each with the reason.
@@ -74,7 +71,7 @@ pub fn undecided(comparison: &Comparison, gate: &Gate<'_>, limit: f64) -> Option
     Some(format!("{cells} undecided, and may be {worse} than {}%:{lines}{more}", limit * 100.0))
 }
 
-/// What the limit is about, before "than 5%".
+/// The subject of the limit, placed before "than 5%".
 const fn worse_by_more(comparison: &Comparison) -> &'static str {
     match comparison.metric.kind() {
         MetricKind::Throughput | MetricKind::Latency => "slower by more",
@@ -82,7 +79,7 @@ const fn worse_by_more(comparison: &Comparison) -> &'static str {
     }
 }
 
-/// What passes although its interval is too wide to exclude such a slowdown.
+/// What passes although its interval is too wide to rule out such a slowdown.
 #[must_use]
 pub fn may_hide(comparison: &Comparison, gate: &Gate<'_>, limit: f64) -> Option<String> {
     let settings = shown(comparison);

@@ -1,5 +1,5 @@
-//! What a glance takes in: a picture for each measure, against the horizontal axis where that has three places or more, as
-//! strips otherwise. Decides; draws nothing.
+//! What a reader sees at a glance: a picture for each measure, as curves where the horizontal axis has three places or more,
+//! as strips otherwise. Decides what to show; draws nothing.
 
 use std::collections::HashMap;
 
@@ -15,17 +15,17 @@ use crate::report::open_loop;
 use crate::report::palette::GREY;
 use crate::report::scale::Axis;
 
-/// Panels in one figure; what more there would be is in the tables.
+/// Panels in one figure; anything beyond that is in the tables.
 const PANELS: usize = 12;
 
-/// Dots that are drawn of a cell at most, and in all of a figure at about most.
+/// The most dots that are drawn for one cell, and roughly the most in a whole figure.
 const DOTS_OF_A_CELL: usize = 40;
 const DOTS: usize = 3_000;
 
-/// Series that have a row each; of more a row holds all that run on the same.
+/// Up to this many series have a row each; with more, a row holds all series that run on the same runtime.
 const ROWS: usize = 20;
 
-/// Up to so many groups of cells are drawn with several measures side by side.
+/// Up to this many groups of cells are drawn with several measures side by side.
 const SEVERAL: usize = 4;
 
 /// Whether the cells are drawn as lines: the horizontal axis has three places or more, and some series has as many.
@@ -65,7 +65,7 @@ pub fn glance(
     };
     for measure in Measure::ALL {
         match (measure, facets.len()) {
-            // What was due at a rate has that throughput.
+            // Where operations were due at a rate, the throughput is that rate.
             (Measure::Throughput, _) if closed.is_empty() => {}
             (Measure::Throughput, _) => add(measure, &closed, true),
             (_, 1) => add(measure, &facets, true),
@@ -84,7 +84,7 @@ pub fn glance(
         }
     }
     if cells.iter().all(|cell| cell.stat(Measure::LatencyP50).is_none()) {
-        glance.not_drawn.push("Latency is not drawn: no trial tells it.".to_owned());
+        glance.not_drawn.push("Latency is not drawn: no trial reports it.".to_owned());
     }
     glance.ratios = contrast.and_then(|contrast| contrast.figure(id, cells, looks));
     glance.key = key(cells, layout, looks, lines);
@@ -92,7 +92,7 @@ pub fn glance(
     glance
 }
 
-/// The key, where the names do not stand beside what they name.
+/// The key, for pictures in which names do not stand next to what they name.
 fn key(cells: &[Cell<'_>], layout: &Layout, looks: &Looks, lines: bool) -> Vec<crate::report::model::Key> {
     let has_rows = !lines && looks.by == By::Series;
     let is_one = cells.iter().all(|cell| cell.series == cells[0].series);
@@ -140,7 +140,7 @@ fn rows_are_kin(cells: &[Cell<'_>]) -> bool {
     series.len() > ROWS
 }
 
-/// Of too many groups the one with the highest cell and the first of the others; says what became of the rest.
+/// If there are too many groups, the one with the highest cell and the first of the others; says what became of the rest.
 fn limited<'c, 'a>(
     facets: &[&'c [Cell<'a>]],
     measure: Measure,
@@ -162,7 +162,7 @@ fn limited<'c, 'a>(
     chosen
 }
 
-/// At most `most` values, evenly spaced by rank, always with the lowest and the highest; the same for the same values.
+/// At most `most` values, evenly spaced by rank, always including the lowest and the highest. Deterministic.
 #[must_use]
 pub fn thinned(values: &[f64], most: usize) -> Vec<f64> {
     let mut sorted = values.to_vec();
@@ -219,7 +219,7 @@ impl Painter<'_> {
     fn dots(&self, cell: &Cell<'_>) -> Vec<f64> {
         let values = cell.stat(self.measure).map(|stat| stat.values.as_slice()).unwrap_or_default();
         if values.len() < 2 && cell.median().is_some() {
-            // The mark is the trial.
+            // The mark already is the trial.
             return Vec::new();
         }
         thinned(values, dots_of_a_cell(self.cells.len()))
@@ -308,7 +308,7 @@ impl Painter<'_> {
                     dots: if look == GREY { Vec::new() } else { dots(true) },
                 });
             }
-            // Grey lines are drawn first, so that no coloured one is behind them.
+            // Grey lines are drawn first, so that they never cover coloured ones.
             series.sort_by_key(|series| series.look != GREY);
             panels.push(Panel { title: facet[0].facet.clone(), rows: Vec::new(), series });
         }
@@ -316,7 +316,7 @@ impl Painter<'_> {
         Some(self.figure(Kind::Curves, x, y, panels))
     }
 
-    /// A row for each series, or for all that run on the same; a lane for each of two places on the horizontal axis.
+    /// A row for each series, or for all that run on the same runtime; a lane for each of two places on the horizontal axis.
     fn strips(&self, facets: &[&[Cell<'_>]]) -> Option<Figure> {
         let x = self.axis(facets)?;
         let is_kin = rows_are_kin(self.cells);
@@ -334,7 +334,7 @@ impl Painter<'_> {
                 for cell in cells {
                     let row = rows.iter().position(|row| *row == row_of(cell)).unwrap_or_default() as f64;
                     let is_first = is_lanes && cell.x.total_cmp(&self.layout.x_levels[0]).is_eq();
-                    // Of rows that hold several series the upper part is for a name.
+                    // In rows that hold several series, the upper part is for a name.
                     let lane = match (is_lanes, is_first, is_kin) {
                         (false, _, false) => 0.0,
                         (true, true, false) => -0.2,
@@ -356,7 +356,7 @@ impl Painter<'_> {
                         hollow: is_first || !is_quoted,
                         is_named: false,
                         pieces: vec![mark.into_iter().collect()],
-                        // Rows of many series would be hidden by the trials of all of them.
+                        // A row with many series would be hidden behind all their trials.
                         dots: if is_kin && is_quoted {
                             Vec::new()
                         } else {
@@ -391,12 +391,12 @@ impl Painter<'_> {
     }
 }
 
-/// Marks that are only a part of a line: what is grey is there for comparison, and its numbers are in the tables.
+/// Marks that are only part of a line: grey ones are there for comparison, and their numbers are in the tables.
 fn plain(piece: Vec<Mark>) -> Vec<Mark> {
     piece.into_iter().map(|mark| Mark { interval: None, says: String::new(), ..mark }).collect()
 }
 
-/// The place of each row: by the highest throughput, or by the lowest latency where nothing else differs.
+/// The position of each row: by the highest throughput, or by the lowest latency where nothing else differs.
 fn best_first(cells: &[Cell<'_>], row_of: &dyn Fn(&Cell<'_>) -> String) -> HashMap<String, usize> {
     let mut best: Vec<(String, f64)> = Vec::new();
     let is_open = open_loop::is_of(cells);
@@ -416,7 +416,7 @@ fn best_first(cells: &[Cell<'_>], row_of: &dyn Fn(&Cell<'_>) -> String) -> HashM
     best.into_iter().enumerate().map(|(place, (row, _))| (row, place)).collect()
 }
 
-/// What a caption says of cells that are not quoted.
+/// What a caption says about cells that are not quoted.
 fn facets_not_quoted(cells: &[Cell<'_>]) -> String {
     let names: Vec<String> =
         cells.iter().filter(|cell| cell.groups.is_some()).map(Cell::whole_name).collect();

@@ -1,5 +1,5 @@
-//! Of more series than can have a colour: all of them at all places on the horizontal axis, as a table whose cells are the
-//! darker the higher they are.
+//! For more series than there are colours: all of them at all places on the horizontal axis, as a table in which higher
+//! cells are darker.
 
 use crate::report::cells::{Cell, nouns};
 use crate::report::facets::Layout;
@@ -11,7 +11,7 @@ use crate::report::numbers::short;
 /// How many shades there are.
 pub const SHADES: usize = 10;
 
-/// A table for each group of cells whose series have no colour each.
+/// A table for each group of cells that has too many series for one colour each.
 #[must_use]
 pub fn heat(cells: &[Cell<'_>], layout: &Layout, looks: &Looks) -> Vec<Heat> {
     if looks.by != By::Highest {

@@ -1,5 +1,5 @@
-//! What a group of cells that can be compared says: which is the fastest, if the intervals support that, and what is tied
-//! with it. Decides; the words are in `answer.rs`.
+//! What a group of comparable cells shows: which is the fastest, if the intervals support that, and what is tied with it.
+//! Decides; the words are in `answer.rs`.
 
 use std::cmp::Ordering;
 
@@ -8,7 +8,8 @@ use crate::analysis::interval::{Interval, MIN_TRIALS, ratio_interval};
 use crate::analysis::metric::Metric;
 use crate::report::cells::{Cell, Standing};
 
-/// Of more trials the interval of a ratio takes longer than a reader waits; the ends of both intervals say about as much.
+/// With more trials than this, the interval of a ratio takes longer than a reader waits; the ends of both intervals say
+/// about as much.
 const MOST_RESAMPLED: usize = 1_000;
 
 /// What was found.
@@ -22,7 +23,7 @@ pub enum Finding<'c, 'a> {
     Alone(&'c Cell<'a>),
     /// A cell has a single trial.
     SingleTrial(&'c Cell<'a>),
-    /// The highest has too few trials for an interval, and whether all of them lie above all others.
+    /// The highest has too few trials for an interval; and whether all of its trials lie above all others.
     TooFew(&'c Cell<'a>, bool),
     /// The trials of the highest may not belong together.
     Mixed(&'c Cell<'a>),
@@ -41,7 +42,7 @@ pub struct Compared<'c, 'a> {
     pub own_tied: Vec<&'c Cell<'a>>,
     /// Cells of other series that are not behind it.
     pub tied: Vec<&'c Cell<'a>>,
-    /// Cells that are neither behind it nor level with it, since nothing of them is quoted.
+    /// Cells that are neither behind it nor level with it, since nothing about them may be quoted.
     pub undecided: Vec<&'c Cell<'a>>,
     /// The highest of the next series, or of the same one if there is no other.
     pub next: Option<&'c Cell<'a>>,
@@ -55,7 +56,7 @@ impl Compared<'_, '_> {
     }
 }
 
-/// Judges cells that did what was asked for; those without trials are left out.
+/// Judges the cells that did what was asked for, except those without trials.
 #[must_use]
 pub fn judge<'c, 'a>(cells: &[&'c Cell<'a>]) -> Finding<'c, 'a> {
     let measured: Vec<&Cell<'_>> = cells.iter().copied().filter(|cell| !cell.values.is_empty()).collect();
@@ -91,8 +92,8 @@ pub fn judge<'c, 'a>(cells: &[&'c Cell<'a>]) -> Finding<'c, 'a> {
     Finding::Compared(Compared { top, own_tied, tied, undecided, next })
 }
 
-/// Whether a cell lies below this interval. One without an interval of its own does if it has as many trials as an interval
-/// takes, and all of them do.
+/// Whether a cell lies below this interval. A cell without an interval of its own does if it has as many trials as an
+/// interval needs, and all of them lie below.
 fn is_behind(cell: &Cell<'_>, interval: Interval) -> bool {
     match (cell.standing(), cell.interval) {
         (Standing::Quotable, Some(other)) => interval.low > other.high,
@@ -120,7 +121,7 @@ pub fn ratio(
     let interval = if of.len().max(to.len()) <= MOST_RESAMPLED {
         ratio_interval(of, to)
     } else {
-        // Wider than an interval of 95% of the ratio would be, and so close to it that nobody would see it.
+        // Wider than a 95% interval of the ratio would be, but so close to it that the difference would not be noticed.
         ends.0.zip(ends.1).map(|(of, to)| Interval { low: of.low / to.high, high: of.high / to.low })
     };
     (medians.0 / medians.1, interval)
@@ -133,7 +134,7 @@ pub fn ratio_of(cell: &Cell<'_>, to: &Cell<'_>) -> Option<(f64, Option<Interval>
     Some(ratio(&cell.values, &to.values, medians, (cell.interval, to.interval)))
 }
 
-/// Places of a series that its highest one is not ahead of.
+/// Places of a series that its highest place is not ahead of.
 #[must_use]
 pub fn tied_with<'c, 'a>(top: &Cell<'a>, series: &[&'c Cell<'a>]) -> Vec<&'c Cell<'a>> {
     let is_tied = |cell: &&&Cell<'_>| {

@@ -1,5 +1,5 @@
-//! Who has which colour and mark. Up to eight series have one each, in every picture and table of a page. Of more, the
-//! colour says what they run on, or, where lines are drawn, which are the eight highest.
+//! Which series has which colour and mark. Up to eight series have one each, in every picture and table of a page. With
+//! more, the colour says what they run on, or, where lines are drawn, which are the eight highest.
 
 use std::collections::HashMap;
 
@@ -7,17 +7,17 @@ use crate::report::cells::Cell;
 use crate::report::model::Key;
 use crate::report::palette::{GREY, LOOKS};
 
-/// Whose colour is which.
+/// Which colour belongs to which series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Looks {
-    /// What a colour says.
+    /// What a colour stands for.
     pub by: By,
     /// Each look with its name.
     pub key: Vec<Key>,
     of_series: HashMap<String, usize>,
 }
 
-/// What a colour says.
+/// What a colour stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By {
     /// Which series it is.
@@ -29,7 +29,7 @@ pub enum By {
 }
 
 impl Looks {
-    /// For all cells of an experiment. `is_lines` says that pictures are lines, of which more than eight cannot be told
+    /// For all cells of an experiment. `is_lines` says that pictures are lines; more than eight of those cannot be told
     /// apart by what they run on.
     #[must_use]
     pub fn of(cells: &[Cell<'_>], is_lines: bool) -> Self {
@@ -51,7 +51,7 @@ impl Looks {
         Self::each(By::Kin, series.iter().map(kin).collect())
     }
 
-    /// A look for each name, of which several series may have the same one.
+    /// A look for each name; several series may share one.
     fn each(by: By, names: Vec<(String, String)>) -> Self {
         let mut key: Vec<Key> = Vec::new();
         let mut of_series = HashMap::new();
@@ -106,8 +106,8 @@ fn flavour(cell: &Cell<'_>) -> String {
     words.filter(|word| !word.starts_with(|c: char| c.is_ascii_digit())).collect::<Vec<_>>().join(" ")
 }
 
-/// What a client runs on, without its version and whatever follows it: `CPython`, `Node.js`, `tokio`. The library, if
-/// nothing tells that.
+/// What a client runs on, without its version and whatever follows it: `CPython`, `Node.js`, `tokio`. The library, if that
+/// is unknown.
 #[must_use]
 pub fn kin(cell: &Cell<'_>) -> String {
     let of = |column: &str| cell.sample.label.get(column);

@@ -1,5 +1,5 @@
 //! Runs of one experiment on machines that differ but share a name, such as a committed run and one's own: their numbers do
-//! not belong into one cell. Shown are those of one machine, and it is said which.
+//! not belong in the same cell. Only those of one machine are shown, and the report says which.
 
 use crate::analysis::samples::{Label, Sample, Samples};
 use crate::report::model::Sentence;
@@ -9,7 +9,7 @@ use crate::report::numbers::list;
 const MACHINE: [&str; 6] =
     ["client_os", "client_arch", "client_cpu", "server_os", "server_arch", "server_cpu"];
 
-/// The samples of the newest machine, where runs on several are mixed in a cell; `None` where none are.
+/// The samples of the newest machine, where runs on several are mixed in a cell; `None` where no cell is mixed.
 #[must_use]
 pub fn one_machine(here: &[&Sample], samples: &Samples) -> Option<(Vec<Sample>, Sentence)> {
     let is_mixed = |sample: &&Sample| sample.mixed.iter().any(|column| MACHINE.contains(column));
@@ -62,7 +62,7 @@ pub fn one_machine(here: &[&Sample], samples: &Samples) -> Option<(Vec<Sample>, 
     let said = Sentence::new(
         "Runs on different machines:",
         format!(
-            "shown are the trials of the machine of the newest run; {those} {} are left out ({} differ).",
+            "only the trials of the newest run's machine are shown; {those} {} are left out ({} differ).",
             list(&runs, 4),
             list(&differs, 3)
         ),

@@ -1,4 +1,4 @@
-//! A report for a README: question, answer, doubts, rankings, all cells. Nothing of a CSV becomes markup.
+//! A report for a README: question, answer, doubts, rankings, all cells. No text from a CSV is interpreted as markup.
 
 use crate::report::model::{
     CellsTable, DataTable, Lane, MEASURES, Note, Ranking, Report, Section, Sentence, Warning,
@@ -137,7 +137,7 @@ fn sentence(sentence: &Sentence) -> String {
     format!("**{lead}**{}", whole.strip_prefix(&lead).unwrap_or_default())
 }
 
-/// Text in which nothing is markup.
+/// Text with all markup escaped.
 pub(super) fn plain(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

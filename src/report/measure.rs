@@ -1,5 +1,5 @@
-//! The numbers of a trial that a page draws and ranks by: throughput, latency, CPU time, memory. Each once, with its title
-//! and its unit.
+//! The numbers of a trial that a page draws and ranks by: throughput, latency, CPU time, memory. Each is defined once, with
+//! its title and its unit.
 
 use serde::Serialize;
 
@@ -23,7 +23,7 @@ pub enum Measure {
     ClientCpu,
     /// CPU time of the server for each operation.
     ServerCpu,
-    /// Peak memory of the client; of a task-queue library of its workers.
+    /// Peak memory of the client; for a task-queue library, of its workers.
     Memory,
 }
 
@@ -38,7 +38,7 @@ impl Measure {
         Self::Memory,
     ];
 
-    /// The end of the names of its figures.
+    /// How the names of its figures end.
     #[must_use]
     pub const fn id(self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ impl Measure {
         }
     }
 
-    /// Its value in a trial; `None` where nothing tells it.
+    /// Its value in a trial; `None` where it is unknown.
     #[must_use]
     pub fn of(self, trial: &Trial) -> Option<f64> {
         let told = |quantity| trial.quantities.get(quantity);
@@ -93,19 +93,19 @@ impl Measure {
     }
 }
 
-/// What the trials of a cell say of a measure together.
+/// What the trials of a cell together say about a measure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stat {
-    /// Of every trial that tells it, ascending.
+    /// The value of every trial that has one, ascending.
     pub values: Vec<f64>,
     /// Their median.
     pub median: f64,
-    /// Of the median; `None` for too few trials.
+    /// The interval of the median; `None` for too few trials.
     pub interval: Option<Interval>,
 }
 
 impl Stat {
-    /// Of these trials; `None` if none tells it.
+    /// For these trials; `None` if none has a value.
     #[must_use]
     pub fn of(measure: Measure, trials: &[Trial]) -> Option<Self> {
         let mut values: Vec<f64> = trials.iter().filter_map(|trial| measure.of(trial)).collect();

@@ -1,4 +1,4 @@
-//! What was found becomes text for readers. Does no I/O: whoever asks for a text decides where it goes.
+//! Turns what was found into text for readers. Does no I/O: the caller decides where a text goes.
 //!
 //! [`build`] decides what a report says; [`terminal`], [`markdown`], [`html`], [`svg`] and [`png`] show it.
 
@@ -81,7 +81,7 @@ pub fn build(samples: &Samples, sidecars: &[SidecarFiles]) -> Report {
     Report { title, made_of, sections, environment: environment::environment(samples, sidecars), remarks }
 }
 
-/// The same of a run whose tables were just made. Its attempts are in memory, so no table is read back.
+/// The same for a run whose tables were just made. Its attempts are in memory, so no table is read back.
 #[must_use]
 pub fn of_run(rebuilt: &Rebuilt, question: Option<String>) -> Report {
     let files = SidecarFiles {
@@ -118,7 +118,7 @@ fn section(name: &str, id: String, samples: &Samples, sidecars: &[SidecarFiles])
     notes.extend(skipped(&about));
     let beforehand = one.iter().map(|(_, said)| said.clone()).collect();
     let intervals = cells.iter().filter(|cell| cell.interval.is_some()).count();
-    // Where only the runs of one machine are shown, what is said of machines is said of that one.
+    // Where only the runs of one machine are shown, what is said about machines is about that one.
     let runs: HashSet<u32> =
         cells.iter().flat_map(|cell| &cell.sample.trials).map(|trial| trial.run).collect();
     let is_shown = |files: &&SidecarFiles| {
@@ -154,7 +154,7 @@ fn section(name: &str, id: String, samples: &Samples, sidecars: &[SidecarFiles])
     }
 }
 
-/// Modes whose trials were left out, each once.
+/// Modes whose trials were left out, each named once.
 fn skipped(about: &[&SidecarFiles]) -> Vec<Note> {
     let sessions = about.iter().filter_map(|files| files.provenance.as_ref()).flat_map(|p| &p.sessions);
     let mut notes: Vec<Note> = Vec::new();

@@ -1,4 +1,4 @@
-//! What a report says, decided before anything is shown: sentences, doubts, pictures, rankings, tables. Only values; the
+//! What a report says, decided before anything is shown: sentences, doubts, pictures, rankings, tables. Values only; the
 //! terminal, Markdown, HTML and SVG are views of them.
 
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::report::scale::Axis;
 pub struct Report {
     /// The names of the experiments.
     pub title: String,
-    /// How much of what it is made of.
+    /// How much it is made from, as in `30 trials of 6 cells in 1 run`.
     pub made_of: String,
     /// One for each experiment.
     pub sections: Vec<Section>,
@@ -20,7 +20,7 @@ pub struct Report {
     pub remarks: Vec<String>,
 }
 
-/// What is said of one experiment.
+/// What is said about one experiment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Section {
     /// Its anchor, and the beginning of the names of its figures: lower-case letters, digits, hyphens.
@@ -33,13 +33,13 @@ pub struct Section {
     pub answer: Answer,
     /// What speaks against it.
     pub trust: Trust,
-    /// What was run, where, with what and when: a word and a few more.
+    /// What was run, where, with what and when: each a heading and a few words.
     pub facts: Vec<(String, String)>,
-    /// What a glance takes in.
+    /// What a reader sees at a glance.
     pub glance: Glance,
     /// The cells sorted by their result, one ranking for each group of cells that can be compared.
     pub rankings: Vec<Ranking>,
-    /// Every cell with all that is known of its throughput.
+    /// Every cell with everything that is known about its throughput.
     pub cells: CellsTable,
     /// What is folded away.
     pub details: Details,
@@ -58,7 +58,7 @@ impl Section {
 /// What was found: two to four sentences, or one for each group of cells.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Answer {
-    /// The first one says it.
+    /// The first sentence gives the answer.
     pub sentences: Vec<Sentence>,
 }
 
@@ -107,20 +107,20 @@ impl Sentence {
 /// How far the numbers can be trusted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Trust {
-    /// The heaviest first, and no more than a reader takes in.
+    /// The most serious first, and no more than a reader takes in.
     pub points: Vec<Sentence>,
-    /// What is said where there is no point.
+    /// What is said where there are no points.
     pub otherwise: String,
-    /// Each trial in the order of the run, beside the median of its own cell.
+    /// Each trial in the order of the run, relative to the median of its own cell.
     pub order: Option<Figure>,
 }
 
-/// What a glance takes in.
+/// What a reader sees at a glance.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Glance {
-    /// Which colour and mark is whose, for all pictures of the section.
+    /// Which colour and mark belongs to which series, for all pictures of the section.
     pub key: Vec<Key>,
-    /// How all of them are read.
+    /// How to read all of them.
     pub hint: String,
     /// Throughput, latency, CPU time, memory, as far as they are known.
     pub figures: Vec<Figure>,
@@ -135,7 +135,7 @@ pub struct Glance {
 /// An entry of the key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Key {
-    /// Whose it is.
+    /// Which series or group it belongs to.
     pub name: String,
     /// Which colour, shape and dashes.
     pub look: usize,
@@ -144,7 +144,7 @@ pub struct Key {
 /// All series at all places on the horizontal axis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Heat {
-    /// What its cells have in common; empty if there is one group only.
+    /// What its cells have in common; empty if there is only one group.
     pub title: String,
     /// What the numbers are.
     pub caption: String,
@@ -159,14 +159,14 @@ pub struct Heat {
 pub struct HeatRow {
     /// The series.
     pub name: String,
-    /// As many as columns: the number, and how dark it is; absent where nothing is quoted.
+    /// One for each column: the number, and how dark it is; absent where nothing may be quoted.
     pub fields: Vec<Option<(String, usize)>>,
 }
 
 /// What is folded away.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Details {
-    /// Of more series than can have a colour.
+    /// For more series than there are colours.
     pub heat: Vec<Heat>,
     /// Quantiles of latency.
     pub latency: Option<Figure>,
@@ -191,7 +191,7 @@ pub struct Details {
 pub struct Note {
     /// The words in the tables, such as `client CPU saturated`.
     pub word: String,
-    /// What it means, and how often it was seen.
+    /// What it means, and how often it occurred.
     pub meaning: String,
     /// Where.
     pub cells: String,
@@ -202,9 +202,9 @@ pub struct Note {
 /// The series of a group of cells, best first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ranking {
-    /// What its cells have in common; empty if there is one group only.
+    /// What its cells have in common; empty if there is only one group.
     pub title: String,
-    /// What was found in it, where there are several.
+    /// What was found in it, where there are several groups.
     pub finding: String,
     /// How it is sorted and read.
     pub caption: String,
@@ -221,7 +221,7 @@ pub struct Ranking {
 /// Rows of a ranking that belong together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Group {
-    /// Such as `Places 2 and 3: statistically tied`; empty for a row that stands for itself.
+    /// Such as `Places 2 and 3: statistically tied`; empty for a row that stands alone.
     pub heading: String,
     /// At least one.
     pub rows: Vec<RankRow>,
@@ -230,7 +230,7 @@ pub struct Group {
 /// A series in a ranking.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RankRow {
-    /// Such as `2–3`; empty for what is not ranked.
+    /// Such as `2–3`; empty if it is not ranked.
     pub place: String,
     /// The series.
     pub name: String,
@@ -242,26 +242,26 @@ pub struct RankRow {
     pub lanes: Vec<Lane>,
 }
 
-/// One cell in a row of a ranking. What is not known is `–`.
+/// One cell in a row of a ranking. Unknown values are `–`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Lane {
     /// Where on the horizontal axis.
     pub at: String,
-    /// What is statistically tied with that, in the same series.
+    /// The places of the same series that are statistically tied with it.
     pub tied: String,
-    /// Whether the series is ranked by this one.
+    /// Whether this is the cell by which the series is ranked.
     pub is_best: bool,
     /// The median of the result.
     pub median: String,
     /// Its interval.
     pub interval: String,
-    /// The median over that of the first in the ranking.
+    /// The ratio of its median to that of the first in the ranking.
     pub ratio: String,
-    /// The interval of that.
+    /// The interval of that ratio.
     pub ratio_interval: String,
     /// Latencies, CPU times and memory: as many as [`MEASURES`].
     pub measures: Vec<String>,
-    /// By which columns can be sorted: the result and the measures.
+    /// The values by which columns can be sorted: the result and the measures.
     pub keys: Vec<Option<f64>>,
     /// Each trial, thinned.
     pub dots: Vec<f64>,
@@ -282,9 +282,9 @@ pub struct CellsTable {
     pub caption: String,
     /// Names of the columns, whether they hold numbers, and how soon a narrow view may leave them out.
     pub columns: Vec<CellsColumn>,
-    /// As many fields as columns, and what to be warned of.
+    /// One field for each column, and the warnings of the row.
     pub rows: Vec<CellsRow>,
-    /// The numbers of the rows, best first; a view that has no room for all shows the first ones of these.
+    /// The numbers of the rows, best first; a view without room for all shows the first ones of these.
     pub best_first: Vec<usize>,
     /// The axis of the trials.
     pub axis: Axis,
@@ -295,18 +295,18 @@ pub struct CellsTable {
 pub struct CellsColumn {
     /// What heads it.
     pub name: String,
-    /// Whether its fields stand on the right.
+    /// Whether its fields are right-aligned.
     pub number: bool,
-    /// From 1, the first to go; 0 for what is never left out.
+    /// The higher, the earlier it is left out; 0 for a column that never is.
     pub spare: u8,
 }
 
 /// A row of [`CellsTable`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CellsRow {
-    /// As many as there are columns.
+    /// One for each column.
     pub fields: Vec<String>,
-    /// The words of its [`Note`]s, each with the trials it is true of.
+    /// The words of its [`Note`]s, each with the trials it applies to.
     pub warnings: Vec<Warning>,
     /// Its colour.
     pub look: usize,
@@ -324,12 +324,12 @@ pub type Spot = Option<(f64, Option<(f64, f64)>)>;
 pub struct Warning {
     /// The words of its note.
     pub word: String,
-    /// Of how many trials of how many it is true; absent where it is said of the cell.
+    /// How many of how many trials it applies to; absent where it is about the cell.
     pub trials: Option<(usize, usize)>,
 }
 
 impl Warning {
-    /// In words, with how many trials; all of them go without saying.
+    /// In words, with how many trials; if it is all of them, the number is left out.
     #[must_use]
     pub fn text(&self) -> String {
         match self.trials {
@@ -346,7 +346,7 @@ pub struct DataTable {
     pub caption: String,
     /// Names of the columns, and whether they hold numbers.
     pub columns: Vec<(String, bool)>,
-    /// As many fields as columns.
+    /// One field for each column.
     pub rows: Vec<Vec<String>>,
 }
 
@@ -358,7 +358,7 @@ impl DataTable {
         Self { caption: caption.to_owned(), columns, rows: Vec::new() }
     }
 
-    /// The same without the columns that say nothing in any row.
+    /// The same without the columns that are empty or uninformative in every row.
     #[must_use]
     pub fn without_empty_columns(mut self) -> Self {
         for column in (0..self.columns.len()).rev() {
@@ -392,15 +392,15 @@ pub struct Figure {
     pub title: String,
     /// Its unit and its scale.
     pub unit: String,
-    /// How to read it, for whom it stands alone.
+    /// How to read it, where it stands alone.
     pub caption: String,
     /// Curves or strips.
     pub kind: Kind,
     /// The horizontal axis.
     pub x: Axis,
-    /// The vertical axis; of strips nothing of it is used.
+    /// The vertical axis; unused for strips.
     pub y: Axis,
-    /// A value that is drawn across: of strips along y, of curves along x.
+    /// A value that is drawn as a line across: along y for strips, along x for curves.
     pub reference: Option<f64>,
     /// Side by side.
     pub panels: Vec<Panel>,
@@ -409,27 +409,27 @@ pub struct Figure {
 /// One picture of a figure.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Panel {
-    /// What is the same in all of it; empty where there is only one.
+    /// What is the same throughout it; empty where there is only one.
     pub title: String,
     /// Names of the rows of strips, from the top; empty for curves.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<String>,
-    /// What has a colour each.
+    /// The series, each with a colour.
     pub series: Vec<Series>,
 }
 
-/// What has one colour.
+/// What is drawn in one colour.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Series {
     /// What the picture calls it.
     pub name: String,
     /// Which colour, shape and dashes.
     pub look: usize,
-    /// Drawn hollow: the first of two levels, or what is not quoted.
+    /// Drawn hollow: the first of two levels, or something that may not be quoted.
     pub hollow: bool,
     /// Whether the name stands at the end of the line.
     pub is_named: bool,
-    /// Marks; each piece is joined by a line of its own. The marks of strips are not joined.
+    /// Marks; each piece is joined by its own line. The marks of strips are not joined.
     pub pieces: Vec<Vec<Mark>>,
     /// Single observations: x and y.
     pub dots: Vec<(f64, f64)>,
@@ -444,9 +444,9 @@ pub struct Mark {
     pub y: f64,
     /// The interval: along y for curves, along x for strips.
     pub interval: Option<(f64, f64)>,
-    /// What it says when it is pointed at or focused.
+    /// The text shown when it is pointed at or focused.
     pub says: String,
-    /// A name beside the mark.
+    /// A name next to the mark.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
 }

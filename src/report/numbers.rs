@@ -1,9 +1,9 @@
-//! Numbers as a reader likes them: groups of three digits, no more digits than say something. Never for machines.
+//! Numbers formatted for readers: groups of three digits, and no more digits than are meaningful. Never for machines.
 
-/// Numbers from here on have an exponent: hundreds of digits say nothing.
+/// Numbers from here on have an exponent: hundreds of digits are of no use.
 const ENDLESS: f64 = 1e18;
 
-/// Three digits or more, never more than two behind the dot: one trial does not repeat another to the hundredth.
+/// Three digits or more, never more than two after the decimal point: no trial repeats another to the hundredth.
 #[must_use]
 pub fn ungrouped(value: f64) -> String {
     if value.abs() >= ENDLESS {
@@ -54,7 +54,7 @@ pub fn short(value: f64) -> String {
     format!("{rounded}{suffix}").replace('-', "−")
 }
 
-/// A ratio: as many digits as say something.
+/// A ratio, with as many digits as are meaningful.
 #[must_use]
 pub fn times(ratio: f64) -> String {
     match ratio {
@@ -64,7 +64,7 @@ pub fn times(ratio: f64) -> String {
     }
 }
 
-/// A share as a percentage with one decimal and a true minus; never −0.0%.
+/// A share as a percentage with one decimal and a real minus sign; never −0.0%.
 #[must_use]
 pub fn percent(share: f64) -> String {
     let tenths = (share * 1e3).round();
@@ -78,7 +78,7 @@ pub fn count(number: usize, what: &str) -> String {
     counted(number, what, &format!("{what}s"))
 }
 
-/// The same of a word whose plural has another form.
+/// The same for a word with an irregular plural.
 #[must_use]
 pub fn counted(number: usize, one: &str, many: &str) -> String {
     if number == 1 {

@@ -1,5 +1,5 @@
-//! Cells whose operations were due at a rate. All that keep it have the same throughput, so what there is to tell is how
-//! long an operation took, and, where the rate varies, up to which one a series keeps it.
+//! Cells whose operations were due at a rate. All that keep it have the same throughput, so what is worth reporting is how
+//! long an operation took and, where the rate varies, the highest rate that a series keeps.
 
 use crate::analysis::groups::two_groups;
 use crate::analysis::interval::Interval;
@@ -19,7 +19,7 @@ pub(super) fn is_of<'a, 'b: 'a>(cells: impl IntoIterator<Item = &'a Cell<'b>>) -
 
 /// The median latencies of the trials of a cell, or why they cannot be compared.
 pub(super) fn latency<'c>(cell: &'c Cell<'_>) -> Result<&'c Stat, &'static str> {
-    let stat = cell.stat(Measure::LatencyP50).ok_or("tells no latency")?;
+    let stat = cell.stat(Measure::LatencyP50).ok_or("has no latency")?;
     if cell.standing() == Standing::Mixed {
         return Err("mixed trials");
     }
@@ -35,7 +35,7 @@ pub(super) fn latency<'c>(cell: &'c Cell<'_>) -> Result<&'c Stat, &'static str> 
     Ok(stat)
 }
 
-/// Whether `lower` is told from `higher` by their intervals.
+/// Whether the intervals separate `lower` from `higher`.
 pub(super) const fn is_apart(lower: Option<Interval>, higher: Option<Interval>) -> bool {
     matches!((lower, higher), (Some(a), Some(b)) if a.high < b.low)
 }
@@ -48,7 +48,7 @@ pub(super) fn kept<'c, 'a>(series: &[&'c Cell<'a>]) -> Option<&'c Cell<'a>> {
     by_rate.iter().take_while(keeps).last().copied()
 }
 
-/// What cells of an open loop say.
+/// What cells of an open loop show.
 pub(super) fn sentences(cells: &[&Cell<'_>], layout: &Layout) -> Vec<Sentence> {
     let measured: Vec<&Cell<'_>> = cells.iter().copied().filter(|cell| !cell.values.is_empty()).collect();
     if measured.is_empty() {
@@ -103,7 +103,7 @@ fn latencies(cells: &[&Cell<'_>]) -> Vec<Sentence> {
     let mut said = match known.as_slice() {
         [] => vec![Sentence::new(
             "Nothing is called the fastest:",
-            "no cell tells a latency that can be compared.",
+            "no cell has a latency that can be compared.",
         )],
         [(lowest, stat), others @ ..] => {
             let interval = stat.interval.map(|interval| format!("({})", ci(interval))).unwrap_or_default();

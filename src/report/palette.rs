@@ -1,19 +1,19 @@
-//! How series are told apart: by colour, by the shape of their marks and by the dashes of their lines, so that none of
-//! them has to be told by its colour alone.
+//! How series are told apart: by colour, by the shape of their marks and by the dashes of their lines, so that colour alone
+//! is never needed.
 
 /// Series in one picture; more of them are spread over several.
 pub const LOOKS: usize = 8;
 
-/// The look of what has no colour of its own.
+/// The look of anything without a colour of its own.
 pub const GREY: usize = LOOKS;
 
-/// The look of what is about all series.
+/// The look of anything that concerns all series.
 pub const INK: usize = LOOKS + 1;
 
-/// The look of what to be warned of; never without words.
+/// The look of warnings; never used without words.
 pub const WARNING: usize = LOOKS + 2;
 
-/// Those that are no series, on white.
+/// The looks that are not of series, on white.
 const OTHERS_LIGHT: [&str; 3] = ["#767b80", "#1b1f23", "#a33b00"];
 
 /// The same on a dark page.
@@ -47,8 +47,8 @@ pub fn dashes(look: usize) -> &'static str {
     DASHES.get(look).copied().unwrap_or_default()
 }
 
-/// On white. Blue and vermilion are of Okabe and Ito, "Color Universal Design" (2008); the others were searched for at a given
-/// hue, so that any two stay as far apart as can be for every kind of colour blindness.
+/// On white. Blue and vermilion are from Okabe and Ito, "Color Universal Design" (2008); the others were searched for at a
+/// given hue, so that any two are as far apart as possible for every kind of colour blindness.
 pub const LIGHT: [&str; LOOKS] =
     ["#0072b2", "#d55e00", "#155933", "#6c0a61", "#5f4c05", "#2a2a2a", "#b35580", "#6928e0"];
 
@@ -75,7 +75,7 @@ pub const SHAPES: [&str; LOOKS] = [
 mod tests {
     use super::*;
 
-    /// Red, green and blue as light, from 0 to 1.
+    /// Red, green and blue as linear light, from 0 to 1.
     fn linear(colour: &str) -> [f64; 3] {
         [1, 3, 5].map(|at| {
             let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
@@ -91,7 +91,7 @@ mod tests {
         times([[0.2126, 0.7152, 0.0722]; 3], linear(colour))[0]
     }
 
-    /// CIE L*a*b* under daylight (D65), in which equal distances look alike.
+    /// CIE L*a*b* under daylight (D65), in which equal distances look equally different.
     fn lab(light: [f64; 3]) -> [f64; 3] {
         let to_xyz = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]];
         let [x, y, z] = times(to_xyz, light);
@@ -100,7 +100,7 @@ mod tests {
         [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
     }
 
-    /// Complete protanopia, deuteranopia and tritanopia (Machado, Oliveira and Fernandes, 2009), and none of them.
+    /// Complete protanopia, deuteranopia and tritanopia (Machado, Oliveira and Fernandes, 2009), and normal vision.
     const VISIONS: [(&str, [[f64; 3]; 3]); 4] = [
         (
             "protanopia",
@@ -129,7 +129,7 @@ mod tests {
         ("any colour", [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]),
     ];
 
-    /// Looks also differ in shape and dashes, but nobody should have to fall back on these.
+    /// Looks also differ in shape and dashes, but nobody should have to rely on these.
     #[test]
     fn whoever_is_colour_blind_tells_the_colours_apart() {
         for colours in [LIGHT, DARK] {
@@ -146,7 +146,7 @@ mod tests {
         }
     }
 
-    /// WCAG 2.2, 1.4.11: graphics need 3 to 1 against what is beside them.
+    /// WCAG 2.2, 1.4.11: graphics need a contrast of 3 to 1 against what is next to them.
     #[test]
     fn every_colour_stands_out_against_its_page() {
         for (colours, page) in [(LIGHT, "#ffffff"), (DARK, "#14171a")] {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use resvg::{tiny_skia, usvg};
 
-/// Roboto, of which only Latin, Greek and the signs that reports use are left; `font/README.md` tells its licence.
+/// Roboto, reduced to Latin, Greek and the signs that reports use; `font/README.md` states its licence.
 const REGULAR: &[u8] = include_bytes!("font/Roboto-Regular.ttf");
 
 /// Pixels for each pixel of the SVG: enough for print.
@@ -13,18 +13,18 @@ const ZOOM: f32 = 2.0;
 /// Why a picture could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PngError {
-    /// The SVG is none.
+    /// The SVG is not valid.
     #[error("failed to read the figure's SVG: {0}")]
     Svg(#[from] usvg::Error),
-    /// There is no such size.
+    /// The size is not possible.
     #[error("failed to make a picture of {0} by {1} pixels")]
     Size(u32, u32),
-    /// The picture could not be written down.
+    /// The picture could not be encoded.
     #[error("failed to encode the picture: {0}")]
     Encode(String),
 }
 
-/// The picture, twice as large as the SVG says.
+/// The picture, at twice the size that the SVG gives.
 ///
 /// # Errors
 /// When the SVG cannot be drawn.

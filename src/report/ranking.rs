@@ -19,7 +19,7 @@ use crate::report::scale::Axis;
 const COLUMNS: [Measure; 5] =
     [Measure::LatencyP50, Measure::LatencyP99, Measure::ClientCpu, Measure::ServerCpu, Measure::Memory];
 
-/// In place of a number that there is none of.
+/// Shown in place of a missing number.
 const NONE: &str = "–";
 
 /// What a group is ranked by.
@@ -45,12 +45,12 @@ pub fn rankings(cells: &[Cell<'_>], layout: &Layout, looks: &Looks) -> Vec<Ranki
 struct Entry<'c, 'a> {
     series: &'c [Cell<'a>],
     best: &'c Cell<'a>,
-    /// The larger, the better.
+    /// The larger the better.
     value: f64,
     interval: Option<Interval>,
-    /// As high as any interval of the series reaches.
+    /// The highest value that any interval of the series reaches.
     reach: Option<f64>,
-    /// From the lowest trial to the highest, turned so that the larger is the better.
+    /// From the lowest trial to the highest, with signs such that larger is better.
     trials: (f64, f64),
 }
 
@@ -131,7 +131,7 @@ fn entry<'c, 'a>(series: &'c [Cell<'a>], best: &'c Cell<'a>, by: By) -> Entry<'c
     };
     let (low, high) = stat.map_or((0.0, 0.0), |stat| ends(&stat.values));
     let median = stat.map_or(0.0, |stat| stat.median);
-    // Of two that keep the same rate the one with the lower latency is the better.
+    // Of two that keep the same rate, the one with the lower latency is better.
     let rate = if by == By::Rate { best.rate.unwrap_or_default() * 1e12 } else { 0.0 };
     match by {
         By::Throughput => {
@@ -155,7 +155,7 @@ const fn measure(by: By) -> Measure {
     }
 }
 
-/// Cuts the ranked series into groups: what reaches into the interval of its first.
+/// Cuts the ranked series into groups: each holds the series that reach into the interval of its first.
 fn groups(ranked: &[Entry<'_, '_>], by: By, painter: &Painter<'_, '_>) -> Vec<Group> {
     let (mut groups, mut from) = (Vec::new(), 0);
     while from < ranked.len() {
@@ -167,7 +167,7 @@ fn groups(ranked: &[Entry<'_, '_>], by: By, painter: &Painter<'_, '_>) -> Vec<Gr
         let size = 1 + ranked[from + 1..].iter().take_while(is_level).count();
         let to = from + size;
         let (place, heading) = if ranked.len() == 1 {
-            // Whatever stands alone has no place.
+            // A series without competitors has no place.
             (String::new(), String::new())
         } else if size == 1 {
             ((from + 1).to_string(), String::new())
@@ -196,18 +196,18 @@ struct Painter<'p, 'a> {
     layout: &'p Layout,
     looks: &'p Looks,
     by: By,
-    /// What ratios are to.
+    /// What ratios are relative to.
     first: Option<&'p Cell<'a>>,
     /// Cells of the whole experiment.
     all: usize,
-    /// The column that tells series apart best, of library and runtime.
+    /// Whichever column, library or runtime, distinguishes the series better.
     about: &'static str,
 }
 
 impl Painter<'_, '_> {
     fn row(&self, series: &[Cell<'_>], best: Option<&Cell<'_>>, place: String) -> RankRow {
         let is_best = |cell: &Cell<'_>| best.is_some_and(|best| std::ptr::eq(best, cell));
-        // Two places on the axis are both shown, of more only the best.
+        // Two places on the axis are both shown; of more, only the best.
         let two = self.layout.x_levels.len() == 2 && self.by == By::Throughput;
         let mut lanes: Vec<Lane> = if two {
             series.iter().map(|cell| self.lane(cell, series, is_best(cell))).collect()
@@ -280,7 +280,7 @@ impl Painter<'_, '_> {
         Some((said(share), interval))
     }
 
-    /// Where the series is as high, or whether it may be higher beyond what was measured.
+    /// The places where the series is equally high, or that it may be higher beyond the measured range.
     fn tied(&self, top: &Cell<'_>, series: &[Cell<'_>]) -> String {
         let is_quoted = top.median().is_some() && series.len() > 1;
         if self.by == By::Throughput
@@ -302,7 +302,7 @@ impl Painter<'_, '_> {
             [] => String::new(),
             [one] => format!("tied: {one}"),
             [low, .., high] => {
-                // A range holds the highest itself, and every place between.
+                // A range includes the highest place itself, and every place in between.
                 let within = levels.iter().filter(|level| (*low..=*high).contains(*level));
                 let is_whole =
                     within.clone().count() == tied.len() + usize::from((*low..=*high).contains(&top.x));
@@ -316,7 +316,7 @@ impl Painter<'_, '_> {
     }
 }
 
-/// Of library and runtime the column that tells series apart better.
+/// Whichever column, library or runtime, distinguishes the series better.
 fn about(facet: &[Cell<'_>]) -> &'static str {
     let levels = |column: &str| {
         facet.iter().map(|cell| cell.sample.label.get(column)).collect::<std::collections::HashSet<_>>().len()
@@ -324,7 +324,7 @@ fn about(facet: &[Cell<'_>]) -> &'static str {
     if levels("client") > levels("client_runtime") { "client" } else { "client_runtime" }
 }
 
-/// The warnings of a cell, those of both CPUs in one.
+/// The warnings of a cell, with those about the two CPUs combined.
 fn merged(cell: &Cell<'_>) -> Vec<String> {
     let mut warnings: Vec<String> = cell.warnings().iter().map(super::model::Warning::text).collect();
     if warnings.iter().any(|w| w == "client CPU saturated")
@@ -337,7 +337,7 @@ fn merged(cell: &Cell<'_>) -> Vec<String> {
     warnings
 }
 
-/// The place on the axis, and the workers that were really used where those are others.
+/// The place on the axis, and the number of workers actually used where that differs.
 #[must_use]
 pub fn at(cell: &Cell<'_>) -> String {
     let label = |column| cell.sample.label.get(column);
@@ -374,8 +374,8 @@ fn caption(by: By, layout: &Layout, facet: &[Cell<'_>]) -> String {
         }
     };
     format!(
-        "{}: {what} Dot: median; bar: its 95% confidence interval; small dots: trials. A group holds what reaches into the \
-         interval of its first. CPU and memory are medians of the trials, latencies medians of their percentiles.",
+        "{}: {what} Dot: median; bar: its 95% confidence interval; small dots: trials. A group holds those whose interval \
+         overlaps that of its first. CPU and memory are medians of the trials, latencies medians of their percentiles.",
         counted(series, "series", "series")
     )
 }

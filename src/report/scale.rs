@@ -1,4 +1,4 @@
-//! Axes: which values they span, where their ticks stand. Knows nothing of pixels but the fraction of the way.
+//! Axes: which values they span, where their ticks are. Knows nothing of pixels, only fractions of the axis.
 
 use serde::Serialize;
 
@@ -12,14 +12,14 @@ pub enum Scale {
     Log,
 }
 
-/// Values that span more than this factor are drawn logarithmic.
+/// Values that span more than this factor are drawn on a logarithmic axis.
 pub const LOG_FROM: f64 = 5.0;
 
-/// Values that span less than this factor are not drawn from zero, where only places and no lengths are read.
+/// Values that span less than this factor are not drawn from zero, where only positions are read, not lengths.
 const CLOSE: f64 = 2.0;
 
-/// Numbers beyond this, and positive ones below its inverse, are drawn as if they were this: no experiment measures them, but a
-/// table may hold them, and what is computed of them here must stay finite.
+/// Numbers beyond this, and positive ones below its inverse, are drawn as if they were this: no experiment measures them,
+/// but a table may hold them, and what is computed from them here must stay finite.
 const FARTHEST: f64 = 1e140;
 
 /// An axis.
@@ -31,7 +31,7 @@ pub struct Axis {
     pub scale: Scale,
     /// Its ends.
     pub ends: (f64, f64),
-    /// Behind the number of each tick.
+    /// What follows the number of each tick.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub suffix: &'static str,
     /// Ticks with names of their own, in place of round numbers.
@@ -40,7 +40,8 @@ pub struct Axis {
 }
 
 impl Axis {
-    /// An axis for positive numbers: logarithmic once they span a factor of five, from zero if they span one of two.
+    /// An axis for positive numbers: logarithmic if they span a factor of five or more, otherwise from zero if they span a
+    /// factor of two or more.
     #[must_use]
     pub fn of(label: &str, values: impl Iterator<Item = f64>) -> Self {
         let (low, high) = ends(values.filter(|value| *value > 0.0)).unwrap_or((1.0, 10.0));
@@ -111,7 +112,7 @@ impl Axis {
         }
     }
 
-    /// At most about `most` ticks with their labels.
+    /// Roughly `most` ticks at most, with their labels.
     #[must_use]
     pub fn ticks(&self, most: usize) -> Vec<(f64, String)> {
         if !self.names.is_empty() {
@@ -137,7 +138,7 @@ fn ends(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
-/// The nearest number that an axis can have.
+/// The nearest number that an axis can show.
 fn drawable(value: f64) -> f64 {
     let value = value.clamp(-FARTHEST, FARTHEST);
     if value > 0.0 { value.max(FARTHEST.recip()) } else { value }

@@ -9,12 +9,12 @@ use crate::report::markdown::plain;
 /// Labels of runs: each name with its values.
 pub type RunLabels = BTreeMap<String, Vec<String>>;
 
-/// Names of the sides; both empty if nothing tells them apart but their place on the command line.
+/// Names of the sides; both empty if they differ only in their place on the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sides {
-    /// Of the side that is compared with.
+    /// The side that is compared with (the base).
     pub base: String,
-    /// Of the side that is asked about.
+    /// The side that is asked about (the new one).
     pub new: String,
 }
 
@@ -30,7 +30,7 @@ impl Sides {
         Self { base: name(base), new: name(new) }
     }
 
-    /// Runs with these labels on each side. What both have in common does not tell them apart.
+    /// Runs with these labels on each side. Labels that both sides share do not distinguish them.
     #[must_use]
     pub fn of_labels(base: &RunLabels, new: &RunLabels) -> Self {
         let name = |own: &RunLabels, other: &RunLabels| {
@@ -47,7 +47,7 @@ impl Sides {
         self.base.is_empty() && self.new.is_empty()
     }
 
-    /// Two lines to stand above a table, and an empty one; nothing if there are no names.
+    /// Two lines to put above a table, and an empty one; nothing if there are no names.
     #[must_use]
     pub(super) fn text(&self) -> String {
         if self.are_unnamed() {
@@ -57,7 +57,7 @@ impl Sides {
         }
     }
 
-    /// The same as a sentence in Markdown, in which nothing of a name is markup.
+    /// The same as a sentence in Markdown, with all markup in the names escaped.
     #[must_use]
     pub(super) fn markdown(&self) -> String {
         if self.are_unnamed() {
@@ -68,7 +68,7 @@ impl Sides {
     }
 }
 
-/// Where only one side has a label, the other one is not nameless.
+/// Where only one side has a label, the other still gets a name.
 fn or(name: &str) -> &str {
     if name.is_empty() { "no label" } else { name }
 }

@@ -1,15 +1,15 @@
-//! What is shown at the end of a run: the answer, the table of its cells, what the warnings mean. Fits into the width of the
-//! terminal, and shows the best cells where there are more than a reader takes in.
+//! What is shown at the end of a run: the answer, the table of its cells, what the warnings mean. Fits the width of the
+//! terminal, and shows only the best cells if there are more than a reader takes in.
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use crate::report::model::{CellsRow, CellsTable, Note, Section};
 use crate::report::numbers::count;
 
-/// More rows than this are not shown.
+/// With more rows than this, not all are shown.
 const ROWS: usize = 40;
 
-/// Of so many only the first ones are.
+/// Then only this many of the first are.
 const HEAD: usize = 20;
 
 /// In the order in which printers use them.
@@ -55,7 +55,7 @@ pub fn table(cells: &CellsTable, notes: &[Note], width: usize) -> String {
     let mut spare: Vec<u8> = cells.columns.iter().map(|column| column.spare).collect();
     spare.sort_unstable();
     spare.dedup();
-    // From all columns to those that are never left out; a mode with a long name is cut last of all.
+    // From all columns down to those that are never left out; a long mode name is cut last of all.
     let mut text = String::new();
     for most in spare.iter().rev() {
         text = drawn(cells, &shown, *most, &marks, usize::MAX);
@@ -94,7 +94,7 @@ fn fits(text: &str, width: usize) -> bool {
     text.lines().all(|line| line.chars().count() <= width)
 }
 
-/// The rows with the columns whose number to spare is at most `most`.
+/// The rows, with only those columns whose number in the order of omission is at most `most`.
 fn drawn(
     cells: &CellsTable,
     rows: &[&CellsRow],
@@ -135,7 +135,7 @@ fn shortened(field: &str, longest: usize) -> String {
     field.chars().take(longest.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Text in lines of at most this width, the further ones indented; ends with a line feed.
+/// Text in lines of at most this width, continuation lines indented; ends with a line feed.
 fn wrapped(text: &str, indent: &str, width: usize) -> String {
     let (mut lines, mut line) = (String::new(), String::new());
     for word in text.split_whitespace() {

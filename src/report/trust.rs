@@ -1,4 +1,4 @@
-//! How far the numbers can be trusted: what speaks against them, the heaviest first, and no more than a reader takes in.
+//! How far the numbers can be trusted: what speaks against them, the most serious first, and no more than a reader takes in.
 
 use std::collections::BTreeMap;
 
@@ -18,13 +18,13 @@ use crate::report::palette::WARNING;
 use crate::report::scale::Axis;
 use crate::report::words::said;
 
-/// Points that a reader takes in.
+/// The most points that a reader takes in.
 const POINTS: usize = 5;
 
-/// Trials that are drawn in the order of the run at most.
+/// The most trials that are drawn in the order of the run.
 const DOTS: usize = 1_200;
 
-/// Blocks that are named, and such as have a bar.
+/// The most blocks that are named, and the most that get a bar.
 const NAMES: usize = 12;
 const BARS: usize = 100;
 
@@ -69,7 +69,7 @@ pub fn trust(id: &str, cells: &[Cell<'_>], beforehand: Vec<Sentence>, first_bloc
     Trust { points, otherwise, order: order(id, &placed, disturbance.as_ref()) }
 }
 
-/// A trial beside the median of its own cell. What it is ordered by is a copy: there may be a million of them.
+/// A trial relative to the median of its own cell. The values it is ordered by are copied: there may be a million of them.
 struct Placed {
     run: u32,
     position: u64,
@@ -97,7 +97,7 @@ fn placed(cells: &[Cell<'_>]) -> Vec<Placed> {
     placed
 }
 
-/// Whether something from outside disturbed a trial, or it lies far from the others.
+/// Whether something from outside disturbed a trial, or the trial lies far from the others.
 fn is_flagged(trial: &Trial) -> bool {
     let disturbs = |flag: &Flag| {
         matches!(
@@ -113,7 +113,7 @@ fn is_flagged(trial: &Trial) -> bool {
     trial.flags.iter().any(disturbs)
 }
 
-/// The disturbed blocks of the run, if there is one run only: blocks of several have nothing to do with each other.
+/// The disturbed blocks of the run, if there is only one run: blocks of different runs have nothing to do with each other.
 fn disturbance(cells: &[Cell<'_>]) -> Option<Blocks> {
     let trials = || cells.iter().flat_map(|cell| &cell.sample.trials);
     let run = trials().next()?.run;
@@ -155,7 +155,7 @@ fn disturbed_blocks(blocks: &Blocks, cells: &[Cell<'_>]) -> Sentence {
     Sentence::new(lead, rest)
 }
 
-/// Whether the series stand in the same order, by their highest medians, without the disturbed blocks.
+/// Whether the series keep their order, by their highest medians, when the disturbed blocks are left out.
 fn without(blocks: &Blocks, cells: &[Cell<'_>]) -> &'static str {
     let order = |median: &dyn Fn(&Cell<'_>) -> Option<f64>| {
         let facets = cells.chunk_by(|a, b| a.facet == b.facet);
@@ -179,7 +179,7 @@ fn without(blocks: &Blocks, cells: &[Cell<'_>]) -> &'static str {
     if all == rest {
         return "The other blocks alone give the same order.";
     }
-    // Whatever is tied may change its order; a winner must not.
+    // Tied series may change places; a winner must not.
     let facets = cells.chunk_by(|a, b| a.facet == b.facet);
     let winners = facets.zip(all.iter().zip(&rest)).filter(|(facet, _)| has_winner(facet));
     let kept: Vec<bool> = winners.map(|(_, (all, rest))| all.first() == rest.first()).collect();
@@ -199,7 +199,7 @@ fn has_winner(facet: &[Cell<'_>]) -> bool {
     matches!(judge(&comparable), Finding::Compared(found) if found.is_clear())
 }
 
-/// Too few trials, which is the heaviest of all.
+/// Too few trials, which is the most serious point of all.
 fn few(cells: &[Cell<'_>]) -> Option<Sentence> {
     let measured: Vec<usize> =
         cells.iter().map(|cell| cell.values.len()).filter(|trials| *trials > 0).collect();
@@ -220,7 +220,7 @@ fn few(cells: &[Cell<'_>]) -> Option<Sentence> {
     })
 }
 
-/// What the highest cell of each group is warned of; of many groups that of the highest of all.
+/// The warnings of the highest cell of each group; if there are many groups, those of the highest cell overall.
 fn of_the_winner(cells: &[Cell<'_>]) -> Option<Sentence> {
     let facets = || cells.chunk_by(|a, b| a.facet == b.facet).filter(|facet| !open_loop::is_of(facet.iter()));
     let ranked = cells.iter().filter(|cell| cell.comparability().is_none() && cell.rate.is_none());
@@ -297,7 +297,8 @@ fn disturbed_trials(cells: &[Cell<'_>]) -> Option<Sentence> {
             )
         };
         let flagged = cell.sample.trials.iter().filter(|trial| trial.flags.iter().any(is_doubted)).count();
-        // An outlier may carry a flag as well; how many do is not known to the last one, so none is counted twice.
+        // An outlier may also carry a flag; how many do is not known exactly, so the larger number is taken and none is
+        // counted twice.
         disturbed += flagged.max(cell.outliers);
     }
     let words: Vec<String> = by_word.iter().map(|(word, trials)| format!("{word}: {trials}")).collect();
@@ -309,7 +310,7 @@ fn disturbed_trials(cells: &[Cell<'_>]) -> Option<Sentence> {
     })
 }
 
-/// Cells that are not quoted, and those that drift.
+/// Cells that may not be quoted, and those that drift.
 fn not_quoted(cells: &[Cell<'_>]) -> Option<Sentence> {
     let with = |is: &dyn Fn(&Cell<'_>) -> bool| -> Vec<String> {
         cells.iter().filter(|cell| is(cell)).map(Cell::whole_name).collect()
@@ -330,7 +331,7 @@ fn not_quoted(cells: &[Cell<'_>]) -> Option<Sentence> {
     }
 }
 
-/// Each trial in the order of the run, beside the median of its own cell.
+/// Each trial in the order of the run, relative to the median of its own cell.
 fn order(id: &str, placed: &[Placed], blocks: Option<&Blocks>) -> Option<Figure> {
     if placed.len() < 2 {
         return None;
@@ -360,7 +361,7 @@ fn order(id: &str, placed: &[Placed], blocks: Option<&Blocks>) -> Option<Figure>
             says,
             name: String::new(),
         };
-        // One end says it for both.
+        // It is said at one end, for both.
         marks.push(vec![mark(begin, says), mark(end, String::new())]);
         names.push((f64::midpoint(begin as f64, end as f64), block.to_string()));
         begin = end + 1;

@@ -1,4 +1,4 @@
-//! What flags are called where people read, and what they mean. The words in `flags` are for programs.
+//! What flags are called in texts for readers, and what they mean. The words in the column `flags` are for programs.
 
 use crate::record::Flag;
 
@@ -23,7 +23,7 @@ pub const fn said(flag: Flag) -> &'static str {
     }
 }
 
-/// What a flag says of a trial.
+/// What a flag says about a trial.
 #[must_use]
 pub const fn meaning(flag: Flag) -> &'static str {
     match flag {
@@ -49,7 +49,7 @@ pub const fn meaning(flag: Flag) -> &'static str {
         }
         Flag::OtherClients => "other clients were using the server, which orchestrate did not start",
         Flag::Unchecked => {
-            "the server does not tell all that it counted, so the client's claim was not fully checked"
+            "the server does not report all that it counted, so the client's claim was not fully checked"
         }
         Flag::Outlier => {
             "far from the other trials of the cell (modified z-score above 3.5); kept all the same"

@@ -1,7 +1,7 @@
 //! Tables as CSV: RFC 4180, UTF-8, a line feed after each row, one header, nothing rounded, a missing value empty.
 //!
 //! A spreadsheet takes a text that begins with `=` for a formula and executes it, wherever it comes from. Such a text is
-//! written with an apostrophe before it, which [`meant`] takes back. Numbers stay as they are.
+//! written with an apostrophe in front, which [`meant`] removes again. Numbers are not changed.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -53,7 +53,7 @@ impl<'c, W: Write, Row> Table<'c, W, Row> {
     }
 }
 
-/// What stands in a table for a text, so that no spreadsheet executes it.
+/// What a table contains in place of a text, so that no spreadsheet executes it.
 #[must_use]
 pub fn defused(text: &str) -> Cow<'_, str> {
     if is_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
@@ -68,8 +68,8 @@ pub fn meant(field: &str) -> &str {
     }
 }
 
-/// Whether a spreadsheet may take a text for a formula, or the text could be taken for one that was defused. Some take the
-/// wide forms of the signs, too.
+/// Whether a spreadsheet may take a text for a formula, or the text could be mistaken for one that was escaped. Some
+/// spreadsheets also accept the full-width forms of the signs.
 fn is_formula(text: &str) -> bool {
     let rest = text.trim_start_matches('\'');
     rest.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])

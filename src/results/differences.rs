@@ -1,10 +1,10 @@
-//! What a changed file changes about the measurement. A run does not go on when the numbers before and after would not
-//! mean the same.
+//! How changes to an experiment's file affect the measurement. A run is not resumed if the numbers before and after would
+//! not mean the same.
 //!
-//! Cells that join or leave are no difference: their identities say what they are. So hosts, servers, modes, workers
-//! and every list of levels may grow and shrink, and seed, order, timeout, retries and repetitions may change. But a
-//! setting that stood still before and stands still now, elsewhere, changes every cell at once: whoever did that wanted
-//! another experiment, or did not know.
+//! Cells that are added or removed are no difference: their identities say what they are. So hosts, servers, modes, workers
+//! and every list of levels may grow and shrink, and seed, order, timeout, retries and repetitions may change. But a setting
+//! that had one value before and has one other value now changes every cell at once: whoever did that wanted another
+//! experiment, or did not realise it.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::experiment::{
 };
 use crate::results::provenance::{Drivers, ServerDescribed};
 
-/// A setting that measures and was changed.
+/// A setting that affects the measurement and was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// Its name in the file.
@@ -31,7 +31,8 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Every setting that measures, is one and the same in all cells of `old` and in all cells of `new`, and differs.
+/// Every setting that affects the measurement, has one and the same value in all cells of `old` and one in all cells of
+/// `new`, and differs between the two.
 #[must_use]
 pub fn differences(old: &Experiment, new: &Experiment) -> Vec<Difference> {
     let mut differences = Vec::new();
@@ -76,7 +77,7 @@ pub fn differences(old: &Experiment, new: &Experiment) -> Vec<Difference> {
     differences
 }
 
-/// The files of drivers that were changed: of every mode that is in both, on every host that is in both.
+/// The driver files that were changed: for every mode that is in both, on every host that is in both.
 #[must_use]
 pub fn changed_drivers(old: &Drivers, new: &Drivers) -> Vec<Difference> {
     let mut differences = Vec::new();
@@ -100,7 +101,7 @@ pub fn changed_drivers(old: &Drivers, new: &Drivers) -> Vec<Difference> {
     differences
 }
 
-/// The servers whose program was changed, of those that are in both.
+/// The servers whose program was changed, among those that are in both.
 #[must_use]
 pub fn changed_servers(old: &[ServerDescribed], new: &[ServerDescribed]) -> Vec<Difference> {
     let mut differences = Vec::new();
@@ -124,18 +125,18 @@ pub fn changed_servers(old: &[ServerDescribed], new: &[ServerDescribed]) -> Vec<
     differences
 }
 
-/// As much of a hash as tells it from others.
+/// As much of a hash as is needed to distinguish it from others.
 fn beginning(hash: &str) -> String {
     hash.chars().take(12).collect()
 }
 
-/// What a factor is in all cells, if it is the same in all.
+/// The level of a factor, if it is the same in all cells.
 fn constant(experiment: &Experiment, factor: Factor) -> Option<String> {
     let mut values = values(experiment, factor);
     if values.len() == 1 { values.pop_first() } else { None }
 }
 
-/// All that a factor is in the cells of an experiment.
+/// All levels of a factor in the cells of an experiment.
 fn values(experiment: &Experiment, factor: Factor) -> BTreeSet<String> {
     let mut values = BTreeSet::new();
     for matrix in &experiment.matrices {
@@ -166,7 +167,8 @@ fn hosts(experiment: &Experiment) -> BTreeSet<String> {
     hosts
 }
 
-/// What of a server measures. The same keys for both kinds, so that a change of kind shows in what changes.
+/// The parts of a server that affect the measurement. The same keys for both kinds, so that a change of kind shows up as a
+/// change of values.
 fn aspects(server: &ServerSpec) -> [(&'static str, String); 5] {
     let cluster = match server {
         ServerSpec::Managed { cluster, .. } => cluster.map(|masters| masters.to_string()),

@@ -1,4 +1,4 @@
-//! Why results cannot be kept or read.
+//! Why results cannot be stored or read.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,13 +7,13 @@ use crate::latency::LatencyError;
 use crate::results::journal::JournalError;
 use crate::results::lock::Holder;
 
-/// Why results cannot be kept or read.
+/// Why results cannot be stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum ResultsError {
     /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The file system said no.
+    /// The file system returned an error.
     #[error("failed to {action} {}: {source}", path.display())]
     Io {
         /// What was tried.
@@ -23,15 +23,15 @@ pub enum ResultsError {
         /// What came back.
         source: io::Error,
     },
-    /// Another process writes there.
+    /// Another process is writing there.
     #[error("{} is in use by {}", path.display(), holder.as_ref().map_or_else(|| "another process".to_owned(), Holder::to_string))]
     Locked {
         /// The run's directory.
         path: PathBuf,
-        /// Who, if it says so.
+        /// Who it is, if the lock says so.
         holder: Option<Holder>,
     },
-    /// The journal holds latencies that are none.
+    /// The journal holds latencies that are not valid.
     #[error("trial {trial} of the journal {}: {source}", path.display())]
     Latency {
         /// The journal.

@@ -1,10 +1,10 @@
-//! The journal of a run: one line of JSON for each event, on the disk before anybody counts on it. The truth.
+//! The journal of a run: one line of JSON for each event, written to disk before anything relies on it. The source of truth.
 //!
-//! Only ever appended to. The one exception is a last line that a crash cut short: nobody has counted on it, and it is
-//! cut off when the journal is opened again.
+//! Only ever appended to. The one exception is a last line that a crash cut short: nothing has relied on it, and it is cut
+//! off when the journal is opened again.
 //!
-//! Every line ends with its own checksum, as the last member of what it says: `…,"crc32":"9ae0daaf"}}`. Lines of earlier
-//! versions have none, and are believed as far as they make sense.
+//! Every line ends with its own checksum, as the last member of its object: `…,"crc32":"9ae0daaf"}}`. Lines of earlier
+//! versions have none, and are accepted as long as they can be parsed.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -26,7 +26,7 @@ pub const FORMAT: u32 = 1;
 /// Why a journal cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The file system said no.
+    /// The file system returned an error.
     #[error("failed to {action} the journal {}: {source}", path.display())]
     Io {
         /// What was tried.
@@ -36,7 +36,7 @@ pub enum JournalError {
         /// What came back.
         source: io::Error,
     },
-    /// Nothing in it says what it is.
+    /// Its first line is not that of a journal.
     #[error("{} is not a journal: its first line is not {{\"journal\":…}}; {MEND}", .0.display())]
     NoHeading(PathBuf),
     /// It was written by another version of this program.
@@ -47,7 +47,7 @@ pub enum JournalError {
         /// Its format.
         found: u32,
     },
-    /// A line that is not the last one makes no sense, or the last one is whole and makes no sense.
+    /// A line other than the last cannot be understood, or the last one is complete and cannot be understood.
     #[error("line {line} of the journal {} is damaged: {reason}; {MEND}", path.display())]
     Damaged {
         /// The file.
@@ -57,14 +57,14 @@ pub enum JournalError {
         /// What is wrong.
         reason: String,
     },
-    /// Somebody took the file away under the run.
+    /// Somebody removed or replaced the file during the run.
     #[error(
         "the journal {} is no longer the file that this run writes: it, or a directory above it, was removed, renamed or \
          replaced during the run; put it back, and the same command continues the run",
         .0.display()
     )]
     Moved(PathBuf),
-    /// Another process writes it.
+    /// Another process is writing to it.
     #[error("the journal {} is in use by another process", .0.display())]
     InUse(PathBuf),
 }
@@ -72,10 +72,10 @@ pub enum JournalError {
 /// What to do about a journal that cannot be read.
 const MEND: &str = "restore the file, or use --fresh to leave that run as it is and start anew";
 
-/// What stands between the words of a line and its checksum: eight hexadecimal digits, the CRC-32 (that of zip and PNG) of
+/// What separates the content of a line from its checksum: eight hexadecimal digits, the CRC-32 (that of zip and PNG) of
 /// every byte before this.
 const CHECKSUM: &[u8] = b",\"crc32\":\"";
-/// What stands behind the checksum.
+/// What follows the checksum.
 const CLOSING: &[u8] = b"\"}}\n";
 
 /// The first line: what the journal is about.
@@ -101,7 +101,7 @@ pub enum Event {
     End(End),
 }
 
-/// [`Event`] and [`Heading`] as they are written, without owning what they say.
+/// [`Event`] and [`Heading`] as they are written, borrowing their contents.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Line<'a> {
@@ -128,7 +128,7 @@ pub struct Journal {
     file: File,
     path: PathBuf,
     run_id: String,
-    /// Bytes that are known to be whole lines on the disk.
+    /// The number of bytes known to be whole lines on the disk.
     length: u64,
     buffer: Vec<u8>,
     repeated: u64,
@@ -140,8 +140,8 @@ impl Journal {
     /// # Errors
     /// When it exists or cannot be written.
     pub fn create(path: &Path, experiment: &str, run_id: &str) -> Result<Self, JournalError> {
-        // The file gets its name when its first line is on the disk: a journal without one would be no journal, and
-        // whoever found it could not go on.
+        // The file gets its name only once its first line is on the disk: without that line it would not be a journal, and
+        // nobody who found it could resume the run.
         let newborn = path.with_extension("new");
         let file = File::options()
             .append(true)
@@ -165,19 +165,19 @@ impl Journal {
             return Err(failed("create", path)(io::ErrorKind::AlreadyExists.into()));
         }
         std::fs::rename(&newborn, path).map_err(failed("create", path))?;
-        // Without this the lines are on the disk after a crash, but the name of the file may not be.
+        // Without this, the lines would be on the disk after a crash, but the name of the file might not be.
         let directory = path.parent().expect("a path to a file that was just created has a parent");
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed("create", path))?;
         Ok(journal)
     }
 
-    /// Opens a journal to go on with it: shows all of its events to `visit`, and cuts off a torn last line.
+    /// Opens a journal to continue it: passes all of its events to `visit`, and cuts off a torn last line.
     ///
     /// # Errors
     /// When the journal cannot be read or written, or is damaged elsewhere than at its end.
     pub fn resume(path: &Path, mut visit: impl FnMut(Event)) -> Result<(Self, Option<Torn>), JournalError> {
         let file = OpenOptions::new().append(true).open(path).map_err(failed("open", path))?;
-        // Before anything is read: what somebody else appends after that would be taken for torn.
+        // Before anything is read: otherwise what another process appends meanwhile would be taken for a torn line.
         lock(&file, path)?;
         let mut reader = Reader::open(path)?;
         for entry in &mut reader {
@@ -198,27 +198,27 @@ impl Journal {
         Ok((journal, torn))
     }
 
-    /// How many lines were left out when the journal was opened because they stand there twice.
+    /// How many lines were skipped when the journal was opened because they are in it twice.
     #[must_use]
     pub const fn repeated(&self) -> u64 {
         self.repeated
     }
 
-    /// The identity of the run that the journal is about.
+    /// The identity of the run that the journal belongs to.
     #[must_use]
     pub fn run_id(&self) -> &str {
         &self.run_id
     }
 
-    /// Writes down that the run was started or resumed.
+    /// Records that the run was started or resumed.
     ///
     /// # Errors
-    /// When it is not on the disk. What may be there of the line is taken back.
+    /// When it is not on the disk. Any part of the line that was written is removed again.
     pub fn session(&mut self, session: &Session) -> Result<(), JournalError> {
         self.append(&Line::Session(session))
     }
 
-    /// Writes down an attempt. When this returns, the attempt counts.
+    /// Records an attempt. When this returns, the attempt counts.
     ///
     /// # Errors
     /// As [`Journal::session`].
@@ -226,7 +226,7 @@ impl Journal {
         self.append(&Line::Trial(record))
     }
 
-    /// Writes down that the run stopped.
+    /// Records that the run stopped.
     ///
     /// # Errors
     /// As [`Journal::session`].
@@ -235,7 +235,7 @@ impl Journal {
     }
 
     fn append(&mut self, line: &Line<'_>) -> Result<(), JournalError> {
-        // What is written to a file that nobody finds any more is lost, and nothing else would say so before the end.
+        // What is written to a file that no longer has its name is lost, and nothing else would notice before the end.
         self.expect_in_place()?;
         self.write(line)?;
         self.expect_in_place()
@@ -258,10 +258,10 @@ impl Journal {
         self.buffer.clear();
         serde_json::to_writer(&mut self.buffer, line).map_err(|error| self.failed(error.into()))?;
         seal(&mut self.buffer);
-        // One write for a line: whoever reads along sees whole lines, except at the moment of a crash.
+        // One write per line: anyone reading at the same time sees whole lines, except at the moment of a crash.
         if let Err(error) = self.file.write_all(&self.buffer).and_then(|()| self.file.sync_data()) {
-            // A full disk may have taken half of the line, and the next one would be glued to it. If taking it back
-            // fails too, the line is torn, and the next session cuts it off.
+            // A full disk may have taken half of the line, and the next one would be appended to that. If removing it fails
+            // too, the line is torn, and the next session cuts it off.
             let _ = self.file.set_len(self.length);
             return Err(self.failed(error));
         }
@@ -274,7 +274,7 @@ impl Journal {
     }
 }
 
-/// An event and the bytes that it stands in.
+/// An event and the bytes that it was read from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// The event.
@@ -309,7 +309,7 @@ pub struct Reader {
     done: bool,
 }
 
-/// The first line and as little of it as every version can be asked for.
+/// The first line, reduced to what it has in every version.
 #[derive(Deserialize)]
 struct AnyHeading {
     journal: AnyFormat,
@@ -329,7 +329,7 @@ impl Reader {
     /// Opens a journal and reads its first line.
     ///
     /// # Errors
-    /// When the file cannot be read, is no journal or has another format.
+    /// When the file cannot be read, is not a journal or has another format.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let mut input = BufReader::new(File::open(path).map_err(failed("open", path))?);
         let mut buffer = Vec::new();
@@ -361,7 +361,7 @@ impl Reader {
         })
     }
 
-    /// What the journal is about.
+    /// Which run the journal belongs to.
     #[must_use]
     pub const fn heading(&self) -> &Heading {
         &self.heading
@@ -386,7 +386,7 @@ impl Reader {
                 .and_then(|()| serde_json::from_slice(&self.buffer).map_err(|error| error.to_string()));
             let is_repeated = self.buffer.ends_with(b"\n") && !self.seen.is_new(&self.buffer);
             match parsed {
-                // A file that was put together from two copies, or a write that a file system carried out twice.
+                // A file that was joined from two copies, or a write that a file system performed twice.
                 _ if is_repeated => {
                     self.repeated += 1;
                     self.line += 1;
@@ -402,7 +402,7 @@ impl Reader {
                     let (path, line) = (self.path.clone(), self.line + 1);
                     return Err(JournalError::Damaged { path, line, reason });
                 }
-                // Even a line that lacks nothing but its newline: its append never returned.
+                // Even a line that lacks only its newline: its append never returned.
                 _ => {
                     let bytes = self.buffer.len() as u64;
                     self.torn = Some(Torn { line: self.line + 1, offset: self.offset, bytes });
@@ -412,8 +412,8 @@ impl Reader {
         }
     }
 
-    /// Whether the line in the buffer, which is no event, was cut short: it has no newline, or it is the last one and
-    /// no JSON at all. A whole object at the end is something that this version does not know, and not ours to cut off.
+    /// Whether the line in the buffer, which is not an event, was cut short: it has no newline, or it is the last one and
+    /// not JSON at all. A complete object at the end is something that this version does not know, and must not be cut off.
     fn is_torn(&mut self) -> Result<bool, JournalError> {
         if !self.buffer.ends_with(b"\n") {
             return Ok(true);
@@ -436,7 +436,7 @@ impl Iterator for Reader {
     }
 }
 
-/// Reads single lines of a journal again. May be shared between threads.
+/// Reads single lines of a journal again. Can be shared between threads.
 #[derive(Debug)]
 pub struct Lookup {
     file: File,
@@ -469,19 +469,19 @@ impl Lookup {
     }
 }
 
-/// Which lines of a journal were there before. Sixteen bytes for each, so that no two that differ are taken for one.
+/// Which lines of a journal have been seen. Sixteen bytes for each, so that no two different lines are taken for the same.
 #[derive(Debug, Default)]
 pub(super) struct Seen(HashSet<[u64; 2]>);
 
 impl Seen {
-    /// Whether this line, with its newline, is the first of its kind.
+    /// Whether this line, with its newline, has not been seen before.
     pub(super) fn is_new(&mut self, line: &[u8]) -> bool {
         self.0.insert([1, 2].map(|seed| FixedState::with_seed(seed).hash_one(line)))
     }
 }
 
-/// Keeps other processes from writing to the file as long as it is open. The lock of the run's directory says who has it, but
-/// somebody may remove that.
+/// Keeps other processes from writing to the file as long as it is open. The lock of the run's directory says who holds it,
+/// but somebody may remove that.
 fn lock(file: &File, path: &Path) -> Result<(), JournalError> {
     match file.try_lock() {
         Ok(()) => Ok(()),
@@ -500,8 +500,8 @@ fn seal(line: &mut Vec<u8>) {
     line.extend_from_slice(CLOSING);
 }
 
-/// Says what is wrong with a line that has a checksum. No word of a record can be taken for one, since quotation marks within
-/// words are escaped.
+/// Returns what is wrong with a line that has a checksum. No text in a record can be mistaken for a checksum, since
+/// quotation marks within texts are escaped.
 fn check(line: &[u8]) -> Result<(), String> {
     let Some(rest) = line.strip_suffix(CLOSING) else { return Ok(()) };
     let Some((words, digits)) = rest.split_last_chunk::<8>() else { return Ok(()) };

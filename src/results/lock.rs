@@ -1,4 +1,4 @@
-//! One coordinator for one run's directory: a lock that says who holds it, and that no crash leaves behind.
+//! One coordinator per run directory: a lock that says who holds it, and that does not survive a crash.
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -10,16 +10,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::results::error::{ResultsError, failed};
 
-/// The file in a run's directory that is locked. It stays when the lock is gone: deleting it would let two processes
+/// The file in a run's directory that is locked. It stays when the lock is released: deleting it would let two processes
 /// lock two files of the same name.
 pub(super) const FILE: &str = ".lock";
 
 /// Who holds a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// Process.
+    /// The process number.
     pub pid: u32,
-    /// Machine.
+    /// The machine.
     pub host: String,
     /// When it took the lock.
     pub since: Timestamp,
@@ -31,7 +31,7 @@ impl fmt::Display for Holder {
     }
 }
 
-/// A lock that is held until this is dropped, or its process ends in whatever way.
+/// A lock that is held until this is dropped, or its process ends in any way.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -55,7 +55,7 @@ impl Lock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();
-                // The name is a courtesy: without it the answer is still no.
+                // The name is only for the message: without it, the lock is still refused.
                 let _ = file.read_to_string(&mut text);
                 let holder = serde_json::from_str(&text).ok();
                 return Err(ResultsError::Locked { path: directory.to_owned(), holder });

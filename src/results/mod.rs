@@ -1,9 +1,8 @@
-//! What is kept of a run: the journal is the truth, every other file is derived from it. Never talks to a host.
+//! What is kept of a run: the journal is the source of truth, every other file is derived from it. Never talks to a host.
 //!
 //! [`run_dir`] makes and finds directories, [`journal`] is appended to during the run, [`rebuild`] makes the tables
-//! ([`columns`], [`csv`], [`datapackage`]) and the [`provenance`] from it, [`progress`] and [`differences`] say whether
-//! and where to go on. [`read`] reads the tables of many runs for whoever analyses them, and [`export`] writes what other
-//! tools read.
+//! ([`columns`], [`csv`], [`datapackage`]) and the [`provenance`] from it, [`progress`] and [`differences`] say whether and
+//! where to resume. [`read`] reads the tables of many runs for analysis, and [`export`] writes the formats of other tools.
 
 pub mod columns;
 pub mod csv;

@@ -1,6 +1,6 @@
 //! Which attempts of a journal are far from the others of their cell. That is known only when the last of them is, so a
-//! journal is looked through once before its table is written. Looks at nothing but speeds, and leaves it to who reads the
-//! journal in earnest to complain of it.
+//! journal is scanned once before its table is written. Looks only at speeds, and leaves errors in the journal to those who
+//! then read it in full.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -14,7 +14,7 @@ use crate::analysis::outliers::outlying_trials;
 use crate::results::journal::Seen;
 use crate::units::Nanos;
 
-/// What is looked at of a line.
+/// The part of a line that is looked at.
 #[derive(Deserialize)]
 struct Line<'a> {
     #[serde(borrow)]

@@ -1,4 +1,5 @@
-//! What of a run is done: all that is needed to go on with it, and of the numbers only what says whether it has to.
+//! How much of a run is done: everything needed to resume it, and of the numbers only those that decide whether it must be
+//! resumed.
 
 use std::collections::HashMap;
 
@@ -16,13 +17,13 @@ pub struct RunState {
     pub end: Option<End>,
     /// How often it was started or resumed.
     pub sessions: usize,
-    /// How often it ended without being killed.
+    /// How many sessions ended without being killed.
     pub ends: usize,
     /// Every trial that was attempted.
     pub progress: Progress,
-    /// How well medians are known.
+    /// How precisely medians are known.
     pub precision: Precision,
-    /// What the drivers of trials that ended well were made of, as far as the journal tells.
+    /// What the drivers of trials that ended well were made of, as far as the journal says.
     pub drivers: Drivers,
     /// The servers of trials that ended well, likewise.
     pub servers: Vec<ServerDescribed>,
@@ -49,7 +50,7 @@ impl RunState {
         }
     }
 
-    /// Remembers who took part in a trial that ended well: what the first session with one says of it.
+    /// Records who took part in a trial that ended well, as the first session that has one describes it.
     fn observe_parties(&mut self, record: &TrialRecord) {
         let Some(session) = &self.last_session else { return };
         if record.status != Status::Ok {
@@ -74,7 +75,7 @@ impl RunState {
         }
     }
 
-    /// Whether the run got through its plan, as far as the plan went then.
+    /// Whether the run completed its plan, as far as the plan went at that time.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         matches!(&self.end, Some(end) if end.why == EndReason::Complete)
@@ -97,7 +98,7 @@ pub struct Standing {
 }
 
 impl Progress {
-    /// Adds an attempt. One whose cell is no cell's identity belongs to no plan and is not counted.
+    /// Adds an attempt. One whose cell is not a valid identity belongs to no plan and is not counted.
     pub fn observe(&mut self, record: &TrialRecord) {
         let Ok(cell) = u64::from_str_radix(&record.cell, 16) else { return };
         let fresh = Standing { last: record.status, attempts: 0 };

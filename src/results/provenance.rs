@@ -10,7 +10,7 @@ use crate::protocol::{DriverFiles, HostFacts, ServerDescription};
 use crate::record::TrialRecord;
 use crate::results::journal::{Event, Heading};
 
-/// What drivers are made of, by the host's name in the file and by the mode.
+/// What drivers are made of, by the host's name in the file and by mode.
 pub type Drivers = BTreeMap<String, BTreeMap<String, DriverFiles>>;
 
 /// The start or the resumption of a run.
@@ -18,15 +18,15 @@ pub type Drivers = BTreeMap<String, BTreeMap<String, DriverFiles>>;
 pub struct Session {
     /// The identity of the run.
     pub run_id: String,
-    /// Of orchestrate.
+    /// The version of orchestrate.
     pub version: String,
     /// The git revision that orchestrate was built from, where known.
     pub revision: Option<String>,
-    /// Of the experiment's file with its includes: SHA-256 in hexadecimal digits.
+    /// SHA-256 of the experiment's file with its includes, in hexadecimal digits.
     pub file_hash: String,
-    /// Of the expanded plan.
+    /// The hash of the expanded plan.
     pub plan_hash: String,
-    /// From which the order follows.
+    /// The seed that determines the order.
     pub seed: u64,
     /// Modes in the order of the file: the order of tables.
     pub modes: Vec<String>,
@@ -39,20 +39,20 @@ pub struct Session {
     pub started_at: Timestamp,
     /// Trials in the plan, done or not; the largest possible number if repetitions depend on the precision reached.
     pub planned_trials: u64,
-    /// The path of the experiment's file as it was given. Earlier versions did not write it down.
+    /// The path of the experiment's file as it was given. Earlier versions did not record it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
     /// What the drivers of modes that are not built in are made of, by host and mode.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub drivers: Drivers,
-    /// What servers were when the session began. Earlier versions did not write it down.
+    /// What servers were when the session began. Earlier versions did not record it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub servers: Vec<ServerDescribed>,
-    /// What whoever started the session calls it.
+    /// The labels that whoever started the session gave it.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
-    /// What its keys begin with on servers that somebody else runs, if it has any: a session that is killed cannot say what it
-    /// leaves there.
+    /// The prefix of its keys on servers that somebody else runs, if it writes any there: a session that is killed cannot
+    /// say what it leaves behind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_prefix: Option<String>,
 }
@@ -73,7 +73,7 @@ pub struct ServerDescribed {
 }
 
 impl ServerDescribed {
-    /// Whether both tell of the same server of the file, on the same host and with the same arguments.
+    /// Whether both are about the same server of the file, on the same host and with the same arguments.
     #[must_use]
     pub fn is_same_place(&self, other: &Self) -> bool {
         (&self.host, &self.server, &self.args) == (&other.host, &other.server, &other.args)
@@ -85,7 +85,7 @@ impl ServerDescribed {
 pub struct End {
     /// Why.
     pub why: EndReason,
-    /// By which rule. Earlier versions did not write it down.
+    /// By which rule. Earlier versions did not record it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_reason: Option<StopReason>,
     /// What happened, where there is more to say.
@@ -104,11 +104,11 @@ pub enum EndReason {
     Interrupted,
     /// A host or a server became unavailable.
     HostLost,
-    /// Its results could not be kept.
+    /// Its results could not be stored.
     NotKept,
 }
 
-/// By which rule a session had enough, if it had.
+/// The rule by which a session was complete, if it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StopReason {
@@ -118,12 +118,12 @@ pub enum StopReason {
     Precise,
     /// It was not, and every cell had the most repetitions that the file allows.
     MaxReached,
-    /// The session ended before, for whatever reason.
+    /// The session ended before any of these, for whatever reason.
     Interrupted,
 }
 
 impl StopReason {
-    /// All words that there are.
+    /// All words that exist.
     pub const WORDS: [&str; 4] = ["fixed", "precise", "max-reached", "interrupted"];
 
     /// The word in the CSV.
@@ -162,7 +162,7 @@ pub struct ServerSeen {
     pub server: String,
     /// Name and version, such as `redis 7.0.15`.
     pub version: String,
-    /// Its memory allocator, where it tells.
+    /// Its memory allocator, where it reports one.
     pub allocator: Option<String>,
     /// Whether it persisted to disk.
     pub persistence: bool,
@@ -180,7 +180,7 @@ pub struct ClientSeen {
 }
 
 impl Provenance {
-    /// Of a run of which nothing has happened yet.
+    /// For a run in which nothing has happened yet.
     #[must_use]
     pub fn new(heading: &Heading) -> Self {
         Self {
@@ -199,7 +199,7 @@ impl Provenance {
         Labels::together(self.sessions.iter().map(|session| &session.labels))
     }
 
-    /// Adds what an event tells.
+    /// Adds what an event says.
     pub fn observe(&mut self, event: &Event) {
         match event {
             Event::Session(session) => self.sessions.push(Session::clone(session)),

@@ -1,9 +1,8 @@
-//! Makes every other file of a run from its journal. May be done at any time and as often as one likes.
+//! Makes every other file of a run from its journal. Can be repeated at any time and as often as desired.
 //!
-//! Three passes: the first one looks for outliers, and for nothing else. The second one writes the rows of the trials and
-//! gathers what cells need, except for their histograms, which are large. The third one merges those cell by cell. So
-//! memory holds a few numbers for each attempt, and as
-//! many histograms as there are threads.
+//! Three passes. The first looks for outliers only. The second writes the rows of the trials and collects what cells need,
+//! except for their histograms, which are large. The third merges those cell by cell. So memory holds a few numbers for each
+//! attempt, and as many histograms as there are threads.
 
 use std::path::{Path, PathBuf};
 
@@ -36,11 +35,11 @@ const TABLES: [&str; 5] = ["trials.csv", "progress.csv", "summary.csv", "latency
 /// What was found on the way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rebuilt {
-    /// Every cell, in the order of the file, and a control behind the cell that it repeats.
+    /// Every cell, in the order of the file; a control follows the cell that it repeats.
     pub cells: Vec<CellSummary>,
-    /// The attempts as whoever reads `trials.csv` would find them: what a report is made of.
+    /// The attempts as a reader of `trials.csv` would find them: what a report is made from.
     pub samples: Samples,
-    /// The quantiles of latency as whoever reads `latency.csv` would find them.
+    /// The quantiles of latency as a reader of `latency.csv` would find them.
     pub curves: Vec<Curve>,
     /// Rows of `trials.csv`.
     pub attempts: u64,
@@ -50,8 +49,8 @@ pub struct Rebuilt {
     pub torn: Option<Torn>,
 }
 
-/// Writes `trials.csv`, `progress.csv`, `summary.csv`, `latency.csv`, `datapackage.json` and `run.json` into a run's directory, each in
-/// one piece.
+/// Writes `trials.csv`, `progress.csv`, `summary.csv`, `latency.csv`, `datapackage.json` and `run.json` into a run's
+/// directory, each atomically.
 ///
 /// # Errors
 /// When the journal cannot be read or a file cannot be written.
@@ -115,23 +114,23 @@ pub fn rebuild(run: &Path) -> Result<Rebuilt, ResultsError> {
     Ok(Rebuilt { cells, samples, curves, attempts, provenance, torn: reader.torn() })
 }
 
-/// Whether the files of a run tell everything that its journal does: [`rebuild`] was through after its last event.
+/// Whether the files of a run contain everything that its journal does: [`rebuild`] finished after the last event.
 #[must_use]
 pub fn is_rebuilt(run: &Path, state: &RunState) -> bool {
-    // As little of the file as is needed: what a session says of its hosts and servers is large.
+    // Reads as little of the file as necessary: what a session says about its hosts and servers is large.
     #[derive(Deserialize)]
     struct Run {
         sessions: Vec<IgnoredAny>,
         ends: Vec<IgnoredAny>,
     }
-    // It is the last one that is written.
+    // This file is written last.
     let last = std::fs::read(run.join("run.json")).ok();
     let told = last.and_then(|text| serde_json::from_slice::<Run>(&text).ok());
     told.is_some_and(|told| (told.sessions.len(), told.ends.len()) == (state.sessions, state.ends))
         && TABLES.iter().all(|table| run.join(table).is_file())
 }
 
-/// A table on its way into a run's directory, where it appears in one piece when it is finished.
+/// A table that is being written; it appears in a run's directory all at once when it is finished.
 struct Output<'c, Row> {
     path: PathBuf,
     table: Table<'c, AtomicWriteFile, Row>,

@@ -1,7 +1,7 @@
-//! The cells of a run, read from its journal. Writes nothing: whoever writes tables of them, or hands them to another tool,
-//! begins here.
+//! The cells of a run, read from its journal. Writes nothing: code that writes tables of them, or hands them to another
+//! tool, starts here.
 //!
-//! Histograms are large, so they are merged cell by cell, and again for whoever asks for one.
+//! Histograms are large, so they are merged cell by cell, and merged again whenever one is asked for.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -21,10 +21,10 @@ use crate::results::provenance::Provenance;
 use crate::results::run_dir::JOURNAL;
 use crate::units::Nanos;
 
-/// Everything that is known of the cells of a run.
+/// Everything that is known about the cells of a run.
 #[derive(Debug)]
 pub struct RunCells {
-    /// Every cell, in the order of the file, and a control behind the cell that it repeats.
+    /// Every cell, in the order of the file; a control follows the cell that it repeats.
     pub cells: Vec<CellSummary>,
     /// Where everything comes from.
     pub provenance: Provenance,
@@ -91,24 +91,24 @@ impl RunCells {
         self.measured.get(cell).map_or(Ok(None), |measured| merged(&self.lookup, &measured.spans))
     }
 
-    /// When the first trial of a cell that ended well began, and how long all of them took from their first request to their
-    /// last reply, one behind the other.
+    /// When the first of a cell's trials that ended well began, and how long all of them took from their first request to
+    /// their last reply, added up.
     #[must_use]
     pub fn times(&self, cell: &str) -> Option<(Timestamp, Nanos)> {
         self.measured.get(cell).map(|measured| (measured.began, measured.elapsed))
     }
 }
 
-/// What is gathered from a journal, attempt by attempt: a few numbers of each, and where its histogram stands.
+/// What is collected from a journal, attempt by attempt: a few numbers of each, and the position of its histogram.
 #[derive(Debug, Default)]
 pub(super) struct Gathering {
     cells: Cells,
-    /// Of each cell the attempts that ended well.
+    /// For each cell, the attempts that ended well.
     spans: Vec<Vec<Span>>,
 }
 
 impl Gathering {
-    /// Adds an attempt and the line that it stands in.
+    /// Adds an attempt and the position of its line.
     pub(super) fn add(&mut self, record: &TrialRecord, span: Span) {
         let cell = self.cells.add(record);
         self.spans.resize_with(self.spans.len().max(cell + 1), Vec::new);
@@ -117,7 +117,7 @@ impl Gathering {
         }
     }
 
-    /// The cells in the order of their first attempts, to look at what has been gathered, and then to summarise it.
+    /// The cells in the order of their first attempts, so that the collected data can be inspected before it is summarised.
     pub(super) fn into_parts(self) -> (Vec<CellAttempts>, Vec<Vec<Span>>) {
         (self.cells.into_cells(), self.spans)
     }
@@ -128,7 +128,7 @@ impl Gathering {
     }
 }
 
-/// The summaries of cells whose attempts stand in these lines. Memory holds as many histograms as there are threads.
+/// The summaries of cells whose attempts are in these lines. Memory holds as many histograms as there are threads.
 pub(super) fn summaries(
     journal: &Path,
     cells: Vec<CellAttempts>,

@@ -17,7 +17,7 @@ pub const JOURNAL: &str = "journal.jsonl";
 /// The name of the experiment's file there.
 pub const EXPERIMENT: &str = "experiment.toml";
 
-/// The files of a run that are written in one piece.
+/// The files of a run that are written atomically.
 const WRITTEN_WHOLE: [&str; 8] = [
     EXPERIMENT,
     "trials.csv",
@@ -83,12 +83,12 @@ impl RunDir {
         Ok((path, lock, journal))
     }
 
-    /// Removes a new directory of which nothing was kept, and the directories above it that were created for it.
+    /// Removes a new directory in which nothing was kept, and the directories above it that were created for it.
     pub fn discard(self) {
         self.newborn.remove();
     }
 
-    /// Takes over the directory of an earlier run to go on with it: what was done there, and what a crash tore off.
+    /// Takes over the directory of an earlier run to resume it: returns what was done there, and what a crash cut off.
     ///
     /// # Errors
     /// When somebody else holds it, or its journal cannot be read.
@@ -107,7 +107,7 @@ impl RunDir {
         &self.path
     }
 
-    /// Replaces the experiment's file: when a run goes on, the file may have more cells than before.
+    /// Replaces the experiment's file: when a run is resumed, the file may have more cells than before.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -126,7 +126,7 @@ struct Newborn {
 }
 
 impl Newborn {
-    /// Creates a directory and all above it that are not there.
+    /// Creates a directory and any missing directories above it.
     fn create_above(&mut self, directory: &Path) -> Result<(), ResultsError> {
         let missing: Vec<&Path> =
             directory.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
@@ -140,7 +140,7 @@ impl Newborn {
         Ok(())
     }
 
-    /// Removes them, but for those in which somebody else has put something since.
+    /// Removes them, except those in which somebody else has put something in the meantime.
     fn remove(&self) {
         let run = self.run.iter().map(|run| (run, fs::remove_dir_all(run)));
         let above = self.above.iter().rev().map(|path| (path, fs::remove_dir(path)));
@@ -152,7 +152,7 @@ impl Newborn {
     }
 }
 
-/// An earlier run, ready to go on.
+/// An earlier run, ready to be resumed.
 #[derive(Debug)]
 pub struct Resumed {
     /// Its directory.
@@ -165,10 +165,10 @@ pub struct Resumed {
     pub torn: Option<Torn>,
 }
 
-/// The directories of an experiment's runs, newest first. A directory without a journal is no run.
+/// The directories of an experiment's runs, newest first. A directory without a journal is not a run.
 ///
 /// # Errors
-/// When a directory cannot be read; one that is not there has no runs.
+/// When a directory cannot be read; one that does not exist has no runs.
 pub fn runs(results: &Path, experiment: &str) -> Result<Vec<PathBuf>, ResultsError> {
     let parent = results.join(experiment);
     let entries = match fs::read_dir(&parent) {
@@ -187,7 +187,7 @@ pub fn runs(results: &Path, experiment: &str) -> Result<Vec<PathBuf>, ResultsErr
     Ok(runs)
 }
 
-/// Removes what a program that was killed while it wrote a file in one piece has left of it.
+/// Removes what is left by a program that was killed while it wrote a file atomically.
 fn sweep_unfinished(run: &Path) {
     for entry in fs::read_dir(run).into_iter().flatten().flatten() {
         if entry.file_name().to_str().is_some_and(is_unfinished) && entry.path().is_file() {
@@ -196,7 +196,7 @@ fn sweep_unfinished(run: &Path) {
     }
 }
 
-/// Whether this is the name of a file of a run before it has its own: such as `.trials.csv.a1B2c3`.
+/// Whether this is the temporary name of one of a run's files, such as `.trials.csv.a1B2c3`.
 fn is_unfinished(name: &str) -> bool {
     let parts = name.strip_prefix('.').and_then(|name| name.rsplit_once('.'));
     parts.is_some_and(|(name, suffix)| {
@@ -206,8 +206,8 @@ fn is_unfinished(name: &str) -> bool {
     })
 }
 
-/// Removes the directories of runs whose program was killed before they had a journal: nothing of them counts, and nobody
-/// would ever look at them. Whatever else is in a directory keeps it.
+/// Removes the directories of runs whose program was killed before they had a journal: nothing in them counts, and nobody
+/// would ever look at them. A directory that contains anything else is kept.
 fn sweep_unborn(parent: &Path) {
     for run in fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path()) {
         let newborn = Path::new(JOURNAL).with_extension("new");
@@ -227,13 +227,13 @@ fn sweep_unborn(parent: &Path) {
     }
 }
 
-/// Writes a file in one piece: whoever reads sees the old one or the new one, whatever happens in between.
+/// Writes a file atomically: a reader sees the old one or the new one, whatever happens in between.
 pub(super) fn write_whole(path: &Path, contents: &[u8]) -> Result<(), ResultsError> {
     let mut file = AtomicWriteFile::open(path).map_err(failed("write", path))?;
     file.write_all(contents).and_then(|()| file.commit()).map_err(failed("write", path))
 }
 
-/// Makes a directory that was not there before: a second run within a second has a number behind its name.
+/// Makes a directory that did not exist: a second run within the same second gets a number after its name.
 fn fresh_directory(parent: &Path, name: &str) -> Result<(PathBuf, String), ResultsError> {
     let mut attempt = name.to_owned();
     for number in 2.. {
@@ -254,7 +254,7 @@ fn run_id(started: Timestamp, host: &str) -> String {
     format!("{}-{}", started.strftime("%Y%m%dT%H%M%SZ"), sanitised(host))
 }
 
-/// A host's name as part of a file's name: nothing that a shell, a URL or a file system could take for more than that.
+/// A host's name as part of a file name, without anything that has a special meaning in a shell, a URL or a file system.
 fn sanitised(host: &str) -> String {
     let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '.' || c == '_' { c } else { '-' };
     let name: String = host.chars().take(64).map(allowed).collect();

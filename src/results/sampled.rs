@@ -1,5 +1,5 @@
-//! The attempts of a journal as whoever reads `trials.csv` would find them, without reading it: what a run shows at its end
-//! and what is made of its tables later is the same.
+//! The attempts of a journal as a reader of `trials.csv` would find them, without reading that file: what a run shows at its
+//! end is the same as what is later made from its tables.
 
 use std::collections::HashMap;
 
@@ -16,9 +16,9 @@ use crate::results::read::collect::Gathered;
 use crate::results::read::table::Rows;
 use crate::results::sidecar_files::Curve;
 
-/// Gathers attempts in the order of the journal.
+/// Collects attempts in the order of the journal.
 pub(super) struct Sampler {
-    /// Those of [`LABELS`], in their order.
+    /// The columns of [`LABELS`], in their order.
     columns: Vec<Column<TrialRecord>>,
     rows: Rows,
     /// The label of the last attempt at each cell: most have the same as the one before.
@@ -112,7 +112,7 @@ impl Sampler {
     /// Everything that was added.
     ///
     /// # Errors
-    /// When one trial was told in two ways.
+    /// When one trial was recorded in two different ways.
     pub(super) fn finish(mut self, context: &Context) -> Result<Samples, ReadError> {
         self.rows.runs = vec![context.run_id.clone()];
         let mut gathered = Gathered::default();
@@ -132,7 +132,7 @@ fn latencies(summary: &LatencySummary) -> Latencies {
     }
 }
 
-/// The quantiles of latency of each cell that tells them.
+/// The quantiles of latency of each cell that has them.
 pub(super) fn curves(context: &Context, cells: &[CellSummary]) -> Vec<Curve> {
     let curve = |cell: &CellSummary| {
         let profile = cell.latency.as_ref()?;

@@ -1,4 +1,4 @@
-//! What lies beside the trials of a run: its question, its provenance, its latency quantiles. All of it may be missing,
+//! What accompanies the trials of a run: its question, its provenance, its latency quantiles. Any of it may be missing,
 //! which is remarked and never an error.
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,10 +11,10 @@ use crate::results::provenance::Provenance;
 use crate::results::run_dir::EXPERIMENT;
 use crate::untrusted::{NAME, excerpt, lines, one_line};
 
-/// What lies beside a `trials.csv`.
+/// The files next to a `trials.csv`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SidecarFiles {
-    /// The name of the experiment, where something tells.
+    /// The name of the experiment, if any of them gives it.
     pub experiment: Option<String>,
     /// What the experiment was to find out.
     pub question: Option<String>,
@@ -22,7 +22,7 @@ pub struct SidecarFiles {
     pub provenance: Option<Provenance>,
     /// Latency quantiles of cells.
     pub curves: Vec<Curve>,
-    /// What is missing or cannot be read, a sentence each.
+    /// What is missing or cannot be read, one sentence each.
     pub remarks: Vec<String>,
 }
 
@@ -49,7 +49,7 @@ pub struct Curve {
 /// none, and neither has one of an earlier version.
 #[must_use]
 pub fn labels(tables: &[PathBuf]) -> BTreeMap<String, Vec<String>> {
-    // As little of the file as is needed: what a session says of its hosts and servers is large.
+    // Reads as little of the file as necessary: what a session says about its hosts and servers is large.
     #[derive(serde::Deserialize)]
     struct Run {
         sessions: Vec<Session>,
@@ -64,7 +64,7 @@ pub fn labels(tables: &[PathBuf]) -> BTreeMap<String, Vec<String>> {
     Labels::together(runs.iter().flat_map(|run| &run.sessions).map(|session| &session.labels))
 }
 
-/// What lies in the directory of this `trials.csv`.
+/// What is in the directory of this `trials.csv`.
 #[must_use]
 pub fn sidecar_files(trials: &Path) -> SidecarFiles {
     let directory = trials.parent().unwrap_or_else(|| Path::new("."));
@@ -93,7 +93,11 @@ pub fn sidecar_files(trials: &Path) -> SidecarFiles {
             found.provenance = Some(provenance);
         }
         Err(error) => {
-            found.remarks.push(missing("Machines and versions only as the rows tell", "run.json", &error));
+            found.remarks.push(missing(
+                "Machines and versions are known only from the rows",
+                "run.json",
+                &error,
+            ));
         }
     }
     match curves(&file("latency.csv")) {

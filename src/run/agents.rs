@@ -1,4 +1,4 @@
-//! The agents of a run, by host, and the servers that they keep up.
+//! The agents of a run, by host, and the servers that they keep running.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,15 +31,15 @@ use crate::units::Nanos;
 
 /// How long the preparation of a mode may take: a client library may have to be fetched and compiled.
 const PREPARE_WITHIN: Nanos = Nanos::from_secs(600);
-/// Enough for a median.
+/// How many PINGs are sent: enough for a median.
 const PINGS: u32 = 21;
-/// How many hosts are reached, and how many prepared, at the same time. An sshd that all of them are reached through
-/// takes ten that have not logged in yet, and then drops some (`MaxStartups`).
+/// How many hosts are connected to, and how many prepared, at the same time. If all are reached through one sshd, it accepts
+/// ten connections that have not logged in yet, and then drops some (`MaxStartups`).
 const AT_ONCE: usize = 8;
 
-/// How long an agent is given to show that it is there.
+/// How long an agent is given to show that it is alive.
 const MOMENT: Duration = Duration::from_secs(2);
-/// How long a host that cannot be reached is left alone at first, and at most.
+/// How long a host that could not be reached is left alone, at first and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -48,17 +48,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 pub struct Equipment {
     /// This program, to be started as an agent.
     pub program: PathBuf,
-    /// Builds of this program that can be brought to other hosts.
+    /// Builds of this program that can be copied to other hosts.
     pub builds: Builds,
-    /// What a host's lock is to say of this run.
+    /// What a host's lock should say about this run.
     pub holder: String,
-    /// Whether to wait for hosts that another run has.
+    /// Whether to wait for hosts that another run holds.
     pub wait: bool,
-    /// What the keys of this run begin with on a server that is not flushed.
+    /// The prefix of this run's keys on a server that is not flushed.
     pub token: String,
     /// The passwords that the file names, by their environment variable.
     pub passwords: BTreeMap<String, String>,
-    /// What TLS with servers of somebody else needs, by the name of the server; the texts of the files.
+    /// What TLS needs for servers that somebody else runs, by the name of the server; the contents of the files.
     pub tls: BTreeMap<String, Tls>,
     /// The modes that need no driver of their own.
     pub builtin: &'static [BuiltinMode],
@@ -67,25 +67,25 @@ pub struct Equipment {
 /// A host of the plan.
 #[derive(Default)]
 struct Member {
-    /// The line to its agent. Gone when the agent is.
+    /// The connection to its agent. `None` once the agent is gone.
     agent: RefCell<Option<Rc<AgentClient>>>,
-    /// Where this program is there, if it had to be brought.
+    /// Where this program is on the host, if it had to be copied there.
     brought: RefCell<Option<String>>,
-    /// What it is. Stays when the agent goes away.
+    /// Facts about it. Kept when the agent goes away.
     facts: RefCell<Rc<HostFacts>>,
-    /// Whether it could not be reached lately.
+    /// Whether recent attempts to reach it failed.
     away: Cell<Option<Away>>,
 }
 
 /// A host that could not be reached.
 #[derive(Clone, Copy)]
 struct Away {
-    /// When it is to be tried again.
+    /// When to try it again.
     until: Instant,
     pause: Duration,
 }
 
-/// The agents of a run. Everybody may use it at the same time; a trial has its hosts to itself.
+/// The agents of a run. May be shared by concurrent tasks; a trial has its hosts to itself.
 pub(super) struct Agents<'e> {
     pub(super) experiment: &'e Experiment,
     pub(super) equipment: Equipment,
@@ -93,13 +93,13 @@ pub(super) struct Agents<'e> {
     members: BTreeMap<String, Member>,
     /// Optional modes that are unavailable, by host and mode.
     skipped: RefCell<BTreeSet<(String, String)>>,
-    /// How far servers are, by the hosts of client and server, and in which block that was measured.
+    /// Round-trip times to servers, by the hosts of client and server, and in which block each was measured.
     distances: RefCell<BTreeMap<(String, String), (u32, Nanos)>>,
     /// What drivers are made of, by host and mode.
     drivers: RefCell<BTreeMap<(String, String), DriverFiles>>,
     /// How many connections workers have to each server, at most.
     connections: BTreeMap<String, u32>,
-    /// The servers of ours that some trial reaches over TLS.
+    /// The servers that we start and that some trial reaches over TLS.
     speak_tls: BTreeSet<String>,
 }
 
@@ -201,7 +201,7 @@ impl<'e> Agents<'e> {
         RunError::all(missing)
     }
 
-    /// Runs what makes the program of a server available on its host, which may be nothing, and looks for it.
+    /// Runs the command that makes a server's program available on its host, if there is one, and looks for the program.
     async fn prepare_server(&self, needed: &NeededServer) -> Result<(), CallError> {
         let ServerSpec::Managed { program, preparation: Some(preparation), .. } =
             &self.experiment.servers[&needed.server]
@@ -218,7 +218,7 @@ impl<'e> Agents<'e> {
         self.call(&needed.hosts.server, call).await.map(drop)
     }
 
-    /// What a server that is up is beyond its identity. A run can do without.
+    /// Details of a running server beyond its identity. A run can do without them.
     async fn describe(&self, needed: &NeededServer) -> Option<ServerDescription> {
         let NeededServer { hosts, server, args } = needed;
         let key = server_key(server, args.as_deref(), hosts.is_network());
@@ -231,9 +231,9 @@ impl<'e> Agents<'e> {
         }
     }
 
-    /// Prepares every mode that is not built in, on hosts side by side.
+    /// Prepares every mode that is not built in, on all hosts in parallel.
     async fn prepare_modes(&self, plan: &Plan<'_>, observer: &mut dyn Observer) -> Result<(), RunError> {
-        // Modes of one family are mostly prepared by the same command, which is then run once.
+        // Modes of one family are usually prepared by the same command, which is then run only once.
         let mut on_host: BTreeMap<String, Vec<(Vec<String>, &ModeSpec)>> = BTreeMap::new();
         for (host, mode) in plan.modes() {
             let Some(spec) = self.experiment.modes.get(&mode) else { continue };
@@ -264,7 +264,7 @@ impl<'e> Agents<'e> {
                             absent.extend(modes.into_iter().map(lack));
                             continue;
                         }
-                        // What is prepared in the same way need not be made of the same files.
+                        // Modes that are prepared in the same way need not consist of the same files.
                         for mode in modes {
                             let spec = &self.experiment.modes[&mode];
                             match self.prepare(&host, &mode, spec, Vec::new()).await {
@@ -301,8 +301,8 @@ impl<'e> Agents<'e> {
         if missing.is_empty() { Ok(()) } else { Err(RunError::Modes(missing)) }
     }
 
-    /// Runs what prepares a mode on a host, which may be nothing, looks for the program of its driver, and comes back
-    /// with what that is made of.
+    /// Runs the command that prepares a mode on a host, if there is one, looks for the program of its driver, and returns
+    /// what the driver is made of.
     pub(super) async fn prepare(
         &self,
         host: &str,
@@ -331,7 +331,7 @@ impl<'e> Agents<'e> {
     /// Whether a trial is left out because its mode is optional and unavailable.
     pub(super) fn skips(&self, settings: &Settings) -> bool {
         let skipped = self.skipped.borrow();
-        // Nothing is allocated for each trial of a run that skips nothing.
+        // Nothing is allocated per trial in a run that skips nothing.
         !skipped.is_empty()
             && settings
                 .hosts
@@ -340,15 +340,15 @@ impl<'e> Agents<'e> {
                 .any(|host| skipped.contains(&(host.clone(), settings.mode.clone())))
     }
 
-    /// Makes sure that there is a line to the agent on `host`; an agent that went away is started anew.
+    /// Makes sure that there is a connection to the agent on `host`; an agent that went away is started again.
     ///
-    /// A host that could not be reached is [`Agents::away`] for a while: a second, and twice as long each time up to a
-    /// minute.
+    /// A host that could not be reached is [`Agents::away`] for a while: one second at first, then twice as long each time,
+    /// up to a minute.
     pub(super) async fn reach(&self, host: &str) -> Result<(), RunError> {
         let member = &self.members[host];
         let reached = self.connect(host, member).await;
         let away = reached.as_ref().err().map(|error| {
-            // Whoever asked for the host tells it.
+            // The caller that asked for the host reports the error.
             info!(host, %error, "the host cannot be reached");
             let before = member.away.get();
             let pause = before.map_or(FIRST_PAUSE, |away| (away.pause * 2).min(LONGEST_PAUSE));
@@ -358,7 +358,7 @@ impl<'e> Agents<'e> {
         reached
     }
 
-    /// Until when a host is not to be tried, because it could not be reached.
+    /// The time until which a host should not be tried, because it could not be reached.
     pub(super) fn away(&self, host: &str) -> Option<Instant> {
         self.members[host].away.get().map(|away| away.until)
     }
@@ -389,7 +389,7 @@ impl<'e> Agents<'e> {
         Ok(())
     }
 
-    /// The line to a host, if there is one at the moment.
+    /// The connection to a host, if there is one at the moment.
     pub(super) fn client(&self, host: &str) -> Option<Rc<AgentClient>> {
         self.members[host].agent.borrow().clone()
     }
@@ -402,8 +402,8 @@ impl<'e> Agents<'e> {
         }
     }
 
-    /// Whether there was a line to a host and its agent has gone away. Asks it, since a line that is broken is not at once
-    /// known to be; one that is silent for [`MOMENT`] is not yet lost.
+    /// Whether there was a connection to a host and its agent has gone away. Asks the agent, since a broken connection is
+    /// not noticed at once; an agent that is silent for [`MOMENT`] is not yet lost.
     pub(super) async fn has_lost(&self, host: &str) -> bool {
         match self.client(host) {
             Some(client) => matches!(timeout(MOMENT, client.call(Ping {})).await, Ok(Err(_))),
@@ -411,12 +411,12 @@ impl<'e> Agents<'e> {
         }
     }
 
-    /// What a host that was reached is.
+    /// Facts about a host that was reached.
     pub(super) fn facts(&self, host: &str) -> Rc<HostFacts> {
         Rc::clone(&self.members[host].facts.borrow())
     }
 
-    /// Makes sure that the server of a trial is up.
+    /// Makes sure that the server of a trial is running.
     pub(super) async fn serve(&self, settings: &Settings) -> Result<ServerUp, CallError> {
         let fresh = match &self.experiment.servers[&settings.server] {
             ServerSpec::Managed { lifetime, .. } => settings.lifetime.unwrap_or(*lifetime) == Lifetime::Trial,
@@ -425,8 +425,8 @@ impl<'e> Agents<'e> {
         self.start(&settings.hosts, &settings.server, settings.server_args.as_deref(), fresh).await
     }
 
-    /// Prepares a server, and makes sure that it is up and that all its clients on other hosts reach it. Comes back with how far it is for
-    /// each of those.
+    /// Prepares a server, and makes sure that it is running and that all its clients on other hosts can reach it. Returns
+    /// the round-trip time for each of those.
     pub(super) async fn meet(
         &self,
         needed: &NeededServer,
@@ -445,7 +445,8 @@ impl<'e> Agents<'e> {
         Ok((up, ways))
     }
 
-    /// How far the server of a trial is from one of its clients on another host, measured when the block began.
+    /// The round-trip time between the server of a trial and one of its clients on another host, measured when the block
+    /// began.
     pub(super) async fn distance(
         &self,
         client: &str,
@@ -466,12 +467,12 @@ impl<'e> Agents<'e> {
         }
     }
 
-    /// How long a PING takes from one host to a server on another: the median of a few.
+    /// How long a PING from one host to a server on another takes: the median of a few.
     async fn round_trip(&self, client: &str, endpoint: &Endpoint) -> Result<Nanos, CallError> {
         self.call(client, PathProbe { endpoint: endpoint.clone(), pings: PINGS }).await
     }
 
-    /// How many workers are connected to a server at the same time, at most.
+    /// The largest number of workers that are connected to a server at the same time.
     fn connections_to(&self, server: &str) -> u32 {
         self.connections.get(server).copied().unwrap_or_default()
     }
@@ -527,14 +528,14 @@ impl<'e> Agents<'e> {
         self.call(&hosts.server, ServerStart { key, launch, fresh }).await
     }
 
-    /// Tells every agent to stop what it started, and waits until they have.
+    /// Tells every agent to stop what it started, and waits until they have done so.
     pub(super) async fn shutdown(self) {
         let agents = self.members.into_values().filter_map(|member| member.agent.into_inner());
         join_all(agents.map(|agent| async move { agent.close().await })).await;
     }
 }
 
-/// How a host is told of the directory of a file.
+/// How the directory of a file is passed to a host.
 fn driver_directory(directory: &Directory) -> DriverDirectory {
     match directory {
         Directory::Path(path) => DriverDirectory::Path(path.display().to_string()),
@@ -542,7 +543,7 @@ fn driver_directory(directory: &Directory) -> DriverDirectory {
     }
 }
 
-/// What is started to carry out trials of a mode; a built-in one has no table.
+/// What is started to carry out trials of a mode; a built-in mode has no table in the file.
 pub(super) fn program(mode: Option<&ModeSpec>) -> Program {
     let Some(mode) = mode else { return Program::BuiltIn };
     let argv = mode.command.clone();
@@ -553,18 +554,18 @@ pub(super) fn program(mode: Option<&ModeSpec>) -> Program {
     }
 }
 
-/// What a server process is called between coordinator and agent: one process for every command line, and another one
-/// for clients on other hosts, so that all others stay on loopback.
+/// The name of a server process between coordinator and agent: one process for every command line, and a separate one for
+/// clients on other hosts, so that all others stay on loopback.
 pub(super) fn server_key(server: &str, args_instead: Option<&[String]>, network: bool) -> String {
     let reach = if network { " for other hosts" } else { "" };
     match args_instead {
         None => format!("{server}{reach}"),
-        // With the quotes of `Debug`, so that `["a b"]` and `["a", "b"]` are two servers.
+        // With the quotes of `Debug`, so that `["a b"]` and `["a", "b"]` are two different servers.
         Some(args) => format!("{server} {args:?}{reach}"),
     }
 }
 
-/// Keeps in the log what drivers say beside the protocol, whenever they say it.
+/// Logs what drivers print outside the protocol, whenever they print it.
 async fn log_notices(host: String, mut notices: mpsc::UnboundedReceiver<Notice>) {
     while let Some(notice) = notices.recv().await {
         match notice {

@@ -1,5 +1,5 @@
-//! One attempt at one trial, step by step as `docs/measurement.md` tells it: server up, driver ready, reset, go,
-//! sample, verify.
+//! One attempt at one trial, step by step as described in `docs/measurement.md`: server up, driver ready, reset, go, sample,
+//! verify.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -30,18 +30,18 @@ use crate::verify::{self, Circumstances, Disagreement, traffic};
 /// How an attempt ended, and what follows for the run.
 pub(super) struct Ended {
     pub(super) record: TrialRecord,
-    /// What another attempt at the same cell may bring.
+    /// What can be expected of another attempt at the same cell.
     pub(super) prospect: Prospect,
     /// Why the whole run cannot go on.
     pub(super) fatal: Option<RunError>,
 }
 
-/// What another attempt may bring.
+/// What can be expected of another attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Prospect {
     /// It may end well.
     Better,
-    /// This trial would end in the same way.
+    /// This trial would end in the same way again.
     SameAgain,
     /// Every trial of the cell would: the mode cannot do what is asked for.
     Refused,
@@ -105,7 +105,7 @@ impl From<RunError> for Failure {
     }
 }
 
-/// Makes one attempt. Whatever happens, there is a record of it.
+/// Makes one attempt. Whatever happens, a record of it is returned.
 pub(super) async fn attempt(
     agents: &Agents<'_>,
     trial: &PlannedTrial,
@@ -170,7 +170,7 @@ pub(super) async fn attempt(
     }
 }
 
-/// An attempt that is not made, since an earlier trial of the cell was refused with these words.
+/// An attempt that is not carried out, because an earlier trial of the cell was refused with this message.
 pub(super) fn not_made(agents: &Agents<'_>, trial: &PlannedTrial, attempt: u32, refusal: &str) -> Ended {
     let mut record = blank(agents, trial, attempt);
     record.status = Status::Failed;
@@ -179,8 +179,8 @@ pub(super) fn not_made(agents: &Agents<'_>, trial: &PlannedTrial, attempt: u32, 
     Ended { record, prospect: Prospect::Refused, fatal: None }
 }
 
-/// Whatever went wrong, and wherever: a driver that waits for its `go` must not be in the way of the next trial. To abort
-/// a trial that is over, or was never begun, is no error.
+/// Called whatever went wrong: a driver that waits for its `go` must not get in the way of the next trial. Aborting a trial
+/// that is over, or was never begun, is not an error.
 async fn abort(agents: &Agents<'_>, clients: &[String], name: &str) {
     let aborts = clients.iter().filter_map(|host| agents.client(host)).map(|client| async move {
         if let Err(error) = client.call(TrialAbort { trial: name.to_owned() }).await {
@@ -190,8 +190,8 @@ async fn abort(agents: &Agents<'_>, clients: &[String], name: &str) {
     join_all(aborts).await;
 }
 
-/// Where the server's agent has gone away its server has, too, and what the driver says of its connection only follows
-/// from that, even if it was heard first.
+/// If the server's agent has gone away, so has its server. What the driver says about its connection is only a consequence
+/// of that, even if it was heard first.
 async fn blame(agents: &Agents<'_>, hosts: &HostPair, failure: Failure) -> Failure {
     if failure.status != Status::Failed || !hosts.is_network() || !agents.has_lost(&hosts.server).await {
         return failure;
@@ -203,8 +203,8 @@ async fn blame(agents: &Agents<'_>, hosts: &HostPair, failure: Failure) -> Failu
     Failure { error, prospect, ..failure }
 }
 
-/// The steps of a trial. What becomes known on the way is put into `record`; and into `keys_at_risk` what the keys
-/// begin with that stay on the server, for nobody flushes it, if the driver has no chance to delete them.
+/// The steps of a trial. What becomes known on the way is stored in `record`. `keys_at_risk` gets the prefix of the keys
+/// that would stay on a server that is not flushed, if the driver had no chance to delete them.
 async fn carry_out(
     agents: &Agents<'_>,
     trial: &PlannedTrial,
@@ -215,7 +215,7 @@ async fn carry_out(
     let settings = &trial.cell.settings;
     let HostPair { clients, server: server_host } = &settings.hosts;
     let deadline = Instant::now() + agents.experiment.run.timeout.duration();
-    // In tenths of a second, since these figures stand in messages.
+    // In tenths of a second, since these numbers appear in messages.
     let left = || {
         let left = deadline.saturating_duration_since(Instant::now());
         Nanos::from_millis(u64::try_from(left.as_millis()).unwrap_or(u64::MAX).div_ceil(100) * 100)
@@ -225,7 +225,7 @@ async fn carry_out(
 
     for host in settings.hosts.all() {
         match agents.reach(host).await {
-            // It was there when the run began, and may be again.
+            // It was available when the run began, and may be again.
             Err(error) if agents.is_elsewhere(host) => {
                 let failure = Failure::for_good(error.to_string());
                 return Err(Failure { prospect: Prospect::Better, ..failure });
@@ -339,7 +339,7 @@ async fn carry_out(
     Ok(Outcome { measured, parts, disturbed })
 }
 
-/// Says of which client an error is, if there are several.
+/// Says which client an error belongs to, if there are several.
 async fn of_client<T>(
     clients: &[String],
     host: &str,
@@ -354,7 +354,7 @@ async fn of_client<T>(
     })
 }
 
-/// What a client said of itself, and where both sides of its trial ran.
+/// What a client said about itself, and where both sides of its trial ran.
 fn label(ready: Ready, placement: AppliedPlacement, server_placed: &AppliedPlacement) -> ClientLabel {
     let placement = match (placement, server_placed) {
         // Its server is on another host and was placed there.
@@ -374,8 +374,8 @@ fn label(ready: Ready, placement: AppliedPlacement, server_placed: &AppliedPlace
     }
 }
 
-/// Holds each driver's claim against its job, and all of them against the server's counts; what stands up to it is
-/// measured. Also says whether others were at work on a server that is not ours.
+/// Checks each driver's claim against its job, and all of them together against the server's counts; if they pass, returns
+/// what was measured. Also says whether others were active on a server that is not ours.
 fn accept(
     asked: &[JobWorkload],
     parts: &[Part],
@@ -416,8 +416,8 @@ fn accept(
     Ok((measured, disturbed))
 }
 
-/// What was measured of the tasks of a library, of which its driver has told something; but for the cold start, which it told
-/// when it was ready.
+/// What was measured about a library's tasks, if its driver reported any; except the cold start, which it reported when it
+/// became ready.
 fn tasks(result: &TrialResult, circumstances: &Circumstances<'_>) -> Result<Option<TaskFigures>, Failure> {
     let Some(claim) = &result.done.tasks else { return Ok(None) };
     let starts = claim.start_latency.as_ref().map(latency::decode).transpose();
@@ -456,8 +456,8 @@ fn job(agents: &Agents<'_>, trial: &PlannedTrial, up: &ServerUp, attempt: u32) -
         server,
         workload: work,
         workers: workload.split.workers(workload.amount, settings.workers),
-        // On a server of our own the prefix is always the same: keys of trial 10,000 must not be longer, and
-        // so dearer, than those of trial 1.
+        // On a server that we start, the prefix is always the same: keys of trial 10,000 must not be longer, and so more
+        // expensive, than those of trial 1.
         key_prefix: if up.flushes {
             "t:".to_owned()
         } else {
@@ -470,10 +470,10 @@ fn job(agents: &Agents<'_>, trial: &PlannedTrial, up: &ServerUp, attempt: u32) -
     }
 }
 
-/// The first version of the protocol that knows options.
+/// The first version of the protocol that has options.
 const WITH_OPTIONS: u32 = 2;
 
-/// What the matrix gives, and the mode where the matrix does not say otherwise.
+/// What the matrix gives, and what the mode gives where the matrix does not say otherwise.
 fn given(
     settings: &Settings,
     factor: Factor,
@@ -493,17 +493,17 @@ fn environment(agents: &Agents<'_>, settings: &Settings) -> BTreeMap<String, Str
     env.0.into_iter().map(|(name, value)| (name, value.to_string())).collect()
 }
 
-/// A driver that knows nothing of options does not name them when it is ready.
+/// A driver that does not support options does not name them when it is ready.
 fn used_options(asked: &Named, used: &Named) -> Result<(), String> {
     match asked.0.iter().find(|(name, value)| used.get(name) != Some(value)) {
         None => Ok(()),
         Some((name, value)) => Err(format!(
-            "the driver does not say when it is ready that it uses the option `{name}` as {value}: it may not know it"
+            "the driver did not confirm in `ready` that it uses the option `{name}` as {value}: it may not know it"
         )),
     }
 }
 
-/// The record of an attempt of which nothing is known yet.
+/// The record of an attempt about which nothing is known yet.
 fn blank(agents: &Agents<'_>, trial: &PlannedTrial, attempt: u32) -> TrialRecord {
     let settings = &trial.cell.settings;
     let label = |host: &str| host_label(host, &agents.facts(host));
@@ -551,7 +551,7 @@ fn link_kind(settings: &Settings, server: &ServerSpec) -> LinkKind {
     }
 }
 
-/// Where the client of a trial is to connect. An agent that was asked for TLS has said where it is.
+/// Where the client of a trial should connect. If TLS was asked for, the agent has reported the endpoint.
 fn endpoint(up: &ServerUp, link: Link) -> Endpoint {
     match (link, &up.tls_endpoint) {
         (Link::Unix, _) => up.endpoint.clone(),

@@ -1,4 +1,4 @@
-//! What a reader must know of an attempt that ended well. Pure decisions, no message is sent here.
+//! What a reader must know about an attempt that ended well. Pure decisions; sends no messages.
 
 use std::ops::RangeInclusive;
 use std::rc::Rc;
@@ -9,27 +9,27 @@ use crate::record::{Flag, Measured, Part, TrialRecord};
 use crate::units::Nanos;
 use crate::verify::{CLAIM_APART, CLOCKS_APART, MESSAGES, progress, timing};
 
-/// The share of a CPU from which on a thread counts as saturated.
+/// The share of a CPU above which a thread counts as saturated.
 const SATURATED: f64 = 0.9;
-/// CPU time of others, as a share of one CPU, from which on a trial is flagged.
+/// CPU time of other programs, as a share of one CPU, above which a trial is flagged.
 const FOREIGN: f64 = 0.1;
-/// Stolen time, as a share of all CPUs, from which on a trial is flagged.
+/// Stolen time, as a share of all CPUs, above which a trial is flagged.
 const STOLEN: f64 = 0.02;
-/// The least that counts, in seconds, of what the system tells in clock ticks of 10 ms: three of them.
+/// The least time, in seconds, that counts where the system reports clock ticks of 10 ms: three of them.
 const TICKS: f64 = 0.030;
 /// How late, in seconds, the last operation of an open loop may start before the schedule counts as missed.
 const BEHIND: f64 = 0.010;
-/// How much earlier than the last of several clients, as a share of its time, another one may be done.
+/// How much earlier than the last of several clients, as a share of its time, another one may finish.
 const UNEVEN: f64 = 0.1;
 
-/// What Little's law may give. Of the 930 trials in `results` that were the first to have it, all lie between 0.91 and 1.00;
+/// The accepted range for Little's law. The first 930 trials in `results` that had it all lie between 0.91 and 1.00;
 /// latencies that leave out half of the time give 0.5 at most.
 const LITTLES_LAW: RangeInclusive<f64> = 0.75..=1.02;
 
-/// What a reader must know of an attempt that ended well. `clients` are those that took part, each with what its machine
-/// is. `threads` is what is known of theirs: of somebody else's driver nothing, and then it may have as many as there are
-/// CPUs. It may as well have one, or one for all that matters; so where the system told what its busiest thread used, that
-/// counts, too.
+/// What a reader must know about an attempt that ended well. `clients` are those that took part, each with the facts about
+/// its machine. `threads` is what is known about their threads. Nothing is known about somebody else's driver: it may have
+/// as many threads as there are CPUs. It may also have only one, or one that does all the work, so the time of its busiest
+/// thread counts too, where the system reported it.
 pub(super) fn flags(
     record: &TrialRecord,
     measured: &Measured,
@@ -48,7 +48,7 @@ pub(super) fn flags(
     };
     flag(Flag::ClientBound, any(&|part, facts| is_bound(part, facts, threads, pushers)));
     let server = measured.server.main_thread_cpu_ns;
-    // Of a cluster all of them: as long as one is idle, it is not the server that holds things up.
+    // For a cluster, all of its nodes: as long as one is idle, the server is not what holds things up.
     let nodes = record.server.as_ref().map_or(1, ServerIdentity::nodes);
     let busy = |time: Nanos| time.as_secs_f64() / wall / f64::from(nodes);
     flag(Flag::ServerBound, server.is_some_and(|time| busy(time) > SATURATED));
@@ -64,7 +64,7 @@ pub(super) fn flags(
         timing::missed_schedule(workload.pipeline, workers, measured.operations, rate, elapsed, BEHIND)
     };
     flag(Flag::BehindSchedule, is_late || workload.rate.is_some_and(missed));
-    // To delete its keys is in what the agent's clock saw, and not in what the driver claims.
+    // The time for deleting its keys is included in what the agent's clock saw, but not in what the driver claims.
     let deleted = measured.server.sum(["del", "unlink"]).calls > 0;
     let apart = if deleted { CLOCKS_APART } else { CLAIM_APART };
     flag(Flag::ClockDisagrees, clients.iter().any(|(part, _)| has_another_clock(part, apart)));
@@ -84,8 +84,8 @@ pub(super) fn flags(
     flags
 }
 
-/// Whether latencies and throughput of a client contradict each other. Each is judged by its own time: one of several may be
-/// done long before the others.
+/// Whether a client's latencies and throughput contradict each other. Each client is judged by its own time: one of several
+/// may finish long before the others.
 fn has_doubtful_latency(part: &Part, pipeline: u32) -> bool {
     let law = timing::littles_law(pipeline, part.client.workers, &part.result.done);
     law.is_some_and(|law| !LITTLES_LAW.contains(&law))
@@ -115,7 +115,7 @@ fn has_background_load(part: &Part, _: &HostFacts) -> bool {
     share(part, foreign) > FOREIGN && ticks(foreign)
 }
 
-/// Each client is held against the clock of its own agent.
+/// Each client is compared with the clock of its own agent.
 fn has_another_clock(part: &Part, apart: f64) -> bool {
     let (elapsed, wall) = (part.result.done.elapsed_ns.as_secs_f64(), part.result.wall_ns.as_secs_f64());
     wall - elapsed > apart * wall + MESSAGES
@@ -132,7 +132,7 @@ mod tests {
     use crate::protocol::{Done, TrialResult};
     use crate::record::{ClientLabel, HostLabel};
 
-    /// One client that was at it for a second on a machine of eight CPUs.
+    /// One client that worked for a second on a machine with eight CPUs.
     fn bound(all: u64, busiest: Option<u64>, threads: Option<Threads>) -> bool {
         let part = Part {
             host: HostLabel {

@@ -1,5 +1,5 @@
-//! Takes trials from a plan, carries them out through agents, and tells an [`Observer`] what happened. Never prints
-//! and never writes files: who wants a journal or a progress line observes.
+//! Takes trials from a plan, carries them out through agents, and tells an [`Observer`] what happened. Never prints and
+//! never writes files: callers that want a journal or a progress line provide an observer.
 
 mod agents;
 mod attempt;
@@ -30,26 +30,26 @@ use attempt::Prospect;
 pub use preflight::{Check, Preflight, preflight};
 use schedule::{Next, Schedule, Task};
 
-/// How long a run waits at first, and at most, before it asks again whether a host is free. To ask costs a moment of CPU
-/// time, which the run that has the host sees as background load.
+/// How long a run waits, at first and at most, before it asks again whether a host is free. Asking costs a little CPU time,
+/// which the run that holds the host sees as background load.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// What happens in a run, in the order in which it happens.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// Another run has a host, and this one waits until it is free.
+    /// Another run holds a host, and this one waits until it is free.
     Waiting {
-        /// Which host, and who has it.
+        /// Which host, and who holds it.
         error: &'a RunError,
     },
     /// An agent answers on a host.
     HostReady {
         /// The host's name in the file.
         host: &'a str,
-        /// What it is.
+        /// Facts about it.
         facts: &'a HostFacts,
-        /// Where this program is there, if it had to be brought.
+        /// Where this program is on the host, if it had to be copied there.
         brought: Option<&'a str>,
     },
     /// A server answers on a host.
@@ -61,7 +61,7 @@ pub enum Event<'a> {
         /// What it is.
         identity: &'a ServerIdentity,
     },
-    /// What a server is beyond its identity, where its agent tells.
+    /// Details of a server beyond its identity, where its agent reports them.
     ServerDescribed {
         /// The server, and where it is.
         needed: &'a NeededServer,
@@ -74,10 +74,10 @@ pub enum Event<'a> {
         host: &'a str,
         /// The mode, or the first of several that are prepared in the same way.
         mode: &'a str,
-        /// What is run; empty if nothing but the program is looked for.
+        /// What is run; empty if there is only a program to look for.
         command: &'a [String],
     },
-    /// The driver of a mode is there.
+    /// The driver of a mode is available.
     ModeReady {
         /// The host's name in the file.
         host: &'a str,
@@ -88,7 +88,7 @@ pub enum Event<'a> {
     },
     /// An optional mode is unavailable: its trials are left out.
     ModeSkipped(&'a MissingMode),
-    /// Everything that the plan needs is there: trials begin.
+    /// Everything that the plan needs is available: trials begin.
     Begin,
     /// An attempt begins.
     AttemptBegins {
@@ -106,16 +106,16 @@ pub enum Event<'a> {
     },
 }
 
-/// Hears of everything that happens in a run, and says when it is enough.
+/// Is told everything that happens in a run, and decides when there is enough data.
 pub trait Observer {
-    /// Hears of one event.
+    /// Receives one event.
     ///
     /// # Errors
-    /// If what happened cannot be kept; the run ends then, because a trial that is not kept does not count.
+    /// If what happened cannot be stored; the run ends then, because a trial that is not stored does not count.
     fn on(&mut self, event: Event<'_>) -> io::Result<()>;
 
-    /// Whether a run whose repetitions depend on what was measured has enough with so many blocks. Asked when every
-    /// trial of the last of them has ended, from the least number of blocks on, and not at the most.
+    /// For a run whose repetitions depend on what was measured: whether this many blocks are enough. Asked when every trial
+    /// of the last block has ended, from the smallest allowed number of blocks on, but not at the largest.
     fn enough(&mut self, blocks: u32) -> bool;
 }
 
@@ -143,7 +143,8 @@ pub struct MissingMode {
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// Every trial of the plan was executed, or of as many blocks as were enough, but for those of optional modes that are unavailable.
+    /// Every trial of the plan was executed, or those of as many blocks as were enough, except for optional modes that are
+    /// unavailable.
     Complete {
         /// Trials of this session that failed in every attempt.
         failed: u64,
@@ -178,13 +179,13 @@ pub enum RunError {
     /// More than one host or server is unavailable.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Several(Vec<RunError>),
-    /// What happened cannot be kept.
+    /// What happened cannot be stored.
     #[error("failed to keep a result: {0}")]
     Keep(#[from] io::Error),
 }
 
 impl RunError {
-    /// Whether nothing is wrong but that another run has a host.
+    /// Whether the only problem is that another run holds a host.
     #[must_use]
     pub fn is_in_use(&self) -> bool {
         match self {
@@ -207,13 +208,13 @@ impl RunError {
     }
 }
 
-/// Executes every trial of `plan` that `past` does not call done, on disjoint hosts side by side.
+/// Executes every trial of `plan` that `past` does not call done, in parallel on disjoint hosts.
 ///
-/// Where the plan leaves open how many blocks there are, no trial of a further block begins before every trial of the one
-/// before has ended on every host, and the observer has said that it is not enough. So all cells have as many repetitions,
+/// If the plan leaves open how many blocks there are, no trial of a further block begins until every trial of the previous
+/// one has ended on every host, and the observer has said that it is not enough. So all cells have equally many repetitions,
 /// and which ones they are does not depend on how fast a host is.
 ///
-/// `stop` turns true when somebody asks for an end: attempts that run are abandoned then and recorded as
+/// `stop` becomes true when somebody asks for the run to end: running attempts are then abandoned and recorded as
 /// interrupted. However the run ends, agents are told to stop what they started before this returns.
 ///
 /// # Errors
@@ -235,7 +236,7 @@ pub async fn run(
         };
         match ready {
             Err(error) if equipment.wait && error.is_in_use() => {
-                // With all hosts or with none: two runs that each had one and waited for the other's would wait for ever.
+                // All hosts or none: two runs that each held one and waited for the other's would wait for ever.
                 agents.shutdown().await;
                 observer.on(Event::Waiting { error: &error })?;
                 tokio::select! {
@@ -286,11 +287,11 @@ async fn execute(
     let mut blocks = plan.least_blocks();
     let mut schedule = schedule_of(1..=blocks);
     let mut running = FuturesUnordered::new();
-    // What stops the attempts that run: somebody who asks for an end, or an error that ends the run.
+    // What stops running attempts: somebody who asks for the run to end, or an error that ends it.
     let (halt, halted) = watch::channel(false);
     let mut end: Option<Result<End, RunError>> = None;
     let (mut failed, mut refused) = (0, 0);
-    // What the first trial of a cell was told that its mode cannot do.
+    // For each cell, the message with which its first trial was refused because the mode cannot do it.
     let mut refusals: HashMap<CellId, String> = HashMap::new();
     loop {
         let mut wake = None;
@@ -346,7 +347,7 @@ async fn execute(
                 let not_before = Some(Instant::now() + pause(task.attempt, task.last, retries));
                 let Task { trial, attempt, last, .. } = *task;
                 schedule.ended(&trial.clone(), again.then_some(Task { trial, attempt: attempt + 1, last, not_before }));
-                // What came first is the cause, and what comes later follows from it.
+                // The first error is the cause, and later ones follow from it.
                 if let Some(error) = kept.err().map(RunError::from).or(ended.fatal) {
                     end.get_or_insert(Err(error));
                 }
@@ -357,14 +358,14 @@ async fn execute(
     end.unwrap_or(Ok(End::Complete { failed, refused, skipped: skipped.get() }))
 }
 
-/// Lets a server or a host come to itself before the next attempt: a tenth of a second, and twice as long each time up
-/// to some seconds.
+/// Gives a server or a host time to recover before the next attempt: a tenth of a second, then twice as long each time, up
+/// to a few seconds.
 fn pause(attempt: u32, last: u32, retries: u32) -> Duration {
     let failures = attempt.saturating_add(retries).saturating_sub(last);
     Duration::from_millis(100 << failures.min(6))
 }
 
-/// Returns when somebody asks for an end; never, when nobody can any more.
+/// Returns when somebody asks for the run to end; never returns once nobody can any more.
 async fn stop_requested(mut stop: watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;

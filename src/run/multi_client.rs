@@ -1,5 +1,5 @@
-//! Several clients of one server: the job of each, and what they did together. One client is a team of one, and then
-//! everything here leaves it as it is. Pure decisions, no message is sent here.
+//! Several clients of one server: the job of each, and the combined result. A single client is treated as a team of one, and
+//! nothing here changes its numbers. Pure decisions; sends no messages.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +11,8 @@ use crate::record::{ClientLabel, HostLabel, Part};
 use crate::units::Nanos;
 use crate::verify::progress;
 
-/// What each of `clients` hosts is to do of a job. Workers are shared as evenly as possible, and with each worker goes
-/// its share of the operations, so that every worker does what it would do on one host.
+/// What each of `clients` hosts has to do of a job. Workers are shared as evenly as possible, and each worker brings its
+/// share of the operations with it, so that every worker does what it would do on one host.
 pub(super) fn jobs(job: Job, clients: usize) -> Vec<Job> {
     if clients == 1 {
         return vec![job];
@@ -31,7 +31,7 @@ pub(super) fn jobs(job: Job, clients: usize) -> Vec<Job> {
         if let Warmup::Operations(operations) = job.warmup {
             part.warmup = Warmup::Operations(share(operations));
         }
-        // Workers are numbered anew in every driver, and no two may meet, unless all work on the same keys.
+        // Every driver numbers its workers anew, and no two workers may use the same keys, unless all work on the same keys.
         if job.workload.keys_beforehand() == 0 {
             part.key_prefix = format!("{}{client}:", job.key_prefix);
         }
@@ -42,8 +42,8 @@ pub(super) fn jobs(job: Job, clients: usize) -> Vec<Job> {
     jobs
 }
 
-/// What all clients did, as if it had been one. `wall` is how long they took together, by the coordinator's clock: theirs
-/// cannot be compared.
+/// What all clients did, as if they had been one. `wall` is how long they took together, by the coordinator's clock: the
+/// clocks of their hosts cannot be compared.
 ///
 /// # Errors
 /// If latencies cannot be read.
@@ -53,7 +53,7 @@ pub(super) fn result(parts: &[Part], wall: Nanos) -> Result<TrialResult, String>
     }
     let results = || parts.iter().map(|part| &part.result);
     let sum = |of: &dyn Fn(&TrialResult) -> Nanos| Nanos(results().map(|result| of(result).0).sum());
-    // Of what not every system tells there is a sum only if all told.
+    // For numbers that not every system reports, there is a sum only if all reported one.
     let told = |of: &dyn Fn(&TrialResult) -> Option<Nanos>| {
         let all: Option<Vec<Nanos>> = results().map(of).collect();
         all.map(|all| Nanos(all.iter().map(|time| time.0).sum()))
@@ -70,10 +70,10 @@ pub(super) fn result(parts: &[Part], wall: Nanos) -> Result<TrialResult, String>
             max_lag_ns: results().filter_map(|result| result.done.max_lag_ns).max(),
             keys: other_keys.then(|| results().map(keys).sum()),
             calls: calls(results()),
-            // Each client has tasks of its own, and was held against them.
+            // Each client has tasks of its own, and was checked against them.
             delivered: None,
             tasks: tasks(parts)?,
-            // Of times that belong together only by chance; see `progress`.
+            // The clients' times coincide only by chance; see `progress`.
             progress: None,
         },
         wall_ns: wall,
@@ -88,7 +88,7 @@ pub(super) fn result(parts: &[Part], wall: Nanos) -> Result<TrialResult, String>
     })
 }
 
-/// Latencies of several clients as those of one; `None` if one of them does not know its own.
+/// The latencies of several clients as those of one; `None` if any of them does not know its own.
 fn merged<'a>(several: impl Iterator<Item = Option<&'a Latency>>) -> Result<Option<Latency>, String> {
     let mut all = latency::empty();
     for one in several {
@@ -99,7 +99,8 @@ fn merged<'a>(several: impl Iterator<Item = Option<&'a Latency>>) -> Result<Opti
     Ok(Some(latency::encode(&all)))
 }
 
-/// What all clients say of the tasks of a library, if all do; each was held against what it says of tasks that were lost.
+/// What all clients report about the tasks of a library, if all do; each was checked against its own statement about lost
+/// tasks.
 fn tasks(parts: &[Part]) -> Result<Option<TaskClaim>, String> {
     let each: Option<Vec<&TaskClaim>> = parts.iter().map(|part| part.result.done.tasks.as_ref()).collect();
     let Some(each) = each else { return Ok(None) };
@@ -110,7 +111,7 @@ fn tasks(parts: &[Part]) -> Result<Option<TaskClaim>, String> {
     }))
 }
 
-/// What the worker processes of all clients took, if all have some.
+/// What the worker processes of all clients used, if all have some.
 fn workers<'a>(results: impl Iterator<Item = &'a TrialResult>) -> Option<WorkerUse> {
     let each: Vec<WorkerUse> = results.map(|result| result.workers).collect::<Option<_>>()?;
     let sum = |of: fn(&WorkerUse) -> Option<u64>| each.iter().map(of).sum::<Option<u64>>();
@@ -125,7 +126,7 @@ pub(super) fn marks(jobs: &[Job]) -> Vec<String> {
     jobs.iter().filter_map(Job::marks).collect()
 }
 
-/// The calls of all clients together, if all tell.
+/// The calls of all clients together, if all report them.
 fn calls<'a>(results: impl Iterator<Item = &'a TrialResult>) -> Option<BTreeMap<String, u64>> {
     let mut sum = BTreeMap::new();
     for result in results {
@@ -136,7 +137,8 @@ fn calls<'a>(results: impl Iterator<Item = &'a TrialResult>) -> Option<BTreeMap<
     Some(sum)
 }
 
-/// The operations of all clients together in equal parts of the time of the slowest; `None` if one of them does not tell.
+/// The operations of all clients together in equal parts of the time of the slowest; `None` if any of them does not report
+/// progress.
 pub(super) fn progress(parts: &[Part]) -> Option<Vec<u64>> {
     let elapsed = parts.iter().map(|part| part.result.done.elapsed_ns).max()?;
     let of_each = parts.iter().map(|part| progress::parts(&part.result.done, elapsed));
@@ -146,7 +148,7 @@ pub(super) fn progress(parts: &[Part]) -> Option<Vec<u64>> {
     })
 }
 
-/// Several hosts in the words of one.
+/// The labels of several hosts, combined into one.
 pub(super) fn host(labels: &[HostLabel]) -> HostLabel {
     HostLabel {
         name: labels.iter().map(|label| label.name.as_str()).collect::<Vec<_>>().join("+"),
@@ -156,7 +158,7 @@ pub(super) fn host(labels: &[HostLabel]) -> HostLabel {
     }
 }
 
-/// Several clients in the words of one.
+/// The labels of several clients, combined into one.
 pub(super) fn client(labels: &[ClientLabel]) -> ClientLabel {
     let comparability = distinct(labels.iter().filter_map(|label| label.comparability.as_ref()));
     ClientLabel {
@@ -168,7 +170,7 @@ pub(super) fn client(labels: &[ClientLabel]) -> ClientLabel {
     }
 }
 
-/// Where several clients ran: the numbers of all CPUs that any of them was bound to; the parts say which.
+/// Where several clients ran: the numbers of all CPUs that any of them was bound to; the parts say which client had which.
 fn placement(labels: &[ClientLabel]) -> AppliedPlacement {
     let mut all: Option<(Vec<u32>, Vec<u32>)> = None;
     for label in labels {

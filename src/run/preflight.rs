@@ -1,4 +1,4 @@
-//! What the hosts of a plan have of what it needs. Measures nothing.
+//! Checks which of a plan's needs its hosts meet. Measures nothing.
 
 use std::collections::BTreeMap;
 
@@ -28,8 +28,8 @@ pub struct Check {
     pub optional: bool,
 }
 
-/// Reaches every host of a plan, starts every server, measures every way between two hosts, and looks for the program
-/// of every client. Goes on where something is missing, prepares no mode, and stops all that it started.
+/// Connects to every host of a plan, starts every server, measures the round-trip time between hosts, and looks for the
+/// program of every client. Goes on where something is missing, prepares no mode, and stops everything that it started.
 pub async fn preflight(plan: &Plan<'_>, equipment: Equipment) -> Preflight {
     let agents = Agents::new(plan, equipment);
     let mut preflight = Preflight::default();

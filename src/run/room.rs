@@ -1,15 +1,15 @@
-//! Whether a server takes as many clients as its trials have. A run that finds out in its last cell has wasted the rest.
+//! Whether a server accepts as many clients as its trials have. A run that finds out in its last cell has wasted the rest.
 
 use crate::protocol::{AgentError, AgentErrorKind, ServerUp};
 
-/// Connections beside those of the workers: the agent's own, those that delete keys or measure the way, and those of the
-/// last trial that the server has not closed yet.
+/// Connections besides those of the workers: the agent's own, those that delete keys or measure the round-trip time, and
+/// those of the last trial that the server has not closed yet.
 const SPARE: u64 = 64;
-/// What a server takes without being told (`maxclients`).
+/// How many clients a server accepts by default (`maxclients`).
 const DEFAULT: u64 = 10_000;
 
-/// What the command line of a server of ours lacks to take so many workers; nothing as long as its default, or what the
-/// file says, is to do.
+/// The arguments that a server of ours needs in addition to accept this many workers; none if its default is enough, or if
+/// the file sets the limit itself.
 pub(super) fn more_clients(args: &[String], workers: u32) -> Vec<String> {
     let needed = u64::from(workers) + SPARE;
     let says = |arg: &String| {
@@ -21,10 +21,11 @@ pub(super) fn more_clients(args: &[String], workers: u32) -> Vec<String> {
     vec!["--maxclients".to_owned(), needed.to_string()]
 }
 
-/// Refuses a server that does not take so many workers beside the clients that it has. `own` is whether we started it.
+/// Refuses a server that does not accept this many workers in addition to the clients that it already has. `own` is whether
+/// we started it.
 pub(super) fn check(up: &ServerUp, workers: u32, own: bool) -> Result<(), AgentError> {
     let Some(clients) = up.clients else { return Ok(()) };
-    // The agent is one of those that are connected, and needed.
+    // The agent's own connection is among those that are counted, and is needed.
     let free = clients.most.saturating_sub(clients.connected);
     if free >= u64::from(workers) {
         return Ok(());
@@ -35,8 +36,8 @@ pub(super) fn check(up: &ServerUp, workers: u32, own: bool) -> Result<(), AgentE
         "raise `maxclients` there (`CONFIG SET maxclients`, and its limit of open files)"
     };
     let message = format!(
-        "it takes at most {} clients and has {}, and {workers} workers do not fit in beside them; {mend}, or ask for fewer \
-         workers",
+        "it accepts at most {} clients and already has {}, which leaves no room for {workers} workers; {mend}, or ask for \
+         fewer workers",
         clients.most, clients.connected
     );
     Err(AgentError::new(AgentErrorKind::Unavailable, message))

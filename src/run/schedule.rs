@@ -1,8 +1,8 @@
-//! Which trial begins next. Pure decisions: what is taken from the plan, who waits, and for what.
+//! Which trial begins next. Pure decisions: what is taken from the plan, which trials wait, and for what.
 //!
-//! Trials that share a host never overlap, and begin in the order of the plan, so that on every host a shuffled block
-//! stays a shuffled block. Trials on disjoint hosts run side by side. Only a host that is away changes the order: what
-//! needs it waits, and what needs it not goes on.
+//! Trials that share a host never overlap, and begin in the order of the plan, so that on every host a shuffled block stays
+//! a shuffled block. Trials on disjoint hosts run in parallel. Only a host that is away changes the order: trials that need
+//! it wait, and the others go on.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -10,11 +10,11 @@ use tokio::time::Instant;
 
 use crate::plan::PlannedTrial;
 
-/// How many trials may wait for their hosts. Whoever has a host for which nothing is among so many trials waits, too;
-/// and memory stays the same for any plan.
+/// How many trials may wait for their hosts. A host that none of this many trials needs stays idle; in return, memory use is
+/// bounded for any plan.
 const MOST_WAITING: usize = 10_000;
 
-/// A trial that is to be executed.
+/// A trial to be executed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Task {
     pub(super) trial: PlannedTrial,
@@ -22,7 +22,7 @@ pub(super) struct Task {
     pub(super) attempt: u32,
     /// The number of its last one.
     pub(super) last: u32,
-    /// Not to begin before this, after an attempt that failed.
+    /// After a failed attempt: the time before which it must not begin.
     pub(super) not_before: Option<Instant>,
 }
 
@@ -45,18 +45,18 @@ pub(super) struct Schedule<I> {
 }
 
 impl<I: Iterator<Item = Task>> Schedule<I> {
-    /// `coming` are the trials in the order of the plan, `hosts` all that they need.
+    /// `coming` are the trials in the order of the plan, `hosts` all the hosts that they need.
     pub(super) fn new(hosts: &BTreeSet<String>, coming: I) -> Self {
         let numbers: BTreeMap<String, usize> = hosts.iter().cloned().zip(0..).collect();
         let busy = vec![false; numbers.len()];
         Self { coming: coming.fuse(), waiting: VecDeque::new(), numbers, busy }
     }
 
-    /// What can begin now. `away` says until when a host need not be tried.
+    /// What can begin now. `away` returns the time until which a host should not be tried.
     pub(super) fn next(&mut self, now: Instant, away: impl Fn(&str) -> Option<Instant>) -> Next {
         let until: Vec<Option<Instant>> =
             self.numbers.keys().map(|host| away(host).filter(|&until| until > now)).collect();
-        // Hosts that are busy, or for which a trial waits that comes earlier.
+        // Hosts that are busy, or that a trial earlier in the order is waiting for.
         let mut held = self.busy.clone();
         let mut wake: Option<Instant> = None;
         let mut at = 0;
@@ -91,7 +91,7 @@ impl<I: Iterator<Item = Task>> Schedule<I> {
         Next::Wait(wake)
     }
 
-    /// An attempt is over: its hosts are free. `again` is what is to be tried once more.
+    /// An attempt is over: its hosts are free. `again` is the trial to be tried again, if any.
     pub(super) fn ended(&mut self, trial: &PlannedTrial, again: Option<Task>) {
         let hosts: Vec<usize> = trial.cell.settings.hosts.all().map(|host| self.numbers[host]).collect();
         hosts.iter().for_each(|&host| self.busy[host] = false);
@@ -141,7 +141,7 @@ mod tests {
         parse(&source, &[], &Builtin { modes: &[], absent: &[] }).unwrap()
     }
 
-    /// Plays a schedule: what begins, until nothing more can; then the oldest that runs ends.
+    /// Plays a schedule: begins trials until nothing more can begin; then the oldest running one ends.
     fn play(hosts: &[&str], away: &str) -> Vec<String> {
         let experiment = experiment(hosts);
         let plan = Plan::new(&experiment);

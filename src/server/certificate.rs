@@ -1,12 +1,12 @@
-//! The certificate of a server of ours that speaks TLS: made when it starts, and gone with its directory. The nodes of a
-//! cluster have one together.
+//! The certificate of a server that we start with TLS: created when it starts, and deleted with its directory. The nodes of
+//! a cluster share one.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What a server is started with, and what a client must know to trust it.
+/// What a server needs to speak TLS, and what a client needs to trust it.
 pub(super) struct Certificate {
-    /// For the server: its certificate and the key of it, in PEM.
+    /// For the server: its certificate and that certificate's key, in PEM.
     pub(super) files: [PathBuf; 2],
     /// For nodes of a cluster, which are clients of each other: the authority's certificate.
     pub(super) authority: PathBuf,
@@ -15,8 +15,9 @@ pub(super) struct Certificate {
 }
 
 impl Certificate {
-    /// Makes an authority that signs one certificate and is forgotten, and writes both certificates and the key of the second
-    /// into `directory`, which must be ours alone. `names` are the addresses and names at which the server is reached.
+    /// Creates an authority that signs one certificate and is then discarded, and writes both certificates and the key of
+    /// the second into `directory`, to which only we may have access. `names` are the addresses and names at which the
+    /// server is reached.
     #[cfg(feature = "tls")]
     pub(super) fn make(directory: &Path, names: &[&str]) -> io::Result<Self> {
         use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};

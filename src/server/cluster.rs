@@ -1,4 +1,4 @@
-//! Redis Cluster: which of its masters has which keys, and how one is made of servers that stand alone.
+//! Redis Cluster: which of its masters has which keys, and how to make a cluster of standalone servers.
 
 use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
@@ -13,7 +13,7 @@ use super::info;
 /// The number of hash slots.
 /// From: <https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#key-distribution-model>
 const SLOTS: u16 = 16_384;
-/// Between two questions whether a new cluster is complete.
+/// The pause between two checks of whether a new cluster is complete.
 const GLANCE: Duration = Duration::from_millis(10);
 
 /// Which master has which hash slots: the last slot of each range and the number of its master, ascending and without gaps.
@@ -21,24 +21,24 @@ const GLANCE: Duration = Duration::from_millis(10);
 pub(super) struct SlotMap(Vec<(u16, usize)>);
 
 impl SlotMap {
-    /// Of one server, which has all of them.
+    /// For one server, which has all slots.
     pub(super) fn alone() -> Self {
         Self(vec![(SLOTS - 1, 0)])
     }
 
-    /// Of so many masters, with equal shares.
+    /// For this many masters, with equal shares.
     fn even(masters: usize) -> Self {
         let last = |master: usize| ((master + 1) * usize::from(SLOTS) / masters - 1) as u16;
         Self((0..masters).map(|master| (last(master), master)).collect())
     }
 
-    /// The slots of a master that has one range of them.
+    /// The slots of each master, if every master has one range of them.
     fn ranges(&self) -> impl Iterator<Item = RangeInclusive<u16>> {
         let firsts = std::iter::once(0).chain(self.0.iter().map(|(last, _)| last + 1));
         firsts.zip(&self.0).map(|(first, (last, _))| first..=*last)
     }
 
-    /// The number of the master that has a key: by CRC16 of the key, or of what is between its first braces if that is not
+    /// The number of the master that has a key: by CRC16 of the key, or of the text between its first braces if that is not
     /// empty.
     pub(super) fn master_of(&self, key: &str) -> usize {
         let slot = crc16::State::<crc16::XMODEM>::calculate(hash_tag(key).as_bytes()) % SLOTS;
@@ -47,7 +47,7 @@ impl SlotMap {
     }
 }
 
-/// The part of a key that decides about its slot.
+/// The part of a key that determines its slot.
 fn hash_tag(key: &str) -> &str {
     let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
     tag.filter(|tag| !tag.is_empty()).unwrap_or(key)
@@ -56,10 +56,10 @@ fn hash_tag(key: &str) -> &str {
 /// A node as `CLUSTER SLOTS` names it: host and port.
 pub(super) type Address = (String, u16);
 
-/// Asks a node for the masters of its cluster, and for what each of them has. `asked` is where that node was reached.
+/// Asks a node for the masters of its cluster, and for the slots of each. `asked` is where that node was reached.
 ///
 /// # Errors
-/// When it does not answer; with what is wrong when there are slots that no master has.
+/// When it does not answer; says what is wrong when there are slots that no master has.
 pub(super) async fn masters(
     connection: &mut MultiplexedConnection,
     asked: &str,
@@ -84,7 +84,7 @@ fn read_slots(reply: &Value, asked: &str) -> Result<(Vec<Address>, SlotMap), Str
             Value::Nil => String::new(),
             _ => return Err(malformed()),
         };
-        // A node that does not know its own address leaves it to whoever asks.
+        // A node that does not know its own address leaves it to the asking client.
         let host = if host.is_empty() { asked.to_owned() } else { host };
         let port = u16::try_from(*port).map_err(|_| malformed())?;
         told.push((*first, *last, (host, port)));
@@ -112,15 +112,15 @@ fn read_slots(reply: &Value, asked: &str) -> Result<(Vec<Address>, SlotMap), Str
     }
 }
 
-/// A server that is to become a master: a connection, and the ports of clients and of the other nodes.
+/// A server that is to become a master: a connection to it, its port for clients and its port for the other nodes.
 pub(super) struct Candidate {
     pub(super) connection: MultiplexedConnection,
     pub(super) port: u16,
     pub(super) bus_port: u16,
 }
 
-/// Makes a cluster of servers on loopback that have no keys, each with an equal share of the slots. Comes back when every one of
-/// them knows all others and all slots are served; `None` if that is not so at `deadline`.
+/// Makes a cluster of servers on loopback that have no keys, each with an equal share of the slots. Returns when each of
+/// them knows all the others and all slots are served; `None` if that has not happened by `deadline`.
 ///
 /// # Errors
 /// When one of them does not answer or refuses.
@@ -134,7 +134,7 @@ pub(super) async fn form(nodes: &mut [Candidate], deadline: Instant) -> RedisRes
             .arg(range.start())
             .arg(range.end())
             .ignore()
-            // Different from the start, so that no two masters have to agree about it first.
+            // Different from the start, so that no two masters have to resolve a conflict first.
             .cmd("CLUSTER")
             .arg("SET-CONFIG-EPOCH")
             .arg(epoch)
@@ -164,7 +164,7 @@ pub(super) async fn form(nodes: &mut [Candidate], deadline: Instant) -> RedisRes
     Ok(Some(slots))
 }
 
-/// Whether `CLUSTER INFO` tells of a cluster of so many nodes that serves all slots.
+/// Whether `CLUSTER INFO` describes a cluster of this many nodes that serves all slots.
 fn is_complete(told: &str, nodes: usize) -> bool {
     let is = |name, value: &str| info::field(told, name) == Some(value);
     is("cluster_state", "ok")
@@ -177,7 +177,7 @@ fn is_complete(told: &str, nodes: usize) -> bool {
 mod tests {
     use super::*;
 
-    /// Examples of the specification, and of `CLUSTER KEYSLOT` of Redis 7.0.15.
+    /// Examples from the specification, and from `CLUSTER KEYSLOT` of Redis 7.0.15.
     #[test]
     fn a_key_belongs_to_the_slot_that_the_server_says() {
         let every = SlotMap((0..SLOTS).map(|slot| (slot, usize::from(slot))).collect());
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn what_a_node_says_of_its_cluster_is_read_with_its_masters_alone() {
-        // In the order of Redis, which is not that of the slots; and one master with two ranges.
+        // In the order that Redis reports, which is not that of the slots; and one master with two ranges.
         let reply = Value::Array(vec![
             range(8_000, 16_383, "10.0.0.2", 7_000),
             range(0, 99, "", 7_000),

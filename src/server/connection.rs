@@ -1,4 +1,4 @@
-//! Connections to servers, for the agent alone.
+//! Connections to servers, used only by the agent.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use redis::{
 use crate::protocol::{Endpoint, Tls};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// A FLUSHALL of many keys takes its time.
+/// A FLUSHALL of many keys takes a while.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// A connection to a server, in its database and as its user.
@@ -48,13 +48,13 @@ pub(crate) fn address(endpoint: &Endpoint) -> ConnectionAddr {
     }
 }
 
-/// A client that knows the server by `tls`, whose parts are the texts of PEM files.
+/// A client that trusts the server by `tls`, whose fields contain the texts of PEM files.
 #[cfg(feature = "tls")]
 pub(crate) fn with_tls(info: redis::ConnectionInfo, tls: &Tls) -> RedisResult<Client> {
     Client::build_with_tls(info, certificates(tls))
 }
 
-/// The same of a cluster.
+/// The same for a cluster.
 #[cfg(feature = "tls")]
 pub(crate) fn cluster_with_tls(builder: ClusterClientBuilder, tls: &Tls) -> RedisResult<ClusterClient> {
     builder.certs(certificates(tls)).build()

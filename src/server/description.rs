@@ -1,5 +1,5 @@
-//! What a server is beyond its name and version, for whoever repeats a run: its program and its configuration. Pure but
-//! for the questions; never tells a password.
+//! Details of a server beyond its name and version, for anyone who wants to repeat a run: its program and its configuration.
+//! Pure except for the queries; never reveals a password.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,8 @@ pub(super) async fn config(connection: &mut MultiplexedConnection) -> Option<BTr
     answer.ok().map(without_secrets)
 }
 
-/// Leaves out `requirepass`, `masterauth`, `primaryauth`, `tls-key-file-pass` and their like, and who logs in with them.
+/// Leaves out `requirepass`, `masterauth`, `primaryauth`, `tls-key-file-pass` and similar settings, and the user names that
+/// go with them.
 fn without_secrets(mut config: BTreeMap<String, String>) -> BTreeMap<String, String> {
     config.retain(|name, _| !name.contains("pass") && !name.ends_with("auth") && !name.ends_with("user"));
     config

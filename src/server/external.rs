@@ -1,5 +1,5 @@
-//! A server that somebody else runs: looked at, never configured or stopped, and flushed only if its owner allows it
-//! and it was empty at first sight.
+//! A server that somebody else runs: observed, never configured or stopped, and flushed only if its owner allows it and it
+//! was empty when first seen.
 
 use redis::aio::MultiplexedConnection;
 
@@ -13,16 +13,16 @@ use crate::protocol::{
     ServerIdentity, ServerReset,
 };
 
-/// Connections to somebody else's server: to the one that stands alone, or to all masters of a cluster.
+/// Connections to somebody else's server: to a standalone server, or to all masters of a cluster.
 pub(super) struct External {
     key: String,
     name: String,
     pub(super) endpoint: Endpoint,
     allow_flush: bool,
-    /// Whether FLUSHALL may be sent. Decided at first sight of a server process and never widened.
+    /// Whether FLUSHALL may be sent. Decided when a server process is first seen, and never relaxed.
     pub(super) flushes: bool,
     pub(super) identity: ServerIdentity,
-    /// How many clients it takes, where it tells.
+    /// How many clients it accepts, where it reports this.
     pub(super) clients: Option<ClientLimit>,
     pub(super) baseline: Counters,
     /// What was counted when the driver said that it was done, if that was noted since the baseline.
@@ -33,7 +33,7 @@ pub(super) struct External {
 }
 
 impl External {
-    /// The first sight.
+    /// First contact with a server.
     pub(super) async fn meet(key: &str, endpoint: &Endpoint, allow_flush: bool) -> Result<Self, AgentError> {
         let name = format!("server `{key}` at {}:{}", endpoint.host, endpoint.port);
         let unavailable =
@@ -83,7 +83,7 @@ impl External {
         self.endpoint == *endpoint && self.allow_flush == allow_flush
     }
 
-    /// Notes whether it persists; one that does not tell is not checked.
+    /// Records whether it persists; a server that does not say is not checked.
     pub(super) async fn look_at_persistence(&mut self) -> Result<(), AgentError> {
         let connection = self.nodes.any().clone();
         let get = |name: &'static str| {
@@ -97,9 +97,9 @@ impl External {
                 let answer = |reply: Vec<String>| reply.into_iter().nth(1).unwrap_or_default();
                 self.identity.persistence = Persistence::answered(&answer(save), &answer(appendonly)).is_on();
             }
-            // A managed service refuses CONFIG; the connection itself must still be good.
-            // What answers there now may be another server, or the same one after a restart, with keys that are
-            // dear to somebody: it is met anew, and may be flushed only if it, too, is empty.
+            // A managed service refuses CONFIG; the connection itself must still be good. What answers there now may be
+            // another server, or the same one after a restart, with keys that matter to somebody: it is treated as a new
+            // server, and may be flushed only if it, too, is empty.
             Err(error) if error.is_io_error() || error.is_timeout() => {
                 let met = Self::meet(&self.key, &self.endpoint, self.allow_flush).await?;
                 if self.flushes && !met.flushes {
@@ -112,7 +112,7 @@ impl External {
         Ok(())
     }
 
-    /// What it is beyond its identity. Its program is not ours to look for.
+    /// Details beyond its identity. Its program is not ours to look for.
     pub(super) async fn describe(&mut self) -> ServerDescription {
         ServerDescription { program_sha256: None, config: description::config(self.nodes.any()).await }
     }
@@ -137,7 +137,7 @@ impl External {
         Ok(())
     }
 
-    /// Removes all keys, where that is permitted, and otherwise those that were put there for a workload.
+    /// Removes all keys where that is permitted, and otherwise only those that were put there for a workload.
     async fn empty(&mut self) -> Result<(), AgentError> {
         let filled = self.filled.take();
         if self.flushes {
@@ -169,7 +169,7 @@ impl External {
         marks.map_err(|error| self.failed("did not answer GETRANGE", &error))
     }
 
-    /// Everything counted until now, by whomever.
+    /// Everything counted so far, whoever caused it.
     pub(super) async fn count(&mut self) -> Result<Counters, AgentError> {
         let infos = self.nodes.info().await.map_err(|error| self.failed("did not answer INFO", &error))?;
         Ok(Counters::of_all(&infos))
@@ -180,15 +180,15 @@ impl External {
     }
 }
 
-/// A connection, and what the server says of itself.
+/// A connection, and what the server says about itself.
 async fn first_sight(endpoint: &Endpoint) -> redis::RedisResult<(MultiplexedConnection, String)> {
     let mut connection = connection::to(endpoint).await?;
     let info = redis::cmd("INFO").arg("all").query_async(&mut connection).await?;
     Ok((connection, info))
 }
 
-/// Connections to all masters of the cluster of a node, each with what it says of itself, and which of them has which keys; or what
-/// is wrong, as the end of a sentence.
+/// Connections to all masters of the cluster that a node belongs to, each with what it says about itself, and which of them
+/// has which keys; or what is wrong, as the end of a sentence.
 async fn masters_of(
     endpoint: &Endpoint,
     node: &mut MultiplexedConnection,

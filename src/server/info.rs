@@ -1,4 +1,4 @@
-//! Reads what a server says of itself: the text of `INFO`. Pure.
+//! Reads what a server says about itself: the text of `INFO`. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,10 @@ pub(super) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim_end)
 }
 
-/// Servers that do not say `server_name`, and are known by a version of their own.
+/// Servers that do not report `server_name`, and are recognised by a version field of their own.
 const BY_VERSION: &[&str] = &["dragonfly", "garnet", "kvrocks"];
 
-/// What the server is; `persistence` is not in INFO and left off.
+/// What the server is; `persistence` is not in INFO and is set to off.
 ///
 /// Others report a Redis version for compatibility, so their own name and version come first.
 pub(super) fn identity(info: &str) -> Option<ServerIdentity> {
@@ -33,14 +33,14 @@ pub(super) fn identity(info: &str) -> Option<ServerIdentity> {
 /// Everything that is counted, at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Counters {
-    /// What this server does not tell.
+    /// What this server does not report.
     untold: BTreeSet<Counter>,
     commands: BTreeMap<String, CommandCounts>,
-    // Not every server tells these.
+    // Not every server reports these.
     reads: Option<u64>,
     received_bytes: Option<u64>,
     sent_bytes: Option<u64>,
-    /// Connections of others than the agent, which has one.
+    /// Connections other than the agent's, which has one.
     connections: Option<u64>,
     keyspace_misses: u64,
     keys: i64,
@@ -86,7 +86,7 @@ impl Counters {
         infos.iter().map(|info| Self::parse(info)).reduce(Self::plus).unwrap_or_default()
     }
 
-    /// Something that every server of ours tells, and this one does not.
+    /// Something that every server of ours reports, and this one does not.
     pub(super) fn lacks(&self) -> Option<Counter> {
         self.untold.first().copied()
     }
@@ -106,12 +106,12 @@ impl Counters {
         self.commands_since(then).into_iter().map(|(name, counts)| (name, counts.calls)).collect()
     }
 
-    /// Connections of others than the agent.
+    /// Connections other than the agent's.
     pub(super) fn connections(&self) -> Option<u64> {
         self.connections
     }
 
-    /// What is counted here and there together; unknown where one of the two does not tell.
+    /// The sum of both counts; unknown where one of the two is not reported.
     fn plus(mut self, other: Self) -> Self {
         let both = |one: Option<u64>, other: Option<u64>| Some(one? + other?);
         for (name, counts) in other.commands {
@@ -180,7 +180,7 @@ impl Counters {
     }
 }
 
-/// A number that is told, or 0 and a note that it is not.
+/// A number that is reported, or 0 and a note that it is not.
 fn known<T: Default>(untold: &mut BTreeSet<Counter>, counter: Counter, told: Option<T>) -> T {
     told.unwrap_or_else(|| {
         untold.insert(counter);
@@ -188,7 +188,7 @@ fn known<T: Default>(untold: &mut BTreeSet<Counter>, counter: Counter, told: Opt
     })
 }
 
-/// What is counted of all commands but INFO, by which the agent asks for all this. One that was never called has no line.
+/// What is counted for all commands except INFO, which the agent uses to ask. A command that was never called has no line.
 fn commands(info: &str) -> BTreeMap<String, CommandCounts> {
     let lines = info.lines().filter_map(|line| line.strip_prefix("cmdstat_")?.split_once(':'));
     lines
@@ -206,7 +206,7 @@ fn counted(line: &str) -> CommandCounts {
         match name {
             "calls" => counts.calls = value,
             "usec" => counts.executing_ns = Nanos(value * 1_000),
-            // Servers before 6.2 do not tell these two.
+            // Servers before 6.2 do not report these two.
             "rejected_calls" | "failed_calls" => counts.failed += value,
             _ => {}
         }
@@ -214,7 +214,7 @@ fn counted(line: &str) -> CommandCounts {
     counts
 }
 
-/// What is told of the keys in all databases: the sum over lines such as `db0:keys=1,expires=0,avg_ttl=0`.
+/// What is reported about the keys in all databases: the sum over lines such as `db0:keys=1,expires=0,avg_ttl=0`.
 fn keys(info: &str, which: &str) -> i64 {
     let keyspace = info.split_once("# Keyspace").map_or("", |(_, keyspace)| keyspace);
     keyspace
@@ -263,7 +263,7 @@ mod tests {
                 keyspace_misses: 2,
                 keys_added: 10,
                 cpu_ns: Nanos(4_486_000),
-                // The baseline is one that does not tell it.
+                // The baseline is one that lacks it.
                 main_thread_cpu_ns: None,
                 memory_bytes: 965_960,
                 ..ServerCounts::default()

@@ -1,4 +1,4 @@
-//! A server that we start: a process that stands alone, or the masters of a cluster, which are one server to those who use it.
+//! A server that we start: a standalone process, or the masters of a cluster, which are one server to their clients.
 
 use tokio::time::Instant;
 
@@ -17,7 +17,7 @@ use crate::protocol::{
 
 /// A server of ours. Its processes are killed, and their directories removed, on drop.
 pub(super) struct Managed {
-    /// As in messages: ``server `redis` ``.
+    /// As shown in messages: ``server `redis` ``.
     name: String,
     program: String,
     args: Vec<String>,
@@ -31,7 +31,7 @@ pub(super) struct Managed {
     pub(super) at_done: Option<Counters>,
     /// The keys of the last [`Self::fill`].
     filled: i64,
-    /// Where the certificate is that they have together, if they speak TLS.
+    /// The directory of the certificate that they share, if they speak TLS.
     certificate: Option<ServerDirectory>,
 }
 
@@ -63,7 +63,7 @@ impl Managed {
         })
     }
 
-    /// Whether this is what one would get by starting it anew.
+    /// Whether starting it anew from this recipe would give the same server.
     pub(super) fn is(&self, recipe: Recipe<'_>) -> bool {
         self.program == recipe.program
             && self.args == recipe.args
@@ -72,7 +72,7 @@ impl Managed {
             && self.certificate.is_some() == recipe.tls
     }
 
-    /// Where it is; of a cluster, one of its nodes.
+    /// Its endpoint; for a cluster, that of one of its nodes.
     pub(super) fn endpoint(&self) -> Endpoint {
         self.of_all(self.processes[0].endpoint.clone())
     }
@@ -90,12 +90,12 @@ impl Managed {
         }
     }
 
-    /// What it is. All its processes are of one program.
+    /// Its identity. All its processes run the same program.
     pub(super) fn identity(&self) -> ServerIdentity {
         ServerIdentity { masters: self.masters, ..self.processes[0].identity.clone() }
     }
 
-    /// How many clients it takes, where it tells. A client of a cluster is one of each node.
+    /// How many clients it accepts, where it reports this. A client of a cluster is a client of each node.
     pub(super) fn clients(&self) -> Option<ClientLimit> {
         self.processes.iter().filter_map(|process| process.clients).min_by_key(|limit| limit.most)
     }
@@ -110,7 +110,7 @@ impl Managed {
         self.processes.iter_mut().find_map(Process::death)
     }
 
-    /// Whether one of its processes is dead or dying: connections break a moment before the end of a process is known.
+    /// Whether one of its processes is dead or dying: connections break a moment before the end of a process is noticed.
     pub(super) async fn dies(&mut self) -> bool {
         for process in &mut self.processes {
             if process.dies().await {
@@ -128,7 +128,7 @@ impl Managed {
         Ok(())
     }
 
-    /// Empties it, or leaves it the keys that were put there, resets its statistics, and takes the baseline.
+    /// Empties it, or leaves only the keys that were put there, resets its statistics, and takes the baseline.
     pub(super) async fn reset(&mut self, request: &ServerReset) -> Result<(), AgentError> {
         let keys = request.keys;
         if keys == Keys::Flush {
@@ -200,7 +200,7 @@ impl Managed {
         }
     }
 
-    /// Binds all threads of its processes to `cpus`; costs nothing if they are bound so already.
+    /// Binds all threads of its processes to `cpus`; costs nothing if they already are.
     pub(super) fn bind(&mut self, cpus: &[u32]) -> Result<(), AgentError> {
         self.processes.iter_mut().try_for_each(|process| process.bind(cpus))
     }
@@ -212,7 +212,7 @@ impl Managed {
         }
     }
 
-    /// What it is beyond its identity.
+    /// Details beyond its identity.
     pub(super) async fn describe(&mut self) -> ServerDescription {
         self.processes[0].describe().await
     }
@@ -227,7 +227,7 @@ impl Managed {
         AgentError::new(AgentErrorKind::Failed, format!("{} {what}", self.name))
     }
 
-    /// A server that does not answer has often died; then that is the reason.
+    /// A server that does not answer has often died; in that case the death is the reason.
     async fn explain(&mut self, command: &str, error: &redis::RedisError) -> AgentError {
         if error.is_io_error() {
             self.dies().await;
@@ -237,7 +237,7 @@ impl Managed {
     }
 }
 
-/// A certificate for all processes of a server, and where it is.
+/// A certificate for all processes of a server, and its directory.
 fn certificate(
     recipe: Recipe<'_>,
     dirs: &mut ServerDirs,

@@ -5,12 +5,12 @@ use redis::aio::MultiplexedConnection;
 
 use crate::protocol::{MarkSpace, Marks};
 
-/// So many numbers are told of those that are missing.
+/// At most this many numbers of missing operations are reported.
 const MOST_TOLD: usize = 100;
-/// Bytes of a bitmap that are looked through at once.
+/// Bytes of a bitmap that are examined at a time.
 const PIECE: usize = 1 << 16;
 
-/// Adds what one of them says to `marks`.
+/// Adds what one of them contains to `marks`.
 ///
 /// # Errors
 /// When the server does not answer, or has something else under its name.
@@ -36,8 +36,8 @@ pub(super) async fn read(
     Ok(())
 }
 
-/// The numbers up to `stop` whose bits are not set in a piece of a bitmap that begins with bit `first`. SETBIT counts bits of a
-/// byte from the most significant one on; what lies behind the end of the bitmap is not set.
+/// The numbers up to `stop` whose bits are not set in a piece of a bitmap that begins with bit `first`. SETBIT counts bits
+/// of a byte from the most significant one; bits beyond the end of the bitmap are not set.
 fn missing(piece: &[u8], first: u64, stop: u64) -> impl Iterator<Item = u64> {
     (first..stop).filter(move |number| {
         let bit = number - first;

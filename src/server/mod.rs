@@ -1,7 +1,7 @@
 //! The life of servers on this machine: start, readiness, guards, reset, sample, stop.
 //!
 //! [`Servers`] holds any number of them side by side, each under the coordinator's name for it. Between a reset and a
-//! sample the connection to a server is idle, so as not to disturb what is measured.
+//! sample, the connection to a server is idle, so as not to disturb what is measured.
 
 mod certificate;
 mod cluster;
@@ -50,7 +50,7 @@ pub struct Servers {
     tmp: PathBuf,
     programs: Programs,
     known: BTreeMap<String, Server>,
-    /// Created with the first server of ours. Dropped after `known`.
+    /// Created together with the first server that we start. Dropped after `known`.
     dirs: Option<ServerDirs>,
 }
 
@@ -60,7 +60,7 @@ enum Server {
 }
 
 impl Servers {
-    /// No server yet. Sweeps out of `tmp` what agents left there that were killed.
+    /// Starts with no servers. Removes from `tmp` what killed agents left there.
     #[must_use]
     pub fn new(tmp: PathBuf, programs: Programs) -> Self {
         server_dirs::sweep(&tmp);
@@ -70,8 +70,9 @@ impl Servers {
     /// Makes sure that a server is up and that its persistence is what its command line says.
     ///
     /// # Errors
-    /// `Unavailable` when there is no such program, nobody answers at the address, or none can listen there; `Failed` when the server does
-    /// not start or persists otherwise than it should. Messages end with the last lines of the server's log.
+    /// `Unavailable` when there is no such program, nothing answers at the address, or no server can listen there; `Failed`
+    /// when the server does not start or does not persist as it should. Messages end with the last lines of the server's
+    /// log.
     pub async fn start(&mut self, request: &ServerStart) -> Result<ServerUp, AgentError> {
         match &request.launch {
             Launch::Managed { program, args, address, tls, masters, directory: _ } => {
@@ -108,15 +109,15 @@ impl Servers {
                         clients: server.clients(),
                     });
                 }
-                // One that was up before may turn out to be dead only when it is talked to.
+                // A server that was running before may turn out to be dead only when it is contacted.
                 Err(_) if !started && server.death().is_some() => {}
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Writes the texts of `tls` into files of ours alone, and returns their paths for a driver. Texts that were written before
-    /// are not written again.
+    /// Writes the texts of `tls` into files that only we can read, and returns their paths for a driver. Texts that were
+    /// already written are not written again.
     ///
     /// # Errors
     /// `Unavailable` when they cannot be written.
@@ -137,7 +138,7 @@ impl Servers {
         Ok(Tls { ca: file(&tls.ca)?, cert: file(&tls.cert)?, key: file(&tls.key)? })
     }
 
-    /// The directory of everything that is written here, created when it is first needed.
+    /// The directory for everything that is written here, created when first needed.
     fn dirs(&mut self) -> Result<&mut ServerDirs, AgentError> {
         if self.dirs.is_none() {
             let created = ServerDirs::create(&self.tmp).map_err(|error| {
@@ -171,7 +172,7 @@ impl Servers {
         let looked = server.look_at_persistence().await;
         let (endpoint, identity) = (server.endpoint.clone(), server.identity.clone());
         let (flushes, clients) = (server.flushes, server.clients);
-        // What was decided at first sight must outlive a failure.
+        // What was decided when it was first seen must outlive a failure.
         self.known.insert(key.to_owned(), Server::External(server));
         looked.map(|()| ServerUp { endpoint, tls_endpoint: None, identity, started: false, flushes, clients })
     }
@@ -195,7 +196,7 @@ impl Servers {
     /// Empties a server, and puts the keys there that a workload needs.
     ///
     /// # Errors
-    /// `Failed` when the server does not answer or is not empty in between; `Protocol` when it was never started.
+    /// `Failed` when the server does not answer or is not empty after the flush; `Protocol` when it was never started.
     pub async fn fill(&mut self, request: &ServerFill) -> Result<(), AgentError> {
         match self.find(&request.key)? {
             Server::Managed(server) => server.fill(&request.space).await,
@@ -203,7 +204,7 @@ impl Servers {
         }
     }
 
-    /// Empties a server, resets its statistics and takes a baseline; of somebody else's server only the baseline.
+    /// Empties a server, resets its statistics and takes a baseline; for somebody else's server, only takes the baseline.
     ///
     /// # Errors
     /// `Failed` when the server does not answer or does not hold what it should afterwards; `Protocol` when it was never
@@ -218,7 +219,7 @@ impl Servers {
     /// What a server counted since its last reset.
     ///
     /// # Errors
-    /// `Failed` when the server does not answer, with how it died if it did; `Protocol` when it was never started.
+    /// `Failed` when the server does not answer, saying how it died if it did; `Protocol` when it was never started.
     pub async fn sample(&mut self, request: &ServerSample) -> Result<ServerCounts, AgentError> {
         let after = |now: &Counters, done: &Option<Counters>| done.as_ref().map(|done| now.calls_since(done));
         match self.find(&request.key)? {
@@ -231,7 +232,7 @@ impl Servers {
                     ..now.since(&server.baseline)
                 })
             }
-            // Whose the connections to it are nobody can tell.
+            // Nobody can tell whose connections these are.
             Server::External(server) => {
                 let now = server.count().await?;
                 let after_done = after(&now, &server.at_done);
@@ -241,8 +242,8 @@ impl Servers {
         }
     }
 
-    /// Notes what a server has counted at the moment at which a driver says that it is done, so that work after that is
-    /// seen. A server that does not answer now will not answer [`Self::sample`] either, which says why.
+    /// Records what a server has counted at the moment a driver says that it is done, so that work after that is noticed. A
+    /// server that does not answer now will not answer [`Self::sample`] either, which says why.
     pub async fn note_done(&mut self, key: &str) {
         match self.known.get_mut(key) {
             Some(Server::Managed(server)) => server.at_done = server.count().await.ok(),
@@ -251,7 +252,7 @@ impl Servers {
         }
     }
 
-    /// What a server is beyond its identity.
+    /// Details of a server beyond its identity.
     ///
     /// # Errors
     /// `Protocol` when it was never started.
@@ -262,7 +263,7 @@ impl Servers {
         })
     }
 
-    /// Stops a server that we started, forgets one that we did not.
+    /// Stops a server that we started, or forgets one that we did not start.
     ///
     /// # Errors
     /// `Protocol` when it was never started.
@@ -282,7 +283,7 @@ impl Servers {
         }
     }
 
-    /// Binds a server to `cpus`. Returns whether it is ours to bind.
+    /// Binds a server to `cpus`. Returns whether we may bind it.
     ///
     /// # Errors
     /// `Failed` when the system refuses; `Protocol` when it was never started.
@@ -303,7 +304,7 @@ impl Servers {
         ours.flatten().collect()
     }
 
-    /// How a server of ours died, if it is dead or will be in a moment: ``server `redis` died: signal 9 (SIGKILL); …``.
+    /// How a server that we started died, if it is dead or dying: ``server `redis` died: signal 9 (SIGKILL); …``.
     pub async fn death(&mut self, key: &str) -> Option<String> {
         match self.known.get_mut(key)? {
             Server::Managed(server) => {
@@ -345,7 +346,7 @@ impl Servers {
     }
 }
 
-/// How many clients a server takes. One that refuses CONFIG, as a managed service does, may tell in its INFO.
+/// How many clients a server accepts. One that refuses CONFIG, as a managed service does, may report it in its INFO.
 async fn client_limit(connection: &mut MultiplexedConnection, info: &str) -> Option<ClientLimit> {
     let answer: RedisResult<Vec<String>> =
         redis::cmd("CONFIG").arg("GET").arg("maxclients").query_async(connection).await;
@@ -357,7 +358,7 @@ async fn client_limit(connection: &mut MultiplexedConnection, info: &str) -> Opt
     })
 }
 
-/// Writes a file that nobody else may read, in one piece.
+/// Writes a file that nobody else may read, atomically.
 fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
     file.write_all(text.as_bytes())?;
@@ -365,7 +366,7 @@ fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// An error of the library in one line. It may quote what the server has said, and that the command that it refuses.
+/// An error of the library on one line. It may quote what the server said, and that may include the refused command.
 fn said(error: &redis::RedisError) -> String {
     excerpt(&error.to_string(), SENTENCE)
 }

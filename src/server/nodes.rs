@@ -1,4 +1,4 @@
-//! What a client takes for one server: a process that stands alone, or the masters of a cluster; over a connection to each.
+//! What a client treats as one server: a standalone process, or the masters of a cluster; with a connection to each.
 
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, RedisResult};
@@ -7,11 +7,11 @@ use super::cluster::SlotMap;
 use super::marks;
 use crate::protocol::{KeySpace, MarkSpace, Marks};
 
-/// So many keys are written, or deleted, by one pipeline, if they are small; and so many bytes of values if they are not.
+/// The most keys that one pipeline writes or deletes if they are small; and the most bytes of values if they are not.
 const KEYS_AT_ONCE: u64 = 1_000;
 const BYTES_AT_ONCE: u64 = 1 << 20;
 
-/// Connections to all nodes, and which of them has which keys.
+/// Connections to all nodes, and the map of which has which keys.
 #[derive(Clone)]
 pub(super) struct Nodes {
     connections: Vec<MultiplexedConnection>,
@@ -24,12 +24,12 @@ impl Nodes {
         Self { connections, slots }
     }
 
-    /// The connection to any of them, for what is the same everywhere.
+    /// The connection to any one of them, for what is the same everywhere.
     pub(super) fn any(&mut self) -> &mut MultiplexedConnection {
         &mut self.connections[0]
     }
 
-    /// What each of them says of itself, by `INFO all`.
+    /// What each of them says about itself, from `INFO all`.
     pub(super) async fn info(&mut self) -> RedisResult<Vec<String>> {
         let mut all = Vec::with_capacity(self.connections.len());
         for connection in &mut self.connections {
@@ -38,7 +38,7 @@ impl Nodes {
         Ok(all)
     }
 
-    /// Resets what all of them count, and asks for it.
+    /// Resets the counters of all of them, and reads them.
     pub(super) async fn reset_info(&mut self) -> RedisResult<Vec<String>> {
         let mut all = Vec::with_capacity(self.connections.len());
         let mut pipeline = redis::pipe();
@@ -58,7 +58,7 @@ impl Nodes {
         Ok(())
     }
 
-    /// How many keys all of them have in the database of the connections.
+    /// How many keys all of them hold together in the database of the connections.
     pub(super) async fn keys(&mut self) -> RedisResult<u64> {
         let mut all = 0;
         for connection in &mut self.connections {
@@ -105,7 +105,7 @@ impl Nodes {
         Ok(())
     }
 
-    /// What the bitmaps say together in which operations have marked themselves; `None` if there are none.
+    /// The combined content of the bitmaps in which operations have marked themselves; `None` if there are none.
     pub(super) async fn marks(&mut self, spaces: &[MarkSpace]) -> RedisResult<Option<Marks>> {
         if spaces.is_empty() {
             return Ok(None);
@@ -128,7 +128,7 @@ impl Nodes {
     }
 }
 
-/// The indexes of a key space, in runs that one pipeline can take.
+/// The indexes of a key space, in ranges that one pipeline can take.
 fn runs(space: &KeySpace) -> impl Iterator<Item = std::ops::Range<u64>> + use<> {
     let value = u64::from(space.value_bytes.unwrap_or(0)) + 1;
     let (at_once, keys) = ((BYTES_AT_ONCE / value).clamp(1, KEYS_AT_ONCE), space.keys);

@@ -1,6 +1,6 @@
 //! Whether a server writes to disk only because its command line asks for it. Pure.
 
-/// What `save` and `appendonly` are, by a command line or by a running server.
+/// The values of `save` and `appendonly`, of a command line or of a running server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Persistence {
     /// Save points such as `3600 1 300 100`; empty for none.
@@ -10,8 +10,8 @@ pub(super) struct Persistence {
 }
 
 impl Persistence {
-    /// What a command line asks for. What it does not mention is to be off: the server's own default is to save,
-    /// and nobody who did not ask for it shall measure it.
+    /// What a command line asks for. What it does not mention is off: the server's own default is to save, and nobody who
+    /// did not ask for that should measure it.
     pub(super) fn asked(args: &[String]) -> Self {
         let mut asked = Self { save: String::new(), appendonly: false };
         let mut option = String::new();
@@ -57,8 +57,8 @@ impl Persistence {
             return None;
         }
         Some(format!(
-            "{}; to measure without persistence add \"--save\", \"\", \"--appendonly\", \"no\" to its args, to measure \
-             with it say there what it is to be",
+            "{}; to measure without persistence, add \"--save\", \"\", \"--appendonly\", \"no\" to its args; to measure \
+             with it, set both there",
             wrong.join(" and ")
         ))
     }
@@ -81,7 +81,7 @@ mod tests {
         let answer = Persistence::answered("3600 1 300 100 60 10000", "no");
         insta::assert_snapshot!(
             asked(&["--io-threads", "2"]).disagreement(&answer).unwrap(),
-            @r#"`save` is "3600 1 300 100 60 10000" (its args ask for ""); to measure without persistence add "--save", "", "--appendonly", "no" to its args, to measure with it say there what it is to be"#
+            @r#"`save` is "3600 1 300 100 60 10000" (its args ask for ""); to measure without persistence, add "--save", "", "--appendonly", "no" to its args; to measure with it, set both there"#
         );
     }
 

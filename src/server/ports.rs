@@ -1,4 +1,4 @@
-//! Which ports a server of ours may have, and why it can have none.
+//! Which ports a server that we start may use, and why it may find none.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use crate::experiment::Address;
 use crate::protocol::{AgentError, AgentErrorKind};
 
-/// Between choosing a port and binding it somebody else may take it; so often another one is chosen.
+/// Between choosing a port and binding it, another program may take it; then another port is chosen, up to this many times.
 const ATTEMPTS: usize = 5;
 
 /// Ports that are free at the moment, on loopback and, for a server that other hosts are to reach, on its address.
@@ -25,7 +25,7 @@ pub(super) fn free(address: Option<&Address>) -> Box<dyn Iterator<Item = io::Res
     }
 }
 
-/// What is said when none of [`free`] is available.
+/// The message when none of [`free`] is available.
 pub(super) fn none_left(address: Option<&Address>) -> AgentError {
     let message = match address {
         Some(address @ Address { ports: Some((first, last)), .. }) if first == last => {
@@ -40,7 +40,7 @@ pub(super) fn none_left(address: Option<&Address>) -> AgentError {
     AgentError::new(AgentErrorKind::Unavailable, message)
 }
 
-/// What is said when the system lets nobody listen there.
+/// The message when the system does not allow anyone to listen there.
 pub(super) fn cannot_listen(address: Option<&Address>, error: &io::Error) -> AgentError {
     let message = match address {
         Some(Address { host, .. }) if error.kind() == io::ErrorKind::AddrNotAvailable => {

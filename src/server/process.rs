@@ -26,13 +26,13 @@ use crate::protocol::{
 
 pub(super) const READY_WITHIN: Duration = Duration::from_secs(10);
 const GONE_WITHIN: Duration = Duration::from_secs(1);
-/// Between the end of a process's connections and its own.
+/// The time between the end of a process's connections and its own end.
 const DEAD_WITHIN: Duration = Duration::from_millis(100);
-/// Between two looks whether the server listens.
+/// The pause between two checks of whether the server listens.
 const GLANCE: Duration = Duration::from_micros(500);
 const LOG: &str = "log";
 const LOG_LINES: usize = 5;
-/// Redis has warnings that are paragraphs.
+/// Some of Redis's warnings are whole paragraphs.
 const LOG_LINE_CHARS: usize = 160;
 
 /// What is to be started.
@@ -42,17 +42,17 @@ pub(super) struct Recipe<'a> {
     pub(super) key: &'a str,
     pub(super) program: &'a str,
     pub(super) args: &'a [String],
-    /// Where other hosts are to reach it; absent: it stays on loopback.
+    /// Where other hosts reach it; absent: it stays on loopback.
     pub(super) address: Option<&'a Address>,
-    /// Whether it speaks TLS, too.
+    /// Whether it also speaks TLS.
     pub(super) tls: bool,
-    /// Of so many masters a cluster is to be made; absent: it stands alone.
+    /// The number of masters of the cluster that it will belong to; absent: it stands alone.
     pub(super) masters: Option<u32>,
-    /// Where its program is looked for.
+    /// Where to look for its program.
     pub(super) programs: &'a Programs,
 }
 
-/// The ports of a process, each free a moment ago.
+/// The ports of a process, each of which was free a moment ago.
 #[derive(Clone, Copy)]
 struct Ports {
     clients: u16,
@@ -64,25 +64,25 @@ struct Ports {
 
 /// A server process of ours. Killed, and its directory removed, on drop.
 pub(super) struct Process {
-    /// As in messages: ``server `redis` ``.
+    /// As shown in messages: ``server `redis` ``.
     name: String,
     /// The file that was started, where it is known.
     executable: Option<PathBuf>,
     args: Vec<String>,
     ports: Ports,
     pub(super) endpoint: Endpoint,
-    /// How to trust it where it speaks TLS.
+    /// How to trust it when it speaks TLS.
     trust: Option<Tls>,
     pub(super) identity: ServerIdentity,
-    /// How many clients it takes, where it tells.
+    /// How many clients it accepts, where it reports this.
     pub(super) clients: Option<ClientLimit>,
     pub(super) connection: MultiplexedConnection,
     bound_to: Option<Vec<u32>>,
     death: Option<String>,
-    // In this order: the process goes before its directory does.
+    // Declared in this order so that the process is dropped before its directory.
     child: Child,
     directory: ServerDirectory,
-    /// Where its data are, if its args say where they are to be.
+    /// Where its data are, if its arguments name a directory.
     _data: Option<ServerDirs>,
 }
 
@@ -92,7 +92,7 @@ enum Start {
 }
 
 impl Process {
-    /// Starts a process and waits until it answers. `certificate` is what it speaks TLS with, if it is to.
+    /// Starts a process and waits until it answers. `certificate` is for TLS, if it is to speak that.
     pub(super) async fn start(
         recipe: Recipe<'_>,
         certificate: Option<&Certificate>,
@@ -160,8 +160,8 @@ impl Process {
         let mut command = Command::new(executable.as_deref().unwrap_or(program.as_ref()));
         command
             .args(args)
-            // Ours come last and so win over the file's. The file was checked to have none of them but `--dir`, and then
-            // ours is below that one.
+            // Our arguments come last and so take precedence over the file's. The file was checked to set none of them
+            // except `--dir`, and in that case ours is a directory below that one.
             .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--daemonize", "no", "--logfile", ""])
             .args(["--unixsocketperm", "700", "--unixsocket"])
             .arg(&socket)
@@ -220,7 +220,7 @@ impl Process {
             redis::cmd("INFO").arg("all").query_async(&mut connection).await.map_err(|error| {
                 failed(format!("{name} did not answer INFO: {}{}", said(&error), log_tail(directory.path())))
             })?;
-        // The socket lies in a directory that is ours alone, so this is a check of our own work.
+        // The socket is in a directory that only we use, so this checks our own work.
         if info::field(&info, "process_id") != Some(child.pid().to_string().as_str()) {
             return Err(failed(format!(
                 "{name} is not the process that was started ({}): a script in its place must end with `exec redis-server \"$@\"`",
@@ -249,7 +249,7 @@ impl Process {
         if let Some(Address { host, .. }) = reach
             && let Err(error) = server.expose(host).await
         {
-            // Redis does not tell a port that is taken from an address that is not there.
+            // Redis does not distinguish a port that is taken from an address that does not exist.
             let taken = matches!(TcpListener::bind((host.as_str(), port)), Err(error) if error.kind() == io::ErrorKind::AddrInUse);
             return if taken { Ok(Start::PortTaken) } else { Err(error) };
         }
@@ -262,14 +262,14 @@ impl Process {
         Some(Endpoint { port, unix_socket: None, tls: Some(tls), ..self.endpoint.clone() })
     }
 
-    /// To be made a master of a cluster, if it was started for that.
+    /// What is needed to make it a master of a cluster, if it was started for that.
     pub(super) fn candidate(&self) -> Option<Candidate> {
-        // Other nodes are told of the port at which they find it in their own way.
+        // Other nodes are given the port for the protocol that they use themselves: TLS or plain TCP.
         let port = self.ports.tls.unwrap_or(self.ports.clients);
         Some(Candidate { connection: self.connection.clone(), port, bus_port: self.ports.bus? })
     }
 
-    /// Its process number, as long as it lives.
+    /// Its process number, while it is alive.
     pub(super) fn pid(&self) -> Option<u32> {
         self.death.is_none().then(|| self.child.pid())
     }
@@ -286,7 +286,7 @@ impl Process {
         self.death.as_deref()
     }
 
-    /// Whether it is dead or dying: the connections of a process break a moment before its end is known.
+    /// Whether it is dead or dying: the connections of a process break a moment before its end is noticed.
     pub(super) async fn dies(&mut self) -> bool {
         let _ = tokio::time::timeout(DEAD_WITHIN, self.child.exited()).await;
         self.death().is_some()
@@ -298,7 +298,7 @@ impl Process {
         pipeline.cmd("CONFIG").arg("GET").arg("save").cmd("CONFIG").arg("GET").arg("appendonly");
         let mut answer = pipeline.query_async(&mut self.connection).await;
         if matches!(&answer, Err(error) if error.is_io_error()) && !self.dies().await {
-            // Only the connection is gone: a driver may kill connections, too.
+            // Only the connection is gone: a driver, too, may kill connections.
             let socket = self.directory.path().join(SOCKET);
             let inside =
                 Endpoint { unix_socket: socket.to_str().map(str::to_owned), ..self.endpoint.clone() };
@@ -318,13 +318,13 @@ impl Process {
         self.identity.persistence = answer.is_on();
         match asked.disagreement(&answer) {
             None => Ok(()),
-            Some(what) => Err(self.failed(&format!("persists otherwise than its args say: {what}"))),
+            Some(what) => Err(self.failed(&format!("does not persist as its args say: {what}"))),
         }
     }
 
     /// Listens on `address` alone, with a password.
     async fn expose(&mut self, address: &str) -> Result<(), AgentError> {
-        // In this order: nobody may come in between the two.
+        // In this order: nobody may be able to connect in between.
         let password = random_password()
             .map_err(|error| self.failed(&format!("cannot get a random password: {error}")))?;
         // A server that refuses a command quotes it.
@@ -337,7 +337,7 @@ impl Process {
         Ok(())
     }
 
-    /// Over the connection that is there: what is set must not stand on a command line.
+    /// Uses the existing connection: the values must not appear on a command line.
     async fn configure(&mut self, name: &str, value: &str) -> Result<(), AgentError> {
         let mut command = redis::cmd("CONFIG");
         command.arg("SET").arg(name).arg(value);
@@ -347,7 +347,7 @@ impl Process {
         }
     }
 
-    /// Binds all its threads to `cpus`; costs nothing if they are bound so already.
+    /// Binds all its threads to `cpus`; costs nothing if they already are.
     pub(super) fn bind(&mut self, cpus: &[u32]) -> Result<(), AgentError> {
         if self.bound_to.as_deref() != Some(cpus) {
             placement::bind_process(self.child.pid(), cpus)
@@ -360,7 +360,7 @@ impl Process {
     /// Stops it. Nothing is saved: its directory goes with it.
     pub(super) async fn stop(mut self) {
         let asked = async {
-            // It answers by closing the connection, which is an error to the library.
+            // It answers by closing the connection, which the library reports as an error.
             let _: redis::RedisResult<()> =
                 redis::cmd("SHUTDOWN").arg("NOSAVE").query_async(&mut self.connection).await;
             self.child.exited().await;
@@ -370,7 +370,7 @@ impl Process {
         }
     }
 
-    /// What it is beyond its identity.
+    /// Details beyond its identity.
     pub(super) async fn describe(&mut self) -> ServerDescription {
         ServerDescription {
             program_sha256: self.executable.as_deref().and_then(|program| programs::sha256(program).ok()),
@@ -387,7 +387,7 @@ impl Process {
         log_tail(self.directory.path())
     }
 
-    /// A server that does not answer has often died; then that is the reason.
+    /// A server that does not answer has often died; in that case the death is the reason.
     pub(super) async fn explain(&mut self, command: &str, error: &redis::RedisError) -> AgentError {
         if error.is_io_error() {
             self.dies().await;
@@ -402,14 +402,14 @@ impl Process {
     }
 }
 
-/// What a server is told so that it can become a node of a cluster, whose others it finds at `port` of theirs.
+/// The arguments that let a server become a node of a cluster. `port` is the one for the other nodes.
 fn cluster_args(port: u16, tls: bool) -> Vec<String> {
     let settings = [
         ("--cluster-enabled", "yes".to_owned()),
         ("--cluster-port", port.to_string()),
         ("--cluster-config-file", "nodes.conf".to_owned()),
         ("--cluster-announce-ip", Ipv4Addr::LOCALHOST.to_string()),
-        // One that lost a node has lost the trial; what is left must not answer as if nothing had happened.
+        // A cluster that lost a node has lost the trial; the remaining nodes must not answer as if nothing had happened.
         ("--cluster-require-full-coverage", "yes".to_owned()),
         // Redis before 7.2 tells clients of TLS the right ports only if the nodes speak it, too.
         ("--tls-cluster", if tls { "yes" } else { "no" }.to_owned()),
@@ -418,7 +418,8 @@ fn cluster_args(port: u16, tls: bool) -> Vec<String> {
     known.flat_map(|(name, value)| [name.to_owned(), value]).collect()
 }
 
-/// What a server is told so that it speaks TLS. It asks clients for no certificate: they have a password, or are here.
+/// The arguments that make a server speak TLS. It asks clients for no certificate: they have a password, or are on this
+/// host.
 fn tls_args(port: u16, made: &Certificate) -> Vec<std::ffi::OsString> {
     let [certificate, key] = &made.files;
     vec![
@@ -428,7 +429,7 @@ fn tls_args(port: u16, made: &Certificate) -> Vec<std::ffi::OsString> {
         certificate.into(),
         "--tls-key-file".into(),
         key.into(),
-        // By this one the nodes of a cluster know each other.
+        // The nodes of a cluster verify each other with this one.
         "--tls-ca-cert-file".into(),
         made.authority.clone().into(),
         "--tls-auth-clients".into(),
@@ -436,13 +437,14 @@ fn tls_args(port: u16, made: &Certificate) -> Vec<std::ffi::OsString> {
     ]
 }
 
-/// Whether a server's log says that it does not know the options of TLS.
+/// Whether a server's log says that it does not support the options of TLS.
 fn lacks_tls(log: &str) -> bool {
-    // Redis before 7.2 knows none of them without TLS, later ones and Valkey take them and miss what they need.
+    // Built without TLS, Redis before 7.2 knows none of them; later versions and Valkey accept them and then fail for lack
+    // of what they need.
     (log.contains("tls-port") && log.contains("Bad directive")) || log.contains("TLS support")
 }
 
-/// Whether a server's log says that it does not know where other nodes are to find it.
+/// Whether a server's log says that it does not support the option that tells other nodes where to find it.
 fn lacks_cluster_port(log: &str) -> bool {
     log.contains("cluster-port") && log.contains("Bad directive")
 }
@@ -481,7 +483,7 @@ fn log_tail(directory: &Path) -> String {
         let mut bytes = Vec::new();
         log.take(AT_MOST).read_to_end(&mut bytes)?;
         let text = String::from_utf8_lossy(&bytes);
-        // Of a line whose beginning is missing a secret might not be recognised.
+        // If the beginning of a line is missing, a secret in it might not be recognised.
         let whole = if end > AT_MOST { text.find('\n').unwrap_or(text.len()) } else { 0 };
         Ok(text[whole..].to_owned())
     };

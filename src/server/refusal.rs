@@ -1,4 +1,4 @@
-//! Why a server that somebody else runs cannot be measured, in its own words where it has some, and what to do about it.
+//! Why a server that somebody else runs cannot be measured, in its own words where possible, and what to do about it.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use crate::host::secrets::excerpt;
 use crate::protocol::Endpoint;
 use crate::untrusted::SENTENCE;
 
-/// How long a server is given to say something. One that refuses clients does it at once, one that waits for a client is silent.
+/// How long a server is given to say something. One that refuses clients does so at once; one that waits for a client is
+/// silent.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The smallest first message of TLS 1.2 that servers answer: a random number of zeros, four ciphers, no extensions.
@@ -28,8 +29,8 @@ const CLIENT_HELLO: &[u8] = &[
 
 const NO_TLS: &str = "it does not speak TLS there: leave out `tls`, or write redis:// for rediss://";
 
-/// What an `INFO` says that rules a server out, as the end of a sentence. `cluster` is whether it is to be a node of one.
-/// Nothing has been written there by then.
+/// What an `INFO` contains that rules a server out, as the end of a sentence. `cluster` is whether it should be a node of
+/// one. At that point nothing has been written there.
 pub(super) fn unsuitable(info: &str, cluster: bool) -> Option<String> {
     let field = |name| info::field(info, name);
     if field("redis_mode") == Some("sentinel") {
@@ -40,7 +41,7 @@ pub(super) fn unsuitable(info: &str, cluster: bool) -> Option<String> {
     }
     match (cluster, field("cluster_enabled") == Some("1")) {
         (false, true) => {
-            let what = "is a node of a cluster and takes only some of the keys: write cluster = true to measure the whole";
+            let what = "is a node of a cluster and accepts only some of the keys: write cluster = true to measure the whole";
             return Some(what.to_owned());
         }
         (true, false) => return Some("is not part of a cluster: leave out `cluster`".to_owned()),
@@ -52,7 +53,9 @@ pub(super) fn unsuitable(info: &str, cluster: bool) -> Option<String> {
             (Some(host), Some(port)) => format!(", {host}:{port}"),
             _ => String::new(),
         };
-        return Some(format!("is a replica, which takes no writes: name its primary as `address`{primary}"));
+        return Some(format!(
+            "is a replica, which accepts no writes: name its primary as `address`{primary}"
+        ));
     }
     if field("loading") == Some("1") {
         return Some("is still loading its data: try again when it has".to_owned());
@@ -60,22 +63,22 @@ pub(super) fn unsuitable(info: &str, cluster: bool) -> Option<String> {
     None
 }
 
-/// Why nothing came of the first contact, as the end of a sentence that begins with the server's name.
+/// Why the first contact failed, as the end of a sentence that begins with the server's name.
 pub(super) async fn explain(endpoint: &Endpoint, error: &RedisError) -> String {
     let text = said(error);
     let advice = match error.code() {
         Some("NOAUTH") => Some("it asks for a password: password = { env = \"NAME\" }"),
-        Some("WRONGPASS") => Some("the password or the `username` is not the one that it knows"),
+        Some("WRONGPASS") => Some("it rejects the password or the `username`"),
         Some("NOPERM") => Some("its user lacks a right: docs/servers.md lists those that are needed"),
         _ if error.kind() == ErrorKind::AuthenticationFailed => {
-            Some("the password or the `username` is not the one that it knows")
+            Some("it rejects the password or the `username`")
         }
         _ if text.contains("UnknownIssuer") => {
             Some("name the certificate of its authority: tls = { ca = \"FILE\" }")
         }
-        _ if text.contains("received fatal alert") => Some(
-            "it wants a certificate of the client that it knows: tls = { cert = \"FILE\", key = \"FILE\" }",
-        ),
+        _ if text.contains("received fatal alert") => {
+            Some("it requires a client certificate that it trusts: tls = { cert = \"FILE\", key = \"FILE\" }")
+        }
         _ if text.contains("InvalidContentType") => Some(NO_TLS),
         _ => None,
     };
@@ -92,12 +95,13 @@ pub(super) async fn explain(endpoint: &Endpoint, error: &RedisError) -> String {
     }
 }
 
-/// What a server says to somebody who connects and says little: why it refuses clients, or that it speaks TLS.
+/// What a server says to a client that connects and sends little: why it refuses clients, or that it speaks TLS.
 async fn overheard(endpoint: &Endpoint) -> Option<String> {
     if endpoint.unix_socket.is_some() {
         return None;
     }
-    // A server that takes no more clients says so and closes the connection, which would drop its words if we had said more.
+    // A server that accepts no more clients says so and closes the connection; its message would be lost if we had sent
+    // anything.
     let unasked = answer(endpoint, b"").await;
     let answered = match unasked {
         Some(words) => words,
@@ -120,7 +124,7 @@ async fn answer(endpoint: &Endpoint, words: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = vec![0; 1024];
     let exchange = async {
         let mut stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await.ok()?;
-        // It may have closed the connection, and what it said before is still there.
+        // It may have closed the connection, but what it said before can still be read.
         let _ = stream.write_all(words).await;
         stream.read(&mut bytes).await.ok().filter(|&read| read > 0)
     };
@@ -142,7 +146,7 @@ mod tests {
         let replica = said("role:slave\r\nmaster_host:10.0.0.1\r\nmaster_port:6379\r\n");
         assert_eq!(
             replica,
-            "is a replica, which takes no writes: name its primary as `address`, 10.0.0.1:6379"
+            "is a replica, which accepts no writes: name its primary as `address`, 10.0.0.1:6379"
         );
         assert!(said("role:master\r\nloading:1\r\n").contains("loading"));
     }

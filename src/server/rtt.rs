@@ -1,4 +1,4 @@
-//! How far away a server is.
+//! The round-trip time to a server.
 
 use std::time::Instant;
 
@@ -6,10 +6,10 @@ use super::{connection, said};
 use crate::protocol::{AgentError, AgentErrorKind, Endpoint, PathProbe};
 use crate::units::Nanos;
 
-/// The median time of a PING over a connection that was there before.
+/// The median time of a PING over a connection that already exists.
 ///
 /// # Errors
-/// `Unavailable` when nobody answers there, with the address and never the password.
+/// `Unavailable` when nothing answers there, with the address and never the password.
 pub async fn round_trip(probe: PathProbe) -> Result<Nanos, AgentError> {
     let Endpoint { host, port, .. } = &probe.endpoint;
     let unreachable = |error: &redis::RedisError| {

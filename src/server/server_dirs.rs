@@ -1,4 +1,4 @@
-//! The directory in which an agent's servers live: short to name, ours alone, and gone when the agent is.
+//! The directory in which an agent's servers live: with a short name, accessible only to us, and removed with the agent.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
@@ -12,11 +12,11 @@ const LOCK: &str = "lock";
 /// The name of every server's Unix socket in its own directory.
 pub(super) const SOCKET: &str = "socket";
 
-/// The address of a Unix socket has at most 104 bytes on BSD and macOS, 108 on Linux, its final NUL included. Of
-/// these our own names need `/orchestrate-abcdef/12345/socket`.
+/// The address of a Unix socket has at most 104 bytes on BSD and macOS, 108 on Linux, including its final NUL. Of these, our
+/// own names need `/orchestrate-abcdef/12345/socket`.
 const LONGEST: usize = 103 - 32;
 
-/// A directory with mode 0700 and a lock in it that says that its agent is alive. Removed on drop.
+/// A directory with mode 0700 that contains a lock, which shows that its agent is alive. Removed on drop.
 #[derive(Debug)]
 pub(super) struct ServerDirs {
     directory: tempfile::TempDir,
@@ -31,8 +31,8 @@ impl ServerDirs {
         Self::create_in(place(tmp))
     }
 
-    /// A directory for the data of a server below one that its command line names, which may hold anything: nothing else
-    /// there is touched, but for what dead agents left behind.
+    /// A directory for the data of a server, below one that its command line names. That one may hold anything: nothing else
+    /// in it is touched, except what dead agents left behind.
     pub(super) fn for_data(parent: &Path) -> io::Result<Self> {
         sweep_in(parent);
         Self::create_in(parent)
@@ -47,7 +47,7 @@ impl ServerDirs {
             .prefix(PREFIX)
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(tmp)?;
-        // The lock gets its name only when it is held, so that nobody takes a newborn for dead.
+        // The lock gets its name only once it is held, so that nobody takes a new directory for an abandoned one.
         let newborn = directory.path().join("lock.new");
         let lock = File::create(&newborn)?;
         lock.try_lock()?;
@@ -64,7 +64,7 @@ impl ServerDirs {
     }
 }
 
-/// Where directories go: below `tmp`, or below `/tmp` if that name is too long for a socket.
+/// The parent of our directories: `tmp`, or `/tmp` if that name is too long for a socket.
 fn place(tmp: &Path) -> &Path {
     if tmp.as_os_str().len() > LONGEST { Path::new("/tmp") } else { tmp }
 }
@@ -87,8 +87,8 @@ impl Drop for ServerDirectory {
     }
 }
 
-/// Removes the directories of agents that died without a chance to do it, and stops the servers they left behind
-/// (there are some only where no parent-death signal exists).
+/// Removes the directories of agents that died before they could do so, and stops the servers that they left running (there
+/// are some only where no parent-death signal exists).
 pub(super) fn sweep(tmp: &Path) {
     sweep_in(place(tmp));
 }
@@ -115,7 +115,7 @@ fn sweep_in(tmp: &Path) {
     }
 }
 
-/// Asks over their sockets, because a process number that a dead agent wrote down may be somebody else's by now.
+/// Asks over their sockets, because the process number that a dead agent wrote down may belong to another process by now.
 fn stop_servers_in(dirs: &Path) {
     for server in fs::read_dir(dirs).into_iter().flatten().flatten() {
         let Ok(mut stream) = UnixStream::connect(server.path().join(SOCKET)) else { continue };

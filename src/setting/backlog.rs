@@ -3,7 +3,7 @@
 use super::{Column, ColumnKind, Heading, Kept, Key, Level, Setting, Shape};
 use crate::workload::Kind;
 
-/// More than a server should have to keep in memory.
+/// More than a server should have to hold in memory.
 const MOST: u64 = 100_000_000;
 
 pub(super) const SETTING: Setting = Setting {

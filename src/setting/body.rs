@@ -4,7 +4,7 @@ use super::{Column, ColumnKind, Heading, Kept, Key, Level, Setting, Shape};
 use crate::units::Nanos;
 use crate::workload::Kind;
 
-/// A task that gives back what it was given, and whose result is waited for.
+/// A task that returns what it was given, and whose result the producer waits for.
 pub(crate) const ECHO: &str = "echo";
 
 pub(super) const SETTING: Setting = Setting {
@@ -25,7 +25,7 @@ pub(super) const SETTING: Setting = Setting {
     measures: true,
 };
 
-/// A body in the form in which a driver gets it: one space, and a time as a whole number of one unit.
+/// A body in the form that a driver gets: one space, and the time as a whole number of one unit.
 fn read(text: &str) -> Result<Level, String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     let body = match words.as_slice() {

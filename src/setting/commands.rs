@@ -1,4 +1,4 @@
-//! `workload.commands`: the commands that an operation consists of, or one of which it is.
+//! `workload.commands`: the commands that make up an operation, or from which each operation is drawn.
 
 use super::{Column, ColumnKind, Heading, Kept, Key, Setting, Shape};
 use crate::workload::Kind;

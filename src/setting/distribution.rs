@@ -1,4 +1,4 @@
-//! `workload.distribution`: which keys are read and written how often.
+//! `workload.distribution`: how often each key is read and written.
 
 use super::{Column, ColumnKind, Heading, Kept, Key, Level, Setting, Shape};
 use crate::workload::Kind;

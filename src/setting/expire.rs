@@ -1,4 +1,4 @@
-//! `workload.expire`: how long a key lives that is set.
+//! `workload.expire`: how long a key that is set lives.
 
 use super::{Column, ColumnKind, Heading, Kept, Key, Level, Setting, Shape};
 use crate::workload::Kind;

@@ -34,14 +34,15 @@ pub(super) const SETTING: Setting = Setting {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub struct HostPair {
-    /// Where the drivers run: mostly one host, or several that work at the same time and share the workers. Never empty,
-    /// and none stands in it twice.
+    /// Where the drivers run: usually one host, or several that work at the same time and share the workers. Never empty,
+    /// and no host is in it twice.
     pub clients: Vec<String>,
     /// Where the server runs.
     pub server: String,
 }
 
-/// As the two sides stand in journals and in the identity of a cell: there was one client before there were several.
+/// The form of the two sides in journals and in the identity of a cell, where there was one client before there were
+/// several.
 #[derive(Serialize, Deserialize)]
 struct Written {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,7 +73,7 @@ impl HostPair {
         Self { clients: vec![name.to_owned()], server: name.to_owned() }
     }
 
-    /// Whether what any client says to the server goes from one host to another.
+    /// Whether anything that a client says to the server crosses from one host to another.
     #[must_use]
     pub fn is_network(&self) -> bool {
         self.clients.iter().any(|client| *client != self.server)

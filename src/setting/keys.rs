@@ -1,9 +1,9 @@
-//! `workload.keys`: how many keys are there before anything is measured.
+//! `workload.keys`: how many keys exist before anything is measured.
 
 use super::{Column, ColumnKind, Heading, Kept, Key, Level, Setting, Shape};
 use crate::workload::Kind;
 
-/// Each worker fills its share by commands of a thousand keys: beyond this it takes minutes.
+/// Each worker fills its share by commands of a thousand keys: beyond this number that takes minutes.
 const MOST: u64 = 100_000_000;
 
 pub(super) const SETTING: Setting = Setting {

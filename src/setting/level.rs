@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Amount, Datum, HostPair, Named, Placement, Shape, Warmup};
 
-/// In place of a setting that is not given.
+/// Shown for a setting that is not given.
 const ABSENT: &str = "absent";
 
 /// One value of a factor.
@@ -61,7 +61,7 @@ impl Share {
     }
 }
 
-/// What a field of the settings takes: a level of another form never comes to it.
+/// Converts a level into the type of a field of the settings: it never gets a level of another form.
 macro_rules! into {
     ($name:ident, $variant:ident, $type:ty) => {
         pub(super) fn $name(self) -> $type {
@@ -117,7 +117,7 @@ impl Level {
         }
     }
 
-    /// As a column of its own has it.
+    /// As shown in a column of its own.
     pub(super) fn into_datum<'a>(self) -> Datum<'a> {
         match self {
             Self::Number(n) | Self::PerSecond(n) => Datum::Integer(n),
@@ -128,7 +128,7 @@ impl Level {
         }
     }
 
-    /// As a driver and the journal have it, for settings that are kept in [`Own`](super::Own).
+    /// As a driver and the journal get it, for settings that are kept in [`Own`](super::Own).
     pub(super) fn to_json(&self) -> Value {
         match self {
             Self::Number(n) | Self::PerSecond(n) => (*n).into(),
@@ -141,7 +141,7 @@ impl Level {
         }
     }
 
-    /// The level of a setting of this shape that was written so.
+    /// The level of a setting of this shape, read from that form.
     pub(super) fn from_json(shape: Shape, value: &Value) -> Option<Self> {
         match shape {
             Shape::Number(level) => level(value.as_u64()?).ok(),
@@ -191,8 +191,8 @@ impl fmt::Display for Level {
     }
 }
 
-/// A command line as one would type it: a word that is empty, or has a space or a quote in it, stands in quotes. So
-/// two lists of words that differ never look alike.
+/// A command line as one would type it: a word that is empty, or contains a space or a quote, is quoted. So two different
+/// lists of words never look alike.
 pub(crate) fn words(args: &[String]) -> String {
     let quoted = |word: &String| {
         if word.is_empty() || word.contains(|c: char| c.is_whitespace() || c == '"') {

@@ -25,7 +25,7 @@ pub(super) const SETTING: Setting = Setting {
             settings.workload.link = link.unwrap_or(Link::Tcp);
         },
     },
-    // Between hosts, TCP is another link than within one.
+    // Between hosts, TCP is a different link from TCP within one host.
     columns: &[Column::of(
         "link",
         ColumnKind::Text,

@@ -1,13 +1,13 @@
-//! Settings: what a trial is to do, and every name and form that a part of it has anywhere.
+//! Settings: what a trial is to do, and every name and form that each part of it has anywhere.
 //!
-//! One file for each setting, which says once what it is called in a file, what it may be, in which columns of a table it
-//! stands, and how a reader is told of it. [`Factor`] lists them, and all else folds over that list: reading with spans,
-//! the JSON Schema, defaults, the identity of a cell, exclusions, what a resumed run may not change, columns, headings,
-//! figures, and the names that `compare --factor` takes.
+//! One file for each setting, which says in one place what it is called in a file, which values it may have, which columns
+//! of a table it has, and how it is presented to a reader. [`Factor`] lists them, and everything else folds over that list:
+//! reading with spans, the JSON Schema, defaults, the identity of a cell, exclusions, what a resumed run may not change,
+//! columns, headings, figures, and the names that `compare --factor` accepts.
 //!
-//! To add one: write its file after the model of `keys.rs`, and put it into the list below. Where a driver has to know it,
-//! it finds it in its job under its key. [`Kept::Own`] is for all new ones: only those that were there before there was
-//! this list have fields of [`Settings`], because that is how journals and the identities of cells have them.
+//! To add one, write its file following the model of `keys.rs`, and add it to the list below. If a driver has to know it,
+//! the driver finds it in its job under its key. All new ones use [`Kept::Own`]: only the settings that existed before this
+//! list have fields of [`Settings`], because that is how journals and the identities of cells have them.
 
 mod acknowledge;
 mod amount;
@@ -78,7 +78,7 @@ macro_rules! factors {
             /// Every one.
             pub const ALL: &'static [Self] = &[$(Self::$factor),*];
 
-            /// All that there is to know of it.
+            /// Everything there is to know about it.
             #[must_use]
             pub const fn setting(self) -> &'static Setting {
                 match self { $(Self::$factor => &$file::SETTING,)* }
@@ -156,38 +156,38 @@ factors! {
     Workers => workers,
 }
 
-/// All that there is to know of a setting.
+/// Everything there is to know about a setting.
 #[derive(Debug)]
 pub struct Setting {
     /// What messages call it: `workload.pipeline`.
     pub name: &'static str,
     /// The keys that give it in a file; more than one only where one of several gives it.
     pub keys: &'static [Key],
-    /// Where its level is.
+    /// Where its level is kept.
     pub kept: Kept,
-    /// Where it stands in tables of results.
+    /// Its columns in tables of results.
     pub columns: &'static [Column],
-    /// How the table for readers has it.
+    /// How the table for readers shows it.
     pub heading: Heading,
-    /// Whether a level that was the same in all cells, and then is another one in all cells, makes another experiment. Not so
-    /// of who takes part: that may always grow and shrink.
+    /// Whether it is another experiment if a level that was the same in all cells becomes another one in all cells. This
+    /// does not apply to the participants, whose set may always grow and shrink.
     pub measures: bool,
 }
 
 /// A key of a file.
 #[derive(Debug)]
 pub struct Key {
-    /// After the last dot.
+    /// The part after the last dot.
     pub name: &'static str,
     /// What an editor shows, as a sentence without its full stop.
     pub meaning: &'static str,
-    /// What holds where it is not given, after a semicolon in the same sentence; empty where the meaning says that.
+    /// What applies if it is not given, after a semicolon in the same sentence; empty where the meaning says that.
     pub default: &'static str,
-    /// What may stand there.
+    /// What values it may have.
     pub shape: Shape,
 }
 
-/// What may stand behind a key. Whether a value of the right type is one of the setting's is said by the function.
+/// What values a key may have. The function decides whether a value of the right type is valid for the setting.
 #[derive(Clone, Copy, Debug)]
 pub enum Shape {
     /// A whole number from 0 on; several of them may be given as a sweep.
@@ -200,7 +200,7 @@ pub enum Shape {
     Flag,
     /// One of these words, each with its meaning.
     Word(&'static [(&'static str, &'static str)]),
-    /// Text of a form of its own, with examples of it: two at least.
+    /// Text of a form of its own, with at least two examples.
     Text {
         /// What it means.
         read: fn(&str) -> Result<Level, String>,
@@ -227,7 +227,7 @@ pub enum Shape {
     Warmup,
 }
 
-/// Where the level of a setting is.
+/// Where the level of a setting is kept.
 #[derive(Debug)]
 pub enum Kept {
     /// In a field of [`Settings`].
@@ -239,9 +239,9 @@ pub enum Kept {
     },
     /// In [`Settings::own`], if the workload is one of these.
     Own {
-        /// Which workloads have it.
+        /// The workloads that have it.
         workloads: &'static [Kind],
-        /// What it is where it is not given. A setting that is younger than one of its workloads has none: otherwise the
+        /// Its value where it is not given. A setting that is newer than one of its workloads has none: otherwise the
         /// identities of that workload's cells would change.
         default: Option<fn() -> Level>,
     },
@@ -254,23 +254,23 @@ pub struct Column {
     pub name: &'static str,
     /// What the values are.
     pub kind: ColumnKind,
-    /// Of the values, in words.
+    /// The unit of the values, in words.
     pub unit: Option<&'static str>,
     /// What the values mean.
     pub meaning: &'static str,
     /// Whether every row has a value.
     pub required: bool,
-    /// The only values there can be; empty if there are others.
+    /// The only possible values; empty if there are others.
     pub one_of: &'static [&'static str],
     /// Where they come from.
     pub value: ValueFrom,
-    /// How the heading of a figure says it, with `{}` for the value.
+    /// How the title of a figure says it, with `{}` for the value.
     pub phrase: &'static str,
     /// How it says `true` and `false`, if these are its values.
     pub yes_no: Option<(&'static str, &'static str)>,
     /// What it says for a missing value; if empty, `no NAME`.
     pub absent: &'static str,
-    /// What a horizontal axis of it shows, if it can have one.
+    /// What a horizontal axis for it shows, if it can have one.
     pub axis: Option<&'static str>,
     /// The first word of a value in tables of earlier versions, and the word that replaces it.
     pub former: Option<(&'static str, &'static str)>,
@@ -296,7 +296,7 @@ pub enum ValueFrom {
     Level,
     /// They follow from what was asked for.
     Settings(fn(&Settings) -> Option<Datum<'_>>),
-    /// They depend on what was done as well; who writes the table knows.
+    /// They also depend on what was done; the code that writes the table knows.
     Record,
 }
 
@@ -318,14 +318,14 @@ pub enum Datum<'a> {
 pub struct Heading {
     /// What heads it.
     pub name: &'static str,
-    /// Whether its values are numbers, which stand on the right.
+    /// Whether its values are numbers, which are right-aligned.
     pub numeric: bool,
     /// Shown for a missing level.
     pub absent: &'static str,
 }
 
 impl Column {
-    /// A column of levels, of which not every row has one.
+    /// A column of levels in which some rows may have no value.
     const fn of(name: &'static str, kind: ColumnKind, meaning: &'static str) -> Self {
         Self {
             name,
@@ -407,7 +407,7 @@ impl Column {
     }
 }
 
-/// A phrase in which the word after the number is no plural: `{} workers` becomes `{} worker`.
+/// A phrase in which the word after the number is singular: `{} workers` becomes `{} worker`.
 fn singular(phrase: &str) -> String {
     let Some((before, after)) = phrase.split_once("{} ") else { return phrase.to_owned() };
     let (noun, rest) = after.split_at(after.find(' ').unwrap_or(after.len()));
@@ -436,7 +436,7 @@ impl Factor {
         self.setting().name
     }
 
-    /// The table of the file that its keys stand in; `None` for those of a matrix itself.
+    /// The table of the file that contains its keys; `None` for those of a matrix itself.
     #[must_use]
     pub fn table(self) -> Option<&'static str> {
         self.name().split_once('.').map(|(table, _)| table)
@@ -447,7 +447,7 @@ impl Factor {
         Self::ALL.iter().copied().filter(move |factor| factor.table() == table)
     }
 
-    /// A value of a column as this version writes it; earlier ones had other words for some.
+    /// A value of a column as this version writes it; earlier versions had other words for some.
     #[must_use]
     pub fn current<'a>(column: &str, value: &'a str) -> Cow<'a, str> {
         let setting = Self::columns().find(|(_, setting)| setting.name == column);
@@ -463,7 +463,7 @@ impl Factor {
         }
     }
 
-    /// Puts a level of it into the settings of a trial.
+    /// Sets it to a level in the settings of a trial.
     pub fn set(self, settings: &mut Settings, level: Level) {
         match self.setting().kept {
             Kept::Field { set, .. } => set(settings, level),
@@ -511,7 +511,7 @@ impl Factor {
             .flat_map(|&factor| factor.setting().columns.iter().map(move |column| (factor, column)))
     }
 
-    /// The column that a person means by a name: the column's own, or that of a key, with or without its table.
+    /// The column that a person means by a name: the column's own name, or that of a key, with or without its table.
     #[must_use]
     pub fn column_of(name: &str) -> Option<&'static Column> {
         let named = Self::columns().find(|(_, column)| column.name == name).map(|(_, column)| column);
@@ -520,7 +520,7 @@ impl Factor {
                 let Setting { keys, columns, .. } = factor.setting();
                 let rest = factor.table().and_then(|table| name.strip_prefix(table)?.strip_prefix('.'));
                 let key = keys.iter().position(|key| key.name == rest.unwrap_or(name))?;
-                // Where several keys give a setting, each has a column. Of a key that has two, the last one is meant.
+                // Where several keys give a setting, each has a column. If one key has two columns, the last one is meant.
                 if keys.len() > 1 { columns.get(key) } else { columns.last() }
             })
         })

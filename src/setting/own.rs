@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::{Factor, Kept, Level, Named};
 use crate::workload::Kind;
 
-/// Levels of the settings that are kept by their names, as [`Kept::Own`] says. In the journal, in what the identity of a
-/// cell is made from and in the job of a driver they stand under their keys.
+/// Levels of the settings that are kept by name, as [`Kept::Own`] describes. They appear under their keys in the journal, in
+/// the input of a cell's identity and in the job of a driver.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Own(BTreeMap<Factor, Level>);
 
@@ -107,7 +107,7 @@ impl Own {
         self
     }
 
-    /// Leaves what a workload has, and adds what is not given.
+    /// Keeps what a workload has, and adds the defaults of what is not given.
     pub(crate) fn complete(&mut self, workload: Kind) {
         for (factor, level) in Self::defaults().0 {
             self.0.entry(factor).or_insert(level);
@@ -128,7 +128,7 @@ impl Serialize for Own {
 }
 
 impl<'de> Deserialize<'de> for Own {
-    /// Leaves out what it does not know: a job for others may have more than this.
+    /// Ignores keys that it does not know: a job for other drivers may have more of them.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut own = Self::default();
         for (name, value) in BTreeMap::<String, Value>::deserialize(deserializer)? {

@@ -2,7 +2,7 @@
 
 use super::{Column, ColumnKind, Heading, Kept, Key, Level, Setting, Shape};
 
-/// More than anybody sends at once.
+/// More than anyone sends at once.
 const MOST: u64 = 1_000_000;
 
 pub(super) const SETTING: Setting = Setting {

@@ -20,7 +20,7 @@ pub(super) const SETTING: Setting = Setting {
         "Arguments in place of the server's own, as a JSON list; missing where it had its own.",
     )
     .from(ValueFrom::Settings(|settings| {
-        // A list in which an empty argument can still be seen.
+        // Shows the list so that an empty argument is still visible.
         let json = |args| serde_json::to_string(args).expect("a list of strings is always JSON");
         settings.server_args.as_ref().map(|args| Datum::Text(json(args).into()))
     }))

@@ -1,4 +1,4 @@
-//! All that a trial is to do.
+//! Everything that a trial is to do.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::{Amount, HostPair, Lifetime, Link, Own, Placement, Split, Warmup};
 use crate::units::Nanos;
 use crate::workload::Kind;
 
-/// All that a trial is to do. Everything in it is a possible factor.
+/// Everything that a trial is to do. Each part of it is a possible factor.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Settings {
     /// Where the client and the server run.
@@ -54,7 +54,7 @@ pub struct Workload {
 }
 
 impl Settings {
-    /// What is to be done where a file says nothing of it; the mode, which has no default, is empty.
+    /// What is done where a file says nothing about it; the mode, which has no default, is empty.
     #[must_use]
     pub fn defaults() -> Self {
         Self {
@@ -80,8 +80,8 @@ impl Settings {
         }
     }
 
-    /// Leaves out what the workload does not have, and adds the defaults of what it has. To be called when all levels are
-    /// applied, so that a default that is spelled out is the same cell.
+    /// Removes what the workload does not have, and adds the defaults of what it has. To be called after all levels have
+    /// been applied, so that a default that is spelled out gives the same cell.
     pub fn complete(&mut self) {
         self.own.complete(self.workload.kind);
     }

@@ -67,8 +67,8 @@ impl Split {
         Level::Word(self.word())
     }
 
-    /// The number of workers that really work: with [`Split::Divisor`] the smallest divisor of `operations` that
-    /// is no smaller than `workers` (the seed article's `closest_divistor`). In a checked experiment that is at most
+    /// The number of workers that actually work: with [`Split::Divisor`], the smallest divisor of `operations` that is no
+    /// smaller than `workers` (the seed article's `closest_divistor`). In a checked experiment that is at most
     /// [`MAX_WORKERS`].
     #[must_use]
     pub fn workers(self, amount: Amount, workers: u32) -> u32 {
@@ -84,7 +84,7 @@ impl Split {
 /// The smallest divisor of `n` that is no smaller than `from`, if it fits. Divisors come in pairs, one of which is at
 /// most the square root.
 fn smallest_divisor(n: u64, from: u32) -> Option<u32> {
-    // What a checked experiment asks for is found here, in as many steps as there may be workers.
+    // For a checked experiment the divisor is found here, in at most as many steps as there may be workers.
     if let Some(near) = (from.max(1)..=MAX_WORKERS).find(|&divisor| n.is_multiple_of(u64::from(divisor))) {
         return Some(near);
     }

@@ -1,4 +1,4 @@
-//! What holds of every setting, whichever it is.
+//! What is true of every setting.
 
 use std::collections::BTreeSet;
 

@@ -2,7 +2,7 @@
 
 use super::{Column, ColumnKind, Heading, Kept, Key, Level, Setting, Shape};
 
-/// No cell has more workers than this: each has a connection, and the system a limit of them.
+/// No cell has more workers than this: each has a connection, and the system limits their number.
 pub const MAX_WORKERS: u32 = 10_000;
 
 pub(super) const SETTING: Setting = Setting {

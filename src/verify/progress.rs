@@ -1,26 +1,26 @@
-//! How a trial went on: its operations in equal parts of its time. A client that is not warm at `go`, or does something else
-//! at first, shows here and in no total.
+//! How a trial progressed: its operations in equal parts of its time. A client that is not warm at `go`, or does something
+//! else at first, shows up here but not in any total.
 
 use super::Disagreement;
 use crate::protocol::Done;
 use crate::units::Nanos;
 
-/// A trial is divided into so many parts of equal length, three in each quarter.
+/// A trial is divided into this many parts of equal length, three in each quarter.
 pub const PARTS: usize = 12;
 
-/// With fewer points than this a driver does not say enough.
+/// With fewer points than this, a driver does not report enough.
 const LEAST_POINTS: usize = 8;
-/// Of a shorter trial nothing is said: how its workers start one after the other is a part of it.
+/// Nothing is said about a shorter trial: how its workers start one after the other is a part of it.
 const LEAST_TIME: Nanos = Nanos::from_millis(100);
-/// And nothing of fewer operations than this in each part.
+/// Nor about fewer operations than this in each part.
 const LEAST_OPERATIONS: u64 = 20;
 /// How far the first quarter may be from the median of the others, as a share of that.
 const UNLIKE: f64 = 0.15;
-/// And how much of the operations of the second half there must be in the first: some clients are cold for longer than a
-/// quarter. The other way round it tells nothing, since workers that are done before others leave the end to those.
+/// And the smallest allowed ratio of the operations of the first half to those of the second: some clients are cold for
+/// longer than a quarter. The reverse means nothing: workers that finish early leave the end of the trial to the others.
 const SLOW_HALF: f64 = 0.7;
 
-/// Holds what a driver says of its progress against itself.
+/// Checks that what a driver says about its progress is consistent.
 ///
 /// # Errors
 /// If time or operations go backwards, or there are more operations than were done.
@@ -33,8 +33,8 @@ pub(super) fn confirm(done: &Done) -> Result<(), Disagreement> {
     Err(Disagreement::Progress)
 }
 
-/// The operations in each of [`PARTS`] parts of the time of `elapsed`, which is the driver's own or that of the slowest of
-/// several; between the points that it names they are spread evenly. `None` if it does not name enough.
+/// The operations in each of [`PARTS`] parts of the time `elapsed`, which is the driver's own or that of the slowest of
+/// several; between the reported points they are spread evenly. `None` if too few points were reported.
 #[must_use]
 pub fn parts(done: &Done, elapsed: Nanos) -> Option<Vec<u64>> {
     let points = done.progress.as_deref().filter(|points| points.len() >= LEAST_POINTS)?;
@@ -58,9 +58,9 @@ pub fn parts(done: &Done, elapsed: Nanos) -> Option<Vec<u64>> {
     Some(ends.map(|end| end - std::mem::replace(&mut before, end)).collect())
 }
 
-/// Whether the beginning of a trial was unlike the rest. Either the throughput of its first quarter is more than 15% from the
-/// median of the three other quarters, and further from all of them than they are apart; or that of its first half is below
-/// 70% of that of the second.
+/// Whether the beginning of a trial differed from the rest: either the throughput of its first quarter is more than 15% from
+/// the median of the three other quarters, and further from all of them than they are from each other; or that of its first
+/// half is below 70% of that of the second.
 #[must_use]
 pub fn starts_otherwise(parts: &[u64], elapsed: Nanos) -> bool {
     let quarter = PARTS / 4;
@@ -93,7 +93,7 @@ mod tests {
         }
     }
 
-    /// A point every tenth of a second for 1.2 s, at so many operations each.
+    /// A point every tenth of a second for 1.2 s, with this many operations each.
     fn trial(rates: [u64; 12]) -> Done {
         let mut sum = 0;
         let points: Vec<_> = (1..)

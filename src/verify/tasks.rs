@@ -1,17 +1,17 @@
-//! Holds what is said of the tasks of a library, by its driver and by the marks on the server, against each other. Pure.
+//! Checks what a library's driver and the marks on the server say about its tasks against each other. Pure.
 
 use super::{CLOCKS_APART, Disagreement, MESSAGES};
 use crate::latency;
 use crate::protocol::{Done, JobWorkload, ServerCounts, TaskClaim};
 use crate::workload::Freedom;
 
-/// So many numbers stand in a message.
+/// The most numbers that a message lists.
 const NAMED: usize = 10;
 
-/// What a driver says of its tasks by itself.
+/// Checks what a driver says about its tasks, on its own.
 ///
 /// # Errors
-/// If tasks were lost or executed twice by its own word, or if what it says contradicts itself.
+/// If the driver itself says that tasks were lost or executed twice, or if what it says contradicts itself.
 pub(super) fn claim(asked: &JobWorkload, done: &Done) -> Result<(), Disagreement> {
     if asked.kind.workload().freedom != Freedom::Library {
         return Ok(());
@@ -42,7 +42,7 @@ pub(super) fn claim(asked: &JobWorkload, done: &Done) -> Result<(), Disagreement
     Ok(())
 }
 
-/// What the marks on the server say.
+/// Checks what the marks on the server say.
 ///
 /// # Errors
 /// If a task has no mark, or there were more marks than tasks.
@@ -78,7 +78,7 @@ fn numbers(all: &[u64]) -> String {
     first_of(all, all.len() as u64)
 }
 
-/// The same of which only the first are known.
+/// The same where only the first ones are known.
 fn first_of(known: &[u64], all: u64) -> String {
     let shown: Vec<String> = known.iter().take(NAMED).map(u64::to_string).collect();
     let more = all.saturating_sub(shown.len() as u64);

@@ -1,5 +1,5 @@
-//! Holds a driver's times against each other: elapsed time, schedule, lateness and latencies. All of them come from one
-//! clock of the driver, so what contradicts itself here is wrong whatever the machine was doing. Pure.
+//! Checks a driver's times against each other: elapsed time, schedule, lateness and latencies. All of them come from one
+//! clock of the driver, so a contradiction here is an error whatever the machine was doing. Pure.
 
 use hdrhistogram::Histogram;
 
@@ -8,14 +8,15 @@ use crate::latency;
 use crate::protocol::{Done, JobWorkload};
 use crate::units::Nanos;
 
-/// How far two times that a driver tells may be apart, as a share: a histogram keeps three digits, the mean of a bucket less.
+/// How far apart two times that a driver reports may be, as a share: a histogram keeps three digits, the mean of a bucket
+/// fewer.
 const ROUNDING: f64 = 0.02;
 
-/// Holds what a driver says of its times against its job and against itself.
+/// Checks what a driver says about its times against its job and against itself.
 ///
-/// In a closed loop no operation takes longer than the whole trial. In an open loop, operation *k* is due at *k* ÷ rate:
-/// nothing can be done before its last operation is due; who is done later has operations that took, from when they were
-/// due, as long as that; and the operation that was started latest took at least as long as it was late.
+/// In a closed loop, no operation takes longer than the whole trial. In an open loop, operation *k* is due at *k* ÷ rate. So
+/// a trial cannot end before its last operation is due; if it ends later, some operation took at least that difference,
+/// counted from when it was due; and the operation that was started latest took at least as long as it was late.
 ///
 /// # Errors
 /// The first contradiction.
@@ -56,12 +57,12 @@ pub(crate) fn confirm(asked: &JobWorkload, workers: u32, done: &Done) -> Result<
     Ok(())
 }
 
-/// The least number of operations, as a multiple of those in flight, of which Little's law says something: the time before
-/// the first and after the last one of each worker must not count.
+/// The smallest number of operations, as a multiple of those in flight, for which Little's law is meaningful: the time
+/// before the first and after the last one of each worker must not matter.
 const OPERATIONS_IN_FLIGHT: u64 = 20;
 
-/// Little's law of one client in a closed loop: throughput × mean latency ÷ operations in flight, which is 1 whatever the
-/// system. `None` without latencies, and for too few operations to tell.
+/// Little's law for one client in a closed loop: throughput × mean latency ÷ operations in flight, which is 1 whatever the
+/// system. `None` without latencies, or with too few operations to tell.
 #[must_use]
 pub fn littles_law(pipeline: u32, workers: u32, done: &Done) -> Option<f64> {
     let latencies = latency::decode(done.latency.as_ref()?).ok()?;
@@ -71,8 +72,8 @@ pub fn littles_law(pipeline: u32, workers: u32, done: &Done) -> Option<f64> {
     (done.operations >= OPERATIONS_IN_FLIGHT * in_flight).then_some(law)
 }
 
-/// Whether an open loop took so much longer than its schedule that it did not keep the rate, whatever the driver says of how
-/// late it was: more than a tenth longer, and by more than `allowed` seconds.
+/// Whether an open loop took so much longer than its schedule that it did not keep the rate, whatever the driver says about
+/// its lateness: more than a tenth longer, and by more than `allowed` seconds.
 #[must_use]
 pub fn missed_schedule(
     pipeline: u32,
@@ -90,13 +91,13 @@ fn longest(latencies: &Histogram<u64>) -> f64 {
     latencies.max() as f64 / 1e9
 }
 
-/// What a time may be that should not be above this one, in seconds.
+/// The largest acceptable value for a time that should not exceed this one, in seconds.
 fn most(seconds: f64) -> f64 {
     seconds * (1.0 + ROUNDING) + MESSAGES
 }
 
-/// Between which moments, in seconds after the start, the last batch of an open loop is due. Which worker has how many batches
-/// is up to the driver; with one operation to a batch there is nothing to choose.
+/// The range of moments, in seconds after the start, at which the last batch of an open loop may be due. How many batches
+/// each worker has is up to the driver; with one operation per batch there is nothing to choose.
 struct LastDue {
     earliest: f64,
     latest: f64,
@@ -108,7 +109,7 @@ impl LastDue {
         let workers = u64::from(workers).max(1);
         let due = |batch: u64| (batch * pipeline) as f64 / rate as f64;
         let all = operations.div_ceil(pipeline);
-        // Each worker's last batch may be one that is not full.
+        // Each worker's last batch may be incomplete.
         let with_partial = operations.div_ceil(workers).div_ceil(pipeline) * workers;
         let latest = if pipeline == 1 { all } else { with_partial.max(all) };
         Self { earliest: due(all.saturating_sub(1)), latest: due(latest.saturating_sub(1)) }
@@ -133,7 +134,7 @@ mod tests {
         }
     }
 
-    /// 1,000 operations in so many milliseconds, the slowest in `longest`, started `lag` late.
+    /// 1,000 operations in this many milliseconds, the slowest taking `longest`, started `lag` late.
     fn done(elapsed: u64, longest: u64, lag: Option<u64>) -> Done {
         let mut latencies = latency::empty();
         latencies.record_n(100_000, 999).unwrap();

@@ -1,12 +1,12 @@
-//! What a server counts beside the commands of a workload, held against what a job implies: other commands, bytes, reads. Each bound is
-//! one that no client can be on the wrong side of that did what was asked for, whatever its library, and counts of which a
-//! server tells nothing are not held against anything.
+//! What a server counts besides the commands of a workload, checked against what a job implies: other commands, bytes,
+//! reads. No client that did what was asked for can violate any of these bounds, whatever its library; counts that a server
+//! does not report are not checked.
 
 use super::{Circumstances, Disagreement};
 use crate::protocol::{Done, ServerCounts};
 use crate::workload::Expected;
 
-/// Commands that say nothing against a driver of ours, in any number, each with why.
+/// Commands that are acceptable in any number from a driver, each with the reason.
 const HARMLESS: &[&str] = &[
     // Setting up a connection: a load generator connects after `go`, others do to delete their keys.
     "hello",
@@ -20,40 +20,40 @@ const HARMLESS: &[&str] = &[
     "command",
     "config|get",
     "config",
-    // And the nodes of a cluster.
+    // And about the nodes of a cluster.
     "cluster|slots",
     "cluster|shards",
     "cluster|nodes",
     "readonly",
-    // Around a pipeline, where a library makes each a transaction.
+    // Around a pipeline, where a library makes each pipeline a transaction.
     "multi",
     "exec",
 ];
-/// Commands that delete a driver's keys where nobody flushes them.
+/// Commands that delete a driver's keys where the server is not flushed.
 const DELETING: &[&str] = &["del", "unlink"];
-/// What is asked of a server to see how it is, beside what is harmless, and by its replicas.
+/// Besides the harmless ones, commands that monitoring tools, or a server's replicas, send to see how it is doing.
 const ADMINISTRATIVE: &[&str] = &[
     "dbsize", "time", "lastsave", "role", "slowlog", "latency", "memory", "cluster", "replconf", "acl",
     "config",
 ];
-/// Commands of which one is enough to change what a trial measures, or that may stand for many of a driver's own.
+/// Commands of which a single call is enough to change what a trial measures, or may stand for many of a driver's own.
 const WHOLESALE: &[&str] = &["monitor", "mset", "msetnx", "mget"];
 
-/// How small the share of others in the calls, or in the time, must be not to matter.
+/// Below this share of the calls, or of the time, other clients do not matter.
 const NEGLIGIBLE: f64 = 0.01;
-/// So many calls for each worker are its own: those that connect, and one that ends.
+/// The calls that each worker may make for itself: those that connect, and one that ends.
 const CALLS_A_WORKER: u64 = 8;
 
-/// A segment on its way may be as short as this, in bytes, and be read by itself.
+/// A network segment may be as short as this, in bytes, and be read separately.
 const SEGMENT: u64 = 1024;
-/// Reads that are not those of operations: the agent's own, and for each worker those that connect and the end.
+/// Reads that do not belong to operations: the agent's own, and for each worker those for connecting and for the end.
 const READS: u64 = 64;
 const READS_A_WORKER: u64 = 4;
-/// What the server sends for an operation beside its value, at most: replies of transactions included.
+/// The most that the server sends for an operation besides its value, including replies of transactions.
 const LARGEST_REPLY: u64 = 64;
-/// What it sends for each key that is deleted, at most.
+/// The most that it sends for each key that is deleted.
 const DELETED: u64 = 8;
-/// What it sends besides, in bytes: the answers that the agent asks for; and for each worker what a library asks for.
+/// What else it sends, in bytes: the answers to the agent; and for each worker the answers to its library.
 const ANSWERS: u64 = 32 * 1024;
 const ANSWERS_A_WORKER: u64 = 1024;
 
@@ -63,8 +63,8 @@ fn most_sent(done: &Done, expected: &Expected, circumstances: &Circumstances<'_>
     Some(expected.most_values_sent? + done.operations * (LARGEST_REPLY + deleted) + besides)
 }
 
-/// A round trip has a write of its own on the client's side, or two where its buffer ends within it, and whatever is
-/// long is cut up on its way.
+/// A round trip is one write on the client's side, or two if its buffer ends in the middle of it, and anything long is split
+/// up on its way.
 fn most_reads(operations: u64, counts: &ServerCounts, circumstances: &Circumstances<'_>) -> Option<u64> {
     let Circumstances { workload, workers, .. } = *circumstances;
     let connections = u64::from(workers) * nodes(circumstances);
@@ -80,7 +80,7 @@ fn nodes(circumstances: &Circumstances<'_>) -> u64 {
     circumstances.nodes.into()
 }
 
-/// Holds what all clients of a server claim together against what else the server counted.
+/// Checks what all clients of a server claim together against what else the server counted.
 ///
 /// # Errors
 /// The first disagreement.
@@ -113,12 +113,12 @@ pub(crate) fn confirm(
     if let Some(sent) = counts.sent_bytes.filter(|&sent| sent < least) {
         return Err(Disagreement::Sent { sent, operations, least });
     }
-    // A library may do with one round trip what it likes.
+    // A library may do whatever it likes with a round trip.
     let is_free = workload.kind.workload().freedom.of_commands();
     let (Some(reads), false) = (counts.reads, differs || is_free) else { return Ok(()) };
     let pipeline = workload.pipeline;
-    // On a connection of its own a worker sends its next round trip when the last one has come back, so that no two are
-    // read at once. Workers that share a connection may be.
+    // On its own connection, a worker sends its next round trip only after the previous one has come back, so no two are
+    // read at once. If workers share a connection, they may be.
     let all = u64::from(workers) * nodes(circumstances);
     let own_connections = counts.connections.is_some_and(|connections| connections >= all);
     let least = operations.div_ceil(u64::from(pipeline));
@@ -133,9 +133,9 @@ pub(crate) fn confirm(
     }
 }
 
-/// Whether others were at work on somebody else's server to an extent that may be felt: calls, or time in executing them,
-/// beyond a hundredth of the driver's; one of the few commands that count for many; or more bytes sent than the driver
-/// can have asked for, as to a MONITOR that was there before.
+/// Whether others were active on somebody else's server to a noticeable extent: calls, or time executing them, beyond a
+/// hundredth of the driver's; one of the few commands that count for many; or more bytes sent than the driver can have asked
+/// for, as to a MONITOR that was already running.
 #[must_use]
 pub fn others_were_at_work(done: &Done, counts: &ServerCounts, circumstances: &Circumstances<'_>) -> bool {
     let Circumstances { workload, deletes_keys, .. } = *circumstances;
@@ -150,7 +150,7 @@ pub fn others_were_at_work(done: &Done, counts: &ServerCounts, circumstances: &C
         .filter(|(name, _)| !(listed(DELETING, name) && deletes_keys))
         .map(|(_, other)| other.calls)
         .sum();
-    // A driver deletes no more than it wrote.
+    // A driver deletes at most what it wrote.
     let deleting = counts.sum(DELETING).calls;
     let strange_calls: u64 = strange().map(|(_, other)| other.calls).sum();
     let strange_time: u64 = strange().map(|(_, other)| other.executing_ns.0).sum();
@@ -167,7 +167,7 @@ pub fn others_were_at_work(done: &Done, counts: &ServerCounts, circumstances: &C
         || counts.sent_bytes.is_some_and(|sent| most_sent.is_some_and(|most| sent > most))
 }
 
-/// The commands that nobody should have called on a server of ours, as in `2 MSET`.
+/// The commands that should not have been called on a server of ours, as in `2 MSET`.
 fn strangers(counts: &ServerCounts, circumstances: &Circumstances<'_>) -> Vec<String> {
     let Circumstances { workload, deletes_keys, .. } = *circumstances;
     let allowed = |name: &str| listed(HARMLESS, name) || listed(DELETING, name) && deletes_keys;
@@ -178,8 +178,8 @@ fn strangers(counts: &ServerCounts, circumstances: &Circumstances<'_>) -> Vec<St
         .collect()
 }
 
-/// Whether a command, or the one of which it is a form (`client|setinfo`), stands in a list. `config|set` is no `config`:
-/// only servers that do not tell them apart count that.
+/// Whether a command, or the one of which it is a form (`client|setinfo`), is in a list. `config|set` does not count as
+/// `config`: only servers that do not distinguish the forms count that.
 fn listed(list: &[&str], name: &str) -> bool {
     let whole = name.split('|').next().unwrap_or(name);
     list.contains(&name) || whole != "config" && list.contains(&whole)
@@ -240,7 +240,7 @@ mod tests {
         ["set", "get"].map(|command| (command.to_owned(), calls)).into()
     }
 
-    /// As a redis-server 7.0.15 counted it of an honest client, 50 operations to a round trip.
+    /// As a redis-server 7.0.15 counted it for an honest client, with 50 operations per round trip.
     fn honest() -> ServerCounts {
         ServerCounts {
             commands: both(),
@@ -299,7 +299,7 @@ mod tests {
             let few = Disagreement::FewReads { reads, operations: 2000, pipeline: 1, least: 2000 };
             assert_eq!(verdict(1, &counts), Err(few));
         }
-        // Workers that share a connection are read together.
+        // Workers that share a connection have their requests read together.
         let shared = ServerCounts { reads: Some(300), ..honest() };
         let workload = workload(1);
         let expected = Circumstances { workers: 20, ..expected(&workload) };
@@ -354,7 +354,7 @@ mod tests {
         ] {
             assert!(felt(called(&honest(), name, calls, Nanos(executing))), "{name}");
         }
-        // Somebody is told everything that happens.
+        // Another client is sent everything that happens.
         assert!(felt(ServerCounts { sent_bytes: Some(4_600_000), ..honest() }));
     }
 }

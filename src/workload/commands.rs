@@ -1,4 +1,5 @@
-//! `commands`: the commands that an experiment's file lists, all of them in their order, or one of them, drawn by weight.
+//! `commands`: the commands that an experiment's file lists, either all of them in their order, or one of them, drawn by
+//! weight.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use super::{BACK_TO_BACK, Count, Expected, Freedom, Unlikely, Workload, is_by_ch
 use crate::protocol::JobWorkload;
 use crate::setting::{Factor, Level};
 
-/// `+` or `:`, at least a byte, and a line end; nothing that a server answers is shorter.
+/// `+` or `:`, at least one byte, and a line end; no reply of a server is shorter.
 const SHORTEST_REPLY: u64 = 4;
 
 pub(super) const WORKLOAD: Workload = Workload {
@@ -31,7 +32,7 @@ pub(super) const WORKLOAD: Workload = Workload {
             Some(weights) => drawn(commands, weights, operations, claim.calls)?,
         };
         let all: u64 = calls.values().sum();
-        // Of those that are drawn nothing more is known than what the shortest of them takes.
+        // If commands are drawn, the shortest of them gives the only known bound.
         let shortest = commands.iter().map(|command| least_bytes(command, claim.asked)).min().unwrap_or(0);
         let in_order: u64 = commands.iter().map(|command| least_bytes(command, claim.asked)).sum();
         Ok(Expected {
@@ -58,7 +59,7 @@ pub(crate) fn name(command: &[String]) -> String {
     command.first().map(|word| word.to_lowercase()).unwrap_or_default()
 }
 
-/// The calls of each command that a driver claims, if the weights may have brought them about.
+/// The calls of each command that a driver claims, if the weights can plausibly have produced them.
 fn drawn(
     commands: &[Vec<String>],
     weights: &[u64],
@@ -88,7 +89,7 @@ fn drawn(
     Ok(calls)
 }
 
-/// The fewest bytes that a command takes on its way: its words, and what separates them.
+/// The fewest bytes that a command takes on the wire: its words, and what separates them.
 fn least_bytes(command: &[String], asked: &JobWorkload) -> u64 {
     let value = asked.value_bytes.map_or(1, u64::from);
     let word = |word: &String| match Template::parse(word) {
@@ -135,7 +136,7 @@ mod tests {
         let expected = expected(&asked, None).unwrap();
         let calls = super::super::calls([("hset", Count::Exactly(1_000)), ("hget", Count::Exactly(2_000))]);
         assert_eq!((expected.calls, expected.keys), (calls, None));
-        // HSET, a key of a digit, f and ten bytes: with a byte between any two.
+        // HSET, a key of one digit, f and ten bytes: with one byte between any two.
         assert_eq!(expected.least_received, 1_000 * ((5 + 2 + 2 + 11) + (5 + 2 + 2) + (5 + 2 + 2)));
     }
 

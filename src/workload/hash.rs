@@ -6,7 +6,7 @@ use super::{BACK_TO_BACK, Count, Expected, GET_REPLY, Workload, calls, value_byt
 const REQUESTS: u64 = 18;
 /// `:1` and its line end.
 const HSET_REPLY: u64 = 4;
-/// Of a key `<prefix><worker>:<index>` this is there at least, beside the prefix.
+/// The shortest that a key `<prefix><worker>:<index>` can be, without the prefix.
 const SHORTEST_NAME: u64 = 3;
 
 pub(super) const WORKLOAD: Workload = Workload {

@@ -1,11 +1,11 @@
-//! Workloads: what one operation is, and what a server must have counted when so many of them were done.
+//! Workloads: what one operation is, and what a server must have counted after a given number of them.
 //!
-//! One file for each. It says in words what an operation is, which commands it consists of, what has to be on the server
-//! before, and which counts and traffic follow from a claim; whoever verifies, tells or draws knows no command by name. The
-//! settings of a workload are in [`crate::setting`], and name the workloads that have them.
+//! One file for each. It says in words what an operation is, which commands it consists of, what must exist on the server
+//! beforehand, and which counts and traffic follow from a claim; the code that verifies, reports or draws knows no command
+//! by name. The settings of a workload are in [`crate::setting`], and name the workloads that have them.
 //!
-//! To add one: write its file after the model of `read_write.rs` or, where some push what others take, `queue.rs`, put it into [`Kind`], and give each mode that has it one
-//! function.
+//! To add one, write its file following the model of `read_write.rs` or, where some clients push what others take,
+//! `queue.rs`, add it to [`Kind`], and give each mode that supports it one function.
 
 mod commands;
 mod hash;
@@ -62,7 +62,7 @@ impl Kind {
         words
     };
 
-    /// All that there is to know of it.
+    /// Everything there is to know about it.
     #[must_use]
     pub const fn workload(self) -> &'static Workload {
         match self {
@@ -76,7 +76,7 @@ impl Kind {
         }
     }
 
-    /// The one of this name in files.
+    /// The workload with this name in files.
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
@@ -89,7 +89,7 @@ impl Kind {
     }
 }
 
-/// What operations of these workloads are called together, as in "tasks/s".
+/// What operations of these workloads are called collectively, as in "tasks/s".
 pub(crate) fn noun(kinds: impl IntoIterator<Item = Kind>) -> &'static str {
     let nouns: BTreeSet<&str> = kinds.into_iter().map(|kind| kind.workload().noun).collect();
     match nouns.first() {
@@ -104,7 +104,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// All that there is to know of a workload.
+/// Everything there is to know about a workload.
 #[derive(Debug)]
 pub struct Workload {
     /// The word in files.
@@ -117,25 +117,27 @@ pub struct Workload {
     pub operation: &'static str,
     /// The commands that it consists of, in lower case as a server counts them.
     pub commands: fn(&JobWorkload) -> Vec<String>,
-    /// Keys that have to be there before a driver warms up, `<key_prefix><index>` from index 0 on.
+    /// Number of keys that must exist before a driver warms up, `<key_prefix><index>` from index 0 on.
     pub fill: fn(&JobWorkload) -> u64,
     /// Who decides what an operation does on the server.
     pub freedom: Freedom,
     /// Whether operations can share a round trip.
     pub can_pipeline: bool,
-    /// Whether a worker begins an operation when its last one has ended, so that Little's law binds throughput to latency.
+    /// Whether a worker begins an operation as soon as its previous one has ended, so that Little's law ties throughput to
+    /// latency.
     pub is_back_to_back: bool,
-    /// The fewest bytes that a value of a given size may have.
+    /// The smallest size that may be asked for a value, in bytes.
     pub least_value_bytes: u32,
-    /// The setting that says how many connect beside the workers, if any do.
+    /// The setting that gives the number of clients that connect besides the workers, if any do.
     pub pushers: Option<Factor>,
-    /// Latencies that a driver tells, of so many operations and workers.
+    /// The number of latencies that a driver reports for this many operations and workers.
     pub latencies: fn(operations: u64, workers: u64) -> u64,
-    /// Whether a driver says of each of them, by sum and exclusive or of their numbers, that it was delivered once.
+    /// Whether a driver shows, by the sum and the exclusive or of their numbers, that each of them was delivered once.
     pub is_delivered: bool,
-    /// The bitmap, behind the prefix of all keys, in which operation *k* sets bit *k* when it is done, if operations do.
+    /// The name, after the prefix of all keys, of the bitmap in which operation *k* sets bit *k* when it is done, if
+    /// operations do so.
     pub marks: Option<&'static str>,
-    /// What a server must have counted of what a driver claims.
+    /// What a server must have counted if a driver's claim is true.
     pub expect: fn(&Claim<'_>) -> Result<Expected, Unlikely>,
 }
 
@@ -146,25 +148,26 @@ pub enum Freedom {
     None,
     /// The file lists commands: reads may find nothing, and nobody knows which keys are left behind.
     File,
-    /// A library, which besides may use any command, and has things on the server when a driver is ready that must stay.
+    /// A library, which may also use any command, and keeps things on the server that must stay there once a driver is
+    /// ready.
     Library,
 }
 
 impl Freedom {
-    /// Whether nobody knows beforehand which keys are read and which are left behind.
+    /// Whether it is unknown beforehand which keys are read and which are left behind.
     #[must_use]
     pub const fn of_keys(self) -> bool {
         !matches!(self, Self::None)
     }
 
-    /// Whether nobody knows beforehand which commands are used.
+    /// Whether it is unknown beforehand which commands are used.
     #[must_use]
     pub const fn of_commands(self) -> bool {
         matches!(self, Self::Library)
     }
 }
 
-/// What most workloads are: each worker sends its requests and waits for their replies.
+/// The behaviour of most workloads: each worker sends its requests and waits for their replies.
 const BACK_TO_BACK: Workload = Workload {
     name: "",
     meaning: "",
@@ -186,7 +189,7 @@ const BACK_TO_BACK: Workload = Workload {
 /// What a driver claims to have done, and what it was asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Claim<'a> {
-    /// The job's workload; of several clients that of any.
+    /// The job's workload; with several clients, that of any of them.
     pub asked: &'a JobWorkload,
     /// Operations of all clients.
     pub operations: u64,
@@ -194,25 +197,25 @@ pub struct Claim<'a> {
     pub workers: u64,
     /// Clients, each with a queue or with channels of its own.
     pub clients: u64,
-    /// Calls of each command of its own, where the workload leaves open which of them an operation is.
+    /// Calls of each of its commands, where the workload leaves open which command an operation is.
     pub calls: Option<&'a BTreeMap<String, u64>>,
     /// Length of what every key begins with, in bytes.
     pub key_prefix: u64,
-    /// Distinct keys that were written, if the driver has said that it does something else than was asked for.
+    /// Distinct keys that were written, if the driver has said that it does something other than what was asked for.
     pub keys: Option<u64>,
 }
 
-/// So many, or so many at least.
+/// An exact number, or a lower bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Count {
     /// No more and no less.
     Exactly(u64),
-    /// Or more.
+    /// This many or more.
     AtLeast(u64),
 }
 
 impl Count {
-    /// Whether a server that counted so many agrees.
+    /// Whether a server that counted this many agrees.
     #[must_use]
     pub const fn agrees(self, counted: u64) -> bool {
         match self {
@@ -236,7 +239,7 @@ impl fmt::Display for Count {
 pub struct Expected {
     /// Calls of each command of the workload.
     pub calls: BTreeMap<String, Count>,
-    /// Keys that are there afterwards and were not before, where nobody deletes them; `None` where nobody can tell.
+    /// Keys that exist afterwards and did not before, if nobody deletes them; `None` where that cannot be known.
     pub keys: Option<u64>,
     /// Whether all new keys will expire, and no others do.
     pub expiring: bool,
@@ -244,17 +247,17 @@ pub struct Expected {
     pub least_received: u64,
     /// Bytes that it sent, at least.
     pub least_sent: u64,
-    /// Bytes of all values that it sent, at most, where that can be told.
+    /// Bytes of all values that it sent, at most, where that can be known.
     pub most_values_sent: Option<u64>,
 }
 
-/// A claim that a driver that does what was asked for does not make.
+/// A claim that a driver which does what was asked for would not make.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unlikely {
-    /// Nothing is said of something that must be said.
+    /// Something that must be reported is missing.
     #[error("the driver does not say how many calls of {0} its operations were")]
     Unsaid(String),
-    /// Calls that are not operations, or operations that are no calls.
+    /// Calls that are not operations, or operations that are not calls.
     #[error("the driver claims {calls} calls for {operations} operations")]
     Sum {
         /// Of all commands.
@@ -262,7 +265,7 @@ pub enum Unlikely {
         /// Claimed.
         operations: u64,
     },
-    /// Another mix than was asked for, further from it than chance goes.
+    /// A mix that differs from what was asked for by more than chance allows.
     #[error(
         "the driver claims {calls} {command} among {operations} operations, the job asked for a share of {asked}"
     )]
@@ -287,13 +290,13 @@ const SET_REPLY: u64 = 5;
 /// `$n` and two line ends.
 const GET_REPLY: u64 = 5;
 
-/// So many standard deviations of a binomial distribution are beyond chance: one in three million claims.
+/// More than this many standard deviations of a binomial distribution is not chance: one in three million claims.
 const DEVIATIONS: f64 = 5.0;
 
 /// Whether `calls` of `n` operations are plausible if each is one with probability `share`; exact at 0 and at 1.
 fn is_by_chance(calls: u64, n: u64, share: f64) -> bool {
     let (mean, deviation) = (n as f64 * share, (n as f64 * share * (1.0 - share)).sqrt());
-    // A whole number may be as far as 1 from its mean at the smallest numbers.
+    // For the smallest numbers, a whole number may be as far as 1 from its mean.
     let slack = if deviation == 0.0 { 0.0 } else { 1.0 };
     (calls as f64 - mean).abs() <= DEVIATIONS * deviation + slack
 }
@@ -308,16 +311,16 @@ fn calls<const N: usize>(calls: [(&str, Count); N]) -> BTreeMap<String, Count> {
     calls.map(|(command, calls)| (command.to_owned(), calls)).into()
 }
 
-/// The bytes of `n` tasks or messages, each a number and a time unless they have a size: at least, and at most.
+/// The fewest and the most bytes of `n` tasks or messages; each is a number and a time unless a size is given.
 fn task_bytes(asked: &JobWorkload, n: u64) -> (u64, u64) {
     let (shortest, longest) =
         asked.value_bytes.map_or((SHORTEST_TASK, LONGEST_TASK), |bytes| (bytes.into(), bytes.into()));
     (n * shortest, n * longest)
 }
 
-/// `0:0`, a number and a time of a digit each …
+/// `0:0`, a number and a time of one digit each …
 const SHORTEST_TASK: u64 = 3;
-/// … and of as many as there can be.
+/// … and of the most digits possible.
 const LONGEST_TASK: u64 = 41;
 
 /// The fewest bytes that a value has, and the most that one of `values` has where it is a decimal index.

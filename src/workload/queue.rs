@@ -4,14 +4,14 @@ use super::{BACK_TO_BACK, Count, Expected, Workload, calls, task_bytes};
 use crate::protocol::JobWorkload;
 use crate::setting::{Factor, Level};
 
-/// The words of the longest command but for its key and its task, and what separates them, in their shortest form.
+/// The words of the longest command except its key and its task, and what separates them, in their shortest form.
 const LEAST_WORDS: u64 = 6;
 /// What a server answers to a push, at least.
 const PUSHED: u64 = 4;
-/// What stands around a task when it is taken, beside the queue's name: of a stream, entry and field too.
+/// What surrounds a task when it is taken, besides the queue's name: for a stream, also entry and field.
 const AROUND: u64 = 96;
 
-/// What a queue's name has beside the prefix: `queue`, and in a warm-up a letter.
+/// The part of a queue's name after the prefix: `queue`, and in a warm-up a letter.
 const NAME: u64 = 6;
 
 pub(super) const WORKLOAD: Workload = Workload {
@@ -30,7 +30,7 @@ pub(super) const WORKLOAD: Workload = Workload {
     is_delivered: true,
     expect: |claim| {
         let (push, take, rest) = commands(claim.asked);
-        // When there are no more, each consumer gets something that says so.
+        // When there are no more tasks, each consumer gets one that says so.
         let pushed = claim.operations + claim.workers;
         let mut calls = calls([(push, Count::Exactly(pushed)), (take, Count::AtLeast(pushed))]);
         calls.extend(rest.iter().map(|&(command, is_each)| {
@@ -41,7 +41,7 @@ pub(super) const WORKLOAD: Workload = Workload {
         let key = claim.key_prefix + NAME;
         Ok(Expected {
             calls,
-            // A list that is empty is none; of a stream the entries stay.
+            // An empty list does not exist as a key; in a stream the entries stay.
             keys: Some(if is_list(claim.asked) { 0 } else { claim.clients }),
             expiring: false,
             least_received: shortest + claim.operations * LEAST_WORDS,
@@ -56,7 +56,7 @@ fn is_list(asked: &JobWorkload) -> bool {
     asked.own.word(Factor::Structure) != Some("stream")
 }
 
-/// The command that pushes, the one that takes, and others, each with whether every task needs it.
+/// The command that pushes, the one that takes, and others, each with whether it is needed for every task.
 fn commands(asked: &JobWorkload) -> (&'static str, &'static str, &'static [(&'static str, bool)]) {
     let acknowledges = asked.own.get(Factor::Acknowledge) == Some(&Level::Flag(true));
     match (is_list(asked), acknowledges) {

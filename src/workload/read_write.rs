@@ -7,7 +7,7 @@ use super::{
 };
 use crate::setting::Factor;
 
-/// Of a key `<prefix><index>` this is there at least, beside the prefix.
+/// The shortest that a key `<prefix><index>` can be, without the prefix.
 const SHORTEST_NAME: u64 = 1;
 
 pub(super) const WORKLOAD: Workload = Workload {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::setting::Factor;
 
-/// Of a key `<prefix><worker>:<index>` this is there at least, beside the prefix.
+/// The shortest that a key `<prefix><worker>:<index>` can be, without the prefix.
 const SHORTEST_NAME: u64 = 3;
 
 pub(super) const WORKLOAD: Workload = Workload {
@@ -18,11 +18,11 @@ pub(super) const WORKLOAD: Workload = Workload {
         let operations = claim.operations;
         let expires = claim.asked.own.get(Factor::Expire).is_some();
         let (shortest, longest) = value_bytes(claim.asked, operations);
-        // Whoever writes other keys than was asked for has said so; they may be shorter.
+        // A driver that writes other keys than were asked for has said so; they may be shorter.
         let key = if claim.keys.is_some() { 1 } else { claim.key_prefix + SHORTEST_NAME };
         Ok(Expected {
             calls: calls([("set", Count::Exactly(operations)), ("get", Count::Exactly(operations))]),
-            // Of those that expire, some may be gone.
+            // If keys expire, some may already be gone.
             keys: if expires { None } else { Some(claim.keys.unwrap_or(operations)) },
             expiring: expires,
             least_received: operations * (shortest + 2 * key + SET_REQUEST + GET_REQUEST),

@@ -1,20 +1,20 @@
 //! `tasks`: a task that a producer hands to a task-queue library, and that a worker process of that library executes, once.
-//! Workers are what executes: processes, threads or coroutines, as the library has them.
+//! Workers are whatever executes tasks in that library: processes, threads or coroutines.
 //!
-//! Which commands that takes is the library's affair, so the server is asked something that no library can get around: the
-//! body of task *k* sets bit *k* of a bitmap. Where all bits are set, by as many commands as there are bits, each task
-//! was executed once.
+//! Which commands that takes is up to the library, so the server is asked something that no library can get around: the body
+//! of task *k* sets bit *k* of a bitmap. If all bits are set, by exactly as many commands as there are bits, each task was
+//! executed once.
 
 use super::{BACK_TO_BACK, Count, Expected, Freedom, Workload, calls};
 use crate::setting::Factor;
 
 /// The command by which a task marks itself …
 const MARK: &str = "setbit";
-/// … and what it takes on the way, in the long form of RESP: all but key and number, and the digits of their lengths.
+/// … and its bytes on the wire, in the long form of RESP: everything except key and number, and the digits of their lengths.
 const MARK_WORDS: u64 = "*4\r\n$6\r\nSETBIT\r\n$\r\n\r\n$\r\n\r\n$1\r\n1\r\n".len() as u64;
 /// `:0` and a line end.
 const MARK_REPLY: u64 = 4;
-/// The bitmap, behind the prefix of all keys.
+/// The name of the bitmap, after the prefix of all keys.
 const MARKS: &str = "done";
 
 pub(super) const WORKLOAD: Workload = Workload {
@@ -53,7 +53,7 @@ const fn digits(number: u64) -> u64 {
     }
 }
 
-/// Of all numbers from 0 to below `n` together, and of how many digits each has.
+/// The digits of all numbers from 0 to below `n`, plus the digits of the length of each.
 fn digits_below(n: u64) -> u64 {
     let mut sum = 0;
     let (mut first, mut each) = (0_u64, 1);

@@ -7,13 +7,13 @@ pub(crate) struct Template(pub(crate) Vec<Part>);
 /// A part of an argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// As it stands there.
+    /// Literal text.
     Text(String),
     /// The key of the operation, which no other operation has.
     Key,
     /// As many bytes as the workload says, or the decimal index.
     Value,
-    /// The decimal index of the operation, of its worker.
+    /// The decimal index of the operation within its worker.
     Index,
     /// The number of the worker.
     Worker,
@@ -27,10 +27,10 @@ pub(crate) fn arguments(command: &[String]) -> &[String] {
 }
 
 impl Template {
-    /// Takes an argument apart. A brace that is doubled stands for itself.
+    /// Parses an argument. A doubled brace stands for itself.
     ///
     /// # Errors
-    /// What is wrong with a placeholder, in a sentence.
+    /// What is wrong with a placeholder, as a sentence.
     pub(crate) fn parse(argument: &str) -> Result<Self, String> {
         let (mut parts, mut text) = (Vec::new(), String::new());
         let mut rest = argument;
@@ -57,7 +57,7 @@ impl Template {
         Ok(Self(parts))
     }
 
-    /// The fewest bytes that it becomes, if a value has so many.
+    /// The fewest bytes that it can expand to, with values of this size.
     pub(crate) fn least_bytes(&self, value: u64) -> u64 {
         let bytes = self.0.iter().map(|part| match part {
             Part::Text(text) => text.len() as u64,

@@ -18,7 +18,7 @@ fn a_client_that_needs_more_cpu_time_costs_more_and_is_not_called_slower() {
     let metric = ["--metric", "client_cpu_us_per_op", "--fail-on-slower", "5%"];
     let said = place.compare(&[&["base.csv", "new.csv"][..], &metric, &["--json"]].concat());
     assert_eq!(said.code, 1);
-    assert_eq!(said.err, "error: 2 cells are higher by more than 5%, as far as the intervals tell\n");
+    assert_eq!(said.err, "error: 2 cells are higher by more than 5%, judging by the intervals\n");
     for cell in said.json()["cells"].as_array().unwrap() {
         assert_eq!(cell["verdict"], "more");
         let median = cell["base"]["median"].as_f64().unwrap();

@@ -95,7 +95,7 @@ fn a_limit_is_answered_at_the_top_of_the_markdown() {
     );
     assert_eq!(
         first(12, 0.9, "5%"),
-        (1, "**Failed**: 2 cells are slower by more than 5%, as far as the intervals tell.\n".to_owned())
+        (1, "**Failed**: 2 cells are slower by more than 5%, judging by the intervals.\n".to_owned())
     );
     assert_eq!(
         first(3, 1.0, "5%"),

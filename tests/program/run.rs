@@ -610,7 +610,7 @@ fn a_server_that_does_not_take_so_many_clients_is_refused_before_anything_runs()
     let doctor = sandbox.output(&["doctor", "few.toml"]);
     assert_eq!(code(doctor.status), 3, "{}", stdout(&doctor));
     for said in [stderr(&refused), stdout(&doctor)] {
-        for part in ["`theirs`", "it takes at most 50 clients", "60 workers do not fit", "maxclients"] {
+        for part in ["`theirs`", "it accepts at most 50 clients", "no room for 60 workers", "maxclients"] {
             assert!(said.contains(part), "{part}: {said}");
         }
     }

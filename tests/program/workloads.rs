@@ -473,7 +473,7 @@ fn an_option_that_a_client_does_not_know_is_refused_by_name_and_never_ignored() 
     let error = |mode: &str| &rows.iter().find(|row| row["mode"] == mode).unwrap()["error"];
     assert!(error("tells").contains(r#"me {"pool": 4, "size": 1}"#), "{}", error("tells"));
     assert!(
-        error("old").contains("does not say when it is ready that it uses the option `pool` as 4"),
+        error("old").contains("did not confirm in `ready` that it uses the option `pool` as 4"),
         "{}",
         error("old")
     );

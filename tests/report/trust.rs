@@ -68,7 +68,7 @@ fn runs_of_two_machines_with_one_name_show_the_newer_one_and_say_so() {
     assert!(section.answer.text().starts_with("sync: 2,011 operations/s"), "{}", section.answer.text());
     assert!(
         section.trust.points[0].text().starts_with(
-            "Runs on different machines: shown are the trials of the machine of the newest run; those of run old are left out \
+            "Runs on different machines: only the trials of the newest run's machine are shown; those of run old are left out \
              (client_os differ)."
         ),
         "{:?}",

@@ -1,4 +1,4 @@
-//! Tests of a driver as a bare process, to which anything can be said: another version, a closed input.
+//! Tests of a driver as a bare process, which can be sent anything: another version, a closed input.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -21,10 +21,10 @@ use crate::units::Nanos;
 
 /// How long a driver may take to end when its input does.
 const END_WITHIN: Duration = Duration::from_secs(5);
-/// How long what it has started may take to end after it.
+/// How long the processes that it has started may take to end after it.
 const FOLLOW_WITHIN: Duration = Duration::from_secs(1);
 
-/// A driver to which anything can be said.
+/// A driver that can be sent anything.
 pub(super) struct Bare {
     child: Child,
     input: Option<ChildStdin>,
@@ -62,14 +62,14 @@ impl Bare {
         self.say_text(&format!("{message}\n")).await;
     }
 
-    /// Who does not read shows it by what it does next.
+    /// A driver that does not read shows it by what it does next, so a failed write is ignored.
     pub(super) async fn say_text(&mut self, text: &str) {
         if let Some(input) = &mut self.input {
             let _ = input.write_all(text.as_bytes()).await;
         }
     }
 
-    /// The next event but progress; `None` at the end of its output.
+    /// The next event other than progress; `None` at the end of its output.
     pub(super) async fn event(&mut self) -> Result<Option<DriverEvent>, Stop> {
         loop {
             let Ok(line) = timeout(self.within, self.output.next()).await else {
@@ -98,7 +98,7 @@ impl Bare {
         }
     }
 
-    /// Closes its input. It has to end, and nobody may be left.
+    /// Closes its input. The driver has to end, and must leave no process behind.
     pub(super) async fn end(mut self) -> Result<(), Stop> {
         self.input = None;
         let exited = timeout(END_WITHIN, self.child.exited()).await.is_ok();

@@ -1,5 +1,5 @@
-//! What not every driver supports of a connection: TLS, an ACL user, a database, a cluster. A driver may refuse each of them; what it
-//! takes it must do.
+//! Connection features that not every driver supports: TLS, an ACL user, a database, a cluster. A driver may refuse any of
+//! them, but must carry out what it accepts.
 
 use super::{Bench, Outcome, Start, Stop, server_probe, start, wrong};
 use crate::protocol::{Endpoint, Job, ServerUp};
@@ -31,7 +31,7 @@ impl Bench<'_> {
             password: Some(PASSWORD.to_owned()),
             ..up.endpoint
         };
-        // The default user has no password: whoever gives one for it is refused by the server.
+        // The default user has no password: the server refuses a client that gives one for it.
         self.reach(login, CAPABLE).await
     }
 
@@ -44,7 +44,7 @@ impl Bench<'_> {
     }
 
     pub(super) async fn cluster(&mut self) -> Outcome {
-        // One that refuses needs no cluster for that, which takes its time to be made.
+        // A driver that refuses does so without a cluster, which takes a while to create.
         let job = self.job_at(Endpoint { unix_socket: None, cluster: true, ..self.up.endpoint.clone() });
         match self.ready(&job).await.map_err(Stop::from) {
             Err(stop) if stop.is_refusal() => return Err(older(stop)),
@@ -55,7 +55,7 @@ impl Bench<'_> {
         self.reach(up.endpoint, CLUSTER).await
     }
 
-    /// Starts the server of these tests, or looks whether it is up.
+    /// Starts the server of these tests, or checks that it is still up.
     async fn start_capable(&mut self) -> Result<ServerUp, Stop> {
         let user = ["--user", USER, "on", &format!(">{PASSWORD}"), "~*", "&*", "+@all"];
         let what = Start { tls: true, args: &user, ..Start::new(CAPABLE) };

@@ -1,4 +1,4 @@
-//! A server that lies: what client and server say to each other, changed on its way.
+//! A server that lies: what client and server say to each other, altered on the way.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -13,7 +13,7 @@ use crate::protocol::Endpoint;
 
 /// How long the server may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// The last thing that is overheard, said by ourselves.
+/// The last thing that is overheard, sent by ourselves.
 const END: &str = "orchestrate-check-is-over";
 
 /// All keys of a server that asks for no password.
@@ -31,7 +31,7 @@ pub(super) async fn keys_in(endpoint: &Endpoint, database: u32) -> Result<u64, S
     counted.map(|(keys,)| keys).map_err(|error| error.to_string())
 }
 
-/// How many of them begin so.
+/// How many of them begin with `stem`.
 pub(super) fn beginning(keys: &[String], stem: &str) -> u64 {
     keys.iter().filter(|key| key.starts_with(stem)).count() as u64
 }
@@ -55,7 +55,7 @@ async fn connect(endpoint: &Endpoint) -> Result<MultiplexedConnection, String> {
     connected.map_err(|error| error.to_string())
 }
 
-/// A connection to which the server tells every command that it executes.
+/// A connection on which the server reports every command that it executes.
 pub(super) struct Overheard {
     endpoint: Endpoint,
     listening: JoinHandle<std::io::Result<Vec<String>>>,
@@ -93,7 +93,7 @@ async fn listen(mut lines: Lines<BufReader<OwnedReadHalf>>) -> std::io::Result<V
 }
 
 impl Overheard {
-    /// What was told since the last FLUSHALL.
+    /// What was reported since the last FLUSHALL.
     pub(super) async fn end(self) -> Result<Vec<String>, String> {
         let mut connection = connect(&self.endpoint).await?;
         let said: redis::RedisResult<String> = redis::cmd("ECHO").arg(END).query_async(&mut connection).await;
@@ -106,7 +106,7 @@ impl Overheard {
     }
 }
 
-/// What is wrong with the order of what a single worker without a pipeline told the server, if anything is.
+/// What is wrong with the order of the commands that a single worker without a pipeline sent, if anything is.
 pub(super) fn out_of_turn(heard: &[String]) -> Option<String> {
     let mut set: Option<&str> = None;
     for (name, key) in heard.iter().filter_map(|line| command(line)) {

@@ -1,4 +1,4 @@
-//! Tests that are trials: each is carried out step by step as in a run, and held against what the server counted.
+//! Tests that are trials: each is carried out step by step as in a run, and checked against what the server counted.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ const BEFORE_GO: Duration = Duration::from_millis(100);
 pub(super) struct Trial {
     ready: Ready,
     result: TrialResult,
-    /// What Little's law gives, where it tells something.
+    /// What Little's law gives, where it says anything.
     law: Option<f64>,
 }
 
@@ -63,7 +63,7 @@ impl Bench<'_> {
         }
     }
 
-    /// Its trial on the server without a password; `None` of a driver that has said that it does something else.
+    /// A trial on the server without a password; `None` for a driver that has said that it does something else.
     async fn exact_trial(&mut self, change: impl FnOnce(&mut Job)) -> Result<Option<Job>, Stop> {
         let mut job = self.job();
         change(&mut job);
@@ -121,7 +121,7 @@ impl Bench<'_> {
         }
     }
 
-    /// What the server is told, in its order, by a single worker.
+    /// What a single worker sends to the server, in order.
     pub(super) async fn takes_turns(&mut self) -> Outcome {
         let overheard = server_probe::overhear(&self.up.endpoint).await.map_err(Stop::Wrong)?;
         if self.exact_trial(|_| ()).await?.is_none() {
@@ -160,7 +160,7 @@ impl Bench<'_> {
         if job.delete_keys && warm.keys_added != 0 {
             return wrong(format!("{} keys of its warm-up remain when it is ready", warm.keys_added));
         }
-        // Who works already leaves keys behind the flush.
+        // A driver that is already working leaves keys behind after the flush.
         let reset = ServerReset { key, keys: job.keys_at_go(), marks: marks.iter().cloned().collect() };
         if let Err(error) = self.servers.reset(&reset).await {
             return wrong(format!(
@@ -228,7 +228,7 @@ impl Bench<'_> {
         self.servers.sample(&ServerSample { key: server.to_owned(), marks: Vec::new() }).await
     }
 
-    /// One byte of every value that the server returns after `go` is changed on its way.
+    /// One byte of every value that the server returns after `go` is changed on the way.
     pub(super) async fn notices_lies(&mut self) -> Outcome {
         let lies = Rc::new(Cell::new(false));
         let upstream = (self.up.endpoint.host.clone(), self.up.endpoint.port);
@@ -252,7 +252,7 @@ impl Bench<'_> {
     }
 }
 
-/// What it leaves is not what was asked for, and it has said so.
+/// What the driver leaves is not what was asked for, and it has said so.
 fn says_it_differs() -> Outcome {
     Ok(Some("not looked at, since it says that it differs".to_owned()))
 }

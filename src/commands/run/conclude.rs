@@ -27,7 +27,7 @@ use crate::run;
 use crate::workload::{Kind, noun};
 
 /// Writes down how the session ended, makes the tables, and shows the one of the article. How the run went does not depend on
-/// whether anybody can read the table, but that it could not be printed is said.
+/// whether anybody can read the table, but a failure to print it is reported.
 pub(super) fn conclude(
     mut keeper: Keeper<'_>,
     end: Result<run::End, run::RunError>,

@@ -32,7 +32,7 @@ pub(super) enum Earlier {
         /// Whether it has all trials of its own plan.
         was_through: bool,
     },
-    /// Every trial of this plan is done there, but its tables do not tell all of them: a disk was full, or the program was
+    /// Every trial of this plan is done there, but its tables do not have all of them: a disk was full, or the program was
     /// killed in between.
     Unwritten(Box<Resumed>),
 }
@@ -40,8 +40,8 @@ pub(super) enum Earlier {
 /// The newest run of this experiment on this machine, if this plan has trials that are not done there or its tables are not
 /// written.
 ///
-/// Only the newest one: whoever finished a newer run has left an older one behind for good. And only of this machine:
-/// results travel in repositories, and numbers of two machines do not belong into one run.
+/// Only the newest one: whoever finished a newer run has abandoned the older ones. And only on this machine: results travel in
+/// repositories, and numbers of two machines do not belong in one run.
 pub(super) fn earlier(
     results: &Path,
     file: &Path,
@@ -117,7 +117,7 @@ pub(super) fn earlier(
     )))
 }
 
-/// What the keys begin with that a session may have left on servers that others run, since it was killed.
+/// The prefix of the keys that a session may have left on servers that others run, because it was killed.
 fn killed_with_keys(state: &RunState) -> Option<&str> {
     let session = state.last_session.as_ref().filter(|_| state.end.is_none())?;
     session.key_prefix.as_deref()

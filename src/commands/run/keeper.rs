@@ -40,10 +40,10 @@ pub(super) struct Keeper<'a> {
     pub(super) hosts: BTreeMap<String, HostFacts>,
     pub(super) drivers: Drivers,
     pub(super) servers: Vec<ServerDescribed>,
-    /// Why the run must not go on after all, if that showed only when the hosts were there.
+    /// Why the run must not go on after all, if that became clear only once the hosts were there.
     pub(super) refusal: Option<Failure>,
     pub(super) skipped: Vec<MissingMode>,
-    /// What was last told of a host that another run has.
+    /// What was last said about a host that another run has.
     pub(super) waits_for: Option<String>,
     pub(super) progress: Progress,
     pub(super) rule: Rule<'a>,
@@ -57,14 +57,14 @@ pub(super) struct Keeper<'a> {
 pub(super) enum Kept {
     /// Nowhere: until every host and server is there, nothing is worth a directory.
     Nothing,
-    /// Where an earlier session has begun, and whether that run has all trials of its own plan.
+    /// Where an earlier session began, and whether that run has all trials of its own plan.
     Earlier(Box<Resumed>, bool),
     /// Here.
     Here(RunDir, Journal),
 }
 
 impl Keeper<'_> {
-    /// An earlier run does not go on with drivers and servers that were changed in the meantime; only the hosts could
+    /// An earlier run is not continued with drivers and servers that have been changed in the meantime; only the hosts could
     /// tell.
     fn check_programs(&mut self) -> io::Result<()> {
         let Kept::Earlier(resumed, was_through) = &self.kept else { return Ok(()) };

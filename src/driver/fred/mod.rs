@@ -34,7 +34,7 @@ pub(super) use multiplexed::DRIVER as MULTIPLEXED;
 pub(super) use pipe::DRIVER as PIPE;
 pub(super) use set_get::DRIVER as SET_GET;
 
-/// A test keeps the version.
+/// A test checks the version.
 const CLIENT: &str = "fred 10.1.0";
 
 #[derive(Clone)]
@@ -78,7 +78,7 @@ impl tasks::Connection for Connection {
     }
 }
 
-/// What makes it trust a server, by the files of a job.
+/// What makes it trust a server: the files of a job.
 #[cfg(feature = "tls")]
 fn tls(files: &Tls) -> Result<TlsConfig, Failure> {
     let Tls { ca, cert, key } = texts(files)?;
@@ -110,9 +110,9 @@ fn tls(files: &Tls) -> Result<TlsConfig, Failure> {
 }
 
 impl Connection {
-    /// To be asked before each request: one that comes after the connection was lost would wait for ever.
+    /// To be called before each request: one that is made after the connection was lost would wait for ever.
     ///
-    /// One that comes before is told. On one thread nothing can happen between the question and the request.
+    /// One that is made before that gets an error. On one thread nothing can happen between this check and the request.
     fn check(&self) -> Result<(), Failure> {
         if self.router.is_finished() {
             return Err(Failure::new(FailureKind::Connection, "the connection was lost"));

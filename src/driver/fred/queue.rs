@@ -1,4 +1,4 @@
-//! Tasks by fred: pushed and taken on connections of their own, since a command that waits holds up all others on its own.
+//! Tasks by fred: pushed and taken on connections of their own, since a blocking command holds up all others on its connection.
 
 use std::collections::HashMap;
 

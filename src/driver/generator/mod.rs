@@ -20,9 +20,9 @@ use crate::host::child;
 use crate::protocol::{Done, FailureKind, Job, Ready};
 use crate::workload::Kind;
 
-/// A warm-up that lasts some time is made of runs of about so many operations.
+/// A warm-up of a certain duration is made of runs of about this many operations.
 const WARMUP_OPERATIONS: u64 = 10_000;
-/// Of what a program says of itself, this much is kept.
+/// How much is kept of what a program says about itself.
 const SHOWN_CHARS: usize = 80;
 
 /// How one load generator is told what to do, and what its answer means.
@@ -31,9 +31,9 @@ struct Tool {
     options: fn(&Job, u64) -> Vec<String>,
     /// The number of operations must be a multiple of this.
     multiple: fn(&Job) -> u64,
-    /// How long it took it to do so many operations, by its own clock, from what it printed; or what is wrong with that.
+    /// How long it took for this many operations, by its own clock, from what it printed; or what is wrong with that.
     elapsed: fn(&str, u64) -> Result<Duration, String>,
-    /// How many keys are there after so many operations.
+    /// How many keys exist after this many operations.
     keys: fn(u64) -> u64,
     /// What it does differently from what the job asks for.
     differs: &'static [&'static str],
@@ -46,8 +46,8 @@ const fn tool(generator: LoadGenerator) -> &'static Tool {
     }
 }
 
-/// Carries out one job with a load generator: all that `orchestrate driver --load-generator` does. `argv` is the
-/// program and options that come behind those that are written for it.
+/// Carries out one job with a load generator: all that `orchestrate driver --load-generator` does. `argv` is the program, and
+/// options to add after those that are generated for it.
 ///
 /// Speaks the protocol of a driver on `input` and `output`, and returns success after `done`. When the input closes,
 /// **the process exits** at once, and the load generator with it (on Linux and FreeBSD).
@@ -139,7 +139,7 @@ fn operations(job: &Job, tool: &Tool) -> Result<u64, Failure> {
     Ok(operations)
 }
 
-/// Makes the server warm. The process that will be measured cannot be: it is not there yet.
+/// Warms up the server. The process that will be measured cannot be warmed up: it does not exist yet.
 fn warm_up(job: &Job, multiple: u64, run: impl Fn(u64) -> Result<String, Failure>) -> Result<(), Failure> {
     match job.warmup {
         Warmup::Operations(0) => Ok(()),
@@ -171,7 +171,7 @@ fn differences(tool: &Tool, job: &Job, operations: u64, extra: &[String]) -> Str
     differences.join("; ")
 }
 
-/// The size of values. Where the job wants the index as the value it is that of the largest one: most are as long.
+/// The size of values. Where the job wants the index as the value, it is that of the largest one: most are that long.
 fn value_bytes(job: &Job, operations: u64) -> u32 {
     let digits = operations.saturating_sub(1).checked_ilog10().map_or(1, |log| log + 1);
     job.workload.value_bytes.unwrap_or(digits)
@@ -186,7 +186,7 @@ fn commands_per_round_trip(job: &Job) -> u64 {
     }
 }
 
-/// What a program says of its version, such as `redis-benchmark 7.0.15`.
+/// What a program says about its version, such as `redis-benchmark 7.0.15`.
 fn version(program: &str) -> Result<String, Failure> {
     let printed = print_of(Command::new(program).arg("--version"))?;
     // memtier goes on with the libraries that it was built with.
@@ -200,7 +200,7 @@ fn print_of(command: &mut Command) -> Result<String, Failure> {
     let failed = |error: std::io::Error| {
         Failure::new(FailureKind::Unsupported, format!("cannot run load generator `{name}`: {error}"))
     };
-    // A file, and not a pipe: memtier goes back in what it has written.
+    // A file, and not a pipe: memtier seeks back in its output.
     let mut output = tempfile::tempfile().map_err(failed)?;
     command.stdin(Stdio::null()).stdout(output.try_clone().map_err(failed)?).stderr(Stdio::inherit());
     child::die_with_this_thread(command);
@@ -214,7 +214,7 @@ fn print_of(command: &mut Command) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&printed).into_owned())
 }
 
-/// Where the server is, in the options that `redis-benchmark` has made common.
+/// Where the server is, in the options that `redis-benchmark` has established.
 fn address(job: &Job, socket: &str, db: &str) -> Vec<String> {
     let server = &job.server;
     let mut options = match &server.unix_socket {

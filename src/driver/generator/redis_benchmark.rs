@@ -43,7 +43,7 @@ fn elapsed(printed: &str, operations: u64) -> Result<Duration, String> {
         let row = rows.records().flatten().find(|row| row.get(0) == Some(test));
         let rate = row.as_ref().and_then(|row| row.get(1)).ok_or_else(|| format!("no row for {test}"))?;
         let per_second: f64 = rate.parse().map_err(|_| format!("`{rate}` requests per second"))?;
-        // A test that took less than its clock can tell has infinitely many a second.
+        // A test that took less time than its clock can measure has infinitely many a second.
         let seconds = operations as f64 / per_second;
         elapsed +=
             Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero()).ok_or_else(|| {

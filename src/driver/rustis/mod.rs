@@ -24,12 +24,12 @@ pub(super) use multiplexed::DRIVER as MULTIPLEXED;
 pub(super) use pipe::DRIVER as PIPE;
 pub(super) use set_get::DRIVER as SET_GET;
 
-/// A test keeps the version.
+/// A test checks the version.
 const CLIENT: &str = "rustis 0.27.2";
 
 /// What it supports of a connection. Its TLS would bring a second library for cryptography into the build.
 const SUPPORTS: &[Support] = &[Support::Username, Support::Db, Support::Cluster];
-/// And where it sends several commands at once, which on a cluster would be for one node.
+/// And what it supports where it sends several commands at once, which on a cluster would all go to one node.
 const PIPELINE_SUPPORTS: &[Support] = &[Support::Username, Support::Db];
 
 impl Connection for Client {
@@ -39,7 +39,7 @@ impl Connection for Client {
     }
 }
 
-/// The only kind that has commands that wait.
+/// The only kind of client that has blocking commands.
 #[derive(Clone)]
 struct Exclusive(Arc<ExclusiveClient>);
 
@@ -59,7 +59,7 @@ fn config(endpoint: &Endpoint) -> Config {
         None if endpoint.cluster => {
             let mut cluster = ClusterConfig::default();
             cluster.nodes = vec![(endpoint.host.clone(), endpoint.port)];
-            // A trial is short, and its server is nobody else's to change.
+            // A trial is short, and nobody else may change its server.
             cluster.topology_refresh_interval = None;
             ServerConfig::Cluster(cluster)
         }
@@ -70,14 +70,14 @@ fn config(endpoint: &Endpoint) -> Config {
     config.database = endpoint.db as usize;
     config.connect_timeout = CONNECT_TIMEOUT;
     config.reconnection = ReconnectionConfig::Custom(CustomReconnectionPolicy::new(|_attempt| None));
-    // By default it refuses what goes beyond 16 MiB under way, as a large pipeline of large values may.
+    // By default it refuses more than 16 MiB under way, which a large pipeline of large values may exceed.
     config.backpressure.max_queued_bytes = 0;
     config
 }
 
 impl From<rustis::Error> for Failure {
     fn from(error: rustis::Error) -> Self {
-        // The latter is what a request meets that comes after a connection was lost.
+        // The latter is what a request gets that is made after a connection was lost.
         let lost = error.is_connection_error()
             || matches!(error.kind(), rustis::ErrorKind::Client(ClientError::DisconnectedFromServer));
         Self::new(if lost { FailureKind::Connection } else { FailureKind::Other }, error.to_string())

@@ -1,5 +1,5 @@
-//! Which variables of the environment matter to whoever repeats a run: those by which runtimes, allocators and the loader
-//! change how drivers and servers run. Pure, and never shows a secret.
+//! Which environment variables matter to somebody who repeats a run: those by which runtimes, allocators and the loader change
+//! how drivers and servers run. Pure, and never shows a secret.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -30,8 +30,8 @@ const NAMES: [&str; 15] = [
 /// What is a secret, or near one, in a name or in a value.
 const SECRETS: [&str; 7] = ["token", "passw", "secret", "key", "credential", "auth", "username"];
 
-/// Those of `variables` that matter. A variable that sounds like a secret is left out, and a value that does is `…`; so
-/// is whatever stands before the `@` of an address.
+/// Those of `variables` that matter. A variable whose name suggests a secret is left out; a value that suggests one becomes
+/// `…`, and so does whatever stands before the `@` of an address.
 #[must_use]
 pub fn environment(variables: impl IntoIterator<Item = (OsString, OsString)>) -> BTreeMap<String, String> {
     let text = |(name, value): (OsString, OsString)| {

@@ -30,8 +30,8 @@ fn guest(vm_guest: &str) -> Option<String> {
     Some(known.to_owned())
 }
 
-/// The driver that sets the frequency (cpufreq(4)), and what it is told: either how much it is to care for energy,
-/// where 0 is not at all (hwpstate_intel(4)), or between which frequencies powerd(8) may choose.
+/// The driver that sets the frequency (cpufreq(4)) and its setting: either how much it is to favour saving energy, where 0 is
+/// not at all (hwpstate_intel(4)), or between which frequencies powerd(8) may choose.
 fn frequency(probe: &impl SystemProbe) -> Option<String> {
     let driver = probe.sysctl("dev.cpufreq.0.freq_driver");
     let driver =

@@ -106,7 +106,7 @@ fn cores_of(cpuinfo: &str) -> Option<u32> {
     some(cores?.len())
 }
 
-/// None at all are none that were seen.
+/// A count of zero means that none were seen.
 fn some(cores: usize) -> Option<u32> {
     u32::try_from(cores).ok().filter(|&cores| cores > 0)
 }

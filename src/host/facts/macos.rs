@@ -24,7 +24,7 @@ fn version(sw_vers: &str) -> Option<String> {
     Some(format!("{} {version}", field(sw_vers, "ProductName").unwrap_or("macOS")))
 }
 
-/// The model of a virtual machine bears the name of who made it.
+/// The model of a virtual machine bears the name of its maker.
 fn virtualisation(probe: &impl SystemProbe) -> Option<String> {
     let model = probe.sysctl("hw.model").unwrap_or_default();
     let makers = [("VirtualMac", "apple"), ("VMware", "vmware"), ("Parallels", "parallels")];

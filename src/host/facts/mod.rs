@@ -54,7 +54,7 @@ fn name(text: &str) -> Option<String> {
     Some(words.join(" ")).filter(|name| !name.is_empty())
 }
 
-/// A number of things of which there is at least one.
+/// A count of things of which there is at least one.
 fn count(text: &str) -> Option<u32> {
     text.trim().parse().ok().filter(|&count| count > 0)
 }

@@ -98,7 +98,7 @@ mod system {
     pub(super) fn allowed() -> io::Result<Vec<u32>> {
         let mut mask: Mask = [0; MOST_CPUS / WORD];
         #[expect(unsafe_code, reason = "no safe library has cpuset_getaffinity")]
-        // SAFETY: the kernel writes no more bytes than it is told that there are, and any bits are a mask.
+        // SAFETY: the kernel writes no more bytes than it is told there are, and any bits are a valid mask.
         let answer = unsafe {
             libc::cpuset_getaffinity(
                 libc::CPU_LEVEL_WHICH,
@@ -119,8 +119,8 @@ mod system {
         set(libc::CPU_WHICH_TID, CALLER, cpus)
     }
 
-    /// With the number of a process the kernel gives the mask to every thread of it (cpuset(2); `cpuset_setproc` in
-    /// sys/kern/kern_cpuset.c), so one call does what takes one for each thread on Linux.
+    /// Given the number of a process, the kernel applies the mask to every thread of it (cpuset(2); `cpuset_setproc` in
+    /// sys/kern/kern_cpuset.c), so one call does what takes one call for each thread on Linux.
     pub(super) fn bind_process(pid: u32, cpus: &[u32]) -> io::Result<()> {
         set(libc::CPU_WHICH_PID, id_t::from(pid), cpus)
     }
@@ -132,7 +132,7 @@ mod system {
             *mask.get_mut(cpu / WORD).ok_or(io::ErrorKind::InvalidInput)? |= 1 << (cpu % WORD);
         }
         #[expect(unsafe_code, reason = "no safe library has cpuset_setaffinity")]
-        // SAFETY: the kernel reads no more bytes than it is told that there are, and keeps no reference to them.
+        // SAFETY: the kernel reads no more bytes than it is told there are, and keeps no reference to them.
         let answer = unsafe {
             libc::cpuset_setaffinity(
                 libc::CPU_LEVEL_WHICH,

@@ -54,8 +54,8 @@ pub(in crate::host) fn parse_list(text: &str) -> Option<Vec<u32>> {
     Some(cpus)
 }
 
-/// Reads kern.sched.topology_spec of FreeBSD (smp(4)): nested `<group>`s, each with its `<cpu>`s and after them with
-/// `<flag>`s. A group of which a flag says that it is of threads is a core.
+/// Reads kern.sched.topology_spec of FreeBSD (smp(4)): nested `<group>`s, each with its `<cpu>`s and, after them, `<flag>`s. A
+/// group that a flag marks as one of threads is a core.
 fn threads_of_cores(spec: &str) -> Vec<Vec<u32>> {
     let mut cores = Vec::new();
     let mut group: Option<Vec<u32>> = None;

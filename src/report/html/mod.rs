@@ -1,5 +1,5 @@
-//! A report as one page that opens without a network: it may run its own script and style and load nothing. It says what
-//! there is to say without the script.
+//! A report as one page that opens without a network: it may run its own script and style, but loads nothing. Without the
+//! script it still says everything.
 
 mod pictures;
 mod tables;
@@ -69,7 +69,7 @@ pub fn html(report: &Report) -> String {
     out
 }
 
-/// How deep the heading of a section is, and what tells its headings from those of other sections.
+/// How deep the heading of a section is, and what distinguishes its headings from those of other sections.
 #[derive(Clone, Copy)]
 struct Level<'a> {
     own: u8,
@@ -88,7 +88,7 @@ fn hash(text: &str) -> String {
     format!("sha256-{}", STANDARD.encode(Sha256::digest(text.as_bytes())))
 }
 
-/// The colours of looks, of which dark pages have others, and what is dimmed while one of them is brought out.
+/// The colours of looks, with others for dark pages, and what is dimmed while one of them is highlighted.
 fn colours() -> String {
     fn rules(colours: impl Iterator<Item = &'static str>) -> String {
         colours.enumerate().map(|(look, colour)| format!(".c{look}{{--c:{colour}}}")).collect()
@@ -108,7 +108,7 @@ fn colours() -> String {
     )
 }
 
-/// Of several experiments what each was to find out, and what was found.
+/// For several experiments: what each was to find out, and what was found.
 fn answers(out: &mut String, sections: &[Section]) {
     if sections.is_empty() {
         return;
@@ -159,7 +159,7 @@ fn section(out: &mut String, section: &Section, level: Level<'_>, report: &Repor
     out.push_str("</section>\n");
 }
 
-/// Bold beginnings of several sentences are points of a list; otherwise it is running text.
+/// Several sentences with bold beginnings become a list; otherwise it is running text.
 fn answer(out: &mut String, sentences: &[Sentence]) {
     if sentences.iter().filter(|sentence| !sentence.lead.is_empty()).count() > 1 {
         out.push_str("<ul class=\"answer\">");

@@ -1,4 +1,4 @@
-//! The pictures of the page: those that a glance takes in, with one key for all of them.
+//! The pictures of the page that are meant to be seen at a glance, with one key for all of them.
 
 use std::fmt::Write;
 

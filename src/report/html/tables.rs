@@ -7,7 +7,7 @@ use crate::report::model::{CellsTable, DataTable, Group, Heat, Lane, MEASURES, R
 use crate::report::numbers::count;
 use crate::report::svg::{escape, strip, strip_axis};
 
-/// Rows of a ranking that are not folded away.
+/// Rows of a ranking that are not folded away, at most.
 const ROWS: usize = 30;
 
 /// A ranking for each group of cells.
@@ -28,7 +28,7 @@ pub(super) fn rankings(out: &mut String, section: &Section, level: Level<'_>) {
                 escape(&ranking.finding)
             );
         }
-        // The caption of the first one is that of all that are read alike.
+        // The first one has the caption for all that are read in the same way.
         let is_new = place == 0 || section.rankings[place - 1].caption != ranking.caption;
         one(out, ranking, is_new, rows);
     }
@@ -59,7 +59,7 @@ fn one(out: &mut String, ranking: &Ranking, has_caption: bool, all: usize) {
     }
 }
 
-/// Which columns have something to say.
+/// Which columns are worth showing.
 struct Shown {
     at: bool,
     ratio: bool,
@@ -198,7 +198,7 @@ fn fields(out: &mut String, row: &RankRow, (class, label): (&str, &str), of: &dy
     let _ = write!(out, "<td role=\"cell\" class=\"{class}\" data-l=\"{}\">{lines}</td>", escape(label));
 }
 
-/// The warnings of a row; of two cells each is said once, with where it is true.
+/// The warnings of a row; with two cells, each warning is given once, with the places it applies to.
 fn warnings(row: &RankRow) -> String {
     let mut said: Vec<(&str, Vec<String>)> = Vec::new();
     for lane in &row.lanes {
@@ -289,7 +289,7 @@ pub(super) fn heat(out: &mut String, heat: &Heat) {
 
 /// Any other table.
 pub(super) fn data(out: &mut String, data: &DataTable) {
-    // A group and no region: a page of many runs would have dozens of landmarks of the same name.
+    // A group rather than a region: a page of many runs would have dozens of landmarks of the same name.
     let caption = escape(&data.caption);
     let _ = write!(
         out,

@@ -1,5 +1,5 @@
-//! A whole figure for an article: white, with title, unit and what band and dots are, and at its foot where the numbers come
-//! from. Attributes in place of a style sheet, so that the file stands alone.
+//! A complete figure for an article: on white, with title, unit, an explanation of band and dots, and the source of the
+//! numbers at its foot. Uses attributes instead of a style sheet, so that the file stands alone.
 
 use std::fmt::Write;
 
@@ -9,8 +9,8 @@ use super::{Dress, Form, plot};
 use crate::report::model::{Figure, Key, Kind};
 use crate::report::palette::{colour, dashes, shape};
 
-/// The figure as SVG. `key` says which colour is whose, where the picture itself does not; `footer` where the numbers come
-/// from.
+/// The figure as SVG. `key` says which colour belongs to which series, where the picture itself does not; `footer` says
+/// where the numbers come from.
 #[must_use]
 pub fn article(figure: &Figure, key: &[Key], footer: &str) -> String {
     let is_single = figure.panels.len() == 1;

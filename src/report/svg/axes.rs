@@ -1,4 +1,4 @@
-//! Grid, ticks and names of axes. Units stand above a picture and not in it.
+//! Grid, ticks and names of axes. Units are written above a picture, not in it.
 
 use std::fmt::Write;
 
@@ -54,7 +54,7 @@ pub(super) fn axes(out: &mut String, figure: &Figure, panel: &Panel, frame: &Fra
     out.push_str("</g>");
 }
 
-/// Ticks whose labels do not touch: the first and the last one, and of those between as many as have room.
+/// Ticks whose labels do not touch: the first and the last one, and as many of those between as fit.
 fn apart(ticks: &[(f64, String)]) -> Vec<(f64, String)> {
     let half = |tick: &(f64, String)| width(&tick.1, TEXT) / 2.0;
     let touches = |a: &(f64, String), b: &(f64, String)| (a.0 - b.0).abs() < half(a) + half(b) + 5.0;

@@ -1,4 +1,4 @@
-//! How large a picture is, and where in it a value stands.
+//! How large a picture is, and where in it a value lies.
 
 use super::Form;
 use super::text::width;

@@ -1,5 +1,5 @@
-//! Names at the ends of lines. At the right end they are pushed apart, with leaders; a line that ends early has its name
-//! where that is farther from every other line than elsewhere.
+//! Names at the ends of lines. At the right edge they are pushed apart, with leaders; a line that ends early has its name at
+//! the nearby place that is farthest from all other lines.
 
 use std::fmt::Write;
 
@@ -12,10 +12,10 @@ use crate::report::palette::{colour, shape};
 /// From one name to the next.
 const GAP: f64 = 13.5;
 
-/// More than this is not needed between a name and what is drawn.
+/// The most room that is needed between a name and what is drawn.
 const ROOM: f64 = 7.0;
 
-/// A named line: its last place, and all places between which others must not put their names.
+/// A named line: its last place, and all places that other lines' names must avoid.
 struct Line<'p> {
     series: &'p Series,
     points: Vec<(f64, f64)>,
@@ -51,7 +51,7 @@ pub(super) fn labels(out: &mut String, figure: &Figure, panel: &Panel, frame: &F
     }
     let mut taken: Vec<Field> = Vec::new();
     for (at, line) in lines.iter().enumerate().filter(|(_, line)| !is_last(line)) {
-        // Whatever a name may hide: the other lines, and its own but for its end.
+        // Everything that the name must not cover: the other lines, and its own line except for its end.
         let is_seen = |point: &(f64, f64)| (point.0 - line.end.0).hypot(point.1 - line.end.1) > 10.0;
         let own = line.points.iter().copied().filter(is_seen);
         let others = lines.iter().enumerate().filter(|(other, _)| *other != at);
@@ -62,7 +62,7 @@ pub(super) fn labels(out: &mut String, figure: &Figure, panel: &Panel, frame: &F
         let long = width(&line.series.name, TEXT) + 12.0;
         let candidates = places(line, long).into_iter().filter(|place| place.is_within(frame));
         let free = candidates.filter(|place| taken.iter().all(|other| !place.touches(other)));
-        // Far enough from what is drawn, and as near to the end of its own line as that allows.
+        // Far enough from what is drawn, and as near to the end of its own line as possible.
         let merit = |place: &Field| {
             let room = drawn.iter().map(|point| place.distance(*point)).fold(f64::INFINITY, f64::min);
             2.5 * room.min(ROOM) - 0.25 * place.distance(line.end)
@@ -106,9 +106,10 @@ fn name(
     text(out, (x + 7.0, y + 4.0), "start", TEXT, &shortened(&series.name, room, TEXT), dress, "name halo");
 }
 
-/// Heights as near to the wanted ones, which ascend, as a gap between them allows, within these ends.
+/// Heights as near to the wanted ones, which ascend, as the gap between them allows, within these bounds.
 fn pushed_apart(wanted: &[f64], (top, bottom): (f64, f64)) -> Vec<f64> {
-    // Clusters of names that touch: the sum of what they want, less their place in the cluster, and how many they are.
+    // Clusters of names that touch: the sum of their wanted heights, each less its offset within the cluster, and how many
+    // there are.
     let mut clusters: Vec<(f64, usize)> = Vec::new();
     let begin = |(sum, n): (f64, usize)| sum / n as f64;
     for &height in wanted {
@@ -147,7 +148,7 @@ fn between(marks: &[(f64, f64)]) -> Vec<(f64, f64)> {
     points
 }
 
-/// Where a name may stand.
+/// Where a name may be placed.
 #[derive(Clone, Copy)]
 struct Field {
     left: f64,
@@ -182,7 +183,7 @@ impl Field {
     }
 }
 
-/// Places around the end of a line, the nearest of them right behind it.
+/// Places around the end of a line, the first of them right after it.
 fn places(line: &Line<'_>, long: f64) -> Vec<Field> {
     let half = GAP / 2.0;
     let (x, y) = line.end;

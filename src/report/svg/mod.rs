@@ -26,10 +26,10 @@ pub enum Form {
     Narrow,
 }
 
-/// Whether a picture is dressed by the page's style sheet or by itself.
+/// Whether a picture is styled by the page's style sheet or by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Dress {
-    /// Classes only; it can be pointed at and walked through with the keyboard.
+    /// Classes only; it can be pointed at and navigated with the keyboard.
     Page,
     /// Attributes only: it stands alone.
     Alone,
@@ -45,7 +45,7 @@ impl Dress {
     }
 }
 
-/// A picture for the page. It is a group of marks, each of which says what it is.
+/// A picture for the page. It is a group of marks, each of which has a text that describes it.
 #[must_use]
 pub fn picture(figure: &Figure, panel: &Panel, form: Form) -> String {
     let frame = Frame::of(figure, panel, form);
@@ -131,7 +131,7 @@ fn curve(out: &mut String, figure: &Figure, look: usize, piece: &[Mark], frame: 
         if let [only] = part
             && let Some((low, high)) = only.interval
         {
-            // A band of one place has no width.
+            // A band with only one place has no width.
             let dressed = dress.or("bar", "fill=\"none\" stroke-width=\"5\" stroke-opacity=\"0.25\"");
             let _ = write!(out, "<path d=\"M{}L{}\"{dressed}/>", place(only.x, low), place(only.x, high));
             continue;
@@ -143,7 +143,7 @@ fn curve(out: &mut String, figure: &Figure, look: usize, piece: &[Mark], frame: 
         let _ = write!(out, "<path d=\"M{}Z\"{dressed}/>", corners.join("L"));
     }
     let line: Vec<String> = piece.iter().map(|mark| place(mark.x, mark.y)).collect();
-    // On a page names stand at the lines; an article may be printed in grey.
+    // On a page, names stand next to their lines; an article may be printed in grey.
     let dashes = if dress == Dress::Page { "" } else { dashes(look) };
     let dashes = if dashes.is_empty() { String::new() } else { format!(" stroke-dasharray=\"{dashes}\"") };
     let dressed = dress.or("ln", "fill=\"none\" stroke-width=\"1.8\" stroke-linejoin=\"round\"");
@@ -162,7 +162,7 @@ fn bars(out: &mut String, figure: &Figure, piece: &[Mark], frame: &Frame, dress:
 }
 
 fn marker(out: &mut String, figure: &Figure, series: &Series, mark: &Mark, frame: &Frame, dress: Dress) {
-    // The second end of a bar says nothing that the first one does not.
+    // The second end of a bar adds nothing to the first.
     if !(mark.x.is_finite() && mark.y.is_finite()) || mark.says.is_empty() {
         return;
     }
@@ -191,7 +191,7 @@ fn marker(out: &mut String, figure: &Figure, series: &Series, mark: &Mark, frame
     }
 }
 
-/// Names beside marks of strips.
+/// Names next to the marks of strips.
 fn strip_names(out: &mut String, figure: &Figure, panel: &Panel, frame: &Frame, dress: Dress) {
     for series in &panel.series {
         for mark in series.pieces.iter().flatten().filter(|mark| !mark.name.is_empty()) {

@@ -1,4 +1,4 @@
-//! The dots of one row of a ranking, and the axis above them. What they show stands in the same row as numbers.
+//! The dots of one row of a ranking, and the axis above them. The same row also gives what they show as numbers.
 
 use std::fmt::Write;
 
@@ -7,7 +7,7 @@ use crate::report::model::Spot;
 use crate::report::palette::shape;
 use crate::report::scale::Axis;
 
-/// As wide as the column is on a desk.
+/// The width of the column on a desktop screen.
 const WIDTH: f64 = 250.0;
 const MARGIN: f64 = 6.0;
 
@@ -24,7 +24,7 @@ fn grid(axis: &Axis, height: f64) -> String {
     format!("<path class=\"grid\" d=\"{lines}\"/>")
 }
 
-/// A lane for each cell: trials, interval, median. Of two the first is hollow.
+/// A lane for each cell: trials, interval, median. Of two cells, the first is drawn hollow.
 #[must_use]
 pub fn strip(axis: &Axis, lanes: &[(&[f64], Spot)], look: usize) -> String {
     let height = LANE * lanes.len() as f64 + 5.0;

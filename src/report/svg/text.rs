@@ -1,14 +1,14 @@
-//! Texts in pictures: safe, about as wide as they will be, cut where there is no room.
+//! Text in pictures: escaped, measured approximately, cut where there is no room.
 
 use std::fmt::Write;
 
 use super::Dress;
 
-/// What text is set in; an article's reader may have none of the first ones.
+/// The fonts for text; a reader of an article may not have the first ones.
 pub(super) const FONTS: &str = "Roboto, 'Helvetica Neue', Arial, sans-serif";
 const INK: &str = "#333333";
 
-/// Text that is safe between tags and in attributes. Characters that XML forbids become U+FFFD.
+/// Escapes text for use between tags and in attributes. Characters that XML forbids become U+FFFD.
 #[must_use]
 pub fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -27,7 +27,7 @@ pub fn escape(text: &str) -> String {
     safe
 }
 
-/// A line of text; on a page of this class.
+/// A line of text; on a page, with this class.
 pub(super) fn text(
     out: &mut String,
     (x, y): (f64, f64),
@@ -47,7 +47,7 @@ pub(super) fn text(
     );
 }
 
-/// About how wide a text is; fonts differ.
+/// Roughly how wide a text is; fonts differ.
 pub(super) fn width(text: &str, size: f64) -> f64 {
     let of = |c: char| match c {
         'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | '\'' | '|' | ' ' => 0.27,
@@ -87,7 +87,7 @@ pub(super) fn wrapped(text: &str, room: f64, size: f64) -> Vec<String> {
     lines
 }
 
-/// A tenth of a pixel is enough.
+/// A tenth of a pixel is precise enough.
 pub(super) fn round(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }

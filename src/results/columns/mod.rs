@@ -1,7 +1,8 @@
-//! Every column of every table once: its name, type, unit, meaning and value. CSV and its description follow from it.
+//! Defines every column of every table once: its name, type, unit, meaning and value. CSV and its description follow from
+//! it.
 //!
-//! To add a column, add it to the list in [`trials`], [`cells`] or [`progress`]; nothing else has to know. Those of settings
-//! are in [`crate::setting`].
+//! To add a column, add it to the list in [`trials`], [`cells`] or [`progress`]; nothing else has to know. The columns of
+//! settings are in [`crate::setting`].
 
 pub mod cells;
 pub mod progress;
@@ -22,7 +23,7 @@ pub struct Context {
     pub run_id: String,
     /// The name of the experiment.
     pub experiment: String,
-    /// Why the run ended, as far as the journal tells.
+    /// Why the run ended, as far as the journal says.
     pub stop_reason: Option<StopReason>,
 }
 
@@ -32,13 +33,13 @@ pub struct Column<Row> {
     pub name: &'static str,
     /// What the values are.
     pub kind: Kind,
-    /// Of the values, in words.
+    /// The unit of the values, in words.
     pub unit: Option<&'static str>,
     /// What the values mean.
     pub description: Cow<'static, str>,
     /// Whether every row has a value.
     pub required: bool,
-    /// The only values there can be; empty if there are others.
+    /// The only possible values; empty if there are others.
     pub one_of: &'static [&'static str],
     /// The value in a row.
     pub value: ValueOf<Row>,

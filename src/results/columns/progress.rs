@@ -1,4 +1,4 @@
-//! `progress.csv`: a row for each part of a trial that ended well, where its client told how it went on.
+//! `progress.csv`: a row for each part of a trial that ended well, where its client reported its progress.
 
 use crate::record::TrialRecord;
 use crate::results::columns::Column;

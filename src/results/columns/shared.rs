@@ -1,4 +1,4 @@
-//! Columns that more than one table has: what was compared with what, in the same words everywhere.
+//! Columns that more than one table has: which run, cell, machines, server and client, in the same words everywhere.
 
 use crate::analysis::summary::CellSummary;
 use crate::experiment::{Factor, Placement, Settings};
@@ -23,7 +23,7 @@ pub struct Subject<'a> {
 
 /// A row that is about one cell.
 pub trait AboutCell {
-    /// The cell, its settings and who took part.
+    /// The cell, its settings and its participants.
     fn subject(&self) -> Subject<'_>;
 }
 
@@ -79,7 +79,7 @@ pub(super) fn identity<Row: AboutCell>() -> Vec<Column<Row>> {
     ]
 }
 
-/// On which machines, and what is between them.
+/// On which machines, and over what link.
 pub(super) fn hosts<Row: AboutCell>() -> Vec<Column<Row>> {
     vec![
         Column::<Row>::text("client_host", "The machine that the client ran on.", |_, row| {
@@ -109,7 +109,7 @@ pub(super) fn hosts<Row: AboutCell>() -> Vec<Column<Row>> {
     ]
 }
 
-/// Which server and which client, and how many of it.
+/// Which server and which client, and how many of the latter.
 pub(super) fn parties<Row: AboutCell>() -> Vec<Column<Row>> {
     vec![
         setting("server"),
@@ -149,7 +149,7 @@ fn placed(asked: &Placement, applied: Option<&AppliedPlacement>) -> String {
         Placement::Free if matches!(applied, None | Some(AppliedPlacement::Free)) => {
             return "free".to_owned();
         }
-        // The file says it of a host and not of the cell.
+        // The file asks for it on a host, not in the cell.
         Placement::Free => "pinned",
         Placement::SameCore => "same-core",
         Placement::SeparateCpus => "separate-cpus",
@@ -171,7 +171,7 @@ fn placed(asked: &Placement, applied: Option<&AppliedPlacement>) -> String {
     }
 }
 
-/// The server's CPU, and the other settings that a cell may differ in from its neighbour.
+/// The server's CPU, and the other settings in which a cell may differ from its neighbour.
 pub(super) fn other_settings<Row: AboutCell>() -> Vec<Column<Row>> {
     let settings = [
         "hosts",
@@ -197,7 +197,7 @@ pub(super) fn own_settings<Row: AboutCell>() -> Vec<Column<Row>> {
     own.map(|(_, column)| setting(column.name)).collect()
 }
 
-/// Settings that came after columns of another kind, and stand behind those.
+/// Settings that were added after columns of another kind, and stand behind those.
 const LATER: [&str; 3] = ["body", "results", "processes"];
 
 /// Their columns.
@@ -211,7 +211,7 @@ fn setting<Row: AboutCell>(name: &'static str) -> Column<Row> {
     described(column, move |_, row: &Row| factor.datum(column, row.subject().settings).into())
 }
 
-/// A column of a setting of which the record knows more than what was asked for.
+/// A column of a setting about which the record knows more than what was asked for.
 fn recorded<Row: AboutCell>(
     name: &'static str,
     value: impl for<'a> Fn(&'a Row) -> Value<'a> + Send + Sync + 'static,

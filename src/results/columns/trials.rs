@@ -58,7 +58,7 @@ pub fn columns() -> Vec<TrialColumn> {
     columns
 }
 
-/// The memory of the client, and not that of an operation, stands elsewhere.
+/// The memory of the client, which is not per operation, is in another place.
 const COSTS_OF_AN_OPERATION: [Quantity; 4] =
     [Quantity::ClientCpu, Quantity::ServerCpu, Quantity::NetworkBytes, Quantity::ServerCalls];
 
@@ -153,7 +153,7 @@ fn speed() -> Vec<TrialColumn> {
     ]
 }
 
-/// What it took, and what the other witnesses say.
+/// What it used, and what the other witnesses report.
 fn cost() -> Vec<TrialColumn> {
     vec![
         TrialColumn::number(
@@ -230,7 +230,7 @@ fn server<'a, T: Into<Value<'a>>>(row: &'a TrialRecord, value: impl Fn(&'a Serve
     measured(row, |measured| value(&measured.server).into())
 }
 
-/// Errors quote what other programs printed; a row stays one line for whoever reads it with `grep`.
+/// Errors quote what other programs printed; a row must stay on one line for readers who use `grep`.
 pub(in crate::results) fn one_line(error: &str) -> String {
     let lines: Vec<&str> =
         error.split(|c: char| c.is_control()).map(str::trim).filter(|line| !line.is_empty()).collect();

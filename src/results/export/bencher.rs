@@ -1,5 +1,5 @@
-//! Bencher Metric Format: JSON with the measures of each benchmark. Here a benchmark is a cell, and a measure is whatever is
-//! known of it.
+//! Bencher Metric Format: JSON with the measures of each benchmark. Here a benchmark is a cell, and its measures are all the
+//! numbers known about it.
 
 use serde_json::{Map, Value, json};
 

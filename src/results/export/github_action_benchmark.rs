@@ -1,5 +1,5 @@
-//! The JSON of the action `benchmark-action/github-action-benchmark`: one number for each cell, all of the same metric, since
-//! the action asks for one direction of a whole file.
+//! The JSON of the action `benchmark-action/github-action-benchmark`: one number for each cell, all of the same metric,
+//! since the action takes one direction (larger or smaller is better) for a whole file.
 
 use serde::Serialize;
 
@@ -49,7 +49,7 @@ fn entry<'a>(cell: &'a ExportedCell<'_>, metric: Metric, estimate: Estimate) -> 
     }
 }
 
-/// What a reader of a chart wants to know of a point, a line each.
+/// What a reader of a chart wants to know about a point, one item per line.
 fn extra(cell: &ExportedCell<'_>) -> String {
     let summary = cell.summary;
     let mut lines = vec![format!("{} trials, cell {}", summary.n, summary.cell)];

@@ -11,7 +11,7 @@ use super::Exported;
 use crate::results::error::ResultsError;
 use crate::results::run_cells::RunCells;
 
-/// Largest latencies stand in the log in milliseconds, as in those of other tools.
+/// The log states the largest latencies in milliseconds, as other tools do.
 const NANOS_PER_MILLI: f64 = 1e6;
 
 /// The log, with the intervals in the order in which they began, as readers expect. The tag of an interval is the name of its

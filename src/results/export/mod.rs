@@ -1,5 +1,5 @@
-//! Results in the formats of other tools, one file for each. What must not be quoted is not exported, and every exporter asks
-//! here what that is.
+//! Results in the formats of other tools, one file for each. What must not be quoted is not exported, and every exporter
+//! asks here what may be exported.
 
 pub mod bencher;
 pub mod github_action_benchmark;
@@ -19,16 +19,17 @@ pub use names::name;
 pub struct Exported<'a> {
     /// In the order of the run's tables.
     pub cells: Vec<ExportedCell<'a>>,
-    /// What was left out and why, and what is exported with less than others: a sentence each.
+    /// What was left out and why, and what is exported with fewer numbers than the rest: one sentence each.
     pub remarks: Vec<String>,
 }
 
 /// A cell that may be exported.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExportedCell<'a> {
-    /// Its name there, which follows from its experiment and its settings alone: the same cell has the same name in every run.
+    /// Its name in the export, which follows from its experiment and its settings alone: the same cell has the same name in
+    /// every run.
     pub name: String,
-    /// What is known of it.
+    /// What is known about it.
     pub summary: &'a CellSummary,
     has_latencies: bool,
 }
@@ -36,14 +37,14 @@ pub struct ExportedCell<'a> {
 /// A number of a cell.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
-    /// Of throughput and costs the median of the trials, of latencies the statistic of all operations together.
+    /// For throughput and costs, the median of the trials; for latencies, the statistic of all operations together.
     pub value: f64,
     /// The 95% confidence interval of a median throughput; absent where there are too few trials, and for everything else.
     pub interval: Option<Interval>,
 }
 
 impl<'a> Exported<'a> {
-    /// Sorts out what may be exported. A control only repeats another cell, and is left out without a word.
+    /// Selects what may be exported. A control only repeats another cell, and is left out silently.
     #[must_use]
     pub fn of(experiment: &str, cells: &'a [CellSummary]) -> Self {
         let mut exported = Self { cells: Vec::new(), remarks: Vec::new() };
@@ -85,7 +86,7 @@ impl<'a> Exported<'a> {
 }
 
 impl ExportedCell<'_> {
-    /// One of its numbers; `None` if it is not known, or not to be quoted.
+    /// One of its numbers; `None` if it is unknown or must not be quoted.
     #[must_use]
     pub fn estimate(&self, metric: Metric) -> Option<Estimate> {
         if metric.is_latency() && !self.has_latencies {
@@ -107,7 +108,7 @@ impl ExportedCell<'_> {
         Some(Estimate { value, interval })
     }
 
-    /// Whether its latencies are known, and may be quoted.
+    /// Whether its latencies are known and may be quoted.
     #[must_use]
     pub const fn has_latencies(&self) -> bool {
         self.has_latencies

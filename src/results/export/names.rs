@@ -1,16 +1,16 @@
-//! What a cell is called outside of its run.
+//! What a cell is called outside its run.
 //!
-//! A history of results is kept by names, so a name follows from the cell alone: its experiment, mode and workers, and each
-//! setting that is not what it is by default. That another setting begins to vary does not rename the cells of before. A name
-//! has no character that a log, a URL or a shell takes for more than a letter.
+//! Histories of results identify cells by name, so a name follows from the cell alone: its experiment, mode and workers, and
+//! each setting that does not have its default value. If another setting begins to vary, existing cells keep their names. A
+//! name has no character with a special meaning in a log, a URL or a shell.
 
 use crate::experiment::{Amount, Factor, Level, Settings, Warmup};
 
-/// Characters of one value. Lists of commands and of arguments are longer.
+/// The most characters of one value. Lists of commands and of arguments are longer.
 const LONGEST: usize = 60;
 
-/// Such as `quickstart/sync/workers=50/placement=same-core`. Where a value had to be shortened or rewritten, the beginning of
-/// the cell's identity keeps the names of two cells apart.
+/// Such as `quickstart/sync/workers=50/placement=same-core`. Where a value had to be shortened or rewritten, the beginning
+/// of the cell's identity keeps the names of different cells distinct.
 #[must_use]
 pub fn name(experiment: &str, settings: &Settings, cell: &str) -> String {
     let defaults = Settings::defaults();
@@ -35,7 +35,7 @@ pub fn name(experiment: &str, settings: &Settings, cell: &str) -> String {
     parts.join("/")
 }
 
-/// The key says already what a number counts.
+/// The key already says what a number counts.
 fn plain(level: &Level) -> String {
     match level {
         Level::PerSecond(n) | Level::Amount(Amount::Operations(n)) | Level::Warmup(Warmup::Operations(n)) => {

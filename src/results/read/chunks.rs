@@ -2,18 +2,18 @@
 
 use std::io::{self, Read};
 
-/// Bytes that are read at once.
+/// Bytes that are read at a time.
 const SIZE: usize = 2 << 20;
 
-/// A row that is longer than this is none: somewhere before it a quotation mark has no partner.
+/// Anything longer than this is not a row: somewhere before it a quotation mark has no partner.
 const LONGEST: usize = 64 << 20;
 
 /// The pieces of a table.
 pub(super) struct Chunks<R> {
     input: R,
-    /// What was read behind the last row's end.
+    /// What was read after the end of the last row.
     rest: Vec<u8>,
-    /// Memory that was used before.
+    /// Memory to be reused.
     spare: Vec<Vec<u8>>,
 }
 
@@ -56,18 +56,18 @@ impl<R: Read> Chunks<R> {
         Ok(batch)
     }
 
-    /// Takes the memory of pieces that are done with.
+    /// Takes back the memory of pieces that are finished.
     pub(super) fn give_back(&mut self, chunks: Vec<Vec<u8>>) {
         self.spare.extend(chunks);
     }
 
-    /// What stands behind the last row that ends, after the last piece.
+    /// What follows the last complete row, after the last piece.
     pub(super) fn rest(&self) -> &[u8] {
         &self.rest
     }
 }
 
-/// Behind the last line feed that does not stand within quotation marks. The piece begins with a row.
+/// The position after the last line feed that is not within quotation marks. The piece begins with a row.
 fn last_end(chunk: &[u8]) -> Option<usize> {
     let mut is_open = memchr::memchr_iter(b'"', chunk).count() % 2 == 1;
     for (index, byte) in chunk.iter().enumerate().rev() {

@@ -1,4 +1,4 @@
-//! Puts the rows of many pieces and tables together into samples.
+//! Merges the rows of many pieces and tables into samples.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,10 +8,10 @@ use crate::analysis::samples::{Failure, LABELS, Label, Sample, Samples, Trial};
 use crate::results::read::ReadError;
 use crate::results::read::table::Rows;
 
-/// What makes trials belong together.
+/// What determines which trials belong together.
 const IDENTITY: [&str; 4] = ["experiment", "cell", "client_host", "server_host"];
 
-/// What was gathered so far.
+/// What has been collected so far.
 #[derive(Default)]
 pub(in crate::results) struct Gathered {
     runs: Vec<String>,
@@ -23,7 +23,7 @@ pub(in crate::results) struct Gathered {
     rows: usize,
 }
 
-/// A sample, and which attempts its failures were.
+/// A sample, and the attempt numbers of its failures.
 struct Growing {
     sample: Sample,
     attempts: Vec<u32>,
@@ -130,7 +130,7 @@ impl Growing {
         }
     }
 
-    /// Leaves out rows that are there more than once, and says of which runs.
+    /// Drops rows that occur more than once, and reports the runs concerned.
     fn once(&mut self, runs: &[String]) -> Result<Vec<u32>, ReadError> {
         let mut doubled = Vec::new();
         let trials = std::mem::take(&mut self.sample.trials);

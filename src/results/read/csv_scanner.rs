@@ -1,8 +1,8 @@
-//! Cuts a piece of a table into rows, and these into fields.
+//! Cuts a piece of a table into rows, and rows into fields.
 //!
 //! The `csv` crate looks at every byte. Nearly all rows that a run leaves behind have no quotation mark, or one pair around
-//! a whole field, and are cut at commas and line feeds, which can be found many bytes at a time. What is more involved is
-//! given to `csv`, row by row, so that both say the same of every table.
+//! a whole field, and are cut at commas and line feeds, which can be found many bytes at a time. Anything more complicated
+//! is passed to `csv`, row by row, so that both give the same result for every table.
 
 use std::io::Cursor;
 use std::ops::{Range, RangeInclusive};
@@ -25,13 +25,13 @@ pub(super) struct Fields<'a> {
     pub(super) at: usize,
     text: &'a [u8],
     fields: &'a [Range<usize>],
-    /// Whether `text` is the piece, with what stands between the fields.
+    /// Whether `text` is the piece itself, including what separates the fields.
     is_piece: bool,
 }
 
 impl<'a> Cutter<'a> {
     pub(super) fn new(chunk: &'a [u8]) -> Self {
-        // Nothing is said of the number of fields: that is checked where the message can say more.
+        // The number of fields is not checked here but where the message can say more.
         let involved = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -66,7 +66,7 @@ impl<'a> Cutter<'a> {
         self.fields.clear();
         let row = &self.chunk[self.at..];
         let mut begin = 0;
-        // Where the quotation marks of the field stand.
+        // The positions of the field's quotation marks.
         let (mut opened, mut closed) = (false, None);
         for at in memchr::memchr3_iter(b',', b'\n', b'"', row) {
             match row[at] {
@@ -94,7 +94,7 @@ impl<'a> Cutter<'a> {
         None
     }
 
-    /// The next row, which is no empty line, as `csv` reads it.
+    /// The next row, which is not an empty line, as `csv` reads it.
     fn next_involved(&mut self) -> Result<Option<Fields<'_>>, csv::Error> {
         let mut position = Position::new();
         position.set_byte(self.at as u64);
@@ -120,8 +120,8 @@ impl<'a> Fields<'a> {
         &self.text[self.fields[index].clone()]
     }
 
-    /// The text of the table from the first of these fields to the last one. `None` if something in the row stood for
-    /// something else, so that a text can have several meanings.
+    /// The text of the table from the first of these fields to the last. `None` if the row contained quoting or escapes, so
+    /// that the same text could mean different things.
     pub(super) fn span(&self, fields: &RangeInclusive<usize>) -> Option<&'a [u8]> {
         self.is_piece.then(|| &self.text[self.fields[*fields.start()].start..self.fields[*fields.end()].end])
     }

@@ -1,8 +1,8 @@
-//! Reads the tables of trials that runs left behind, of any number of runs, into samples for whoever analyses them. Never
-//! writes, and never reads a journal: a table that somebody sent by mail is enough.
+//! Reads the tables of trials that runs left behind, from any number of runs, into samples for analysis. Never writes, and
+//! never reads a journal: a table that somebody sent by mail is enough.
 //!
-//! A table may be far larger than memory should be: it is read piece by piece, pieces are parsed side by side, and what
-//! stays of a row is its numbers and where its label stands.
+//! A table may be far larger than memory should be: it is read piece by piece, pieces are parsed in parallel, and all that
+//! is kept of a row is its numbers and a reference to its label.
 
 mod chunks;
 pub(super) mod collect;
@@ -26,7 +26,7 @@ pub use crate::results::read::paths::TRIALS;
 /// Why trials cannot be read. Each is one sentence that names the file, and the line where there is one.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The file system said no.
+    /// The file system returned an error.
     #[error("failed to read {}: {source}", path.display())]
     Io {
         /// On which file.
@@ -34,7 +34,7 @@ pub enum ReadError {
         /// What came back.
         source: io::Error,
     },
-    /// A directory that is neither a run's nor has runs below it.
+    /// A directory that is not a run's and has no runs below it.
     #[error("no {TRIALS} in {} or any directory below it", path.display())]
     NoTable {
         /// The directory.
@@ -52,7 +52,7 @@ pub enum ReadError {
         /// As it was given.
         pattern: String,
     },
-    /// A pattern that is none.
+    /// An invalid pattern.
     #[error("failed to read the pattern {pattern}: {source}")]
     Pattern {
         /// As it was given.
@@ -66,7 +66,7 @@ pub enum ReadError {
         /// The table.
         path: PathBuf,
     },
-    /// Columns that are needed and not there.
+    /// Columns that are required but missing.
     #[error("{} has no column {}{}", path.display(), missing.join(", "), hint.unwrap_or_default())]
     Columns {
         /// The table.
@@ -86,7 +86,7 @@ pub enum ReadError {
         /// What is wrong with it.
         what: String,
     },
-    /// One trial told in two ways.
+    /// One trial recorded in two different ways.
     #[error(
         "repetition {repetition} of cell {cell} in run {run} appears twice, with different numbers: two runs share a name"
     )]
@@ -118,10 +118,10 @@ pub fn tables(paths: &[PathBuf]) -> Result<Vec<PathBuf>, ReadError> {
     paths::tables(paths).map(|found| found.tables)
 }
 
-/// The trials of all tables that `paths` lead to: a table, a run's directory, a directory with runs below it (an
-/// experiment's, or all results), of which all are read, or a pattern such as `results/sweep/*`.
+/// The trials of all tables that `paths` lead to. A path is a table, a run's directory, a directory with runs below it (an
+/// experiment's, or all results), all of which are read, or a pattern such as `results/sweep/*`.
 ///
-/// What was left out or is odd is said in [`Samples::remarks`]: a last row that is cut off, a row that is there twice, a
+/// What was left out or is odd is listed in [`Samples::remarks`]: a last row that is cut off, a row that occurs twice, a
 /// table without rows.
 ///
 /// # Errors
@@ -140,7 +140,7 @@ pub fn samples(paths: &[PathBuf]) -> Result<Samples, ReadError> {
     Ok(samples)
 }
 
-/// One table. While a batch of pieces is parsed, the next one is read, and the rows of the one before are gathered.
+/// Reads one table. While a batch of pieces is parsed, the next one is read, and the rows of the previous one are collected.
 fn read(path: &Path, gathered: &mut Gathered) -> Result<(), ReadError> {
     let failed = |source| ReadError::Io { path: path.to_owned(), source };
     let wrong = |line, what| ReadError::Row { path: path.to_owned(), line, what };

@@ -1,4 +1,4 @@
-//! From what stands on a command line to the tables that are meant.
+//! Finds the tables that paths on a command line refer to.
 
 use std::collections::HashSet;
 use std::fs;
@@ -10,10 +10,10 @@ use crate::results::run_dir::JOURNAL;
 /// The table of trials in a run's directory.
 pub const TRIALS: &str = "trials.csv";
 
-/// How deep below a directory runs are looked for: the results hold experiments, and these hold runs.
+/// How deep below a directory runs are searched for: the results hold experiments, and these hold runs.
 const DEPTH: usize = 2;
 
-/// Tables, each once, and what is odd about the way to them.
+/// Tables, each once, and anything odd that was noticed while finding them.
 pub(super) struct Found {
     pub(super) tables: Vec<PathBuf>,
     pub(super) remarks: Vec<String>,
@@ -37,7 +37,7 @@ pub(super) fn tables(paths: &[PathBuf]) -> Result<Found, ReadError> {
     Ok(found)
 }
 
-/// The path itself, or what matches it if it is none but a pattern.
+/// The path itself if it exists, or what matches it as a pattern.
 fn matches(path: &Path) -> Result<Vec<PathBuf>, ReadError> {
     let pattern = path.to_string_lossy();
     if path.exists() || !pattern.contains(['*', '?', '[']) {
@@ -63,7 +63,7 @@ fn matches(path: &Path) -> Result<Vec<PathBuf>, ReadError> {
     Ok(paths)
 }
 
-/// A table is itself; a directory has one, or others have them below it.
+/// A table stands for itself; a directory contains one, or others below it do.
 fn below(path: &Path, remarks: &mut Vec<String>) -> Result<Vec<PathBuf>, ReadError> {
     if !fs::metadata(path).map_err(failed(path))?.is_dir() {
         return Ok(vec![path.to_owned()]);

@@ -39,31 +39,31 @@ const VALUES: [&str; 16] = [
     "latency_max_us",
 ];
 
-/// Columns that give the quantities of a trial, each if it is there: a table of an earlier version, or of somebody else, may
-/// lack some. Their places are in [`Header`], behind those of [`OLDER`].
+/// Columns that give the quantities of a trial, each if present: a table of an earlier version, or from another source, may
+/// lack some. Their places are in [`Header`], after those of [`OLDER`].
 fn quantity_columns() -> impl Iterator<Item = &'static str> {
     OLDER.into_iter().chain(Quantity::ALL.map(|quantity| quantity.definition().column))
 }
 
-/// Columns from which CPU times of an operation follow where they have none of their own.
+/// Columns from which the CPU times of an operation are computed where these have no column of their own.
 const OLDER: [&str; 3] = ["operations", "client_cpu_s", "server_cpu_s"];
 
-/// Stands between the fields of a key, and is no byte of a text.
+/// Separates the fields of a key; this byte never occurs in a text.
 const BETWEEN: u8 = 0xff;
 
-/// Where the columns of a table stand.
+/// The positions of a table's columns.
 pub(super) struct Header {
     width: usize,
-    /// A table of an earlier version lacks the younger ones.
+    /// Tables of earlier versions lack the newer ones.
     labels: Vec<Option<usize>>,
-    /// The same without those that are missing, neighbours together.
+    /// The same without missing ones, with neighbours merged.
     label_spans: Vec<RangeInclusive<usize>>,
     values: [usize; VALUES.len()],
     quantities: Vec<Option<usize>>,
 }
 
 impl Header {
-    /// Reads the first row of a table, and says where the second one begins.
+    /// Reads the first row of a table, and returns where the second one begins.
     pub(super) fn read(path: &Path, text: &[u8]) -> Result<(Self, usize), ReadError> {
         let mark = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let mut cutter = Cutter::new(&text[mark..]);
@@ -104,14 +104,14 @@ impl Header {
     }
 }
 
-/// Places put together with their neighbours.
+/// Places, with neighbours merged.
 fn spans(places: &[Option<usize>]) -> Vec<RangeInclusive<usize>> {
     let mut places: Vec<usize> = places.iter().flatten().copied().collect();
     places.sort_unstable();
     places.chunk_by(|a, b| a + 1 == *b).map(|chunk| chunk[0]..=chunk[chunk.len() - 1]).collect()
 }
 
-/// What is wrong with a row of a piece; lines count from 0 at its begin.
+/// What is wrong with a row of a piece; lines are counted from 0 at the beginning of the piece.
 pub(super) struct Bad {
     pub(super) line: u64,
     pub(super) what: String,
@@ -202,7 +202,7 @@ impl Rows {
     }
 }
 
-/// Labels and runs that were seen in this piece, by their bytes. A label can have more than one number: a table may put
+/// Labels and runs that were seen in this piece, by their bytes. A label can have more than one number: a table may have
 /// quotation marks around a field in one row and not in another.
 #[derive(Default)]
 struct Names {
@@ -262,7 +262,7 @@ impl<'a> Row<'a> {
         place.map_or(b"", |place| self.fields.get(place))
     }
 
-    /// A column of [`VALUES`]. The position of a name is found while the program is compiled, or almost so.
+    /// A column of [`VALUES`]. The position of a name is found at compile time, or nearly so.
     #[inline(always)]
     fn bytes(&self, name: &str) -> &'a [u8] {
         let index = VALUES.iter().position(|value| *value == name);
@@ -282,7 +282,7 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// A number that can be one of an amount or a time; `None` where it is missing.
+    /// A number that is valid as an amount or a time; `None` where it is missing.
     #[inline(always)]
     fn number(&self, name: &str) -> Result<Option<f64>, String> {
         Self::number_in(self.bytes(name), name)
@@ -307,7 +307,7 @@ impl<'a> Row<'a> {
             .map_err(|_| format!("`{}` in column {name} is not an RFC 3339 timestamp", excerpt(text, NAME)))
     }
 
-    /// As far as the table tells.
+    /// As far as the table has them.
     fn quantities(&self) -> Result<Quantities, String> {
         let value = |at: usize, name| {
             let place = self.header.quantities[at];
@@ -348,7 +348,7 @@ fn text<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str, String> {
     std::str::from_utf8(bytes).map_err(|_| format!("column {name} is not UTF-8"))
 }
 
-/// A word of a closed list, as the journal has it too.
+/// A word from a closed list, as in the journal.
 fn word<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     T::deserialize(IntoDeserializer::<Error>::into_deserializer(text)).ok()
 }
