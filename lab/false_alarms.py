@@ -24,11 +24,12 @@ import json
 import math
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+
+from built import program
 
 LAB = pathlib.Path(__file__).resolve().parent
 ROOT = LAB.parent
@@ -36,15 +37,6 @@ EXPERIMENT = LAB / "false-alarms.toml"
 REPETITIONS = [5, 10, 20, 30]
 MORE_REPETITIONS = [40, 50, 60, 80, 100, 150, 200]
 LIMIT, POWER, AT = 0.05, 0.90, 30
-
-
-def program():
-    """This repository's release build, or whatever is installed."""
-    built = ROOT / "target/release/orchestrate"
-    found = built if built.exists() else shutil.which("orchestrate")
-    if not found:
-        sys.exit("orchestrate not found: build it with `cargo build --release --locked`, or name it with --orchestrate")
-    return str(found)
 
 
 def measured(orchestrate, results, blocks):

@@ -23,21 +23,12 @@ import csv
 import io
 import itertools
 import pathlib
-import shutil
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from built import program
+
 OPPOSITE = {"faster": "slower", "slower": "faster", "less": "more", "more": "less"}
-
-
-def program():
-    """This repository's release build, or whatever is installed."""
-    built = ROOT / "target/release/orchestrate"
-    found = built if built.exists() else shutil.which("orchestrate")
-    if not found:
-        sys.exit("orchestrate not found: build it with `cargo build --release --locked`, or name it with --orchestrate")
-    return str(found)
 
 
 def modes(run):

@@ -73,7 +73,7 @@ impl Drop for EndOrphans {
     }
 }
 
-/// Why a driver is no longer of any use.
+/// Why a driver can no longer be used.
 #[derive(Debug)]
 struct Fault {
     kind: AgentErrorKind,
