@@ -23,6 +23,9 @@ run: ## build, and run an experiment (EXPERIMENT=experiments/quickstart.toml)
 test: setup ## run the whole test suite
 	$(ENV) scripts/test
 
+check-clients: setup ## check every mode in Python and JavaScript against the protocol, for ten minutes on two CPUs
+	$(ENV) cargo test --locked --test program -- --ignored --nocapture keeps_the_protocol
+
 torture: setup ## kill, stop and starve the program, for half an hour on two CPUs; see tests/torture/main.rs
 	$(ENV) cargo test --locked --test torture -- --ignored --nocapture long
 
@@ -62,4 +65,4 @@ dist: ## make wheels, archives and packages in dist/, and test those for this ma
 agents: ## build static programs that are brought to Linux hosts without orchestrate
 	$(ENV) scripts/agents
 
-.PHONY: help setup clients run test torture fuzz bench fmt lint ci-example doc site install dist agents
+.PHONY: help setup clients run test check-clients torture fuzz bench fmt lint ci-example doc site install dist agents

@@ -323,6 +323,9 @@ pub struct DriverCheckArgs {
     /// How long the driver may take for each step, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub timeout: u64,
+    /// Carry out only the first test, and those with this text in their names; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    pub only: Vec<String>,
     /// The server's program
     #[arg(long, value_name = "PROGRAM", default_value = "redis-server")]
     pub server: String,

@@ -15,7 +15,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use self::bare::Stage;
-use self::trials::{noted, told_latencies};
+use self::trials::noted;
 use super::line_writer::LineWriter;
 use crate::experiment::{Address, Factor, Level, Own, Warmup};
 use crate::host::programs::Programs;
@@ -55,6 +55,14 @@ pub struct Options {
     pub tmp: PathBuf,
     /// How long each step may take.
     pub within: Duration,
+    /// Parts of the names of the tests to carry out; all of them where there are none.
+    pub only: Vec<String>,
+}
+
+impl Options {
+    fn asks_for(&self, test: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| test.contains(part))
+    }
 }
 
 /// The outcome of one test.
@@ -99,8 +107,8 @@ fn wrong<T>(what: impl Into<String>) -> Result<T, Stop> {
     Err(Stop::Wrong(what.into()))
 }
 
-/// Carries out all tests, one after the other, and hands each verdict to `tell`. If a driver cannot carry out the
-/// simplest trial, nothing else is tried.
+/// Carries out the tests that are asked for, one after the other, and hands each verdict to `tell`. If a driver cannot carry out
+/// the simplest trial, which always comes first, nothing else is tried.
 ///
 /// Must run on a `LocalSet`. [`adopt_orphans`](crate::host::child::adopt_orphans) should have been called, so that processes that leave the
 /// driver's session are found.
@@ -165,14 +173,16 @@ struct Base {
     kind: Kind,
     /// The operations of a trial; not divisible by the number of workers.
     operations: u64,
+    /// The operations of a trial whose times are judged.
+    timed: u64,
     /// Of an open loop, in operations per second.
     rate: u64,
 }
 
 /// What drivers of a client library have …
-const SET_GET: Base = Base { kind: Kind::SetGet, operations: 2_000, rate: 2_000 };
+const SET_GET: Base = Base { kind: Kind::SetGet, operations: 500, timed: 2_000, rate: 2_000 };
 /// … and those of a task-queue library, of which some start a process for each task.
-const TASKS: Base = Base { kind: Kind::Tasks, operations: 100, rate: 100 };
+const TASKS: Base = Base { kind: Kind::Tasks, operations: 100, timed: 100, rate: 100 };
 /// Tasks whose results are waited for one by one: some libraries look for one only five times a second.
 const ECHOES: u64 = 20;
 
@@ -202,7 +212,11 @@ impl Bench<'_> {
             return;
         }
         macro_rules! tests {
-            ($($name:literal => $test:expr;)*) => { $(say($name, $test.await);)* };
+            ($($name:literal => $test:expr;)*) => {
+                $(if self.options.asks_for($name) {
+                    say($name, $test.await);
+                })*
+            };
         }
         tests! {
             "leaves no process behind" => self.leaves_nobody();
@@ -253,7 +267,7 @@ impl Bench<'_> {
                 "sets each key and then gets it" => self.takes_turns();
                 "stores values of a given size" => self.sizes_values();
                 "sends several operations in one round trip" => self.trial(|job| job.workload.pipeline = 5, noted);
-                "reports latencies that fit its throughput" => self.trial(|_| {}, told_latencies);
+                "reports latencies that fit its throughput" => self.told_latencies();
                 "deletes its keys" => self.trial(|job| job.delete_keys = true, noted);
                 "reads and writes existing keys" => self.workload(Kind::ReadWrite, |_| {});
                 "sends the commands that a file lists" => self.workload(Kind::Commands, |_| {});

@@ -18,6 +18,8 @@ use crate::host::secrets::excerpt;
 use crate::protocol::Program;
 use crate::untrusted::MESSAGE;
 
+const CHECK_ALL: &str = "`orchestrate driver check` without --only shows all of them";
+
 /// A trial in a built-in mode.
 pub(super) fn driver() -> ExitCode {
     serve(io::stdin().lock(), io::stdout())
@@ -45,11 +47,14 @@ fn check(args: &DriverCheckArgs) -> Result<Exit, Failure> {
         server: args.server.clone(),
         tmp: std::env::temp_dir(),
         within: Duration::from_secs(args.timeout),
+        only: args.only.clone(),
     };
     child::adopt_orphans();
     let mut out = console::styled_stdout();
     let (mut right, mut refused, mut wrong) = (0, 0, 0);
+    let mut nowhere: Vec<&String> = args.only.iter().collect();
     let tell = |name: &str, verdict: &Verdict| {
+        nowhere.retain(|part| !name.contains(*part));
         let (word, colour, count, note) = match verdict {
             Verdict::Right(note) => ("ok", AnsiColor::Green, &mut right, note.as_deref()),
             Verdict::Refused(why) => ("refused", AnsiColor::Yellow, &mut refused, Some(why.as_str())),
@@ -74,5 +79,9 @@ fn check(args: &DriverCheckArgs) -> Result<Exit, Failure> {
         Some(Ok(())) => {}
     }
     writeln!(out, "{right} right, {refused} refused, {wrong} wrong")?;
+    // If something is wrong, this may be because later tests were not carried out.
+    if let ([part, ..], 0) = (nowhere.as_slice(), wrong) {
+        return Err(Failure::Wrong(anyhow::anyhow!("no test has `{part}` in its name: {CHECK_ALL}")));
+    }
     Ok(if wrong == 0 { Exit::Complete } else { Exit::TrialsFailed })
 }

@@ -219,7 +219,8 @@ fn no_worker_program_of_a_library_has_the_password_on_its_command_line() {
 #[test]
 fn a_check_of_a_driver_shows_no_password_that_the_driver_was_told() {
     let sandbox = Sandbox::new();
-    let mut check = sandbox.orchestrate(&["driver", "check", "--", "python3"]);
+    let only_password = ["driver", "check", "--only", "password", "--", "python3"];
+    let mut check = sandbox.orchestrate(&only_password);
     let output = check.arg(leaky_driver()).args(["check", PROGRAM]).output().unwrap();
     let said = stdout(&output);
     let password = said.lines().find(|line| line.ends_with("gives a password"));
@@ -234,7 +235,7 @@ fn a_check_of_a_driver_shows_no_password_that_the_driver_was_told() {
          import subprocess\nsys.exit(subprocess.run([sys.argv[1], 'driver'], \
          input=json.dumps({**job, 'mode': 'sync'}) + '\\n{\"go\":true}\\n', text=True).returncode)\n",
     );
-    let mut check = sandbox.orchestrate(&["driver", "check", "--", "python3"]);
+    let mut check = sandbox.orchestrate(&only_password);
     let output = check.arg(script).arg(PROGRAM).output().unwrap();
     let said = stdout(&output);
     if let Ok(told) = fs::read_to_string(sandbox.path().join("told")) {

@@ -72,10 +72,16 @@ impl Bench<'_> {
     }
 
     pub(super) async fn kept_rate(&mut self) -> Outcome {
-        let &Base { operations, rate, .. } = self.base;
+        let &Base { timed, rate, .. } = self.base;
         let mut job = self.job();
+        job.workload.operations = Some(timed);
         job.workload.rate = Some(rate);
-        kept_rate(&self.carry_out(job, OPEN).await?, operations, rate)
+        kept_rate(&self.carry_out(job, OPEN).await?, timed, rate)
+    }
+
+    pub(super) async fn told_latencies(&mut self) -> Outcome {
+        let timed = self.base.timed;
+        self.trial(|job| job.workload.operations = Some(timed), told_latencies).await
     }
 
     /// A trial of tasks that do something.
@@ -164,7 +170,7 @@ impl Bench<'_> {
         let reset = ServerReset { key, keys: job.keys_at_go(), marks: marks.iter().cloned().collect() };
         if let Err(error) = self.servers.reset(&reset).await {
             return wrong(format!(
-                "is not at rest when it is ready, as one that does not wait for go: {error}"
+                "still sends commands after it said that it is ready, as a driver does that does not wait for go: {error}"
             ));
         }
         sleep(BEFORE_GO).await;
@@ -243,7 +249,7 @@ impl Bench<'_> {
         match driver.go(self.options.within.into(), &[], async {}).await {
             Ok(result) if result.done.errors > 0 => Ok(None),
             Ok(_) if ready.comparability.is_some() => {
-                Ok(Some("it does not, and says that it differs".to_owned()))
+                Ok(Some("it does not notice, but declares that it differs".to_owned()))
             }
             Ok(_) => wrong("believes everything: it was done although no GET returned what was stored"),
             Err(error) if error.message.contains("(verification)") => Ok(None),
@@ -254,7 +260,7 @@ impl Bench<'_> {
 
 /// What the driver leaves is not what was asked for, and it has said so.
 fn says_it_differs() -> Outcome {
-    Ok(Some("not looked at, since it says that it differs".to_owned()))
+    Ok(Some("not checked, since it declares that it differs".to_owned()))
 }
 
 pub(super) fn noted(_: &Trial) -> Outcome {
@@ -262,14 +268,14 @@ pub(super) fn noted(_: &Trial) -> Outcome {
 }
 
 /// Latencies in another unit, or of a part of the time, do not fit the throughput.
-pub(super) fn told_latencies(trial: &Trial) -> Outcome {
+fn told_latencies(trial: &Trial) -> Outcome {
     match trial.law {
         Some(law) if !(LEAST_OF_LITTLES_LAW..=1.02).contains(&law) => wrong(format!(
             "its latencies do not belong to its throughput: throughput × mean latency ÷ operations in flight is {law:.3}, and \
              by Little's law it is 1"
         )),
         Some(_) => Ok(None),
-        None => Ok(Some("it tells none".to_owned())),
+        None => Ok(Some("it reports none".to_owned())),
     }
 }
 
