@@ -375,7 +375,7 @@ fn whoever_is_killed_nothing_is_left_on_any_host_and_nobody_else_gets_at_the_ser
 fn a_link_that_is_cut_fails_trials_and_when_it_is_back_the_run_goes_on() {
     let sandbox = Sandbox::new();
     let Some(machines) = Machines::new(&sandbox) else { return };
-    let rest = "[workload]\nduration = '3s'\n[[matrix]]\nhosts = ['a', 'b']\nmodes = 'async'\n\
+    let rest = "[workload]\nduration = '3s'\nrate = 100\n[[matrix]]\nhosts = ['a', 'b']\nmodes = 'async'\n\
                 [run]\nrepetitions = 2\nwarmup = 10\nretries = 20\norder = 'sequential'\n";
     sandbox.write("pair.toml", &over_ssh(rest));
     let mut run = machines.orchestrate(&sandbox, &["pair.toml"]).stderr(Stdio::null()).spawn().unwrap();

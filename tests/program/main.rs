@@ -42,8 +42,12 @@ mod secrets;
 #[cfg(test)]
 mod shipped;
 #[cfg(test)]
+mod shipped_modes;
+#[cfg(test)]
 #[cfg(target_os = "linux")]
 mod slurm;
+#[cfg(test)]
+mod task_queues;
 #[cfg(test)]
 mod upload;
 #[cfg(test)]
