@@ -152,8 +152,8 @@ pub enum Disagreement {
     #[error("the driver does not say that each of {0} was delivered once: `delivered` is missing")]
     NothingDelivered(String),
     #[error(
-        "not each of {what} was delivered once: the numbers of those that were add up to {} with an exclusive or of {}, and \
-         should to {} and {}", found.sum, found.xor, expected.sum, expected.xor
+        "not each of {what} was delivered exactly once: the sum of the delivered numbers is {} and their exclusive or {}, where {} \
+         and {} were expected", found.sum, found.xor, expected.sum, expected.xor
     )]
     Delivered { what: String, found: Delivered, expected: Delivered },
 }

@@ -151,7 +151,7 @@ impl Driver {
                 }
                 if let Some(stranger) = ready.processes.iter().find(|pid| !self.family.contains(pid)) {
                     let what = format!(
-                        "says that process {stranger} executes its tasks, which is not one of its own"
+                        "says that process {stranger} executes its tasks, but that is not one of its processes"
                     );
                     return Err(self.end_with(Fault::new(what)).await);
                 }

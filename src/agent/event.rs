@@ -23,7 +23,7 @@ fn explained(line: &str, error: &serde_json::Error) -> String {
     match serde_json::from_str(line) {
         Ok(Value::Object(fields)) => match fields.get("event") {
             Some(Value::String(name)) => format!(
-                "the event `{}` with a mistake ({})",
+                "a malformed event `{}` ({})",
                 excerpt(name, NAME),
                 excerpt(&error.to_string(), SENTENCE)
             ),
@@ -47,9 +47,6 @@ mod tests {
         assert_eq!(said("connected"), format!("{stray}: connected"));
         assert_eq!(said("42"), format!("{stray}: 42"));
         assert_eq!(said("{\"done\":1}"), "an object without `event`: {\"done\":1}");
-        assert!(
-            said("{\"event\":\"progress\"}")
-                .starts_with("the event `progress` with a mistake (missing field")
-        );
+        assert!(said("{\"event\":\"progress\"}").starts_with("a malformed event `progress` (missing field"));
     }
 }

@@ -186,7 +186,7 @@ fn in_use(file: &mut File) -> String {
         Some(Holder { pid, holder, since }) => {
             format!("host is in use by {} (pid {pid}, since {since:.0})", excerpt(&holder, NAME))
         }
-        None => "host is in use by somebody who has not said who it is".to_owned(),
+        None => "host is in use; the holder of its lock has not given a name".to_owned(),
     }
 }
 

@@ -99,9 +99,9 @@ pub enum Verdict {
 /// Compares all pairs. A sample is `faster` or `slower` only if both the Mann–Whitney p-value, adjusted by Holm's method for
 /// all pairs together, is below [`ALPHA`] and the 95% interval of the ratio of medians does not contain 1.
 ///
-/// Between runs there is no verdict on a pair if more than [`TOLERATED`](crate::analysis::doubt::TOLERATED) of the trials of
-/// one side were disturbed. Within runs a disturbance falls on both sides alike; but a side whose very numbers are in doubt
-/// does not win there either.
+/// Between runs, a pair gets no verdict if more than [`TOLERATED`](crate::analysis::doubt::TOLERATED) of the trials of one side
+/// were disturbed. Within a run, a disturbance affects both sides alike; even there, a side whose numbers themselves are in doubt
+/// does not win.
 #[must_use]
 pub fn compare(pairs: &Pairs<'_>, metric: Metric) -> Comparison {
     let mut cells: Vec<Compared> =

@@ -1,5 +1,5 @@
-//! What the control of an experiment says: by how much two identical cells differ (A/A). A difference between two other cells
-//! that is no larger may well be noise.
+//! What the control of an experiment says: by how much two identical cells differ (A/A). A difference of that size
+//! between two other cells may be noise.
 
 use crate::analysis::interval::{Interval, ratio_interval};
 use crate::analysis::stats::Throughput;

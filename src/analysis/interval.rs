@@ -8,9 +8,9 @@ use statrs::distribution::{Binomial, ContinuousCDF, Discrete, DiscreteCDF, Norma
 
 use crate::analysis::bootstrap::{MedianDistribution, NEGLIGIBLE};
 
-/// With fewer trials there is no interval. The widest that a sample can give, from its smallest to its largest value, contains
-/// the median with a probability of 1 − 2^(1 − n): for four trials that is 87.5%, for five 93.75%, and what is called a 95%
-/// interval should not be further from 95% than that.
+/// Fewer trials give no interval. The widest interval of a sample, from its smallest to its largest value, contains the median
+/// with a probability of 1 − 2^(1 − n): 87.5% for four trials and 93.75% for five. Nothing further from 95% should be called a
+/// 95% interval.
 pub const MIN_TRIALS: usize = 5;
 
 /// The confidence level of an interval.

@@ -176,7 +176,7 @@ fn needed(experiment: Option<&Experiment>) -> Vec<Finding> {
         .map(|(found, program)| match (found.as_deref(), found.as_deref().and_then(version)) {
             (Some(path), Some(version)) => Finding::good(format!("{}: {version}", path.display())),
             (Some(path), None) => Finding::missing(
-                format!("`{}` does not tell its version", path.display()),
+                format!("`{}` does not report its version", path.display()),
                 format!("run `{program} --version` and see what it says"),
             ),
             (None, _) => Finding::missing(format!("no `{program}` on PATH"), install(&program)),

@@ -39,7 +39,7 @@ pub(super) fn export(args: &ExportArgs, talk: &TalkArgs) -> Result<Exit, Failure
 fn for_another_tool(args: &ExportArgs, format: ExportFormat, talk: &TalkArgs) -> Result<Exit, Failure> {
     let [run] = args.runs.as_slice() else {
         return Err(Failure::Wrong(anyhow!(
-            "--format takes one run: the same cell has the same name in all of them, and this format would not keep them apart"
+            "--format takes one run: a cell has the same name in each, and this format could not distinguish them"
         )));
     };
     let cells = RunCells::read(run)?;

@@ -41,9 +41,7 @@ pub(super) fn load(file: &Path) -> Result<Loaded, Failure> {
                 let source = read(path).map_err(|error| failed(&error.to_string()))?;
                 left = left.checked_sub(source.bytes.len()).ok_or_else(|| {
                     let most = MAX_INCLUDED >> 20;
-                    failed(&format!(
-                        "all included files together may have {most} MiB, and with it they have more"
-                    ))
+                    failed(&format!("with it, the included files together exceed {most} MiB"))
                 })?;
                 source
             }

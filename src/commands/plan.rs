@@ -131,7 +131,7 @@ pub(super) fn too_few(plan: &Plan<'_>) -> Option<String> {
     let cells = if cells == 1 { "1 cell".to_owned() } else { format!("{cells} cells") };
     ((has as usize) < takes).then(|| {
         format!(
-            "{has} {are} too few to tell two runs of {cells} apart: `compare` needs {takes} or more of each"
+            "{has} {are} too few for a verdict between two runs of {cells}: `compare` needs {takes} or more per cell"
         )
     })
 }

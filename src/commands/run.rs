@@ -68,7 +68,7 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
             if same {
                 return Ok(exit);
             }
-            say(talk, &format!("that run has other labels than {labels}: starting a new one"));
+            say(talk, &format!("the labels of that run are not {labels}: starting a new one"));
             (Kept::Nothing, Rule::new(&plan), done::Progress::default(), 0)
         }
         Some(Earlier::Unfinished { mut resumed, done, was_through }) => {

@@ -80,8 +80,8 @@ fn foreign(scheme: &str) -> Unusable {
     let scheme = scheme.to_ascii_lowercase();
     let (what, help) = if scheme.contains("sentinel") {
         (
-            "a sentinel tells where a server is, and is none itself",
-            "ask it with SENTINEL GET-MASTER-ADDR-BY-NAME, and write the address that it answers",
+            "a sentinel is not a server: it only says where one is",
+            "ask it with SENTINEL GET-MASTER-ADDR-BY-NAME, and write the address that it returns",
         )
     } else if scheme.contains("cluster") {
         (

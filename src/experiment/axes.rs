@@ -157,7 +157,7 @@ impl Drafts<'_> {
                 self.findings
                     .error(
                         &place(&host.span),
-                        format!("the host `{}` stands twice among the clients", host.value),
+                        format!("the host `{}` appears twice among the clients", host.value),
                     )
                     .label("again here")
                     .related(&place(&first.span), "first here");
@@ -234,7 +234,7 @@ impl Drafts<'_> {
             };
             if let Some(first) = seen.get(&level) {
                 self.findings
-                    .error(&here, format!("the level `{level}` stands twice in one list"))
+                    .error(&here, format!("the level `{level}` appears twice in one list"))
                     .label("again here")
                     .related(first, "first here");
                 continue;

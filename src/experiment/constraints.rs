@@ -399,10 +399,7 @@ impl CellChecks<'_> {
                     }
                     Err(TooTangled) => {
                         self.findings
-                            .error(
-                                &second.place,
-                                "the exclusions are too tangled to find cells that stand twice",
-                            )
+                            .error(&second.place, "the exclusions overlap too much to find duplicate cells")
                             .help("write fewer and larger ones");
                         return;
                     }

@@ -332,7 +332,7 @@ fn wrong_value(findings: &mut Findings, place: &Place, key: &str, message: &str,
     } else if message == LITERAL_SECRET {
         findings
             .error(place, "a secret is written literally")
-            .label("not shown here, and not to stand in a file")
+            .label("not shown here; it does not belong in a file")
             .help("name an environment variable that holds it: password = { env = \"NAME\" }");
     } else if let Some(variant) = message.strip_prefix("unknown variant `") {
         let (value, known) = variant.rsplit_once("`, expected ").unwrap_or((variant, ""));

@@ -107,7 +107,7 @@ pub struct Matrix {
     /// The settings before any level is applied.
     pub base: Settings,
     /// The factors of this matrix in the order of the file; the last one varies fastest. No axis is empty, no
-    /// two have the same factor, no level stands twice in one axis.
+    /// two have the same factor, no level appears twice in one axis.
     pub axes: Vec<Axis>,
     /// A cell that any of these matches does not exist.
     pub exclude: Vec<Exclude>,

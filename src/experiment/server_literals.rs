@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use super::spanned::At;
 
 /// What [`Password`] says of a literal secret. The reader of the file knows it by this text.
-pub(super) const LITERAL_SECRET: &str = "a secret must not stand in the file";
+pub(super) const LITERAL_SECRET: &str = "a secret must not be written in the file";
 
 /// The environment variable that holds a password.
 #[derive(Clone, Debug)]

@@ -111,7 +111,7 @@ fn is_cluster(findings: &mut Findings, source: usize, cluster: &At<ClusterForm>)
             findings
                 .error(
                     &Place { source, span: cluster.span.clone() },
-                    "of how many masters a cluster is made says who runs it",
+                    "an existing cluster already has a number of masters",
                 )
                 .help("write cluster = true; the number is for a server that orchestrate starts");
             false

@@ -217,8 +217,7 @@ impl<'a> Names<'a> {
             (Some(builtin), _) => builtin.refuses(options),
             (None, Some(spec)) => {
                 let has_some = spec.load_generator.is_some() && !options.is_empty();
-                has_some
-                    .then(|| format!("`{mode}` is a load generator, whose options stand in its `command`"))
+                has_some.then(|| format!("`{mode}` is a load generator, whose options go into its `command`"))
             }
             (None, None) => None,
         }
@@ -401,7 +400,7 @@ fn mode(
                 &Place { source, span: options.span.clone() },
                 "a load generator has no options of its own",
             )
-            .help("options for its command line stand in `command`");
+            .help("options for its command line go into `command`");
     }
     let workloads = table.workloads.as_ref().map(|list| workloads(findings, source, list));
     let mode = ModeSpec {

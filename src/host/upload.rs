@@ -31,13 +31,13 @@ const RECEIVE: &str = "set -eu; echo \"orchestrate: $(uname -sm)\"; read -r sum;
     for base in \"${XDG_CACHE_HOME:-}\" \"${HOME:+$HOME/.cache}\" \"${TMPDIR:-/tmp}/orchestrate-cache-$(id -u)\"; do \
     if [ -n \"$base\" ] && mkdir -p \"$base/orchestrate\" 2>/dev/null && [ -O \"$base/orchestrate\" ] && \
     [ -w \"$base/orchestrate\" ]; then dir=$base/orchestrate; break; fi; done; \
-    if [ -z \"$dir\" ]; then echo \"no directory to put it: XDG_CACHE_HOME, HOME and TMPDIR lead to none that can be \
-    written to\" >&2; exit 1; fi; file=$dir/orchestrate-$sum; \
+    if [ -z \"$dir\" ]; then echo \"no directory for it: neither XDG_CACHE_HOME nor HOME nor TMPDIR leads to one that is \
+    writable\" >&2; exit 1; fi; file=$dir/orchestrate-$sum; \
     if [ -x \"$file\" ]; then echo \"orchestrate: have $file\"; exit; fi; \
     new=$(mktemp \"$dir/new.XXXXXX\"); trap \"rm -f \\\"$new\\\"\" EXIT; \
     echo \"orchestrate: send\"; cat > \"$new\"; set -- $(sha256sum \"$new\"); \
     if [ \"$1\" = \"$sum\" ]; then chmod 700 \"$new\"; mv \"$new\" \"$file\"; echo \"orchestrate: have $file\"; \
-    else echo damaged on its way >&2; exit 1; fi";
+    else echo damaged in transit >&2; exit 1; fi";
 
 /// What every line of [`RECEIVE`] begins with.
 const OURS: &str = "orchestrate: ";

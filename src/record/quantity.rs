@@ -100,7 +100,7 @@ impl Quantity {
                 kind: QuantityKind::Cost,
                 unit: Some("µs"),
                 short_unit: "µs",
-                meaning: "CPU time of the client for each operation.",
+                meaning: "CPU time of the client per operation.",
                 of: |measured| measured.each(measured.client_cpu_ns?.as_micros_f64()),
             },
             Self::ServerCpu => &Definition {
@@ -108,7 +108,7 @@ impl Quantity {
                 kind: QuantityKind::Cost,
                 unit: Some("µs"),
                 short_unit: "µs",
-                meaning: "CPU time of the server for each operation.",
+                meaning: "CPU time of the server per operation.",
                 of: |measured| {
                     let server = &measured.server;
                     server.tells(Counter::Cpu).then(|| measured.each(server.cpu_ns.as_micros_f64()))?
@@ -119,8 +119,8 @@ impl Quantity {
                 kind: QuantityKind::Cost,
                 unit: Some("bytes"),
                 short_unit: "bytes",
-                meaning: "Bytes that the server received and sent for each operation, by its own count; of tasks without \
-                          those of their marks.",
+                meaning: "Bytes that the server received and sent per operation, by its own count; for tasks, without those \
+                          of their marks.",
                 of: |measured| {
                     let server = &measured.server;
                     let all = server.received_bytes? + server.sent_bytes?;
@@ -132,7 +132,7 @@ impl Quantity {
                 kind: QuantityKind::Cost,
                 unit: None,
                 short_unit: "calls",
-                meaning: "Calls of whatever command that the server counted for each operation; of tasks without their marks.",
+                meaning: "Calls of all commands per operation, as counted by the server; for tasks, without their marks.",
                 of: |measured| {
                     let server = &measured.server;
                     let all: u64 = server.commands.values().map(|command| command.calls).sum();

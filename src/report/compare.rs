@@ -259,8 +259,8 @@ fn notes(comparison: &Comparison, settings: &[&str]) -> Vec<String> {
         let (better, _) = comparison.metric.verdicts();
         let tested = match comparison.family {
             0 => String::new(),
-            1 => "; p of Mann and Whitney".to_owned(),
-            tests => format!("; p of Mann and Whitney, raised for {tests} tests"),
+            1 => "; p by the Mann–Whitney test".to_owned(),
+            tests => format!("; p by the Mann–Whitney test, adjusted for {tests} tests"),
         };
         notes.push(format!(
             "{}: medians of n trials; ratio is new over base, and {side} 1 is {better}{tested}",

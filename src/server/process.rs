@@ -228,7 +228,7 @@ impl Process {
             )));
         }
         let identity =
-            info::identity(&info).ok_or_else(|| failed(format!("{name} does not tell its version")))?;
+            info::identity(&info).ok_or_else(|| failed(format!("{name} does not report its version")))?;
         let clients = client_limit(&mut connection, &info).await;
         let mut server = Self {
             name,

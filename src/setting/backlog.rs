@@ -10,22 +10,25 @@ pub(super) const SETTING: Setting = Setting {
     name: "workload.backlog",
     keys: &[Key {
         name: "backlog",
-        meaning: "The most tasks or messages that are under way at once; without a meaning where there is a rate",
+        meaning: "Maximum number of tasks or messages in flight; not used where a rate is given",
         default: "1000 if absent",
         shape: Shape::Number(|n| match n {
             1..=MOST => Ok(Level::Number(n)),
             _ => Err(format!("`backlog` is from 1 to {MOST}")),
         }),
     }],
-    kept: Kept::Own { workloads: &[Kind::Queue, Kind::Pubsub, Kind::Tasks], default: Some(|| Level::Number(1_000)) },
+    kept: Kept::Own {
+        workloads: &[Kind::Queue, Kind::Pubsub, Kind::Tasks],
+        default: Some(|| Level::Number(1_000)),
+    },
     columns: &[Column::of(
         "backlog",
         ColumnKind::Integer,
-        "The most tasks or messages that were to be under way at once; without a meaning where there is a rate.",
+        "Maximum number of tasks or messages in flight; not used where a rate is given.",
     )
     .said("a backlog of {}")
     .unsaid("no backlog")
-    .axis("most tasks or messages under way")],
+    .axis("tasks or messages in flight at most")],
     heading: Heading::number("Backlog"),
     measures: true,
 };

@@ -7,7 +7,7 @@ pub(super) const SETTING: Setting = Setting {
     name: "mode.env",
     keys: &[Key {
         name: "env",
-        meaning: "Variables of the client's environment, such as { MALLOC_ARENA_MAX = [1, 4] }: every combination of their \
+        meaning: "Environment variables of the client, such as { MALLOC_ARENA_MAX = [1, 4] }: every combination of their \
                   values is a level",
         default: "",
         shape: Shape::Options,
@@ -16,8 +16,8 @@ pub(super) const SETTING: Setting = Setting {
     columns: &[Column::of(
         "mode_env",
         ColumnKind::Text,
-        "Variables of the client's environment that the matrix gives, beside those of its mode; `default` where it gives none \
-         on purpose.",
+        "Environment variables that the matrix sets for the client, in addition to those of its mode; `default` where it \
+         explicitly sets none.",
     )
     .said("{}")
     .unsaid("no variables")],

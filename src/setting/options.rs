@@ -7,7 +7,7 @@ pub(super) const SETTING: Setting = Setting {
     name: "mode.options",
     keys: &[Key {
         name: "options",
-        meaning: "Options of the client, such as { pool = [1, 8] }: every combination of their values is a level",
+        meaning: "Client options, such as { pool = [1, 8] }: every combination of their values is a level",
         default: "",
         shape: Shape::Options,
     }],
@@ -15,7 +15,7 @@ pub(super) const SETTING: Setting = Setting {
     columns: &[Column::of(
         "mode_options",
         ColumnKind::Text,
-        "Options of the client that the matrix gives, beside those of its mode; `default` where it gives none on purpose.",
+        "Client options that the matrix sets, in addition to those of its mode; `default` where it explicitly sets none.",
     )
     .said("{}")
     .unsaid("no options")],

@@ -7,15 +7,15 @@ pub(super) const SETTING: Setting = Setting {
     name: "workload.weights",
     keys: &[Key {
         name: "weights",
-        meaning: "How often an operation is which of the `commands`, in proportion",
-        default: "if absent, an operation is all of them",
+        meaning: "Relative frequency of each of the `commands`",
+        default: "if absent, each operation sends all of them",
         shape: Shape::Weights,
     }],
     kept: Kept::Own { workloads: &[Kind::Commands], default: None },
     columns: &[Column::of(
         "weights",
         ColumnKind::Text,
-        "How often an operation was to be which of the commands; missing where it was all of them.",
+        "Requested relative frequency of each command; missing where each operation sends all of them.",
     )
     .said("weights {}")
     .unsaid("all commands")],

@@ -124,8 +124,7 @@ fn too_few_repetitions_for_a_verdict_are_said_beforehand() {
         assert_eq!(said, planned);
         said
     };
-    let few =
-        "4 repetitions are too few to tell two runs of 6 cells apart: `compare` needs 5 or more of each";
+    let few = "4 repetitions are too few for a verdict between two runs of 6 cells: `compare` needs 5 or more per cell";
     assert_eq!(file("4", false).as_deref(), Some(few));
     // The run may end after its fewest repetitions.
     assert_eq!(file("{ min = 4, max = 30, until = \"2%\" }", false).as_deref(), Some(few));
@@ -245,7 +244,7 @@ fn includes_have_limits_that_are_told() {
     assert!(code == Some(2) && said.contains("a file includes at most 100 others"), "{said}");
     assert_eq!(experiment(16, &|i| format!("large{i}.toml")).0, Some(0));
     let (code, said) = experiment(17, &|i| format!("large{i}.toml"));
-    assert!(code == Some(2) && said.contains("all included files together may have 16 MiB"), "{said}");
+    assert!(code == Some(2) && said.contains("the included files together exceed 16 MiB"), "{said}");
     // One of another is told, however deep, and even where it leads back.
     sandbox.write("0.toml", "include = [\"x.toml\"]\n");
     let (code, said) = experiment(1, &|_| "0.toml".to_owned());

@@ -159,7 +159,7 @@ fn what_cannot_be_brought_is_told_with_what_to_do() {
         assert_eq!(brought(&sandbox), [] as [PathBuf; 0]);
     };
     told("uname", "#!/bin/sh\necho FreeBSD amd64\n", "this host is FreeBSD amd64: install orchestrate");
-    told("sha256sum", "#!/bin/sh\necho 0\n", "damaged on its way");
+    told("sha256sum", "#!/bin/sh\necho 0\n", "damaged in transit");
     told("mktemp", "#!/bin/sh\necho no space left >&2\nexit 1\n", "no space left");
     sandbox.expect_nobody_left();
 }

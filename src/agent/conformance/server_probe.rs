@@ -101,7 +101,7 @@ impl Overheard {
         match timeout(ANSWER_WITHIN, self.listening).await {
             Ok(Ok(Ok(heard))) => Ok(heard),
             Ok(Ok(Err(error))) => Err(format!("MONITOR: {error}")),
-            Ok(Err(_)) | Err(_) => Err("MONITOR did not come to its end".to_owned()),
+            Ok(Err(_)) | Err(_) => Err("MONITOR did not end in time".to_owned()),
         }
     }
 }

@@ -96,7 +96,11 @@ pub(super) fn earlier(
         return Ok(Some(Earlier::Unfinished { resumed: Box::new(resumed), done, was_through }));
     }
     if was_through {
-        let why = if joins { "settings that measure have changed since" } else { "no cell was measured in" };
+        let why = if joins {
+            "settings that affect the measurement have changed since"
+        } else {
+            "no cell was measured in"
+        };
         say(talk, &format!("{why} the last run: starting anew"));
         return Ok(None);
     }

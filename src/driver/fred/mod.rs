@@ -84,7 +84,8 @@ fn tls(files: &Tls) -> Result<TlsConfig, Failure> {
     let Tls { ca, cert, key } = texts(files)?;
     let Some(ca) = ca else {
         if cert.is_some() {
-            let what = "beside a certificate of its own, fred wants that of the server's authority (`ca`)";
+            let what =
+                "with a client certificate, fred also needs the certificate of the server's authority (`ca`)";
             return Err(Failure::new(FailureKind::Unsupported, what));
         }
         return Ok(TlsConnector::default_rustls()?.into());

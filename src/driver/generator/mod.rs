@@ -88,7 +88,7 @@ fn carry_out(job: &Job, tool: &Tool, argv: &[String], await_go: &mut AwaitGo<'_>
         ..Ready::default()
     })?;
     let elapsed = (tool.elapsed)(&run(operations)?, operations).map_err(|error| {
-        Failure::new(FailureKind::Other, format!("`{program}` printed what makes no sense: {error}"))
+        Failure::new(FailureKind::Other, format!("the output of `{program}` cannot be right: {error}"))
     })?;
     Ok(Done {
         elapsed_ns: elapsed.into(),
@@ -109,17 +109,17 @@ fn operations(job: &Job, tool: &Tool) -> Result<u64, Failure> {
         return refuse("a load generator is given a number of operations, not a duration");
     };
     if workload.rate.is_some() {
-        return refuse("load generators have no open loop: they wait for replies, whatever is due");
+        return refuse("load generators have no open loop: they wait for each reply");
     }
     if job.delete_keys {
         return refuse("a load generator does not delete its keys, and this server is not to be flushed");
     }
     if job.server.password.is_some() {
-        return refuse("the password would stand on the load generator's command line for everybody to see");
+        return refuse("the password would be visible to everybody on the load generator's command line");
     }
     if job.server.username.is_some() {
         return refuse(
-            "a load generator logs in only with a password, which would stand on its command line",
+            "a load generator logs in only with a password, which would be visible on its command line",
         );
     }
     if job.server.cluster {

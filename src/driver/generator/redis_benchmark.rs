@@ -47,7 +47,7 @@ fn elapsed(printed: &str, operations: u64) -> Result<Duration, String> {
         let seconds = operations as f64 / per_second;
         elapsed +=
             Duration::try_from_secs_f64(seconds).ok().filter(|time| !time.is_zero()).ok_or_else(|| {
-                format!("{test} took no time that its clock can tell: {rate} requests per second")
+                format!("{test} took less time than its clock can resolve: {rate} requests per second")
             })?;
     }
     Ok(elapsed)
@@ -82,7 +82,7 @@ mod tests {
         insta::assert_snapshot!(elapsed("\"SET\",\"many\"\n", 1).unwrap_err(), @"`many` requests per second");
         insta::assert_snapshot!(
             elapsed("\"SET\",\"inf\"\n", 1).unwrap_err(),
-            @"SET took no time that its clock can tell: inf requests per second"
+            @"SET took less time than its clock can resolve: inf requests per second"
         );
         assert!(elapsed("\"SET\",\"-3\"\n", 1).is_err());
         assert!(elapsed("\"SET\",\"0.00\"\n", 1).is_err());

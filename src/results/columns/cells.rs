@@ -93,7 +93,7 @@ pub fn summary_columns() -> Vec<SummaryColumn> {
         }),
         SummaryColumn::number(
             "median_low_ops_per_s",
-            "Lower end of the 95% interval of median_ops_per_s (Hettmansperger and Sheather); missing where n is under 5.",
+            "Lower end of the 95% interval of median_ops_per_s (Hettmansperger–Sheather); missing where n is under 5.",
             |_, row| row.median_interval.map(|interval| interval.low).into(),
         )
         .unit("operations/s"),

@@ -239,8 +239,8 @@ fn described<Row>(
 pub(super) fn control<Row: AboutCell>() -> Column<Row> {
     Column::<Row>::text(
         "control_of",
-        "The cell that this one repeats, to see by how much two cells differ that are the same; missing in all rows but \
-         those of the experiment's control.",
+        "The cell that this one repeats as a control, which shows by how much two identical cells differ; missing in all \
+         other rows.",
         |_, row| row.subject().control_of.into(),
     )
 }
