@@ -65,7 +65,7 @@ pub enum Disagreement {
     Calls { operations: u64, claimed: String, counted: String },
     #[error("the server failed or rejected {0} of the calls")]
     FailedCalls(u64),
-    #[error("the server ran {0} scripts or functions: calls within them prove nothing")]
+    #[error("the server ran scripts or functions ({0}): calls within them prove nothing")]
     Scripts(u64),
     #[error(
         "the driver claims {elapsed:.6} s, the server alone spent {executing:.6} s in executing its calls"

@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use super::diagnose::{Findings, Place, suggest};
 use super::given::{Form, Given};
-use super::literals::{ArgLists, Cpus, EachHost, Hosts, PlacementForm, PlacementWord, WarmupForm};
+use super::list_literals::ArgLists;
+use super::literals::{Cpus, EachHost, Hosts, PlacementForm, PlacementWord, WarmupForm};
 use super::server_args::check_args;
 use super::spanned::{At, Many};
 use super::sweep::{MOST_LEVELS, Numbers};

@@ -9,9 +9,8 @@ use std::sync::LazyLock;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 
-use super::literals::{
-    ArgLists, CommandLists, Fraction, Hosts, OptionTables, PlacementForm, Time, WarmupForm, WeightLists,
-};
+use super::list_literals::{ArgLists, CommandLists, OptionTables, WeightLists};
+use super::literals::{Fraction, Hosts, PlacementForm, Time, WarmupForm};
 use super::spanned::{At, Many, Table};
 use super::sweep::Numbers;
 use crate::setting::{Factor, Key, Shape};

@@ -23,6 +23,7 @@ mod given;
 pub(crate) mod grid;
 mod hosts;
 mod labels;
+mod list_literals;
 mod literals;
 mod matrix;
 mod misplaced;

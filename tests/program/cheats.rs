@@ -28,7 +28,7 @@ const BY_THE_CHECK: &[(&str, &str, &str)] = &[
     ("own-pipeline", "a trial", "the driver sent more in one round trip than was asked for"),
     ("mset", "a trial", "commands that the job did not ask for: 1 MSET"),
     ("after-done", "a trial", "after the driver had said that it was done"),
-    ("one-connection", "shares", "has 1 connections for 3 workers when it is ready"),
+    ("one-connection", "shares", "has only 1 of 3 connections when it is ready"),
     ("one-worker", "names", "wrote 500 keys that begin with `check:0:`: worker 0 has 167 operations"),
     ("microseconds", "latencies", "by Little's law"),
     ("no-latency", "latencies", "by Little's law"),

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod cheats;
 #[cfg(test)]
+mod claims;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod clients;

@@ -210,7 +210,7 @@ impl Bench<'_> {
             && !differs
         {
             return wrong(format!(
-                "has {connections} connections for {} workers when it is ready, and does not say so in `comparability`",
+                "has only {connections} of {} connections when it is ready, and does not say so in `comparability`",
                 job.workers
             ));
         }
