@@ -62,7 +62,7 @@ dist: ## make wheels, archives and packages in dist/, and test those for this ma
 	$(ENV) scripts/dist
 	$(ENV) scripts/dist-test
 
-agents: ## build static programs that are brought to Linux hosts without orchestrate
+agents: setup ## build static programs that are brought to Linux hosts without orchestrate
 	$(ENV) scripts/agents
 
 .PHONY: help setup clients run test check-clients torture fuzz bench fmt lint ci-example doc site install dist agents
