@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 
-TABLES = ["trials.csv", "summary.csv", "latency.csv"]
 PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
 <oor:items xmlns:oor="http://openoffice.org/2001/registry" xmlns:xs="http://www.w3.org/2001/XMLSchema">
 <item oor:path="/org.openoffice.Setup/L10N"><prop oor:name="ooSetupSystemLocale" oor:op="fuse"><value>{}</value></prop></item>
@@ -74,8 +73,7 @@ def same(kind, before, after):
     return before == after
 
 
-def differences(run, back, where):
-    package = json.loads((run / "datapackage.json").read_text(encoding="utf-8"))
+def differences(package, run, back, where):
     for resource in package["resources"]:
         kinds = [field["type"] for field in resource["schema"]["fields"]]
         before, after = rows(run / resource["path"]), rows(back / resource["path"])
@@ -94,6 +92,8 @@ def main():
     parser.add_argument("--filter", default=documented(), help="options of the import, in place of the documented ones")
     parser.add_argument("--locale", action="append", help="in place of English and German")
     options = parser.parse_args()
+    package = json.loads((options.run / "datapackage.json").read_text(encoding="utf-8"))
+    tables = [resource["path"] for resource in package["resources"]]
     found, values = [], 0
     with tempfile.TemporaryDirectory() as directory:
         place = pathlib.Path(directory)
@@ -101,11 +101,10 @@ def main():
         for locale in options.locale or ["en-US", "de-DE"]:
             for kind in ("ods", "xlsx"):
                 books, back = place / f"{locale}-{kind}", place / f"{locale}-{kind}-back"
-                tables = [options.run / table for table in TABLES]
-                convert(office(place, locale), tables, kind, books, options.filter)
-                convert(english, [(books / table).with_suffix("." + kind) for table in TABLES], EXPORT, back)
-                found += differences(options.run, back, f"{locale}, {kind}")
-                values += sum(len(row) for table in TABLES for row in rows(back / table)[1:])
+                convert(office(place, locale), [options.run / table for table in tables], kind, books, options.filter)
+                convert(english, [(books / table).with_suffix("." + kind) for table in tables], EXPORT, back)
+                found += differences(package, options.run, back, f"{locale}, {kind}")
+                values += sum(len(row) for table in tables for row in rows(back / table)[1:])
     for line in found[:20]:
         print(line)
     print(f"{values} values were compared, {len(found)} differ")

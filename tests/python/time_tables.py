@@ -92,7 +92,7 @@ def main():
     parser.add_argument("--cells", type=int, default=200)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--command", choices=["compare", "report"], default="compare")
-    parser.add_argument("--program", type=Path, default=ROOT / "target" / "release" / "orchestrate")
+    parser.add_argument("--program", type=Path, default=ROOT / "target" / "release" / "orchestrate", help="release build")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         sides = [Path(directory) / "base.csv", Path(directory) / "new.csv"]

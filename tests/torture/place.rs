@@ -215,16 +215,17 @@ fn may_mount() -> bool {
 
 /// The library that makes disks full and clocks step; `None` without a compiler.
 pub(crate) fn shim() -> Option<&'static Path> {
-    static SHIM: OnceLock<Option<(PathBuf, tempfile::TempDir)>> = OnceLock::new();
+    static SHIM: OnceLock<Option<PathBuf>> = OnceLock::new();
     let shim = SHIM.get_or_init(|| {
-        let directory = tempfile::tempdir().unwrap();
-        let library = directory.path().join("shim.so");
+        let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shim.so");
+        // Processes of other tests make it at the same time.
+        let own = library.with_extension(std::process::id().to_string());
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture/shim.c");
         let compiled =
-            Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).status();
-        compiled.is_ok_and(|status| status.success()).then_some((library, directory))
+            Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&own).arg(source).status();
+        (compiled.is_ok_and(|status| status.success()) && fs::rename(own, &library).is_ok()).then_some(library)
     });
-    shim.as_ref().map(|(library, _)| library.as_path())
+    shim.as_deref()
 }
 
 /// A server that somebody else runs, with keys of every type on it.
