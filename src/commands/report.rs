@@ -67,10 +67,16 @@ fn explained(error: ReadError, args: &ReportArgs) -> anyhow::Error {
     hint.map_or_else(|| error.into(), anyhow::Error::msg)
 }
 
-/// In the directory of the run if there is one, here otherwise.
+/// In the directory of the run if there is one, here otherwise. A run is named itself or by the directory that it alone is in.
 fn place(results: &[PathBuf]) -> PathBuf {
-    match results {
-        [run] if run.join("trials.csv").is_file() => run.join(REPORT),
+    let is_run = |directory: &Path| directory.join("trials.csv").is_file();
+    let [named] = results else { return PathBuf::from(REPORT) };
+    if is_run(named) {
+        return named.join(REPORT);
+    }
+    let inside = fs::read_dir(named).into_iter().flatten().flatten().map(|entry| entry.path());
+    match inside.filter(|path| is_run(path)).collect::<Vec<_>>().as_slice() {
+        [only] => only.join(REPORT),
         _ => PathBuf::from(REPORT),
     }
 }

@@ -33,8 +33,9 @@ pub fn answer(cells: &[Cell<'_>], layout: &Layout, contrast: Option<&FacetContra
 fn named(facet: &[Cell<'_>], layout: &Layout) -> Option<Sentence> {
     let mut said = finding(facet, layout).into_iter();
     let first = said.next()?;
-    let tied =
-        said.find(|sentence| sentence.rest.starts_with(TIED)).map(|sentence| format!(" {}", sentence.rest));
+    let tied = said
+        .find(|sentence| sentence.rest.starts_with(NOT_SEPARATED))
+        .map(|sentence| format!(" {}", sentence.rest));
     Some(Sentence {
         lead: format!("{}: {}", facet[0].facet, first.lead),
         rest: first.rest + &tied.unwrap_or_default(),
@@ -120,8 +121,8 @@ fn series(cells: &[&Cell<'_>]) -> Vec<String> {
     names
 }
 
-/// How sentences about ties begin.
-const TIED: &str = "Statistically tied with ";
+/// How sentences begin about cells whose intervals overlap with that of the highest.
+const NOT_SEPARATED: &str = "Not separated from ";
 
 fn words(finding: &Finding<'_, '_>, cells: &[&Cell<'_>], layout: &Layout) -> Vec<Sentence> {
     let noun = cells.first().map_or("operations", |cell| cell.noun());
@@ -144,15 +145,15 @@ fn words(finding: &Finding<'_, '_>, cells: &[&Cell<'_>], layout: &Layout) -> Vec
         }
         Finding::SingleTrial(top) => vec![
             Sentence::new("No winner is declared:", "a single trial does not tell how far a cell scatters."),
-            Sentence::plain(format!("The highest is that of {}, {}.", top.name(), median(top))),
+            Sentence::plain(format!("{} has the highest, {}.", top.name(), median(top))),
         ],
         Finding::TooFew(top, is_above) => vec![
             Sentence::new(
-                format!("No winner is declared: {} trials of a cell give no interval.", top.values.len()),
+                format!("No winner is declared: {} trials per cell give no interval.", top.values.len()),
                 "",
             ),
             Sentence::plain(format!(
-                "The highest median is that of {}, {}; {}.",
+                "{} has the highest median, {}; {}.",
                 top.name(),
                 median(top),
                 if *is_above {
@@ -165,7 +166,7 @@ fn words(finding: &Finding<'_, '_>, cells: &[&Cell<'_>], layout: &Layout) -> Vec
         Finding::Mixed(top) => vec![Sentence::new(
             "No winner is declared:",
             format!(
-                "the highest median is that of {}, but its trials differ in {}.",
+                "{} has the highest median, but its trials differ in {}.",
                 top.name(),
                 list(&top.sample.mixed.iter().map(|column| (*column).to_owned()).collect::<Vec<_>>(), 4)
             ),
@@ -173,7 +174,7 @@ fn words(finding: &Finding<'_, '_>, cells: &[&Cell<'_>], layout: &Layout) -> Vec
         Finding::Void(top, doubted) => vec![Sentence::new(
             "No winner is declared:",
             format!(
-                "the highest median is that of {}, {}, but in {} of its {} trials two clocks disagree about the elapsed time.",
+                "{} has the highest median, {}, but in {} of its {} trials two clocks disagree about the elapsed time.",
                 top.name(),
                 median(top),
                 doubted.void,
@@ -195,12 +196,15 @@ fn compared(
     let mut sentences = Vec::new();
     if !found.is_clear() {
         sentences.push(Sentence::new(
-            format!("No single fastest. The highest median is that of {}: {}", top.name(), median(top)),
+            format!("No single fastest. {} has the highest median: {}", top.name(), median(top)),
             format!("{interval}."),
         ));
         let level: Vec<String> = found.own_tied.iter().chain(&found.tied).map(|cell| cell.name()).collect();
         if !level.is_empty() {
-            sentences.push(Sentence::plain(format!("{TIED}it: {}.", list(&level, 5))));
+            sentences.push(Sentence::plain(format!(
+                "{NOT_SEPARATED}it, as intervals overlap: {}.",
+                list(&level, 5)
+            )));
         }
         sentences.extend(unranked(&found.undecided));
         return sentences;
@@ -219,7 +223,10 @@ fn compared(
     sentences.extend(found.next.and_then(|next| lead_over(top, next, is_sweep && has_others)));
     if !found.own_tied.is_empty() {
         let places: Vec<String> = found.own_tied.iter().map(|cell| cell.x_words.clone()).collect();
-        sentences.push(Sentence::plain(format!("{TIED}that: {}.", list(&places, 6))));
+        sentences.push(Sentence::plain(format!(
+            "{NOT_SEPARATED}that, as intervals overlap: {}.",
+            list(&places, 6)
+        )));
     }
     sentences.extend(is_sweep.then(|| knees(cells, &top.series, layout)).flatten());
     sentences
@@ -254,7 +261,9 @@ fn knees(cells: &[&Cell<'_>], winner: &str, layout: &Layout) -> Option<Sentence>
     let mut knees: Vec<f64> = others.map(knee).collect::<Option<_>>()?;
     knees.sort_by(f64::total_cmp);
     let (first, last) = (*knees.first()?, *knees.last()?);
-    if knees.len() < 2 {
+    // A range that leaves nothing out says nothing.
+    let is_everywhere = Some(&first) == layout.x_levels.first() && Some(&last) == layout.x_levels.last();
+    if knees.len() < 2 || is_everywhere {
         return None;
     }
     let from = if first.total_cmp(&last).is_eq() {
@@ -262,9 +271,7 @@ fn knees(cells: &[&Cell<'_>], winner: &str, layout: &Layout) -> Option<Sentence>
     } else {
         format!("{first} to {}", layout.x_words(last))
     };
-    Some(Sentence::plain(format!(
-        "Each of the others reaches its own peak, within the intervals, with {from}."
-    )))
+    Some(Sentence::plain(format!("Each of the others peaks with {from}, as far as the intervals tell.")))
 }
 
 /// Which of these cells are not quoted, and why.
@@ -287,12 +294,12 @@ pub fn rule(intervals: usize, is_against: bool) -> String {
     let min = crate::analysis::interval::MIN_TRIALS;
     let mut rule = format!(
         "A cell is called the fastest only if the lower end of its 95% confidence interval lies above the upper ends of those \
-         of all others; otherwise they are statistically tied. An interval is that of the median of its own cell, so of \
-         {intervals} intervals about {} may miss. That two intervals do not overlap is a stricter demand than a test of their \
-         difference at 5%, and nothing more is corrected for the number of cells. With fewer than {min} trials there is no \
+         of all others. Where intervals overlap, cells are not separated here; `orchestrate compare --factor` may still find \
+         a difference, since that intervals do not overlap is a stricter demand than a test of the difference at 5%. Nothing \
+         more is corrected for the number of cells. {} With fewer than {min} trials there is no \
          interval and no winner, and a cell whose trials fall into two groups far apart is never quoted. Latencies are the \
          medians, over the trials, of the percentile of each trial; CPU times and memory are medians of the trials.",
-        missing(intervals)
+        misses(intervals)
     );
     if is_against {
         rule += " Cells of different pictures are compared as `orchestrate compare` does: the Mann–Whitney test with \
@@ -301,9 +308,14 @@ pub fn rule(intervals: usize, is_against: bool) -> String {
     rule
 }
 
-/// Roughly how many of this many intervals miss.
-pub(super) fn missing(intervals: usize) -> usize {
-    (intervals as f64 * 0.05).round().max(1.0) as usize
+/// How many of this many intervals are to be expected to miss, or how often each does where that is less than one.
+pub(super) fn misses(intervals: usize) -> String {
+    match (intervals as f64 * 0.05).round() as usize {
+        0 => "Each of the 95% confidence intervals misses its median with a probability of 5%.".to_owned(),
+        missing => {
+            format!("Of {intervals} confidence intervals of 95%, about {missing} may miss their medians.")
+        }
+    }
 }
 
 /// `low–high` or a dash.

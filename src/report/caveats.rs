@@ -25,11 +25,19 @@ pub fn notes(cells: &[Cell<'_>]) -> Vec<Note> {
     };
     let widest = cells.iter().filter_map(|cell| cell.groups).map(|groups| groups.factor).fold(0.0, f64::max);
     if widest > 0.0 {
+        // Only where it may choose.
+        let is_scheduled = |cell: &Cell<'_>| {
+            cell.groups.is_some() && cell.sample.label.get("placement").is_some_and(|placed| placed == "free")
+        };
+        let cause = if cells.iter().any(is_scheduled) {
+            "With placement `free`, the scheduler often puts client and server on one CPU in one trial and on two in another."
+        } else {
+            "Something other than chance differed between trials, such as other load on the machine."
+        };
         notes.push(Note {
             word: BIMODAL.to_owned(),
             meaning: format!(
-                "The trials fall into two groups far apart (up to {widest:.1} to 1), mostly because the scheduler put \
-                 processes on one CPU in one trial and on two in another. Do not quote such a cell."
+                "The trials fall into two groups far apart (up to {widest:.1} to 1). {cause} Do not quote such a cell."
             ),
             cells: where_(&|cell| cell.groups.is_some()),
             is_of_run: false,

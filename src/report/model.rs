@@ -221,7 +221,7 @@ pub struct Ranking {
 /// Rows of a ranking that belong together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Group {
-    /// Such as `Places 2 and 3: statistically tied`; empty for a row that stands alone.
+    /// Such as `Places 2 and 3: not separated`; empty for a row that stands alone.
     pub heading: String,
     /// At least one.
     pub rows: Vec<RankRow>,
@@ -247,7 +247,7 @@ pub struct RankRow {
 pub struct Lane {
     /// Where on the horizontal axis.
     pub at: String,
-    /// The places of the same series that are statistically tied with it.
+    /// The places of the same series whose intervals overlap with that of this one.
     pub tied: String,
     /// Whether this is the cell by which the series is ranked.
     pub is_best: bool,

@@ -128,12 +128,13 @@ fn latencies(cells: &[&Cell<'_>]) -> Vec<Sentence> {
                 }
                 _ => vec![
                     Sentence::new(
-                        format!(
-                            "No single lowest latency at this rate. The lowest is that of {name}: {median}"
-                        ),
+                        format!("No single lowest latency at this rate. {name} has the lowest: {median}"),
                         format!("{interval}."),
                     ),
-                    Sentence::plain(format!("Statistically tied with it: {}.", list(&tied, 6))),
+                    Sentence::plain(format!(
+                        "Not separated from it, as intervals overlap: {}.",
+                        list(&tied, 6)
+                    )),
                 ],
             }
         }

@@ -1,4 +1,4 @@
-//! The series of a group of cells, best first, with what is statistically tied under one heading.
+//! The series of a group of cells, best first, with what is not separated under one heading.
 
 use crate::analysis::doubt::Doubted;
 use crate::analysis::interval::Interval;
@@ -175,10 +175,8 @@ fn groups(ranked: &[Entry<'_, '_>], by: By, painter: &Painter<'_, '_>) -> Vec<Gr
             let has_intervals = ranked[from..to].iter().all(|entry| entry.interval.is_some());
             let why = match (has_intervals, by) {
                 (false, _) => "their trials overlap; with so few, gaps may be chance too",
-                (true, By::Throughput) => "statistically tied, since their 95% confidence intervals overlap",
-                (true, _) => {
-                    "statistically tied, since the 95% confidence intervals of their latencies overlap"
-                }
+                (true, By::Throughput) => "not separated, as their 95% confidence intervals overlap",
+                (true, _) => "not separated, as the 95% confidence intervals of their latencies overlap",
             };
             let and = if size == 2 { "and" } else { "to" };
             (format!("{}–{to}", from + 1), format!("Places {} {and} {to}: {why}", from + 1))

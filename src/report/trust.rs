@@ -8,7 +8,7 @@ use crate::analysis::blocks::{Blocks, blocks};
 use crate::analysis::interval::{MIN_TRIALS, median_of};
 use crate::analysis::samples::Trial;
 use crate::record::Flag;
-use crate::report::answer::missing;
+use crate::report::answer::misses;
 use crate::report::cells::{Cell, Standing};
 use crate::report::judge::{Finding, highest, judge};
 use crate::report::model::{Figure, Kind, Mark, Panel, Sentence, Series, Trust};
@@ -49,12 +49,7 @@ pub fn trust(id: &str, cells: &[Cell<'_>], beforehand: Vec<Sentence>, first_bloc
     points.extend(disturbed_trials(cells));
     points.extend(not_quoted(cells));
     let intervals = cells.iter().filter(|cell| cell.interval.is_some()).count();
-    let looked_at = (intervals > 1).then(|| {
-        format!(
-            "{intervals} confidence intervals of 95% are looked at, so about {} of them may miss.",
-            missing(intervals)
-        )
-    });
+    let looked_at = (intervals > 1).then(|| misses(intervals));
     let otherwise = if points.is_empty() {
         let mut text =
             "Nothing speaks against these numbers: no warning, no failed attempt, no disturbed block."
@@ -209,10 +204,10 @@ fn few(cells: &[Cell<'_>]) -> Option<Sentence> {
         return None;
     }
     let rest = format!(
-        "(it takes {MIN_TRIALS}): places are the order of medians, and neighbours may change them in the next run."
+        "({MIN_TRIALS} are needed). Places follow the medians, and neighbours may swap them in the next run."
     );
     Some(if few == measured.len() {
-        Sentence::new(format!("{} a cell: too few for a confidence interval", count(least, "trial")), rest)
+        Sentence::new(format!("{} per cell: too few for a confidence interval", count(least, "trial")), rest)
     } else {
         let cells = count(few, "cell");
         let have = if few == 1 { "has" } else { "have" };

@@ -16,13 +16,13 @@ fn a_winner_is_named_only_where_intervals_do_not_overlap() {
     );
     let close = answer(vec![cell("sync", 1, &ALIKE), cell("async", 1, &FAST)]);
     assert!(
-        close.starts_with("No single fastest. The highest median is that of sync: 2,012 operations/s"),
+        close.starts_with("No single fastest. sync has the highest median: 2,012 operations/s"),
         "{close}"
     );
-    assert!(close.ends_with("Statistically tied with it: async."), "{close}");
+    assert!(close.ends_with("Not separated from it, as intervals overlap: async."), "{close}");
     let peak = answer(vec![cell("sync", 1, &SLOW), cell("async", 1, &FAST), cell("async", 2, &ALIKE)]);
     assert!(peak.starts_with("async is the fastest: 2,012 operations/s with 2 workers"), "{peak}");
-    assert!(peak.ends_with("Statistically tied with that: 1 worker."), "{peak}");
+    assert!(peak.ends_with("Not separated from that, as intervals overlap: 1 worker."), "{peak}");
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_sweep_tells_who_peaks_highest_and_from_where_on_the_others_do() {
     assert!(told.starts_with("multiplexed peaks highest: 4,022 operations/s with 100 workers"), "{told}");
     assert!(told.contains("That is 2.2 times the peak of the next, async with 10"), "{told}");
     assert!(
-        told.contains("Each of the others reaches its own peak, within the intervals, with 1 to 10 workers."),
+        told.contains("Each of the others peaks with 1 to 10 workers, as far as the intervals tell."),
         "{told}"
     );
 }
@@ -75,8 +75,8 @@ fn at_a_rate_the_answer_is_a_latency() {
     let drawn: Vec<&str> = clear.glance.figures.iter().map(|figure| figure.title.as_str()).collect();
     assert!(!drawn.contains(&"Throughput") && drawn.contains(&"Median latency"), "{drawn:?}");
     let close = answer(vec![at_rate("one", "20", &FAST), at_rate("other", "20", &ALIKE)]);
-    assert!(close.starts_with("No single lowest latency at this rate. The lowest is that of one"), "{close}");
-    assert!(close.ends_with("Statistically tied with it: other."), "{close}");
+    assert!(close.starts_with("No single lowest latency at this rate. one has the lowest"), "{close}");
+    assert!(close.ends_with("Not separated from it, as intervals overlap: other."), "{close}");
     let told = answer(vec![late(at_rate("late", "20", &SLOW)), at_rate("blocks", "20", &FAST)]);
     assert!(told.ends_with("Left out: late (did not keep the rate)."), "{told}");
 }
@@ -103,9 +103,9 @@ fn where_the_rate_varies_the_highest_that_is_kept_is_the_result() {
 fn three_trials_name_no_winner_however_far_apart_they_are() {
     let few = section(vec![cell("sync", 1, &SLOW[..3]), cell("async", 1, &FAST[..3])]);
     let told = few.answer.text();
-    assert!(told.starts_with("No winner is declared: 3 trials of a cell give no interval."), "{told}");
+    assert!(told.starts_with("No winner is declared: 3 trials per cell give no interval."), "{told}");
     assert!(told.contains("each of its trials lies above each trial of every other cell"), "{told}");
-    assert!(few.trust.points[0].text().starts_with("3 trials a cell: too few"), "{:?}", few.trust);
+    assert!(few.trust.points[0].text().starts_with("3 trials per cell: too few"), "{:?}", few.trust);
     let one = answer(vec![cell("sync", 1, &SLOW[..1]), cell("async", 1, &FAST[..1])]);
     assert!(one.starts_with("No winner is declared: a single trial"), "{one}");
     // Nor does a cell with six win over one with three.
@@ -126,6 +126,17 @@ fn a_bimodal_cell_is_never_quoted() {
 }
 
 #[test]
+fn the_scheduler_is_named_as_a_cause_only_where_it_may_choose() {
+    let two = [8000.0, 8100.0, 8050.0, 70000.0, 70100.0, 70050.0];
+    for (placement, is_its) in [("free", true), ("same-core server=1 client=1", false)] {
+        let section = section(vec![with(cell("async", 1, &two), &[("placement", placement)])]);
+        let meant =
+            &section.details.notes.iter().find(|note| note.word.starts_with("bimodal")).unwrap().meaning;
+        assert_eq!(meant.contains("scheduler"), is_its, "{placement}: {meant}");
+    }
+}
+
+#[test]
 fn what_is_tied_stands_in_one_group_below_its_heading() {
     let section = section(vec![
         cell("sync", 1, &SLOW),
@@ -138,7 +149,7 @@ fn what_is_tied_stands_in_one_group_below_its_heading() {
     let headings: Vec<&str> = ranking.groups.iter().map(|group| group.heading.as_str()).collect();
     assert_eq!(
         headings,
-        ["Places 1 and 2: statistically tied, since their 95% confidence intervals overlap", "", ""]
+        ["Places 1 and 2: not separated, as their 95% confidence intervals overlap", "", ""]
     );
     let ratios: Vec<&str> =
         ranking.groups.iter().flat_map(|group| &group.rows).map(|row| row.lanes[0].ratio.as_str()).collect();

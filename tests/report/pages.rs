@@ -46,6 +46,18 @@ fn many_runs_make_one_page_with_a_section_each() {
 }
 
 #[test]
+fn the_page_of_a_single_run_goes_to_the_run_also_where_the_experiment_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("quickstart/20260101T000000Z-one");
+    fs::create_dir_all(&run).unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/quickstart/trials.csv");
+    fs::copy(fixture, run.join("trials.csv")).unwrap();
+    let output = orchestrate(&["report", directory.path().join("quickstart").to_str().unwrap()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(run.join("report.html").exists());
+}
+
+#[test]
 fn what_cannot_be_read_is_a_sentence_and_makes_no_page() {
     let directory = tempfile::tempdir().unwrap();
     let page = directory.path().join("page.html");

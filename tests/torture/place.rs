@@ -223,7 +223,8 @@ pub(crate) fn shim() -> Option<&'static Path> {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/torture/shim.c");
         let compiled =
             Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&own).arg(source).status();
-        (compiled.is_ok_and(|status| status.success()) && fs::rename(own, &library).is_ok()).then_some(library)
+        (compiled.is_ok_and(|status| status.success()) && fs::rename(own, &library).is_ok())
+            .then_some(library)
     });
     shim.as_deref()
 }

@@ -91,9 +91,9 @@ pub(super) fn conclude(
             }
             if refused > 0 {
                 let trials = count(refused as usize, "trial");
-                let how =
-                    "their modes cannot do what the file asks for: leave these cells out with `exclude`";
-                say(keeper.talk, &format!("{trials} failed because {how}"));
+                let how = "where the mode cannot do what the file asks for (see the column `error`): change that, or \
+                           leave these cells out with `exclude`";
+                say(keeper.talk, &format!("{trials} failed {how}"));
             }
             Exit::TrialsFailed
         }

@@ -97,11 +97,11 @@ pub(super) fn earlier(
     }
     if was_through {
         let why = if joins {
-            "settings that affect the measurement have changed since"
+            "settings that affect the measurement have changed since the last run"
         } else {
-            "no cell was measured in"
+            "this file has no cell in common with the last run"
         };
-        say(talk, &format!("{why} the last run: starting anew"));
+        say(talk, &format!("{why}: starting anew"));
         return Ok(None);
     }
     let begun_from = state.last_session.as_ref().and_then(|session| session.file.as_deref());

@@ -264,7 +264,7 @@ fn details(out: &mut String, section: &Section, level: Level<'_>, report: &Repor
         out.push_str("</details>");
     }
     let how_many = crate::report::numbers::count(notes.len(), "kind");
-    fold(out, level, ("Warnings and how it was judged", &how_many), false);
+    fold(out, level, ("Warnings, and how results were judged", &how_many), false);
     let _ = write!(out, "<p>{}</p>", escape(rule));
     if !everywhere.is_empty() {
         let _ = write!(out, "<p class=\"quiet\">In all cells: {}.</p>", escape(everywhere));
@@ -291,7 +291,7 @@ fn details(out: &mut String, section: &Section, level: Level<'_>, report: &Repor
         out.push_str(
             "<details id=\"figures\"><summary><h3>Figures for an article</h3> <span class=\"quiet\">SVG and PNG, white, each with a \
              line that says where it comes from</span></summary><p><code>orchestrate report RUN --figures</code> writes each \
-             picture of this page as SVG and as PNG. What band and dots are is said within the picture, and at its foot stand:</p>",
+             picture of this page as SVG and as PNG. Each explains its own band and dots, and ends with this line:</p>",
         );
         let _ = write!(out, "<p class=\"quiet\">{}</p></details>", escape(&section.footer));
     }
