@@ -48,6 +48,7 @@ pub fn trust(id: &str, cells: &[Cell<'_>], beforehand: Vec<Sentence>, first_bloc
     points.extend(not_like_for_like(cells));
     points.extend(disturbed_trials(cells));
     points.extend(not_quoted(cells));
+    points.extend(queueing(cells));
     let intervals = cells.iter().filter(|cell| cell.interval.is_some()).count();
     let looked_at = (intervals > 1).then(|| misses(intervals));
     let otherwise = if points.is_empty() {
@@ -324,6 +325,21 @@ fn not_quoted(cells: &[Cell<'_>]) -> Option<Sentence> {
                 .to_owned(),
         )),
     }
+}
+
+/// Without a rate, tasks and messages are handed over as fast as the backlog allows and wait in it, which their latency includes.
+fn queueing(cells: &[Cell<'_>]) -> Option<Sentence> {
+    let waits = |cell: &Cell<'_>| {
+        let label = &cell.sample.label;
+        let is_measured = cell.sample.trials.iter().any(|trial| trial.latency.is_some());
+        is_measured && label.get("backlog").is_some() && label.get("rate").is_none()
+    };
+    cells.iter().any(waits).then(|| {
+        Sentence::new(
+            "Latencies include queueing:",
+            "without a `rate`, work is submitted as fast as the backlog allows, and waits in it.",
+        )
+    })
 }
 
 /// Each trial in the order of the run, relative to the median of its own cell.

@@ -137,6 +137,23 @@ fn the_scheduler_is_named_as_a_cause_only_where_it_may_choose() {
 }
 
 #[test]
+fn latencies_of_a_backlog_are_said_to_include_it() {
+    for (labels, is_said) in [
+        (&[("workload", "tasks"), ("backlog", "1000")][..], true),
+        (&[("workload", "tasks"), ("backlog", "1000"), ("rate", "20")], false),
+        (&[("workload", "set-get")], false),
+    ] {
+        let mut measured = with(cell("rq", 1, &FAST), labels);
+        for trial in &mut measured.trials {
+            trial.latency = Some(Latencies { p50_us: 7.0, ..Latencies::default() });
+        }
+        let section = section(vec![measured, cell("sync", 1, &SLOW)]);
+        let said = section.trust.points.iter().any(|point| point.lead == "Latencies include queueing:");
+        assert_eq!(said, is_said, "{labels:?}: {:?}", section.trust.points);
+    }
+}
+
+#[test]
 fn what_is_tied_stands_in_one_group_below_its_heading() {
     let section = section(vec![
         cell("sync", 1, &SLOW),
