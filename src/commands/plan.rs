@@ -118,7 +118,7 @@ fn summary(out: &mut impl Write, experiment: &Experiment, plan: &Plan<'_>) -> io
     writeln!(out, "repetitions {}", experiment.run.repetitions)?;
     writeln!(out, "trials      {}", trials(plan, 0))?;
     writeln!(out, "order       {}, seed {}", experiment.run.order, experiment.run.seed)?;
-    writeln!(out, "estimated   {estimated}, if a closed loop does 20,000 operations/s")?;
+    writeln!(out, "estimated   {estimated} (assuming 20,000 operations/s and clients that start quickly)")?;
     too_few(plan).map_or(Ok(()), |note| writeln!(out, "note        {note}"))
 }
 

@@ -182,8 +182,8 @@ const COSTS: [Shown; 12] = [
     Shown::new("Worker CPU, µs", Quantity::WorkerCpu, 1.0, 1),
     Shown::new("Peak memory of the workers, MiB", Quantity::WorkerMemory, 1.0 / MIB, 1),
     Shown::new("Handed over, tasks/s", Quantity::Enqueued, 1.0, 0),
-    Shown::new("Until it began, median, ms", Quantity::StartP50, 1e-3, 2),
-    Shown::new("The same, p99, ms", Quantity::StartP99, 1e-3, 2),
+    Shown::new("Time to start, median, ms", Quantity::StartP50, 1e-3, 2),
+    Shown::new("Time to start, p99, ms", Quantity::StartP99, 1e-3, 2),
     Shown::new("Cold start, s", Quantity::ColdStart, 1.0, 2),
 ];
 

@@ -204,7 +204,7 @@ fn plan_and_check_say_how_many_trials_there_may_be() {
     repetitions 6 to 30, until every median is known to ±2.5%
     trials      24 to 120
     order       shuffled-blocks, seed 20170309
-    estimated   1s to 4s, if a closed loop does 20,000 operations/s
+    estimated   1s to 4s (assuming 20,000 operations/s and clients that start quickly)
     ");
     let json = stdout(&sandbox.output(&["plan", "--count", "--json", "until.toml"]));
     let json: Value = serde_json::from_str(&json).unwrap();
