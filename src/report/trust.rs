@@ -300,7 +300,7 @@ fn disturbed_trials(cells: &[Cell<'_>]) -> Option<Sentence> {
     let words: Vec<String> = by_word.iter().map(|(word, trials)| format!("{word}: {trials}")).collect();
     (disturbed > 0).then(|| {
         Sentence::new(
-            format!("{disturbed} of {} were disturbed or lie far off", count(all, "trial")),
+            format!("{disturbed} of {} are flagged as disturbed or outlying", count(all, "trial")),
             format!("({}). They are kept and counted.", list(&words, 5)),
         )
     })

@@ -130,7 +130,7 @@ fn the_answer_of_a_report_warns_of_disturbed_trials() {
     let said = answer(&table);
     assert!(said.contains("sync is the fastest"), "{said}");
     assert!(
-        said.contains("- **4 of 20 trials were disturbed or lie far off** (background load: 4)."),
+        said.contains("- **4 of 20 trials are flagged as disturbed or outlying** (background load: 4)."),
         "{said}"
     );
     assert!(said.contains("| background load: 4 of 10 |"), "{said}");
