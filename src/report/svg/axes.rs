@@ -3,14 +3,14 @@
 use std::fmt::Write;
 
 use super::Dress;
-use super::frame::{Frame, TEXT, Y_TICKS};
-use super::text::{round, shortened, text, width};
-use crate::report::model::{Figure, Kind, Panel};
+use super::frame::{Frame, LINE, TEXT, Y_TICKS};
+use super::text::{round, text, width};
+use crate::report::model::{Figure, Kind};
 
 const GRID: &str = "stroke=\"#e3e3e3\"";
 const BASE: &str = "stroke=\"#888888\"";
 
-pub(super) fn axes(out: &mut String, figure: &Figure, panel: &Panel, frame: &Frame, dress: Dress) {
+pub(super) fn axes(out: &mut String, figure: &Figure, frame: &Frame, dress: Dress) {
     out.push_str(if dress == Dress::Page { "<g aria-hidden=\"true\">" } else { "<g>" });
     let is_strips = figure.kind == Kind::Strips;
     let (mut grid, mut ticks) = (String::new(), Vec::new());
@@ -30,9 +30,11 @@ pub(super) fn axes(out: &mut String, figure: &Figure, panel: &Panel, frame: &Fra
     }
     let _ = write!(out, "<path d=\"{grid}\"{}/>", dress.or("grid", GRID));
     if is_strips {
-        for (i, row) in panel.rows.iter().enumerate() {
-            let y = frame.y(figure, i as f64);
-            text(out, (0.0, y + 4.0), "start", TEXT, &shortened(row, frame.left - 8.0, TEXT), dress, "name");
+        for (i, lines) in frame.names.iter().enumerate() {
+            let first = frame.y(figure, i as f64) + 4.0 - LINE * (lines.len() as f64 - 1.0) / 2.0;
+            for (line, words) in lines.iter().enumerate() {
+                text(out, (0.0, first + LINE * line as f64), "start", TEXT, words, dress, "name");
+            }
         }
     }
     for (x, label) in apart(&ticks) {

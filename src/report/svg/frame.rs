@@ -1,12 +1,15 @@
 //! How large a picture is, and where in it a value lies.
 
 use super::Form;
-use super::text::width;
+use super::text::{name_lines, width};
 use crate::report::model::{Figure, Kind, Panel};
 use crate::report::scale::Axis;
 
 /// The size of the text of ticks and names.
 pub(super) const TEXT: f64 = 11.5;
+
+/// From one line of a name to the next.
+pub(super) const LINE: f64 = 13.0;
 
 /// How many ticks there may be along y.
 pub(super) const Y_TICKS: usize = 6;
@@ -18,6 +21,8 @@ pub(super) struct Frame {
     pub(super) right: f64,
     pub(super) top: f64,
     pub(super) bottom: f64,
+    /// The name of each row of strips, in lines.
+    pub(super) names: Vec<Vec<String>>,
     /// From one row of strips to the next.
     row: f64,
 }
@@ -47,11 +52,15 @@ impl Frame {
                     right: full - margin,
                     top: 8.0,
                     bottom: height - foot,
+                    names: Vec::new(),
                     row: 0.0,
                 }
             }
             Kind::Strips => {
-                let widest = panel.rows.iter().map(|row| width(row, TEXT)).fold(0.0, f64::max);
+                let names: Vec<Vec<String>> =
+                    panel.rows.iter().map(|row| name_lines(row, full * 0.46 - 8.0, TEXT)).collect();
+                let widest = names.iter().flatten().map(|line| width(line, TEXT)).fold(0.0, f64::max);
+                let lines = names.iter().map(Vec::len).max().unwrap_or_default();
                 let left = (widest + 14.0).min(full * 0.46);
                 let has_names = panel
                     .series
@@ -65,10 +74,20 @@ impl Frame {
                 let row = match (has_names, has_lanes) {
                     (true, _) => 38.0,
                     (false, true) => 24.0,
-                    (false, false) => 18.0,
+                    (false, false) => 18.0_f64,
                 };
+                let row = row.max(LINE * lines as f64 + 5.0);
                 let bottom = 8.0 + row * panel.rows.len() as f64;
-                Self { width: full, height: bottom + 22.0, left, right: full - 16.0, top: 8.0, bottom, row }
+                Self {
+                    width: full,
+                    height: bottom + 22.0,
+                    left,
+                    right: full - 16.0,
+                    top: 8.0,
+                    bottom,
+                    names,
+                    row,
+                }
             }
         }
     }

@@ -78,7 +78,7 @@ pub fn swatch(look: usize) -> String {
 
 /// Axes, series and the names of lines.
 fn plot(out: &mut String, figure: &Figure, panel: &Panel, frame: &Frame, dress: Dress) {
-    axes::axes(out, figure, panel, frame, dress);
+    axes::axes(out, figure, frame, dress);
     for series in &panel.series {
         let look = series.look;
         let paint = colour(look);
