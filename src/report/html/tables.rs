@@ -7,6 +7,9 @@ use crate::report::model::{CellsTable, DataTable, Group, Heat, Lane, MEASURES, R
 use crate::report::numbers::count;
 use crate::report::svg::{escape, strip, strip_axis};
 
+/// Shown in place of a missing number.
+const NONE: &str = "–";
+
 /// Rows of a ranking that are not folded away, at most.
 const ROWS: usize = 30;
 
@@ -77,7 +80,7 @@ impl Shown {
             at: !ranking.at.is_empty(),
             ratio: lanes.len() > 1,
             measures: (0..MEASURES.len())
-                .filter(|at| lanes.iter().any(|lane| lane.measures[*at] != "–"))
+                .filter(|at| lanes.iter().any(|lane| lane.measures[*at] != NONE))
                 .collect(),
             warnings: lanes.iter().any(|lane| !lane.warnings.is_empty()),
             two: groups.iter().flat_map(|group| &group.rows).any(|row| row.lanes.len() > 1),
@@ -188,11 +191,13 @@ fn row(out: &mut String, row: &RankRow, ranking: &Ranking, shown: &Shown) {
     out.push_str("</tr>");
 }
 
-/// A field with a line for each cell of the row.
+/// A field with a line for each cell of the row. An empty line would have no height, and the others would no longer stand
+/// beside their cells.
 fn fields(out: &mut String, row: &RankRow, (class, label): (&str, &str), of: &dyn Fn(&Lane) -> String) {
     let line = |lane: &Lane| {
         let class = if row.lanes.len() > 1 && lane.is_best { " class=\"best\"" } else { "" };
-        format!("<span{class}>{}</span>", of(lane))
+        let words = of(lane);
+        format!("<span{class}>{}</span>", if words.is_empty() { NONE } else { &words })
     };
     let lines: String = row.lanes.iter().map(line).collect();
     let _ = write!(out, "<td role=\"cell\" class=\"{class}\" data-l=\"{}\">{lines}</td>", escape(label));
