@@ -100,7 +100,6 @@ fn key(cells: &[Cell<'_>], layout: &Layout, looks: &Looks, lines: bool) -> Vec<c
 }
 
 fn hint(cells: &[Cell<'_>], layout: &Layout, looks: &Looks, lines: bool) -> String {
-    let several = cells.iter().any(|cell| cell.values.len() > 1);
     let mut hint = if lines {
         let scale = Axis::of_levels(layout.x_label(), &layout.x_levels).words();
         let scale = if scale == "log scale" { " (log scale)" } else { "" };
@@ -116,8 +115,8 @@ fn hint(cells: &[Cell<'_>], layout: &Layout, looks: &Looks, lines: bool) -> Stri
         };
         format!("Mark: median of the trials; bar: its 95% confidence interval.{lanes}")
     };
-    if several {
-        hint += " Small dots: single trials, hollow where a cell is not quoted.";
+    if cells.iter().any(|cell| cell.values.len() > 1) {
+        hint += &dots_said(cells, lines).map(|said| format!(" Small dots: {said}.")).unwrap_or_default();
     }
     match looks.by {
         By::Series => {}
@@ -130,6 +129,19 @@ fn hint(cells: &[Cell<'_>], layout: &Layout, looks: &Looks, lines: bool) -> Stri
         hint += " A mark is one series; the best of each row has its name.";
     }
     hint
+}
+
+/// What small dots are. In lines, those of a cell that is not quoted are hollow; in strips, hollow marks are the first of two
+/// places, so such a cell is recognized by its missing mark.
+fn dots_said(cells: &[Cell<'_>], lines: bool) -> Option<&'static str> {
+    let all_quoted = cells.iter().all(|cell| cell.standing() != Standing::Bimodal);
+    match (lines, all_quoted) {
+        (false, true) if rows_are_kin(cells) => None,
+        (false, false) if rows_are_kin(cells) => Some("trials of a cell that is not quoted and has no mark"),
+        (_, true) => Some("trials"),
+        (true, false) => Some("trials, hollow where a cell is not quoted"),
+        (false, false) => Some("trials; a cell without a mark is not quoted"),
+    }
 }
 
 /// Whether a row holds several series.
@@ -230,9 +242,11 @@ impl Painter<'_> {
         let behind = facets_not_quoted(self.cells);
         let thinned = self.cells.iter().any(|cell| cell.values.len() > dots_of_a_cell(self.cells.len()));
         let how = match kind {
-            Kind::Curves => "Line: median of the trials; band: its 95% confidence interval; dots: trials.",
-            Kind::Strips => "Mark: median of the trials; bar: its 95% confidence interval; dots: trials.",
+            Kind::Curves => "Line: median of the trials; band: its 95% confidence interval",
+            Kind::Strips => "Mark: median of the trials; bar: its 95% confidence interval",
         };
+        let small = dots_said(self.cells, kind == Kind::Curves);
+        let small = small.map(|said| format!("; small dots: {said}")).unwrap_or_default();
         let lanes = match self.layout.x_levels.as_slice() {
             [first, second] if kind == Kind::Strips => {
                 format!(" Hollow: {}; filled: {}.", self.layout.x_words(*first), self.layout.x_words(*second))
@@ -251,7 +265,7 @@ impl Painter<'_> {
             id: format!("{}-{}", self.id, self.measure.id()),
             title: self.title(),
             unit: format!("{}, {}", value.label, value.words()),
-            caption: format!("{how}{lanes}{dots}{behind}"),
+            caption: format!("{how}{small}.{lanes}{dots}{behind}"),
             kind,
             x,
             y,
@@ -349,15 +363,14 @@ impl Painter<'_> {
                     {
                         mark.name.clone_from(&cell.series);
                     }
-                    let is_quoted = cell.median().is_some();
                     series.push(Series {
                         name: cell.name(),
                         look: self.looks.look(&cell.series),
-                        hollow: is_first || !is_quoted,
+                        hollow: is_first,
                         is_named: false,
                         pieces: vec![mark.into_iter().collect()],
                         // A row with many series would be hidden behind all their trials.
-                        dots: if is_kin && is_quoted {
+                        dots: if is_kin && cell.median().is_some() {
                             Vec::new()
                         } else {
                             self.dots(cell).into_iter().map(|x| (x, row + lane)).collect()

@@ -425,7 +425,7 @@ pub struct Series {
     pub name: String,
     /// Which colour, shape and dashes.
     pub look: usize,
-    /// Drawn hollow: the first of two levels, or something that may not be quoted.
+    /// Drawn hollow: in strips the marks of the first of two levels, in curves the dots of a cell that may not be quoted.
     pub hollow: bool,
     /// Whether the name stands at the end of the line.
     pub is_named: bool,
