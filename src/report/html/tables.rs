@@ -233,13 +233,9 @@ fn warnings(row: &RankRow) -> String {
 
 /// Every cell with its trials.
 pub(super) fn cells(out: &mut String, cells: &CellsTable) {
-    let caption = escape(&cells.caption);
-    let _ = write!(
-        out,
-        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"All cells\"><table class=\"all\"><caption>{caption}. \
-         Trials: {}.</caption><thead><tr>",
-        cells.axis.words()
-    );
+    let caption = format!("{}. Trials: {}.", cells.caption, cells.axis.words());
+    scrolled(out, &caption, "All cells", "<table class=\"all\">");
+    out.push_str("<thead><tr>");
     for column in &cells.columns {
         let class = if column.number { " class=\"n\"" } else { "" };
         let _ = write!(out, "<th scope=\"col\"{class}>{}</th>", escape(&column.name));
@@ -269,12 +265,9 @@ pub(super) fn cells(out: &mut String, cells: &CellsTable) {
 /// All series at all places, shaded.
 pub(super) fn heat(out: &mut String, heat: &Heat) {
     let title = if heat.title.is_empty() { String::new() } else { format!("{}: ", heat.title) };
-    let caption = escape(&format!("{title}{}", heat.caption));
-    let _ = write!(
-        out,
-        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"{caption}\"><table><caption>{caption}</caption><thead><tr>\
-         <th scope=\"col\">series</th>"
-    );
+    let caption = format!("{title}{}", heat.caption);
+    scrolled(out, &caption, &caption, "<table>");
+    out.push_str("<thead><tr><th scope=\"col\">series</th>");
     for column in &heat.columns {
         let _ = write!(out, "<th scope=\"col\" class=\"n\">{}</th>", escape(column));
     }
@@ -294,12 +287,8 @@ pub(super) fn heat(out: &mut String, heat: &Heat) {
 
 /// Any other table.
 pub(super) fn data(out: &mut String, data: &DataTable) {
-    // A group rather than a region: a page of many runs would have dozens of landmarks of the same name.
-    let caption = escape(&data.caption);
-    let _ = write!(
-        out,
-        "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"{caption}\"><table><caption>{caption}</caption><thead><tr>"
-    );
+    scrolled(out, &data.caption, &data.caption, "<table>");
+    out.push_str("<thead><tr>");
     for (name, number) in &data.columns {
         let class = if *number { " class=\"n\"" } else { "" };
         let _ = write!(out, "<th scope=\"col\"{class}>{}</th>", escape(name));
@@ -314,4 +303,16 @@ pub(super) fn data(out: &mut String, data: &DataTable) {
         out.push_str("</tr>");
     }
     out.push_str("</tbody></table></div>");
+}
+
+/// The beginning of a table that scrolls sideways where it is wider than the page. The caption stands above it: within the
+/// table it would be as wide as that, and so be cut off with it, or wrap early where the table is narrow.
+fn scrolled(out: &mut String, caption: &str, label: &str, table: &str) {
+    // A group rather than a region: a page of many runs would have dozens of landmarks of the same name.
+    let _ = write!(
+        out,
+        "<p class=\"caption\">{}</p><div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"{}\">{table}",
+        escape(caption),
+        escape(label)
+    );
 }
