@@ -138,13 +138,13 @@ fn section(out: &mut String, section: &Section, level: Level<'_>, report: &Repor
         );
     }
     let asked = section.question.as_ref().unwrap_or(&section.experiment);
-    let _ = write!(out, "<h{0}>{1}</h{0}>", level.own, escape(asked));
+    let _ = write!(out, "<h{0}>{1}</h{0}>", level.own, words(asked));
     answer(out, &section.answer.sentences);
     out.push_str("</header>");
     trust(out, &section.trust, level, &section.id);
     out.push_str("<dl class=\"facts\">");
     for (word, said) in &section.facts {
-        let _ = write!(out, "<div><dt>{}</dt><dd>{}</dd></div>", escape(word), escape(said));
+        let _ = write!(out, "<div><dt>{}</dt><dd>{}</dd></div>", escape(word), words(said));
     }
     out.push_str("</dl>");
     if level.own == 1 {
@@ -175,12 +175,20 @@ fn answer(out: &mut String, sentences: &[Sentence]) {
 
 fn marked_up(sentence: &Sentence) -> String {
     if sentence.lead.is_empty() {
-        return escape(&sentence.rest);
+        return words(&sentence.rest);
     }
-    let whole = escape(&sentence.text());
-    let lead = escape(&sentence.lead);
-    let rest = whole.strip_prefix(&lead).unwrap_or_default();
-    format!("<b>{lead}</b>{rest}")
+    let whole = sentence.text();
+    let rest = whole.strip_prefix(&sentence.lead).unwrap_or_default();
+    format!("<b>{}</b>{}", words(&sentence.lead), words(rest))
+}
+
+/// Escaped text in which a word with a hyphen, such as `redis-py`, is broken only if it is wider than a line.
+fn words(text: &str) -> String {
+    let one = |word: &str| {
+        let said = escape(word);
+        if word.contains('-') { format!("<span class=\"w\">{said}</span>") } else { said }
+    };
+    text.split(' ').map(one).collect::<Vec<_>>().join(" ")
 }
 
 fn trust(out: &mut String, trust: &Trust, level: Level<'_>, id: &str) {
@@ -272,9 +280,9 @@ fn details(out: &mut String, section: &Section, level: Level<'_>, report: &Repor
     if !notes.is_empty() {
         out.push_str("<dl class=\"notes\">");
         for note in notes {
-            let _ = write!(out, "<dt>{}</dt><dd>{}", escape(&note.word), escape(&note.meaning));
+            let _ = write!(out, "<dt>{}</dt><dd>{}", escape(&note.word), words(&note.meaning));
             if !note.cells.is_empty() {
-                let _ = write!(out, " <span class=\"quiet\">{}</span>", escape(&note.cells));
+                let _ = write!(out, " <span class=\"quiet\">{}</span>", words(&note.cells));
             }
             out.push_str("</dd>");
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::Level;
+use super::{Level, words};
 use crate::report::model::{Figure, Kind, Section};
 use crate::report::svg::{Form, escape, picture, swatch};
 
@@ -55,7 +55,7 @@ pub(super) fn glance(out: &mut String, section: &Section, level: Level<'_>) {
     for reason in &glance.not_drawn {
         let _ = write!(out, "<p class=\"quiet\">{}</p>", escape(reason));
     }
-    let _ = write!(out, "<p class=\"foot quiet\">{}</p></section>", escape(&section.footer));
+    let _ = write!(out, "<p class=\"foot quiet\">{}</p></section>", words(&section.footer));
 }
 
 fn is_single_curves(figure: &Figure) -> bool {
@@ -87,7 +87,7 @@ pub(super) fn figure(out: &mut String, figure: &Figure, class: &str) {
                 let _ = write!(
                     out,
                     "<div class=\"panel\"><p class=\"facet\">{}</p>{narrow}</div>",
-                    escape(&panel.title)
+                    words(&panel.title)
                 );
             }
             out.push_str("</div>");

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::Level;
+use super::{Level, words};
 use crate::report::model::{CellsTable, DataTable, Group, Heat, Lane, MEASURES, RankRow, Ranking, Section};
 use crate::report::numbers::count;
 use crate::report::svg::{escape, strip, strip_axis};
@@ -26,9 +26,9 @@ pub(super) fn rankings(out: &mut String, section: &Section, level: Level<'_>) {
                 out,
                 "<h{0}>{1}{2}</h{0}><p>{3}</p>",
                 level.own + 2,
-                escape(&ranking.title),
+                words(&ranking.title),
                 escape(level.suffix),
-                escape(&ranking.finding)
+                words(&ranking.finding)
             );
         }
         // The first one has the caption for all that are read in the same way.
@@ -158,8 +158,8 @@ fn row(out: &mut String, row: &RankRow, ranking: &Ranking, shown: &Shown) {
         row.look,
         keys.join(" "),
         escape(&row.place),
-        escape(&row.name),
-        escape(&row.about)
+        words(&row.name),
+        words(&row.about)
     );
     let small =
         |text: &str| if text.is_empty() { String::new() } else { format!("<small>{}</small>", escape(text)) };
@@ -249,7 +249,7 @@ pub(super) fn cells(out: &mut String, cells: &CellsTable) {
         let _ = write!(out, "<tr class=\"c{0}\" data-s=\"{0}\">", row.look);
         for (field, column) in row.fields.iter().zip(&cells.columns) {
             let class = if column.number { " class=\"n\"" } else { "" };
-            let _ = write!(out, "<td{class}>{}</td>", escape(field));
+            let _ = write!(out, "<td{class}>{}</td>", words(field));
         }
         let words: Vec<String> = row.warnings.iter().map(crate::report::model::Warning::text).collect();
         let _ = write!(
@@ -273,7 +273,7 @@ pub(super) fn heat(out: &mut String, heat: &Heat) {
     }
     out.push_str("</tr></thead><tbody>");
     for row in &heat.rows {
-        let _ = write!(out, "<tr><th scope=\"row\">{}</th>", escape(&row.name));
+        let _ = write!(out, "<tr><th scope=\"row\">{}</th>", words(&row.name));
         for field in &row.fields {
             let _ = match field {
                 Some((number, shade)) => write!(out, "<td class=\"n h{shade}\">{}</td>", escape(number)),
@@ -298,7 +298,7 @@ pub(super) fn data(out: &mut String, data: &DataTable) {
         out.push_str("<tr>");
         for (field, (_, number)) in row.iter().zip(&data.columns) {
             let class = if *number { " class=\"n\"" } else { "" };
-            let _ = write!(out, "<td{class}>{}</td>", escape(field));
+            let _ = write!(out, "<td{class}>{}</td>", words(field));
         }
         out.push_str("</tr>");
     }
@@ -312,7 +312,7 @@ fn scrolled(out: &mut String, caption: &str, label: &str, table: &str) {
     let _ = write!(
         out,
         "<p class=\"caption\">{}</p><div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"{}\">{table}",
-        escape(caption),
+        words(caption),
         escape(label)
     );
 }
