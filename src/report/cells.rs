@@ -89,9 +89,17 @@ impl Cell<'_> {
         self.stats[measure as usize].as_ref()
     }
 
-    /// The median over all trials that report a quantity.
+    /// The same, where it may be quoted. That is judged by the throughput: if it has two groups of trials, the machine worked
+    /// in two ways, and a median of anything else mixes them too.
+    #[must_use]
+    pub fn quoted(&self, measure: Measure) -> Option<&Stat> {
+        self.stat(measure).filter(|_| self.median().is_some())
+    }
+
+    /// The median over all trials that report a quantity, where it may be quoted.
     #[must_use]
     pub fn median_told(&self, quantity: Quantity) -> Option<f64> {
+        self.median()?;
         let told: Vec<f64> =
             self.sample.trials.iter().filter_map(|trial| trial.quantities.get(quantity)).collect();
         Some(told).filter(|told| !told.is_empty()).map(median_of)

@@ -50,8 +50,7 @@ pub fn cells_table(cells: &[Cell<'_>], layout: &Layout, looks: &Looks) -> CellsT
         fields.push(cell.series.clone());
         fields.push(if is_workers || cell.sample.label.get(layout.x).is_some() { at(cell) } else { none() });
         let t = cell.throughput;
-        let latency =
-            |measure| cell.stat(measure).filter(|_| cell.median().is_some()).map(|stat| stat.median);
+        let latency = |measure| cell.quoted(measure).map(|stat| stat.median);
         fields.extend([
             of(cell.median()),
             range_or_none(cell.interval),

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::analysis::drift::{LEVEL, drift as theil_sen};
 use crate::analysis::interval::median_of;
 use crate::record::Quantity;
-use crate::report::cells::Cell;
+use crate::report::cells::{Cell, Standing};
 use crate::report::judge::highest;
 use crate::report::looks::{By, Looks};
 use crate::report::model::{DataTable, Figure, Kind, Mark, Panel, Series};
@@ -133,12 +133,20 @@ fn quantile_marks(cell: &Cell<'_>, curve: &Curve) -> Vec<Mark> {
     .collect()
 }
 
-/// What an operation costs, and how a task-queue library handles its tasks.
+/// What an operation costs, and how a task-queue library handles its tasks. As in the ranking, nothing is quoted of a cell
+/// whose trials fall into two groups.
 #[must_use]
 pub fn costs(cells: &[Cell<'_>]) -> Option<DataTable> {
     let names = [("Group", false), ("Series", false), ("At", false)];
     let columns: Vec<_> = names.into_iter().chain(COSTS.iter().map(|cost| (cost.heading, true))).collect();
-    let mut table = DataTable::new("Medians per operation, and of the memory of a trial", &columns);
+    let not_quoted = cells.iter().any(|cell| cell.standing() == Standing::Bimodal);
+    let behind = if not_quoted {
+        "; dashes: not quoted, since the trials fall into two groups, or not known"
+    } else {
+        ""
+    };
+    let caption = format!("Medians per operation, and of the memory of a trial{behind}");
+    let mut table = DataTable::new(&caption, &columns);
     table.rows = cells
         .iter()
         .map(|cell| {

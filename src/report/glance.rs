@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::record::Quantity;
 use crate::report::cells::{Cell, Standing, nouns};
 use crate::report::facet_contrast::FacetContrast;
 use crate::report::facets::Layout;
@@ -216,8 +217,7 @@ impl Painter<'_> {
     }
 
     fn mark(&self, cell: &Cell<'_>, at: impl Fn(f64) -> (f64, f64)) -> Option<Mark> {
-        cell.median()?;
-        let stat = cell.stat(self.measure)?;
+        let stat = cell.quoted(self.measure)?;
         let (x, y) = at(stat.median);
         Some(Mark {
             x,
@@ -275,11 +275,9 @@ impl Painter<'_> {
     }
 
     fn title(&self) -> String {
+        let mut trials = self.cells.iter().flat_map(|cell| &cell.sample.trials);
         let is_of_workers = self.measure == Measure::Memory
-            && self
-                .cells
-                .iter()
-                .any(|cell| cell.median_told(crate::record::Quantity::WorkerMemory).is_some());
+            && trials.any(|trial| trial.quantities.get(Quantity::WorkerMemory).is_some());
         if is_of_workers { "Peak memory of the workers".to_owned() } else { self.measure.title().to_owned() }
     }
 
@@ -291,7 +289,7 @@ impl Painter<'_> {
             let mut series: Vec<Series> = Vec::new();
             for cells in facet.chunk_by(|a, b| a.series == b.series) {
                 let look = self.looks.look(&cells[0].series);
-                let is_gap = |cell: &Cell<'_>| cell.median().is_none() || cell.stat(self.measure).is_none();
+                let is_gap = |cell: &Cell<'_>| cell.quoted(self.measure).is_none();
                 let pieces: Vec<Vec<Mark>> = cells
                     .split(is_gap)
                     .filter(|piece| !piece.is_empty())
@@ -393,7 +391,7 @@ impl Painter<'_> {
         let mut best: HashMap<String, (f64, &Cell<'_>)> = HashMap::new();
         let last = self.layout.x_levels.last().copied().unwrap_or_default();
         for cell in facet.iter().filter(|cell| !self.layout.has_x() || cell.x.total_cmp(&last).is_eq()) {
-            let (Some(stat), Some(_)) = (cell.stat(self.measure), cell.median()) else { continue };
+            let Some(stat) = cell.quoted(self.measure) else { continue };
             let value = if self.measure == Measure::Throughput { stat.median } else { -stat.median };
             let entry = best.entry(row_of(cell)).or_insert((value, cell));
             if value > entry.0 {

@@ -230,12 +230,11 @@ impl Painter<'_, '_> {
 
     fn lane(&self, cell: &Cell<'_>, series: &[Cell<'_>], is_best: bool) -> Lane {
         let measure = measure(self.by);
-        let stat = cell.stat(measure).filter(|_| cell.median().is_some());
+        let stat = cell.quoted(measure);
         let interval = stat.and_then(|stat| stat.interval);
         let none = || NONE.to_owned();
         let (ratio, ratio_interval) = self.ratio(cell).unwrap_or_else(|| (none(), String::new()));
-        let number =
-            |measure: Measure| cell.stat(measure).filter(|_| cell.median().is_some()).map(|stat| stat.median);
+        let number = |measure: Measure| cell.quoted(measure).map(|stat| stat.median);
         let mut keys = vec![stat.map(|stat| stat.median)];
         keys.extend(COLUMNS.map(number));
         let dots = cell.stat(measure).map(|stat| thinned(&stat.values, dots_of_a_cell(self.all)));
@@ -265,8 +264,7 @@ impl Painter<'_, '_> {
     /// The share of the first, and its interval.
     fn ratio(&self, cell: &Cell<'_>) -> Option<(String, String)> {
         let first = self.first?;
-        cell.median()?;
-        let (own, of) = (cell.stat(measure(self.by))?, first.stat(measure(self.by))?);
+        let (own, of) = (cell.quoted(measure(self.by))?, first.stat(measure(self.by))?);
         if std::ptr::eq(first, cell) {
             return Some(("1".to_owned(), String::new()));
         }
