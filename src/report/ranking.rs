@@ -296,16 +296,16 @@ impl Painter<'_, '_> {
         match tied.as_slice() {
             [] if is_edge => "at the edge of the range".to_owned(),
             [] => String::new(),
-            [one] => format!("tied: {one}"),
+            [one] => format!("overlaps: {one}"),
             [low, .., high] => {
                 // A range includes the highest place itself, and every place in between.
                 let within = levels.iter().filter(|level| (*low..=*high).contains(*level));
                 let is_whole =
                     within.clone().count() == tied.len() + usize::from((*low..=*high).contains(&top.x));
                 if is_whole {
-                    format!("tied: {low} to {high}")
+                    format!("overlaps: {low} to {high}")
                 } else {
-                    format!("tied: {}", list(&tied.iter().map(ToString::to_string).collect::<Vec<_>>(), 4))
+                    format!("overlaps: {}", list(&tied.iter().map(ToString::to_string).collect::<Vec<_>>(), 4))
                 }
             }
         }

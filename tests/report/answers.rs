@@ -215,7 +215,7 @@ fn a_series_is_ranked_where_it_is_highest_and_none_is_lost() {
     let told: Vec<String> =
         rows.iter().map(|row| format!("{}: {} {}", row.name, row.lanes[0].at, row.lanes[0].tied)).collect();
     // The highest at the edge of what was measured may not be the peak.
-    assert_eq!(told, ["up: 2 at the edge of the range", "async: 4 tied: 2", "split: 1 "]);
+    assert_eq!(told, ["up: 2 at the edge of the range", "async: 4 overlaps: 2", "split: 1 "]);
 }
 
 #[test]
