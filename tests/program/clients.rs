@@ -337,7 +337,7 @@ fn what_a_mode_refuses_is_asked_of_it_once() {
     let output = sandbox.output(&[file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let said = text(&output);
-    assert!(said.contains("3 trials failed because their modes cannot do what the file asks for"), "{said}");
+    assert!(said.contains("3 trials failed where the mode cannot do what the file asks for"), "{said}");
     assert!(!said.contains("the same command tries again"), "{said}");
     let starts = fs::read_to_string(file.with_file_name("starts")).unwrap();
     assert_eq!(starts.lines().count(), 1);

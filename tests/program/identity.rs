@@ -167,7 +167,7 @@ fn an_unfinished_run_of_another_file_with_the_same_name_is_left_alone() {
     // A finished run is not enlarged by what has nothing to do with it.
     sandbox.write("other.toml", &other.replace("[3]", "[2]"));
     let said = run(&sandbox, &["other.toml"], 0);
-    assert!(said.contains("no cell was measured in the last run: starting anew"), "{said}");
+    assert!(said.contains("this file has no cell in common with the last run: starting anew"), "{said}");
     assert_eq!(sandbox.runs("clients").len(), 3);
     assert_eq!(sandbox.rows("clients", "trials.csv").len(), 2);
 }
