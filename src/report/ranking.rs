@@ -305,7 +305,10 @@ impl Painter<'_, '_> {
                 if is_whole {
                     format!("overlaps: {low} to {high}")
                 } else {
-                    format!("overlaps: {}", list(&tied.iter().map(ToString::to_string).collect::<Vec<_>>(), 4))
+                    format!(
+                        "overlaps: {}",
+                        list(&tied.iter().map(ToString::to_string).collect::<Vec<_>>(), 4)
+                    )
                 }
             }
         }
