@@ -18,8 +18,6 @@ use crate::host::secrets::excerpt;
 use crate::protocol::Program;
 use crate::untrusted::MESSAGE;
 
-const CHECK_ALL: &str = "`orchestrate driver check` without --only shows all of them";
-
 /// A trial in a built-in mode.
 pub(super) fn driver() -> ExitCode {
     serve(io::stdin().lock(), io::stdout())
@@ -81,7 +79,9 @@ fn check(args: &DriverCheckArgs) -> Result<Exit, Failure> {
     writeln!(out, "{right} right, {refused} refused, {wrong} wrong")?;
     // If something is wrong, this may be because later tests were not carried out.
     if let ([part, ..], 0) = (nowhere.as_slice(), wrong) {
-        return Err(Failure::Wrong(anyhow::anyhow!("no test has `{part}` in its name: {CHECK_ALL}")));
+        return Err(Failure::Wrong(anyhow::anyhow!(
+            "no test has `{part}` in its name: `orchestrate driver check` without --only shows all of them"
+        )));
     }
     Ok(if wrong == 0 { Exit::Complete } else { Exit::TrialsFailed })
 }

@@ -20,12 +20,12 @@ use crate::results::sidecar_files::sidecar_files;
 pub(super) const REPORT: &str = "report.html";
 
 pub(super) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
-    let report = built(args)?;
+    let (report, tables) = built(args)?;
     let mut out = console::styled_stdout();
     if args.markdown {
         write!(out, "{}", markdown::markdown(&report))?;
     }
-    let page = args.output.clone().unwrap_or_else(|| place(&args.results));
+    let page = args.output.clone().unwrap_or_else(|| place(&args.results, &tables));
     if !args.markdown || args.output.is_some() {
         write_page(&report, &page)?;
         // A report that was asked for as text stays alone on standard output.
@@ -48,12 +48,13 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     Ok(Exit::Complete)
 }
 
-fn built(args: &ReportArgs) -> Result<Report, Failure> {
+/// The report, and the tables that it was made from.
+fn built(args: &ReportArgs) -> Result<(Report, Vec<PathBuf>), Failure> {
     let unreadable = |error| Failure::Unavailable(explained(error, args));
     let tables = read::tables(&args.results).map_err(unreadable)?;
     let samples = read::samples(&args.results).map_err(unreadable)?;
     let sidecars: Vec<_> = tables.par_iter().map(|table| sidecar_files(table)).collect();
-    Ok(report::build(&samples, &sidecars))
+    Ok((report::build(&samples, &sidecars), tables))
 }
 
 /// A path without results may be one that was meant for the figures: `--figures` takes its value with `=`.
@@ -68,15 +69,9 @@ fn explained(error: ReadError, args: &ReportArgs) -> anyhow::Error {
 }
 
 /// In the directory of the run if there is one, here otherwise. A run is named itself or by the directory that it alone is in.
-fn place(results: &[PathBuf]) -> PathBuf {
-    let is_run = |directory: &Path| directory.join("trials.csv").is_file();
-    let [named] = results else { return PathBuf::from(REPORT) };
-    if is_run(named) {
-        return named.join(REPORT);
-    }
-    let inside = fs::read_dir(named).into_iter().flatten().flatten().map(|entry| entry.path());
-    match inside.filter(|path| is_run(path)).collect::<Vec<_>>().as_slice() {
-        [only] => only.join(REPORT),
+fn place(results: &[PathBuf], tables: &[PathBuf]) -> PathBuf {
+    match (results, tables) {
+        ([named], [table]) if named.is_dir() => table.with_file_name(REPORT),
         _ => PathBuf::from(REPORT),
     }
 }

@@ -53,7 +53,7 @@ impl<'de> Deserialize<'de> for Arg {
 impl<'de> Deserialize<'de> for ArgLists {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let elements = Vec::<At<Arg>>::deserialize(deserializer)?;
-        // An empty list is no level at all, as everywhere; one level without arguments is `[[]]`.
+        // As everywhere, an empty list has no levels; `[[]]` is one level without arguments.
         if matches!(elements.first(), None | Some(At { value: Arg::Words(_), .. })) {
             elements
                 .into_iter()

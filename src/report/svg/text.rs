@@ -1,4 +1,4 @@
-//! Text in pictures: escaped, measured approximately, wrapped or cut where there is no room.
+//! Text in SVG: escaping, approximate widths, and wrapping or truncation where it does not fit.
 
 use std::fmt::Write;
 
