@@ -1,4 +1,4 @@
-//! Keeps the arrows between modules that `src/lib.rs` draws, and the rule of who may touch the world.
+//! Keeps the arrows between modules that `src/lib.rs` draws, the rule of who may touch the world, and comments without code.
 //!
 //! Looked at is every path such as `crate::run` or `std::fs` in the tokens of the sources, so comments and strings
 //! do not count, and neither do items behind `#[cfg(test)]`. What a macro builds while it is expanded escapes this.
@@ -116,6 +116,23 @@ fn modules_use_only_what_the_map_allows() {
         found.extend(violations(file.strip_prefix(root).expect("it is in the project"), &text));
     }
     assert!(found.is_empty(), "{}\n(the rules stand in tests/architecture.rs)", found.join("\n"));
+}
+
+/// Cargo.toml says so as well (`doctest = false`): building tests of documentation takes longer than all they would test.
+#[test]
+fn no_comment_has_an_example_that_nobody_runs() {
+    let comment = |line: &str| {
+        let text = line.trim_start();
+        text.strip_prefix("//!").or_else(|| text.strip_prefix("///")).map(|text| text.trim().to_owned())
+    };
+    for file in rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        let text = fs::read_to_string(&file).expect("a source file can be read");
+        let fences = text.lines().filter_map(comment).filter(|line| line.starts_with("```"));
+        for opening in fences.step_by(2) {
+            let language = opening.trim_start_matches('`');
+            assert!(["json", "text", "toml"].contains(&language), "{}: {opening}", file.display());
+        }
+    }
 }
 
 #[test]
