@@ -161,6 +161,23 @@ fn a_broken_connection_is_not_a_dead_server_and_a_dead_server_is_started_again()
     agent.call(&reset("redis")).unwrap();
 }
 
+/// As if somebody had stopped it, or its machine had no memory left.
+#[test]
+fn a_server_that_no_longer_answers_is_killed_and_started_again() {
+    let tmp = tempfile::tempdir().unwrap();
+    let mut agent = Agent::start(tmp.path());
+    let up = agent.call(&redis("redis")).unwrap();
+    let info: String = redis::cmd("INFO").arg("server").query(&mut connect(&up.endpoint)).unwrap();
+    let pid = info.lines().find_map(|line| line.strip_prefix("process_id:")).unwrap().parse().unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    let again = agent.call(&redis("redis")).unwrap();
+    assert!(again.started);
+    assert_ne!(again.endpoint, up.endpoint);
+    assert!(rustix::process::test_kill_process(pid).is_err(), "the first one is gone");
+    agent.call(&reset("redis")).unwrap();
+}
+
 #[test]
 fn where_a_server_listens_is_not_up_to_the_file() {
     let tmp = tempfile::tempdir().unwrap();

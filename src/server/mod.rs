@@ -95,6 +95,7 @@ impl Servers {
     }
 
     async fn start_managed(&mut self, recipe: Recipe<'_>, fresh: bool) -> Result<ServerUp, AgentError> {
+        let mut fresh = fresh;
         loop {
             let started = self.ensure_managed(recipe, fresh).await?;
             let server = self.managed(recipe.key)?;
@@ -111,6 +112,10 @@ impl Servers {
                 }
                 // A server that was running before may turn out to be dead only when it is contacted.
                 Err(_) if !started && server.death().is_some() => {}
+                Err(error) if !started && error.kind == AgentErrorKind::TimedOut => {
+                    tracing::warn!("{error}; it is killed and started again");
+                    fresh = true;
+                }
                 Err(error) => return Err(error),
             }
         }

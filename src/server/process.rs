@@ -24,6 +24,7 @@ use crate::protocol::{
     AgentError, AgentErrorKind, ClientLimit, Endpoint, ServerDescription, ServerIdentity, Tls,
 };
 
+/// How long a server may take until it answers, when it was started and before each trial.
 pub(super) const READY_WITHIN: Duration = Duration::from_secs(10);
 const GONE_WITHIN: Duration = Duration::from_secs(1);
 /// The time between the end of a process's connections and its own end.
@@ -293,7 +294,22 @@ impl Process {
     }
 
     /// Makes sure that the server persists what its command line says and nothing else.
+    ///
+    /// # Errors
+    /// `TimedOut` when it lives and does not answer, as after a SIGSTOP.
     pub(super) async fn check_persistence(&mut self) -> Result<(), AgentError> {
+        match tokio::time::timeout(READY_WITHIN, self.ask_for_persistence()).await {
+            Ok(checked) => checked,
+            Err(_) => {
+                let within = READY_WITHIN.as_secs();
+                let what =
+                    format!("{} did not answer CONFIG GET within {within}s{}", self.name, self.log_tail());
+                Err(AgentError::new(AgentErrorKind::TimedOut, what))
+            }
+        }
+    }
+
+    async fn ask_for_persistence(&mut self) -> Result<(), AgentError> {
         let mut pipeline = redis::pipe();
         pipeline.cmd("CONFIG").arg("GET").arg("save").cmd("CONFIG").arg("GET").arg("appendonly");
         let mut answer = pipeline.query_async(&mut self.connection).await;
