@@ -5,6 +5,7 @@ use crate::report::cells::{Cell, Standing, range};
 use crate::report::facet_contrast::FacetContrast;
 use crate::report::facets::Layout;
 use crate::report::judge::{Compared, Finding, judge, ratio_of, tied_with};
+use crate::report::levels;
 use crate::report::model::{Answer, Sentence};
 use crate::report::numbers::{grouped, list, times};
 use crate::report::open_loop;
@@ -207,6 +208,7 @@ fn compared(
             )));
         }
         sentences.extend(unranked(&found.undecided));
+        sentences.extend(levels::sentence(found, cells, layout));
         return sentences;
     }
     let has_others = cells.iter().any(|cell| cell.series != top.series);
@@ -229,6 +231,7 @@ fn compared(
         )));
     }
     sentences.extend(is_sweep.then(|| knees(cells, &top.series, layout)).flatten());
+    sentences.extend(levels::sentence(found, cells, layout));
     sentences
 }
 
@@ -266,11 +269,7 @@ fn knees(cells: &[&Cell<'_>], winner: &str, layout: &Layout) -> Option<Sentence>
     if knees.len() < 2 || is_everywhere {
         return None;
     }
-    let from = if first.total_cmp(&last).is_eq() {
-        layout.x_words(first)
-    } else {
-        format!("{first} to {}", layout.x_words(last))
-    };
+    let from = layout.x_range(first, last);
     Some(Sentence::plain(format!("Each of the others peaks with {from}, as far as the intervals tell.")))
 }
 

@@ -153,13 +153,27 @@ impl Layout {
     /// A place on the horizontal axis in words.
     #[must_use]
     pub fn x_words(&self, x: f64) -> String {
-        let number = if x.fract() == 0.0 {
-            grouped(x).split('.').next().unwrap_or_default().to_owned()
-        } else {
-            x.to_string()
-        };
-        named(self.x, Some(&number))
+        named(self.x, Some(&x_number(x)))
     }
+
+    /// A part of the horizontal axis in words: `1 to 16 workers`, `pipeline 1 to 16`.
+    #[must_use]
+    pub fn x_range(&self, from: f64, to: f64) -> String {
+        if from.total_cmp(&to).is_eq() {
+            return self.x_words(from);
+        }
+        let (first, last) = (x_number(from), x_number(to));
+        let words = self.x_words(to);
+        if words.starts_with(&last) {
+            format!("{first} to {words}")
+        } else {
+            format!("{} to {last}", self.x_words(from))
+        }
+    }
+}
+
+fn x_number(x: f64) -> String {
+    if x.fract() == 0.0 { grouped(x).split('.').next().unwrap_or_default().to_owned() } else { x.to_string() }
 }
 
 /// The heading of a column in a table for readers, and whether its values are numbers.

@@ -19,6 +19,7 @@ pub mod glance;
 pub mod heat;
 pub mod html;
 pub mod judge;
+pub mod levels;
 pub mod looks;
 pub mod machines;
 pub mod markdown;

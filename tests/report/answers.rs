@@ -41,6 +41,58 @@ fn a_sweep_tells_who_peaks_highest_and_from_where_on_the_others_do() {
         told.contains("Each of the others peaks with 1 to 10 workers, as far as the intervals tell."),
         "{told}"
     );
+    // At 1 worker async is throttled as multiplexed is, and both have the same trials.
+    assert!(
+        told.ends_with(
+            "The fastest, level by level: no single one with 1 worker; multiplexed with 10 to 100 workers."
+        ),
+        "{told}"
+    );
+}
+
+#[test]
+fn somebody_with_one_worker_learns_what_is_the_fastest_for_one() {
+    let scaled = |factor: f64| FAST.map(|value| value * factor);
+    let many = || [cell("multiplexed", 50, &scaled(3.0)), cell("sync", 50, &FAST)];
+    let of = |one: [Sample; 2]| answer(many().into_iter().chain(one).collect());
+    let told = of([cell("multiplexed", 1, &SLOW), cell("sync", 1, &FAST)]);
+    assert!(told.starts_with("multiplexed is the fastest: 6,033 operations/s with 50 workers"), "{told}");
+    assert!(
+        told.ends_with(
+            " With 1 worker, sync is the fastest: 2,011 operations/s (95% confidence interval 2,002 to 2,018), 1.99 times the \
+             next, multiplexed."
+        ),
+        "{told}"
+    );
+    let told = of([cell("multiplexed", 1, &ALIKE), cell("sync", 1, &FAST)]);
+    assert!(
+        told.ends_with(
+            " With 1 worker, there is no single fastest: multiplexed has the highest median, 2,012 operations/s (95% confidence \
+             interval 2,002 to 2,019); not separated from it: sync."
+        ),
+        "{told}"
+    );
+    // With nothing to compare it with, a lone mode is not the fastest of anything.
+    let told = answer(many().into_iter().chain([cell("sync", 1, &FAST)]).collect());
+    assert!(!told.contains("With 1 worker"), "{told}");
+}
+
+#[test]
+fn a_sweep_whose_winner_is_ahead_everywhere_says_so_in_one_sentence() {
+    let sweep = |places: &[(u32, bool)]| {
+        let of = |&(workers, is_ahead): &(u32, bool)| {
+            let (fast, slow) = if is_ahead { ("a", "b") } else { ("b", "a") };
+            [cell(fast, workers, &FAST.map(|v| v * f64::from(workers))), cell(slow, workers, &SLOW)]
+        };
+        answer(places.iter().flat_map(of).collect())
+    };
+    let told = sweep(&[(1, true), (2, true), (3, true)]);
+    assert!(told.ends_with("a is the fastest all the way from 1 to 3 workers."), "{told}");
+    let told = sweep(&[(1, true), (2, false), (3, true), (4, false), (5, true)]);
+    assert!(
+        told.ends_with("The fastest at the 5 levels from 1 to 5 workers: a (3 levels), b (2)."),
+        "{told}"
+    );
 }
 
 fn at_rate(mode: &str, rate: &str, medians: &[f64]) -> Sample {
