@@ -132,19 +132,25 @@ fn disturbed_blocks(blocks: &Blocks, cells: &[Cell<'_>]) -> Sentence {
         those.fold((0, 0), |(low, n), (_, (a, b))| (low + a, n + b))
     };
     let ((low, n), (low_others, n_others)) = (sum(true), sum(false));
-    if n_others == 0 {
+    // A median that most blocks fall short of is no state of the machine that the others could stand for.
+    if 2 * numbers.len() > of {
+        let affected = if numbers.len() == of {
+            "every block".to_owned()
+        } else {
+            format!("{} of {of} blocks", numbers.len())
+        };
         return Sentence::new(
             "Trials scatter widely:",
             format!(
-                "in every block more than a tenth of them, {low} of {n}, lie more than 10% below the median of their cell."
+                "in {affected} more than a tenth of them, {low} of {n}, lie more than 10% below the median of their cell."
             ),
         );
     }
     let lead = format!("The machine was disturbed in {} of {of} blocks.", numbers.len());
     let named = if numbers.len() == 1 { "block" } else { "blocks" };
     let rest = format!(
-        "In {named} {}, {low} of {n} trials lie more than 10% below the median of their cell; in the others, {low_others} of \
-         {n_others}. {}",
+        "In {named} {}, {low} of {n} trials lie more than 10% below the median of their cell, where a tenth would be tolerated; in \
+         the others, {low_others} of {n_others}. {}",
         list(&numbers, 6),
         without(blocks, cells)
     );
