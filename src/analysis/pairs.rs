@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::analysis::samples::{Sample, Samples};
-use crate::experiment::Factor;
+use crate::experiment::{Factor, suggest};
 
 /// The columns that say what was asked for and where. What follows from them or changes by itself, such as the version of a
 /// server, is not among them.
@@ -33,7 +33,7 @@ pub struct Pairs<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PairError {
     /// Not a setting.
-    #[error("`{factor}` is not a factor: it must be one of {}", SETTINGS.join(", "))]
+    #[error("`{factor}` is not a factor: {}", suggest(factor, "the factors are", SETTINGS.iter().copied()))]
     Factor {
         /// As it was given.
         factor: String,

@@ -337,6 +337,9 @@ impl Text {
     }
 }
 
+/// As many letters must two names have in common at their beginnings for one to be suggested in place of the other.
+const BEGUN: usize = 4;
+
 /// A text in which nothing is longer than anybody would read.
 fn shortened(text: String) -> String {
     if text.len() <= LONG_WORD {
@@ -362,26 +365,52 @@ pub(super) fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     if word.len() > 100 {
         return None;
     }
+    let word = word.to_lowercase();
+    let alike = candidates.into_iter().filter_map(|candidate| Some((likeness(&word, candidate)?, candidate)));
+    alike.min_by_key(|(likeness, _)| *likeness).map(|(_, candidate)| candidate)
+}
+
+/// How a word may have become of a name, the likeliest first; each with what makes it less likely.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    /// Not finished, as `py-async` for `py-asyncio`: the length of the name.
+    Unfinished(usize),
+    /// Mistyped, as `wokers` for `workers`: the number of wrong letters.
+    Mistyped(usize),
+    /// Begun right, as `value_size` for `value_bytes`: the number of letters behind the common beginning.
+    Begun(usize),
+}
+
+fn likeness(word: &str, name: &str) -> Option<Likeness> {
+    let pairs = word.bytes().zip(name.bytes());
+    let common = pairs.take_while(|(a, b)| a.eq_ignore_ascii_case(b)).count();
+    if common == word.len() && common >= BEGUN {
+        return Some(Likeness::Unfinished(name.len()));
+    }
     let tolerated = word.chars().count() / 3;
-    candidates
-        .into_iter()
-        .map(|candidate| {
-            (strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase()), candidate)
-        })
-        .filter(|(distance, _)| *distance <= tolerated)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+    if word.len().abs_diff(name.len()) <= tolerated {
+        let wrong = strsim::damerau_levenshtein(word, &name.to_lowercase());
+        if wrong <= tolerated {
+            return Some(Likeness::Mistyped(wrong));
+        }
+    }
+    (common >= BEGUN && common >= word.len() / 2).then(|| Likeness::Begun(word.len() - common))
 }
 
 /// "did you mean …?" if something is close, or else all there is.
-pub(super) fn suggest<'a>(
+pub(crate) fn suggest<'a>(
     word: &str,
     what: &str,
     candidates: impl IntoIterator<Item = &'a str> + Clone,
 ) -> String {
-    if let Some(meant) = closest(word, candidates.clone()) {
-        return format!("did you mean `{meant}`?");
+    match closest(word, candidates.clone()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => all_of(what, candidates),
     }
+}
+
+/// All there is, as far as anybody reads.
+pub(super) fn all_of<'a>(what: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     let all: Vec<_> = candidates.into_iter().take(30).map(|name| format!("`{name}`")).collect();
     format!("{what}: {}", all.join(", "))
 }

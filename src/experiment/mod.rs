@@ -49,6 +49,7 @@ pub use crate::setting::{
     Warmup, Workload,
 };
 pub(crate) use crate::setting::{or_absent, words};
+pub(crate) use diagnose::suggest;
 pub use diagnose::{Diagnostics, Finding, Location};
 pub use hosts::{Address, HostSpec, Transport};
 pub use labels::{LabelError, Labels};

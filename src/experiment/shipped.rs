@@ -135,19 +135,25 @@ pub(super) fn tables() -> impl Iterator<Item = (&'static str, &'static ShippedFi
     FILES.iter().filter_map(table).filter(|(name, _)| !name.contains('/'))
 }
 
+/// The file of each mode and server, by the word before the name in the header of its table, and the name.
+static FILE_OF: LazyLock<BTreeMap<(&str, &str), &str>> = LazyLock::new(|| {
+    let of = |family| {
+        tables()
+            .flat_map(move |(name, file)| named_in(family, file).map(move |table| ((family, table), name)))
+    };
+    of("mode").chain(of("server")).collect()
+});
+
 /// The name, after the prefix, of the file that has a mode or a server of this name, if there is one. `family` is the word
 /// before the name in the header of its table.
 #[must_use]
 pub(super) fn shipped_in(family: &str, name: &str) -> Option<&'static str> {
-    static FILE_OF: LazyLock<BTreeMap<(&str, &str), &str>> = LazyLock::new(|| {
-        let of = |family| {
-            tables().flat_map(move |(name, file)| {
-                named_in(family, file).map(move |table| ((family, table), name))
-            })
-        };
-        of("mode").chain(of("server")).collect()
-    });
     FILE_OF.get(&(family, name)).copied()
+}
+
+/// The names of all modes or servers in these files.
+pub(super) fn names<'a>(family: &'a str) -> impl Iterator<Item = &'a str> {
+    FILE_OF.keys().filter(move |(of, _)| *of == family).map(|(_, name)| *name)
 }
 
 /// What to include for each of these files, and the modes and servers that this brings.

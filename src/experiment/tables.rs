@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::axes::placement;
 use super::deserialize::Damage;
-use super::diagnose::{Findings, Place, suggest};
+use super::diagnose::{Findings, Place, all_of, closest, suggest};
 use super::file::{self, TransportWord};
 use super::literals::Time;
 use super::server_tables::{default_server, server};
@@ -196,17 +196,23 @@ impl<'a> Names<'a> {
                 .help(format!("build it with `--features {feature}`"));
             return false;
         }
+        let include = |file: &str| format!("write `include = [\"{}{file}\"]` at the top", shipped::PREFIX);
         if let Some(file) = shipped::shipped_in(what, name) {
             findings
                 .error(place, format!("{what} `{name}` is in a file that is not included"))
-                .help(format!("write `include = [\"{}{file}\"]` at the top", shipped::PREFIX));
+                .help(include(file));
             return false;
         }
-        findings.error(place, format!("unknown {what} `{name}`")).help(suggest(
-            name,
-            &format!("every {what} there is"),
-            all.iter().copied(),
-        ));
+        let help = match closest(name, all.iter().copied().chain(shipped::names(what))) {
+            None => all_of(&format!("every {what} there is"), all.iter().copied()),
+            Some(meant) => match shipped::shipped_in(what, meant) {
+                Some(file) if !all.contains(&meant) => {
+                    format!("did you mean `{meant}`? For that, {}", include(file))
+                }
+                _ => format!("did you mean `{meant}`?"),
+            },
+        };
+        findings.error(place, format!("unknown {what} `{name}`")).help(help);
         false
     }
 

@@ -13,7 +13,7 @@ fn every_syntax_error_is_shown() {
 #[test]
 fn every_unknown_key_is_shown_with_what_was_meant() {
     insta::assert_snapshot!(complaints(&[
-        "quesiton = ''\n[wrokload]\n[run]\nreps = 1\ntimout = '1s'\n[[matrix]]\nworker = 1\nworkload.valuebytes = 1\n\
+        "quesiton = ''\n[wrokload]\n[run]\nreps = 1\ntimout = '1s'\n[[matrix]]\nworker = 1\nworkload.valuebytes = 1\nworkload.value_size = 1\n\
          exclude = [{ mode = 'sync' }]\nworkers = { from = 1, too = 2, points = 2 }\n",
     ]));
 }
@@ -35,7 +35,7 @@ fn every_wrong_type_is_shown() {
 #[test]
 fn every_undefined_name_is_shown_with_what_was_meant() {
     insta::assert_snapshot!(complaints(&[
-        "[[matrix]]\nmodes = ['asinc', 'sync', 'nothing-like-it']\nservers = 'reddis'\nhosts = ['lokal', { client = 'local', server = 'moon' }]\n",
+        "[[matrix]]\nmodes = ['asinc', 'sync', 'nothing-like-it', 'py-async', 'py-sink']\nservers = 'reddis'\nhosts = ['lokal', { client = 'local', server = 'moon' }]\n",
     ]));
 }
 
