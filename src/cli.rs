@@ -166,7 +166,7 @@ pub struct ModesArgs {
 /// Which run to export.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// Run directories, such as results/sweep/20260309T101500Z-mac
+    /// Runs, such as results/sweep/20260309T101500Z-mac, or experiments, such as results/sweep
     #[arg(required = true, value_hint = ValueHint::DirPath)]
     pub runs: Vec<PathBuf>,
     /// Print the table of the article as Markdown too

@@ -1,7 +1,7 @@
 //! `orchestrate export`: rewrites every other file of a run from its journal, or its results in the format of another tool.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
@@ -16,12 +16,24 @@ use crate::results::export::{Exported, ExportedCell};
 use crate::results::journal::Torn;
 use crate::results::rebuild::rebuild;
 use crate::results::run_cells::RunCells;
+use crate::results::run_dir::named_runs;
 
 pub(super) fn export(args: &ExportArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
-    if let Some(format) = args.format {
-        return for_another_tool(args, format, talk);
+    let mut runs = Vec::new();
+    for path in &args.runs {
+        let named = named_runs(path)?;
+        if named.is_empty() {
+            return Err(Failure::Wrong(anyhow!(
+                "{} is not a run: neither it nor any directory in it has a journal.jsonl",
+                path.display()
+            )));
+        }
+        runs.extend(named);
     }
-    for run in &args.runs {
+    if let Some(format) = args.format {
+        return for_another_tool(args, format, &runs, talk);
+    }
+    for run in &runs {
         let rebuilt = rebuild(run)?;
         let mut out = console::styled_stdout();
         if args.markdown {
@@ -36,8 +48,13 @@ pub(super) fn export(args: &ExportArgs, talk: &TalkArgs) -> Result<Exit, Failure
     Ok(Exit::Complete)
 }
 
-fn for_another_tool(args: &ExportArgs, format: ExportFormat, talk: &TalkArgs) -> Result<Exit, Failure> {
-    let [run] = args.runs.as_slice() else {
+fn for_another_tool(
+    args: &ExportArgs,
+    format: ExportFormat,
+    runs: &[PathBuf],
+    talk: &TalkArgs,
+) -> Result<Exit, Failure> {
+    let [run] = runs else {
         return Err(Failure::Wrong(anyhow!(
             "--format takes one run: a cell has the same name in each, and this format could not distinguish them"
         )));

@@ -170,14 +170,30 @@ pub struct Resumed {
 /// # Errors
 /// When a directory cannot be read; one that does not exist has no runs.
 pub fn runs(results: &Path, experiment: &str) -> Result<Vec<PathBuf>, ResultsError> {
-    let parent = results.join(experiment);
-    let entries = match fs::read_dir(&parent) {
+    runs_in(&results.join(experiment))
+}
+
+/// The runs that a path names: the run itself, or all runs of an experiment's directory, oldest first.
+///
+/// # Errors
+/// When the directory cannot be read.
+pub fn named_runs(path: &Path) -> Result<Vec<PathBuf>, ResultsError> {
+    if path.join(JOURNAL).is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut runs = runs_in(path)?;
+    runs.reverse();
+    Ok(runs)
+}
+
+fn runs_in(parent: &Path) -> Result<Vec<PathBuf>, ResultsError> {
+    let entries = match fs::read_dir(parent) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(failed("read", &parent))?,
+        entries => entries.map_err(failed("read", parent))?,
     };
     let mut runs = Vec::new();
     for entry in entries {
-        let path = entry.map_err(failed("read", &parent))?.path();
+        let path = entry.map_err(failed("read", parent))?.path();
         if path.join(JOURNAL).is_file() {
             runs.push(path);
         }

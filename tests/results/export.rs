@@ -121,6 +121,24 @@ fn nothing_to_export_and_several_runs_are_errors_and_nothing_is_written() {
     assert_eq!(written, json(&run.path, &["--format", "bencher"]));
 }
 
+#[test]
+fn the_directory_of_an_experiment_stands_for_its_runs() {
+    let run = small();
+    let experiment = run.path.parent().unwrap().to_owned();
+    let output = export(&experiment, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert_eq!(out(&output), format!("{}: 10 rows, 3 cells\n", run.path.display()));
+    assert_eq!(json(&experiment, &["--format", "bencher"]), json(&run.path, &["--format", "bencher"]));
+    let empty = tempfile::tempdir().unwrap();
+    let output = export(&empty.path().to_owned(), &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        err(&output).contains("is not a run: neither it nor any directory in it has a journal.jsonl"),
+        "{}",
+        err(&output)
+    );
+}
+
 /// The histograms of a log by their tags, as the library's own reader has them, with their intervals.
 fn intervals(run: &PathBuf) -> BTreeMap<String, (Histogram<u64>, f64, f64)> {
     let output = export(run, &["--format", "hdr"]);
