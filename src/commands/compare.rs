@@ -96,7 +96,7 @@ fn show(
     } else if args.markdown {
         out.write_all(markdown(comparison, sides, args.fail_on_slower).as_bytes())?;
     } else {
-        out.write_all(text(comparison, sides).as_bytes())?;
+        out.write_all(text(comparison, sides, console::terminal_width()).as_bytes())?;
     }
     Ok(out.flush()?)
 }

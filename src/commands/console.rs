@@ -26,9 +26,13 @@ pub(super) fn colour() -> bool {
 
 /// How many columns of text standard output shows: those of the terminal, or those of a wide one if it is not a terminal.
 pub(super) fn width() -> usize {
-    const ELSEWHERE: usize = 120;
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
-    size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(ELSEWHERE)
+    terminal_width().unwrap_or(120).into()
+}
+
+/// How many columns of text standard output shows, if it is a terminal.
+pub(super) fn terminal_width() -> Option<u16> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col)
 }
 
 /// `error: …`, with all causes. Many of our errors state their cause themselves: it is not repeated.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{Table, TableStyle};
+use comfy_table::{ContentArrangement, Table, TableStyle};
 use serde::Serialize;
 
 use crate::cli::ModesArgs;
@@ -58,6 +58,9 @@ pub(super) fn modes(args: &ModesArgs) -> Result<Exit, Failure> {
         writeln!(out)?;
     } else {
         writeln!(out, "{}", table(&rows))?;
+        if rows.iter().any(|row| row.client.is_none()) {
+            writeln!(out, "\n?: known to the driver alone, which is asked when a run begins")?;
+        }
         writeln!(
             out,
             "\nModes and servers in files inside this program, which an experiment includes at its top:"
@@ -76,6 +79,7 @@ fn names(workloads: &[Kind]) -> Vec<&'static str> {
     workloads.iter().map(|kind| kind.name()).collect()
 }
 
+/// As wide as the terminal, if it goes there: a wider table wraps the texts of its columns.
 fn table(rows: &[Row]) -> Table {
     let able = |can: Option<bool>| match can {
         Some(true) => "yes",
@@ -83,7 +87,7 @@ fn table(rows: &[Row]) -> Table {
         None => "?",
     };
     let mut table = Table::new();
-    table.load_style(TableStyle::new()).set_header([
+    table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic).set_header([
         "Mode",
         "Client",
         "Workers are",
@@ -104,6 +108,9 @@ fn table(rows: &[Row]) -> Table {
             able(Some(row.default)),
             row.summary.as_str(),
         ]);
+    }
+    if let Some(width) = console::terminal_width() {
+        table.set_width(width);
     }
     table
 }

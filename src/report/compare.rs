@@ -10,7 +10,7 @@ use crate::analysis::metric::Metric;
 use crate::analysis::pairs::SETTINGS;
 use crate::analysis::samples::Label;
 use crate::report::gate::outcome;
-use crate::report::numbers::ungrouped;
+use crate::report::numbers::grouped;
 use crate::report::sides::Sides;
 
 /// Shown in place of a missing number.
@@ -19,9 +19,10 @@ const NONE: &str = "–";
 /// Columns that name a cell even where they do not vary.
 const ALWAYS: [&str; 2] = ["mode", "workers_asked"];
 
-/// The table for a terminal, below the names of the sides and above its notes; no colours.
+/// The table for a terminal, below the names of the sides and above its notes; no colours. A table wider than `width` wraps the
+/// texts of its columns; without one it is as wide as it needs to be.
 #[must_use]
-pub fn text(comparison: &Comparison, sides: &Sides) -> String {
+pub fn text(comparison: &Comparison, sides: &Sides, width: Option<u16>) -> String {
     let layout = Layout::of(comparison);
     let mut text = sides.text();
     if !comparison.cells.is_empty() {
@@ -29,11 +30,14 @@ pub fn text(comparison: &Comparison, sides: &Sides) -> String {
         let mut table = Table::new();
         table
             .load_style(TableStyle::new().header_separator(rule))
-            .set_content_arrangement(ContentArrangement::Disabled)
+            .set_content_arrangement(ContentArrangement::Dynamic)
             .set_header(layout.columns.iter().map(|column| column.name.as_str()))
             .add_rows(layout.rows);
         for (column, drawn) in layout.columns.iter().zip(table.column_iter_mut()) {
             drawn.set_cell_alignment(if column.number { CellAlignment::Right } else { CellAlignment::Left });
+        }
+        if let Some(width) = width {
+            table.set_width(width);
         }
         text += &format!("{}\n\n", table.trim_fmt());
     }
@@ -239,8 +243,8 @@ fn numbers(cell: &Compared, metric: Metric) -> [String; 7] {
     let (base, new) = (cell.base.n, cell.new.n);
     [
         if base == new { base.to_string() } else { format!("{base}, {new}") },
-        or_none(cell.base.median.map(ungrouped)),
-        or_none(cell.new.median.map(ungrouped)),
+        or_none(cell.base.median.map(grouped)),
+        or_none(cell.new.median.map(grouped)),
         or_none(cell.ratio.map(|ratio| format!("{ratio:.3}"))),
         or_none(cell.interval.map(|ends| format!("{:.3} to {:.3}", ends.low, ends.high))),
         or_none(cell.adjusted_p.map(probability)),

@@ -5,7 +5,7 @@ const ENDLESS: f64 = 1e18;
 
 /// Three digits or more, never more than two after the decimal point: no trial repeats another to the hundredth.
 #[must_use]
-pub fn ungrouped(value: f64) -> String {
+fn ungrouped(value: f64) -> String {
     if value.abs() >= ENDLESS {
         return format!("{value:.2e}");
     }

@@ -128,11 +128,15 @@ fn drawn(
     text + "\n"
 }
 
+/// Without its middle: names that begin alike differ at their ends.
 fn shortened(field: &str, longest: usize) -> String {
-    if field.chars().count() <= longest {
+    let length = field.chars().count();
+    if length <= longest {
         return field.to_owned();
     }
-    field.chars().take(longest.saturating_sub(1)).chain(['…']).collect()
+    let end = longest / 3;
+    let beginning = longest.saturating_sub(end + 1);
+    field.chars().take(beginning).chain(['…']).chain(field.chars().skip(length - end)).collect()
 }
 
 /// Text in lines of at most this width, continuation lines indented; ends with a line feed.
