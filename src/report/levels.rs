@@ -16,9 +16,25 @@ const NO_SINGLE: &str = "no single one";
 /// A level at which at least two series were measured.
 struct Level<'c, 'a> {
     x: f64,
-    /// The highest there, if it is ahead of all others.
-    fastest: Option<&'c Cell<'a>>,
-    found: Compared<'c, 'a>,
+    found: Finding<'c, 'a>,
+}
+
+impl<'c, 'a> Level<'c, 'a> {
+    fn of(x: f64, cells: &[&'c Cell<'a>]) -> Option<Self> {
+        let is_here = |cell: &&'c Cell<'a>| cell.x.total_cmp(&x).is_eq() && !cell.values.is_empty();
+        let here: Vec<&Cell<'_>> = cells.iter().copied().filter(is_here).collect();
+        let first = here.first()?;
+        let has_several = here.iter().any(|cell| cell.series != first.series);
+        has_several.then(|| Self { x, found: judge(&here) })
+    }
+
+    /// The series that is ahead of all others there, if one is.
+    fn fastest(&self) -> Option<&'c str> {
+        match &self.found {
+            Finding::Compared(found) if found.is_clear() => Some(&found.top.series),
+            _ => None,
+        }
+    }
 }
 
 /// Levels in a row with the same fastest series, or without one.
@@ -31,35 +47,29 @@ struct Stretch<'l> {
 /// What holds at the levels other than that of the highest cell of all; nothing where no series were measured together.
 #[must_use]
 pub fn sentence(of_all: &Compared<'_, '_>, cells: &[&Cell<'_>], layout: &Layout) -> Option<Sentence> {
-    let levels: Vec<Level<'_, '_>> = layout.x_levels.iter().filter_map(|x| level(*x, cells)).collect();
+    let levels: Vec<Level<'_, '_>> = layout.x_levels.iter().filter_map(|x| Level::of(*x, cells)).collect();
     let others: Vec<&Level<'_, '_>> =
         levels.iter().filter(|level| level.x.total_cmp(&of_all.top.x).is_ne()).collect();
     match others.as_slice() {
         [] => None,
-        // Its peak is said to be as high there.
-        [one] if of_all.own_tied.iter().any(|cell| std::ptr::eq(*cell, one.found.top)) => None,
-        [one] => Some(in_full(one)),
+        [one] => match &one.found {
+            // Its peak is said to be as high there.
+            Finding::Compared(found) if of_all.own_tied.iter().any(|cell| std::ptr::eq(*cell, found.top)) => {
+                None
+            }
+            Finding::Compared(found) => Some(in_full(found)),
+            _ => None,
+        },
         _ => Some(in_stretches(&levels, layout)),
     }
 }
 
-fn level<'c, 'a>(x: f64, cells: &[&'c Cell<'a>]) -> Option<Level<'c, 'a>> {
-    let here: Vec<&Cell<'_>> = cells.iter().copied().filter(|cell| cell.x.total_cmp(&x).is_eq()).collect();
-    match judge(&here) {
-        Finding::Compared(found) => {
-            let fastest = found.is_clear().then_some(found.top);
-            Some(Level { x, fastest, found })
-        }
-        _ => None,
-    }
-}
-
-fn in_full(level: &Level<'_, '_>) -> Sentence {
-    let Compared { top, next, tied, undecided, .. } = &level.found;
+fn in_full(found: &Compared<'_, '_>) -> Sentence {
+    let Compared { top, next, tied, undecided, .. } = found;
     let place = &top.x_words;
     let interval = top.interval.map(|interval| format!(" ({})", ci(interval))).unwrap_or_default();
     let median = format!("{} {}/s{interval}", top.median().map(grouped).unwrap_or_default(), top.noun());
-    if level.fastest.is_some() {
+    if found.is_clear() {
         let lead = next.and_then(|next| {
             let said = times(ratio_of(top, next)?.0);
             (said != "1.00").then(|| format!(", {said} times the next, {}", next.series))
@@ -86,7 +96,7 @@ fn in_full(level: &Level<'_, '_>) -> Sentence {
 fn in_stretches(levels: &[Level<'_, '_>], layout: &Layout) -> Sentence {
     let mut stretches: Vec<Stretch<'_>> = Vec::new();
     for level in levels {
-        let series = level.fastest.map(|cell| cell.series.as_str());
+        let series = level.fastest();
         match stretches.last_mut() {
             Some(last) if last.series == series => last.to = level.x,
             _ => stretches.push(Stretch { series, from: level.x, to: level.x }),
@@ -114,7 +124,7 @@ fn in_stretches(levels: &[Level<'_, '_>], layout: &Layout) -> Sentence {
 /// `a (7 levels), b (3)`, the most frequent first.
 fn counts(levels: &[Level<'_, '_>]) -> String {
     let mut counts: Vec<(&str, usize)> = Vec::new();
-    for name in levels.iter().map(|level| level.fastest.map_or(NO_SINGLE, |cell| &cell.series)) {
+    for name in levels.iter().map(|level| level.fastest().unwrap_or(NO_SINGLE)) {
         match counts.iter_mut().find(|(known, _)| *known == name) {
             Some((_, count)) => *count += 1,
             None => counts.push((name, 1)),

@@ -88,6 +88,17 @@ fn a_sweep_whose_winner_is_ahead_everywhere_says_so_in_one_sentence() {
     };
     let told = sweep(&[(1, true), (2, true), (3, true)]);
     assert!(told.ends_with("a is the fastest all the way from 1 to 3 workers."), "{told}");
+    // Where one trial was lost, nobody knows.
+    let few = [cell("a", 2, &FAST[..1]), cell("b", 2, &SLOW[..1])];
+    let of =
+        |workers: u32| [cell("a", workers, &FAST.map(|v| v * f64::from(workers))), cell("b", workers, &SLOW)];
+    let told = answer([of(1), few, of(3), of(4)].into_iter().flatten().collect());
+    assert!(
+        told.ends_with(
+            "The fastest, level by level: a with 1 worker; no single one with 2 workers; a with 3 to 4 workers."
+        ),
+        "{told}"
+    );
     let told = sweep(&[(1, true), (2, false), (3, true), (4, false), (5, true)]);
     assert!(
         told.ends_with("The fastest at the 5 levels from 1 to 5 workers: a (3 levels), b (2)."),
