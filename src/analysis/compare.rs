@@ -83,7 +83,7 @@ pub enum Verdict {
     Faster,
     /// The new side is slower, or costs more.
     Slower,
-    /// The trials do not distinguish the sides (they are statistically tied), which does not mean that they are the same.
+    /// The trials do not distinguish the sides, which does not mean that they are the same.
     NoDifferenceSeen,
     /// Whatever the trials had shown, it could not have been distinguished from chance.
     NotEnough {

@@ -59,7 +59,7 @@ pub(super) fn modes(args: &ModesArgs) -> Result<Exit, Failure> {
     } else {
         writeln!(out, "{}", table(&rows))?;
         if rows.iter().any(|row| row.client.is_none()) {
-            writeln!(out, "\n?: known to the driver alone, which is asked when a run begins")?;
+            writeln!(out, "\n?: only the driver knows, and it is asked when a run begins")?;
         }
         writeln!(
             out,

@@ -337,7 +337,7 @@ impl Text {
     }
 }
 
-/// As many letters must two names have in common at their beginnings for one to be suggested in place of the other.
+/// Two names must have this many letters in common at their beginnings for one to be suggested in place of the other.
 const BEGUN: usize = 4;
 
 /// A text in which nothing is longer than anybody would read.
@@ -370,14 +370,14 @@ pub(super) fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     alike.min_by_key(|(likeness, _)| *likeness).map(|(_, candidate)| candidate)
 }
 
-/// How a word may have become of a name, the likeliest first; each with what makes it less likely.
+/// How a name may have turned into what was written, the likeliest first; the larger the number, the less likely.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Likeness {
-    /// Not finished, as `py-async` for `py-asyncio`: the length of the name.
+    /// Not finished, like `py-async` for `py-asyncio`: the length of the name.
     Unfinished(usize),
-    /// Mistyped, as `wokers` for `workers`: the number of wrong letters.
+    /// Mistyped, like `wokers` for `workers`: the number of wrong letters.
     Mistyped(usize),
-    /// Begun right, as `value_size` for `value_bytes`: the number of letters behind the common beginning.
+    /// Begun right, like `value_size` for `value_bytes`: how many letters follow the common beginning.
     Begun(usize),
 }
 

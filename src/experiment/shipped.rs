@@ -152,7 +152,7 @@ pub(super) fn shipped_in(family: &str, name: &str) -> Option<&'static str> {
 }
 
 /// The names of all modes or servers in these files.
-pub(super) fn names<'a>(family: &'a str) -> impl Iterator<Item = &'a str> {
+pub(super) fn names(family: &str) -> impl Iterator<Item = &str> {
     FILE_OF.keys().filter(move |(of, _)| *of == family).map(|(_, name)| *name)
 }
 

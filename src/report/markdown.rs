@@ -3,6 +3,7 @@
 use crate::report::model::{
     CellsTable, DataTable, Lane, MEASURES, Note, Ranking, Report, Section, Sentence, Warning,
 };
+use crate::report::words::code_spans;
 
 /// The report as Markdown.
 #[must_use]
@@ -72,7 +73,7 @@ pub fn cells(cells: &CellsTable, notes: &[Note]) -> String {
     }
     for note in notes {
         text +=
-            format!("- *{}*: {} {}", plain(&note.word), plain(&note.meaning), plain(&note.cells)).trim_end();
+            format!("- *{}*: {} {}", plain(&note.word), prose(&note.meaning), plain(&note.cells)).trim_end();
         text.push('\n');
     }
     text
@@ -131,10 +132,20 @@ fn points(points: &[String]) -> String {
 
 fn sentence(sentence: &Sentence) -> String {
     if sentence.lead.is_empty() {
-        return plain(&sentence.rest);
+        return prose(&sentence.rest);
     }
-    let (whole, lead) = (plain(&sentence.text()), plain(&sentence.lead));
+    let (whole, lead) = (prose(&sentence.text()), prose(&sentence.lead));
     format!("**{lead}**{}", whole.strip_prefix(&lead).unwrap_or_default())
+}
+
+/// Text whose only markup is code between backticks, in which nothing else is markup.
+fn prose(text: &str) -> String {
+    let part = |part: (&str, bool)| match part {
+        (code, true) if !code.is_empty() && !code.contains(char::is_control) => format!("`{code}`"),
+        (code, true) => plain(&format!("`{code}`")),
+        (text, false) => plain(text),
+    };
+    code_spans(text).map(part).collect()
 }
 
 /// Text with all markup escaped.

@@ -2,6 +2,13 @@
 
 use crate::record::Flag;
 
+/// The parts of a text, and whether each is code, which stands between backticks. If one of these has no partner, all is text.
+pub(super) fn code_spans(text: &str) -> impl Iterator<Item = (&str, bool)> {
+    let has_pairs = text.matches('`').count().is_multiple_of(2);
+    let parts = text.split(move |c| has_pairs && c == '`');
+    parts.enumerate().map(|(i, part)| (part, i % 2 == 1))
+}
+
 /// A flag in words.
 #[must_use]
 pub const fn said(flag: Flag) -> &'static str {
@@ -55,5 +62,20 @@ pub const fn meaning(flag: Flag) -> &'static str {
             "far from the other trials of the cell (modified z-score above 3.5); kept all the same"
         }
         Flag::NotPlaced => "client and server could not be bound to the CPUs that were asked for",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_stands_between_backticks_that_have_partners() {
+        let spans =
+            |text| code_spans(text).map(|(part, is_code)| format!("{part}:{is_code}")).collect::<Vec<_>>();
+        assert_eq!(spans("a `b c` d"), ["a :false", "b c:true", " d:false"]);
+        assert_eq!(spans("`a`"), [":false", "a:true", ":false"]);
+        assert_eq!(spans("a ` b"), ["a ` b:false"]);
+        assert_eq!(spans(""), [":false"]);
     }
 }

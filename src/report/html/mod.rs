@@ -14,6 +14,7 @@ use crate::report::heat::SHADES;
 use crate::report::model::{Details, Report, Section, Sentence, Trust};
 use crate::report::palette::{dark, light};
 use crate::report::svg::{Form, escape, picture};
+use crate::report::words::code_spans;
 
 const SCRIPT: &str = include_str!("../page/page.js");
 const STYLE: &str = include_str!("../page/page.css");
@@ -182,18 +183,23 @@ fn marked_up(sentence: &Sentence) -> String {
     format!("<b>{}</b>{}", words(&sentence.lead), words(rest))
 }
 
-/// Escaped text in which a word with a hyphen, such as `redis-py`, is broken only if it is wider than a line.
+/// Escaped text in which what stands between backticks is code, and a word with a hyphen, such as `redis-py`, is broken only if it
+/// is wider than a line.
 fn words(text: &str) -> String {
     let one = |word: &str| {
         let said = escape(word);
         if word.contains('-') { format!("<span class=\"w\">{said}</span>") } else { said }
     };
-    text.split(' ').map(one).collect::<Vec<_>>().join(" ")
+    let part = |part: (&str, bool)| match part {
+        (code, true) => format!("<code>{}</code>", escape(code)),
+        (text, false) => text.split(' ').map(one).collect::<Vec<_>>().join(" "),
+    };
+    code_spans(text).map(part).collect()
 }
 
 fn trust(out: &mut String, trust: &Trust, level: Level<'_>, id: &str) {
     if trust.points.is_empty() {
-        let _ = write!(out, "<p class=\"quiet\">{}</p>", escape(&trust.otherwise));
+        let _ = write!(out, "<p class=\"quiet\">{}</p>", words(&trust.otherwise));
         return;
     }
     let _ = write!(
@@ -273,7 +279,7 @@ fn details(out: &mut String, section: &Section, level: Level<'_>, report: &Repor
     }
     let how_many = crate::report::numbers::count(notes.len(), "kind");
     fold(out, level, ("Warnings, and how results were judged", &how_many), false);
-    let _ = write!(out, "<p>{}</p>", escape(rule));
+    let _ = write!(out, "<p>{}</p>", words(rule));
     if !everywhere.is_empty() {
         let _ = write!(out, "<p class=\"quiet\">In all cells: {}.</p>", escape(everywhere));
     }
