@@ -7,6 +7,6 @@ script=$1
 shift
 for python in python3.9 python3.8 "$@"; do
     path=$("$python" -c 'import sys; print(sys.executable if (3, 8) <= sys.version_info < (3, 10) else "")' 2>/dev/null) || continue
-    [ -z "$path" ] || exec uv sync --quiet --script "$script" --python "$path"
+    [ -z "$path" ] || exec uv sync --quiet --compile-bytecode --script "$script" --python "$path"
 done
-exec uv sync --quiet --script "$script"
+exec uv sync --quiet --compile-bytecode --script "$script"
