@@ -414,7 +414,9 @@ fn order(id: &str, placed: &[Placed], blocks: Option<&Blocks>) -> Option<Figure>
         id: format!("{id}-order"),
         title: "Each trial in the order of the run".to_owned(),
         unit: "% above or below the median of its own cell".to_owned(),
-        caption: format!("Red: disturbed, or far from the others.{bars}{thinned}"),
+        caption: format!(
+            "Red: flagged, or more than 10% below in a block where over a tenth are.{bars}{thinned}"
+        ),
         kind: Kind::Curves,
         x,
         y,
