@@ -1,4 +1,4 @@
-//! The answer in two to four sentences, given only as far as the intervals support it.
+//! The answer in two to five sentences, given only as far as the intervals support it.
 
 use crate::analysis::interval::Interval;
 use crate::report::cells::{Cell, Standing, range};

@@ -132,7 +132,7 @@ fn disturbed_blocks(blocks: &Blocks, cells: &[Cell<'_>]) -> Sentence {
         those.fold((0, 0), |(low, n), (_, (a, b))| (low + a, n + b))
     };
     let ((low, n), (low_others, n_others)) = (sum(true), sum(false));
-    // A median that most blocks fall short of is no state of the machine that the others could stand for.
+    // Where most blocks have low trials, the few others do not show what the machine does when it is left alone.
     if 2 * numbers.len() > of {
         let affected = if numbers.len() == of {
             "every block".to_owned()
