@@ -18,6 +18,7 @@ use self::conclude::{conclude, write_tables};
 use self::earlier::{Earlier, earlier, past};
 use self::keeper::{Keeper, Kept};
 use crate::cli::{RunArgs, TalkArgs};
+use crate::commands::check::unnamed;
 use crate::commands::console::{self, RunLog, say};
 use crate::commands::load::load;
 use crate::commands::progress::{Bar, Progress};
@@ -46,6 +47,9 @@ pub(super) fn run(args: &RunArgs, talk: &TalkArgs) -> Result<Exit, Failure> {
     let log = RunLog::default();
     console::log(talk, log.clone(), &bar);
     let loaded = load(file)?;
+    for note in unnamed(&loaded.experiment) {
+        console::say(talk, &format!("note: {note}"));
+    }
     let plan = Plan::new(&loaded.experiment);
     if plan.cell_count() == 0 {
         return Err(Failure::Wrong(anyhow!("every cell is excluded: nothing to run")));

@@ -89,6 +89,23 @@ impl Experiment {
         })
     }
 
+    /// Servers and hosts that are defined where no matrix names any, so that others are used: the word for the kind, and the
+    /// names.
+    #[must_use]
+    pub fn unnamed(&self) -> Vec<(&'static str, Vec<&str>)> {
+        let names_any = |factor| {
+            let mut axes = self.matrices.iter().flat_map(|matrix| &matrix.axes);
+            axes.any(|axis: &Axis| axis.factor == factor)
+        };
+        let servers = self.servers.keys().map(String::as_str).filter(|name| *name != "redis");
+        let hosts = self.hosts.keys().map(String::as_str).filter(|name| *name != "local");
+        let kinds: [(&str, Factor, Vec<&str>); 2] =
+            [("server", Factor::Server, servers.collect()), ("host", Factor::Hosts, hosts.collect())];
+        let is_unnamed =
+            |(_, factor, names): &(&str, Factor, Vec<&str>)| !names.is_empty() && !names_any(*factor);
+        kinds.into_iter().filter(is_unnamed).map(|(kind, _, names)| (kind, names)).collect()
+    }
+
     /// What a host says about the placement of a trial that leaves it free.
     #[must_use]
     pub fn pin(&self, settings: &Settings, host: &str) -> Option<&Placement> {

@@ -103,6 +103,27 @@ fn init_writes_a_file_that_is_right_and_replaces_nothing() {
     assert_eq!(sandbox.output(&["init", "--force", "mine.toml"]).status.code(), Some(0));
 }
 
+/// Somebody who forgets `servers` would take the numbers of another server for those of their own.
+#[test]
+fn what_is_defined_and_not_used_is_said_before_anything_is_measured() {
+    let sandbox = Sandbox::new();
+    let notes = |matrix: &str| -> Vec<String> {
+        let tables = "[server.own]\naddress = '127.0.0.1:1'\n[host.far]\ntransport = 'ssh'\ntarget = 'far'\n";
+        sandbox.write("x.toml", &format!("name = 'x'\n{tables}[[matrix]]\nmodes = 'sync'\n{matrix}"));
+        let check = sandbox.output(&["check", "x.toml"]);
+        assert_eq!(check.status.code(), Some(0), "{}", stderr(&check));
+        stderr(&check)
+            .lines()
+            .filter_map(|line| line.strip_prefix("note: x.toml: ").map(str::to_owned))
+            .collect()
+    };
+    let server = "no [[matrix]] names a server, so `own` is not used: write `servers = \"own\"` there";
+    let host = "no [[matrix]] names a host, so `far` is not used: write `hosts = \"far\"` there";
+    assert_eq!(notes(""), [server, host]);
+    assert_eq!(notes("servers = 'own'\n"), [host]);
+    assert_eq!(notes("servers = 'own'\nhosts = 'far'\n"), [""; 0]);
+}
+
 #[test]
 fn too_few_repetitions_for_a_verdict_are_said_beforehand() {
     let sandbox = Sandbox::new();
