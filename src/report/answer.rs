@@ -214,6 +214,14 @@ fn compared(
     let has_others = cells.iter().any(|cell| cell.series != top.series);
     let is_sweep = layout.x_levels.len() > 2;
     let lead = match (has_others, layout.has_x()) {
+        (true, true) if is_sweep && layout.x_levels.last() == Some(&top.x) => {
+            format!(
+                "{} rises highest: {} with {}, where the sweep ends",
+                top.series,
+                median(top),
+                top.x_words
+            )
+        }
         (true, true) if is_sweep => {
             format!("{} peaks highest: {} with {}", top.series, median(top), top.x_words)
         }
@@ -222,7 +230,7 @@ fn compared(
         (false, _) => format!("{} is fastest with {}: {}", top.series, top.x_words, median(top)),
     };
     sentences.push(Sentence::new(lead, format!("{interval}.")));
-    sentences.extend(found.next.and_then(|next| lead_over(top, next, is_sweep && has_others)));
+    // Before any other cell is named, to which "that" would seem to refer.
     if !found.own_tied.is_empty() {
         let places: Vec<String> = found.own_tied.iter().map(|cell| cell.x_words.clone()).collect();
         sentences.push(Sentence::plain(format!(
@@ -230,6 +238,7 @@ fn compared(
             list(&places, 6)
         )));
     }
+    sentences.extend(found.next.and_then(|next| lead_over(top, next, is_sweep && has_others)));
     sentences.extend(is_sweep.then(|| knees(cells, &top.series, layout)).flatten());
     sentences.extend(levels::sentence(found, cells, layout));
     sentences
@@ -253,7 +262,7 @@ fn lead_over(top: &Cell<'_>, next: &Cell<'_>, is_sweep: bool) -> Option<Sentence
     )))
 }
 
-/// The place from which on the other series are as high as they get.
+/// The places from which on the other series are as high as they get, as far as the intervals tell.
 fn knees(cells: &[&Cell<'_>], winner: &str, layout: &Layout) -> Option<Sentence> {
     let others = cells.chunk_by(|a, b| a.series == b.series).filter(|series| series[0].series != winner);
     let knee = |series: &[&Cell<'_>]| {
@@ -270,7 +279,9 @@ fn knees(cells: &[&Cell<'_>], winner: &str, layout: &Layout) -> Option<Sentence>
         return None;
     }
     let from = layout.x_range(first, last);
-    Some(Sentence::plain(format!("Each of the others peaks with {from}, as far as the intervals tell.")))
+    Some(Sentence::plain(format!(
+        "None of the others is measurably faster than with {from}, depending on which."
+    )))
 }
 
 /// Which of these cells are not quoted, and why.

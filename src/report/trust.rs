@@ -239,7 +239,8 @@ fn of_the_winner(cells: &[Cell<'_>]) -> Option<Sentence> {
     let of_top = facets().find(|facet| facet[0].facet == top.facet)?;
     let is_winner = has_winner(of_top);
     let lead = if is_winner { "Warnings of the winner" } else { "Warnings of the highest" };
-    let bound = |flag| top.flags.contains_key(&flag);
+    // A median is what most trials say.
+    let bound = |flag| top.flags.get(&flag).is_some_and(|flagged| 2 * flagged > top.values.len());
     let what = match (bound(Flag::ClientBound), bound(Flag::ServerBound)) {
         (true, false) => " Its number is what this client can do, and not what the server can.",
         (false, true) => " Its number is what the server can do, and not what this client can.",
@@ -409,13 +410,16 @@ fn order(id: &str, placed: &[Placed], blocks: Option<&Blocks>) -> Option<Figure>
         pieces,
         dots,
     };
+    let is_cut = placed.iter().any(|trial| (trial.deviation * 100.0).abs() > MOST_PERCENT);
+    let cut =
+        if is_cut { format!(" Beyond ±{MOST_PERCENT}% they are drawn at the edge.") } else { String::new() };
     let thinned = if step > 1 { format!(" One in {step} trials is drawn.") } else { String::new() };
     Some(Figure {
         id: format!("{id}-order"),
         title: "Each trial in the order of the run".to_owned(),
         unit: "% above or below the median of its own cell".to_owned(),
         caption: format!(
-            "Red: flagged, or more than 10% below in a block where over a tenth are.{bars}{thinned}"
+            "Red: flagged, or more than 10% below in a block where over a tenth are.{cut}{bars}{thinned}"
         ),
         kind: Kind::Curves,
         x,
