@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{ContentArrangement, Table, TableStyle};
+use comfy_table::{Table, TableStyle};
 use serde::Serialize;
 
 use crate::cli::ModesArgs;
@@ -10,6 +10,7 @@ use crate::commands::load::load;
 use crate::commands::{Exit, Failure, console};
 use crate::driver::{BUILTIN, MODES};
 use crate::experiment::{Absent, shipped};
+use crate::report::terminal::fit;
 use crate::workload::Kind;
 
 /// What is said about a mode. `None`: only its driver knows.
@@ -87,7 +88,7 @@ fn table(rows: &[Row]) -> Table {
         None => "?",
     };
     let mut table = Table::new();
-    table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic).set_header([
+    table.load_style(TableStyle::new()).set_header([
         "Mode",
         "Client",
         "Workers are",
@@ -109,8 +110,6 @@ fn table(rows: &[Row]) -> Table {
             row.summary.as_str(),
         ]);
     }
-    if let Some(width) = console::terminal_width() {
-        table.set_width(width);
-    }
+    fit(&mut table, console::terminal_width(), &["Workers are", "Workloads", "What it does"]);
     table
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
 use crate::analysis::compare::{Compared, Comparison, Side, Verdict};
 use crate::analysis::doubt::{Doubt, TOLERATED};
@@ -12,6 +12,7 @@ use crate::analysis::samples::Label;
 use crate::report::gate::outcome;
 use crate::report::numbers::grouped;
 use crate::report::sides::Sides;
+use crate::report::terminal::fit;
 
 /// Shown in place of a missing number.
 const NONE: &str = "–";
@@ -30,15 +31,12 @@ pub fn text(comparison: &Comparison, sides: &Sides, width: Option<u16>) -> Strin
         let mut table = Table::new();
         table
             .load_style(TableStyle::new().header_separator(rule))
-            .set_content_arrangement(ContentArrangement::Dynamic)
             .set_header(layout.columns.iter().map(|column| column.name.as_str()))
             .add_rows(layout.rows);
         for (column, drawn) in layout.columns.iter().zip(table.column_iter_mut()) {
             drawn.set_cell_alignment(if column.number { CellAlignment::Right } else { CellAlignment::Left });
         }
-        if let Some(width) = width {
-            table.set_width(width);
-        }
+        fit(&mut table, width, &["Verdict", "Warnings"]);
         text += &format!("{}\n\n", table.trim_fmt());
     }
     text + &layout.notes.join("\n") + "\n"

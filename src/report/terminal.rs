@@ -1,7 +1,9 @@
 //! What is shown at the end of a run: the answer, the table of its cells, what the warnings mean. Fits the width of the
 //! terminal, and shows only the best cells if there are more than a reader takes in.
 
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{
+    Cell, CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
+};
 
 use crate::report::model::{CellsRow, CellsTable, Note, Section};
 use crate::report::numbers::count;
@@ -88,6 +90,34 @@ pub fn table(cells: &CellsTable, notes: &[Note], width: usize) -> String {
         text += &wrapped(&format!("{}: {} {}", note.word, note.meaning, note.cells), "  ", width);
     }
     text
+}
+
+/// Makes a table as narrow as a terminal of this width, if there is one and as far as it can be done without breaking a word:
+/// the columns of `texts`, by their headings, wrap at spaces, and no other column wraps.
+pub fn fit(table: &mut Table, width: Option<u16>, texts: &[&str]) {
+    let Some(width) = width else { return };
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    let headings: Vec<String> =
+        table.header().into_iter().flat_map(|row| row.cell_iter()).map(Cell::content).collect();
+    let longest_word = |at: usize| {
+        let fields = table.row_iter().filter_map(|row| row.cell_iter().nth(at)).map(Cell::content);
+        let all = fields.chain([headings[at].clone()]);
+        all.flat_map(|text| text.split(' ').map(|word| word.chars().count()).collect::<Vec<_>>()).max()
+    };
+    let constraints: Vec<ColumnConstraint> = headings
+        .iter()
+        .enumerate()
+        .map(|(at, heading)| match longest_word(at).and_then(|longest| u16::try_from(longest).ok()) {
+            // With the space on either side.
+            Some(longest) if texts.contains(&heading.as_str()) => {
+                ColumnConstraint::LowerBoundary(Width::Fixed(longest.saturating_add(2)))
+            }
+            _ => ColumnConstraint::ContentWidth,
+        })
+        .collect();
+    for (column, constraint) in table.column_iter_mut().zip(constraints) {
+        column.set_constraint(constraint);
+    }
 }
 
 fn fits(text: &str, width: usize) -> bool {
