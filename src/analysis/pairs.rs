@@ -33,7 +33,7 @@ pub struct Pairs<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PairError {
     /// Not a setting.
-    #[error("`{factor}` is not a factor: {}", suggest(factor, "the factors are", SETTINGS.iter().copied()))]
+    #[error("`{factor}` is not a factor: {}", suggest(factor, "the factors are", Factor::names()))]
     Factor {
         /// As it was given.
         factor: String,

@@ -304,7 +304,7 @@ fn commands_level(commands: &[Vec<String>]) -> Result<Level, String> {
 
 fn weights_level(weights: &[u64]) -> Result<Level, String> {
     match weights.iter().find(|weight| !(1..=MOST_WEIGHT).contains(*weight)) {
-        Some(_) => Err(format!("a weight is from 1 to {MOST_WEIGHT}")),
+        Some(_) => Err(format!("a weight must be from 1 to {MOST_WEIGHT}")),
         None => Ok(Level::Weights(weights.to_vec())),
     }
 }

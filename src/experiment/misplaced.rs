@@ -27,6 +27,11 @@ pub(super) fn help_with_type(key: &str) -> Option<String> {
     if key == "matrix" {
         return Some("a matrix begins with [[matrix]], in double brackets".to_owned());
     }
+    if let Some((family @ ("server" | "host" | "mode"), name)) = key.split_once('.')
+        && !name.contains('.')
+    {
+        return Some(format!("each {family} has a table of its own with a name: [{family}.NAME]"));
+    }
     let inner = key.strip_prefix("matrix.")?;
     let plural = format!("{inner}s");
     given::has_key(None, &plural)

@@ -229,7 +229,7 @@ fn repetitions(findings: &mut Findings, form: &At<RepetitionsForm>) -> Option<Re
         RepetitionsForm::Fixed(n) => match u32::try_from(*n) {
             Ok(n @ 1..) => Some(Repetitions::Fixed(n)),
             _ => {
-                findings.error(&place(&form.span), "`repetitions` is from 1 to 4294967295");
+                findings.error(&place(&form.span), "`repetitions` must be from 1 to 4294967295");
                 None
             }
         },

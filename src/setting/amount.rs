@@ -19,7 +19,7 @@ pub(super) const SETTING: Setting = Setting {
             default: "20000 if neither this nor `duration` is given",
             shape: Shape::Number(|n| match n {
                 1..=MOST_EXACT => Ok(Level::Amount(Amount::Operations(n))),
-                _ => Err("`operations` is from 1 to 2^53".to_owned()),
+                _ => Err("`operations` must be from 1 to 2^53".to_owned()),
             }),
         },
         Key {

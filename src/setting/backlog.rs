@@ -14,7 +14,7 @@ pub(super) const SETTING: Setting = Setting {
         default: "1000 if absent",
         shape: Shape::Number(|n| match n {
             1..=MOST => Ok(Level::Number(n)),
-            _ => Err(format!("`backlog` is from 1 to {MOST}")),
+            _ => Err(format!("`backlog` must be from 1 to {MOST}")),
         }),
     }],
     kept: Kept::Own {

@@ -14,7 +14,7 @@ pub(super) const SETTING: Setting = Setting {
         default: "1 if absent",
         shape: Shape::Number(|n| match n {
             1..=MOST => Ok(Level::Number(n)),
-            _ => Err(format!("`channels` is from 1 to {MOST}")),
+            _ => Err(format!("`channels` must be from 1 to {MOST}")),
         }),
     }],
     kept: Kept::Own { workloads: &[Kind::Pubsub], default: Some(|| Level::Number(1)) },

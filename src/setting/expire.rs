@@ -14,7 +14,7 @@ pub(super) const SETTING: Setting = Setting {
         default: "never if absent",
         shape: Shape::Number(|n| match n {
             1..=MOST => Ok(Level::Number(n)),
-            _ => Err(format!("`expire` is from 1 to {MOST} seconds")),
+            _ => Err(format!("`expire` must be from 1 to {MOST} seconds")),
         }),
     }],
     kept: Kept::Own { workloads: &[Kind::SetGet], default: None },

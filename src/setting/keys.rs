@@ -14,7 +14,7 @@ pub(super) const SETTING: Setting = Setting {
         default: "10000 if absent",
         shape: Shape::Number(|n| match n {
             1..=MOST => Ok(Level::Number(n)),
-            _ => Err(format!("`keys` is from 1 to {MOST}")),
+            _ => Err(format!("`keys` must be from 1 to {MOST}")),
         }),
     }],
     kept: Kept::Own { workloads: &[Kind::ReadWrite], default: Some(|| Level::Number(10_000)) },

@@ -505,7 +505,7 @@ impl Factor {
     }
 
     /// The columns of all of them.
-    pub fn columns() -> impl Iterator<Item = (Self, &'static Column)> {
+    pub fn columns() -> impl Iterator<Item = (Self, &'static Column)> + Clone {
         Self::ALL
             .iter()
             .flat_map(|&factor| factor.setting().columns.iter().map(move |column| (factor, column)))
@@ -524,6 +524,16 @@ impl Factor {
                 if keys.len() > 1 { columns.get(key) } else { columns.last() }
             })
         })
+    }
+
+    /// What [`Self::column_of`] understands, as files write it: mode and workers, which nearly every experiment varies, and then
+    /// all others.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> + Clone {
+        let keys = Self::ALL.iter().flat_map(|factor| factor.setting().keys.iter().map(|key| key.name));
+        let columns = Self::columns().map(|(_, column)| column.name);
+        ["mode", "workers"]
+            .into_iter()
+            .chain(keys.chain(columns).filter(|name| !["mode", "modes", "workers"].contains(name)))
     }
 
     /// Whether it is kept with the others that have no field of their own.

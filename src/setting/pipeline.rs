@@ -13,7 +13,7 @@ pub(super) const SETTING: Setting = Setting {
         default: "1 if absent",
         shape: Shape::Number(|n| match n {
             1..=MOST => Ok(Level::Number(n)),
-            _ => Err(format!("`pipeline` is from 1 to {MOST}")),
+            _ => Err(format!("`pipeline` must be from 1 to {MOST}")),
         }),
     }],
     kept: Kept::Field {

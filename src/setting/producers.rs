@@ -11,7 +11,7 @@ pub(super) const SETTING: Setting = Setting {
         default: "1 if absent",
         shape: Shape::Number(|n| match u32::try_from(n) {
             Ok(1..=MAX_WORKERS) => Ok(Level::Number(n)),
-            _ => Err(format!("`producers` is from 1 to {MAX_WORKERS}")),
+            _ => Err(format!("`producers` must be from 1 to {MAX_WORKERS}")),
         }),
     }],
     kept: Kept::Own { workloads: &[Kind::Queue, Kind::Tasks], default: Some(|| Level::Number(1)) },
