@@ -43,8 +43,9 @@ use std::collections::HashSet;
 use crate::analysis::samples::{Sample, Samples};
 use crate::report::facets::Layout;
 use crate::report::looks::Looks;
-use crate::report::model::{Details, Note, Report, Section};
+use crate::report::model::{Details, Note, Report, Section, Sentence};
 use crate::report::numbers::{count, list};
+use crate::results::provenance::Provenance;
 use crate::results::rebuild::Rebuilt;
 use crate::results::sidecar_files::{Curve, SidecarFiles};
 
@@ -117,7 +118,8 @@ fn section(name: &str, id: String, samples: &Samples, sidecars: &[SidecarFiles])
     notes.extend(first_block.clone());
     notes.extend(controls.iter().filter_map(|control| caveats::control(control, &cells)));
     notes.extend(skipped(&about));
-    let beforehand = one.iter().map(|(_, said)| said.clone()).collect();
+    let of_machines = one.iter().map(|(_, said)| said.clone());
+    let beforehand = unfinished(&about).into_iter().chain(of_machines).collect();
     let intervals = cells.iter().filter(|cell| cell.interval.is_some()).count();
     // Where only the runs of one machine are shown, what is said about machines is about that one.
     let runs: HashSet<u32> =
@@ -152,6 +154,33 @@ fn section(name: &str, id: String, samples: &Samples, sidecars: &[SidecarFiles])
         },
         footer: facts::footer(name, &cells, &shown),
         id,
+    }
+}
+
+/// Runs of which not every trial was carried out. A run that goes on is one of them.
+fn unfinished(about: &[&SidecarFiles]) -> Option<Sentence> {
+    let runs = about.iter().filter_map(|files| files.provenance.as_ref());
+    let open: Vec<&Provenance> = runs.filter(|run| !run.is_complete()).collect();
+    match open.as_slice() {
+        [] => None,
+        [run] => {
+            let planned = run.sessions.last().map_or(0, |session| session.planned_trials);
+            Some(Sentence::new(
+                "Unfinished:",
+                format!(
+                    "not all of the {planned} trials of run {} were carried out. The same command continues it.",
+                    run.run_id
+                ),
+            ))
+        }
+        several => {
+            let names: Vec<String> = several.iter().map(|run| run.run_id.clone()).collect();
+            let runs = count(several.len(), "run");
+            Some(Sentence::new(
+                "Unfinished:",
+                format!("not all trials of {runs} were carried out ({}).", list(&names, 3)),
+            ))
+        }
     }
 }
 

@@ -193,6 +193,13 @@ impl Provenance {
         }
     }
 
+    /// Whether every trial was carried out, with or without success. A session that was killed has no end.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let last = self.sessions.last().zip(self.ends.last());
+        last.is_some_and(|(session, end)| end.why == EndReason::Complete && end.at >= session.started_at)
+    }
+
     /// The labels of all sessions: each name with its values, in the order of the sessions.
     #[must_use]
     pub fn labels(&self) -> BTreeMap<String, Vec<String>> {

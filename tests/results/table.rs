@@ -1,11 +1,12 @@
 //! The table at the end of a run, in a terminal and in Markdown.
 
 use orchestrate::record::{Flag, TrialRecord};
-use orchestrate::report::model::{CellsRow, CellsTable, Section, Warning};
+use orchestrate::report::model::{CellsRow, CellsTable, Section, Sentence, Warning};
 use orchestrate::report::{markdown, of_run, terminal};
+use orchestrate::results::provenance::EndReason;
 use orchestrate::results::rebuild::rebuild;
 
-use crate::records::{Run, failed, ok, settings};
+use crate::records::{Run, begin, end, failed, ok, session, settings, start};
 
 fn section(records: &[TrialRecord]) -> Section {
     of_run(&rebuild(&Run::of(records).path).unwrap(), None).sections.remove(0)
@@ -154,4 +155,27 @@ fn every_sign_has_a_note_and_every_note_a_row_with_its_sign() {
     told.sort_unstable();
     assert_eq!((signs.len(), &signs), (3, &told), "{text}");
     assert!(!text.contains("unsteady start") && !text.contains("other clients"), "{text}");
+}
+
+#[test]
+fn a_page_says_that_its_run_is_unfinished_until_it_is_complete() {
+    let results = tempfile::tempdir().unwrap();
+    let (directory, mut journal) = begin(results.path(), start());
+    journal.trial(&ok(&settings("sync", 1), 1, 1000.0)).unwrap();
+    let run_id = directory.path().file_name().unwrap().to_str().unwrap();
+    let first_doubt = || {
+        let section = of_run(&rebuild(directory.path()).unwrap(), None).sections.remove(0);
+        section.trust.points.first().map(Sentence::text).unwrap_or_default()
+    };
+    let unfinished = format!(
+        "Unfinished: not all of the 4 trials of run {run_id} were carried out. The same command continues it."
+    );
+    // Killed, and then interrupted when it went on.
+    assert_eq!(first_doubt(), unfinished);
+    journal.session(&session(run_id, 4)).unwrap();
+    journal.end(&end(EndReason::Interrupted)).unwrap();
+    assert_eq!(first_doubt(), unfinished);
+    journal.session(&session(run_id, 4)).unwrap();
+    journal.end(&end(EndReason::Complete)).unwrap();
+    assert_ne!(first_doubt(), unfinished);
 }
