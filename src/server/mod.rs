@@ -3,6 +3,7 @@
 //! [`Servers`] holds any number of them side by side, each under the coordinator's name for it. Between a reset and a
 //! sample, the connection to a server is idle, so as not to disturb what is measured.
 
+mod arguments;
 mod certificate;
 mod cluster;
 mod connection;
