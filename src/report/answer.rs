@@ -244,13 +244,16 @@ fn compared(
     sentences
 }
 
-/// How many times as high as the next it is. A factor that rounds to 1 adds nothing to "fastest".
-fn lead_over(top: &Cell<'_>, next: &Cell<'_>, is_sweep: bool) -> Option<Sentence> {
+/// The ratio to the next in words, with its interval. A factor that rounds to 1 adds nothing to "fastest".
+pub(super) fn times_ahead(top: &Cell<'_>, next: &Cell<'_>) -> Option<(String, Option<Interval>)> {
     let (ratio, interval) = ratio_of(top, next)?;
     let said = times(ratio);
-    if said == "1.00" {
-        return None;
-    }
+    (said != "1.00").then_some((said, interval))
+}
+
+/// How many times as high as the next it is.
+fn lead_over(top: &Cell<'_>, next: &Cell<'_>, is_sweep: bool) -> Option<Sentence> {
+    let (said, interval) = times_ahead(top, next)?;
     let interval = interval.map(|ends| {
         format!(" (95% confidence interval of the ratio {} to {})", times(ends.low), times(ends.high))
     });

@@ -1,12 +1,12 @@
 //! Who is the fastest at each level of the horizontal axis. The highest peak says nothing about the other levels, and somebody
 //! with a single worker asks about that one.
 
-use crate::report::answer::ci;
+use crate::report::answer::{ci, times_ahead};
 use crate::report::cells::Cell;
 use crate::report::facets::Layout;
-use crate::report::judge::{Compared, Finding, judge, ratio_of};
+use crate::report::judge::{Compared, Finding, judge};
 use crate::report::model::Sentence;
-use crate::report::numbers::{grouped, list, times};
+use crate::report::numbers::{grouped, list};
 
 /// More stretches than this are counted and not listed.
 const STRETCHES: usize = 4;
@@ -71,8 +71,8 @@ fn in_full(found: &Compared<'_, '_>) -> Sentence {
     let median = format!("{} {}/s{interval}", top.median().map(grouped).unwrap_or_default(), top.noun());
     if found.is_clear() {
         let lead = next.and_then(|next| {
-            let said = times(ratio_of(top, next)?.0);
-            (said != "1.00").then(|| format!(", {said} times the next, {}", next.series))
+            let (said, _) = times_ahead(top, next)?;
+            Some(format!(", {said} times the next, {}", next.series))
         });
         return Sentence::plain(format!(
             "With {place}, {} is the fastest: {median}{}.",
@@ -83,7 +83,7 @@ fn in_full(found: &Compared<'_, '_>) -> Sentence {
     let names =
         |cells: &[&Cell<'_>]| list(&cells.iter().map(|cell| cell.series.clone()).collect::<Vec<_>>(), 5);
     let mut text =
-        format!("With {place}, there is no single fastest: {} has the highest median, {median}", top.series);
+        format!("With {place}, none is clearly fastest: {} has the highest median, {median}", top.series);
     if !tied.is_empty() {
         text += &format!("; not separated from it: {}", names(tied));
     }

@@ -74,7 +74,7 @@ fn somebody_with_one_worker_learns_what_is_the_fastest_for_one() {
     let told = of([cell("multiplexed", 1, &ALIKE), cell("sync", 1, &FAST)]);
     assert!(
         told.ends_with(
-            " With 1 worker, there is no single fastest: multiplexed has the highest median, 2,012 operations/s (95% confidence \
+            " With 1 worker, none is clearly fastest: multiplexed has the highest median, 2,012 operations/s (95% confidence \
              interval 2,002 to 2,019); not separated from it: sync."
         ),
         "{told}"
